@@ -1,0 +1,50 @@
+"""Every error that vclip raises on purpose.
+
+VclipError
+├── InputError           what the user gave cannot be used (exit code 2 on the command line)
+│   ├── ImageError       not an image, truncated, too large
+│   │   └── NoFaceError  a readable image without a detectable face
+│   ├── TextError        empty, too long, nothing speakable
+│   ├── SpeakerError     a speaker or rank that does not exist
+│   ├── OutputError      a place that cannot be written
+│   └── DataError        a manifest, media file or recipe input that cannot be used
+└── ModelError           a model directory that is missing, broken or of another version
+
+Messages are one line: what was wrong, then what to do.
+"""
+
+
+class VclipError(Exception):
+    """Base of all errors raised on purpose; its text may be shown to a user as it is."""
+
+
+class InputError(VclipError):
+    """What the user gave cannot be used."""
+
+
+class ImageError(InputError):
+    """The picture cannot be read, or is larger than allowed."""
+
+
+class NoFaceError(ImageError):
+    """The picture is fine but no face was found in it; the whole picture may be used instead."""
+
+
+class TextError(InputError):
+    """The text is empty, too long, or holds nothing that can be spoken."""
+
+
+class SpeakerError(InputError):
+    """There is no such speaker or rank."""
+
+
+class OutputError(InputError):
+    """The output cannot be written where it was asked for."""
+
+
+class DataError(InputError):
+    """A manifest, media file or recipe input cannot be used."""
+
+
+class ModelError(VclipError):
+    """A model directory is missing, broken, or made for another version."""
