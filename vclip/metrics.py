@@ -1,0 +1,186 @@
+"""How well faces and voices of the same people find each other; plain numpy.
+
+A score matrix is `scores (N, N)`: row i is the face of manifest row i, column j the voice of row
+j. `person (N,)` says who a row belongs to: entries of the same person are positives, of different
+persons negatives. Intervals are percentile bootstraps over persons: a person drawn twice counts
+twice, in both axes, but its copies are never each other's negatives.
+"""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A figure with its bootstrap interval; nan where the rows do not determine it."""
+
+    value: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
+
+
+@dataclass(frozen=True)
+class Report:
+    """Cross-modal verification and matching of one score matrix (paper.md §2.1's quantities)."""
+
+    auc: Estimate
+    eer: Estimate
+    auc_within_sex: Estimate
+    match_face_to_voice: Estimate
+    match_voice_to_face: Estimate
+
+    def as_dict(self) -> dict[str, dict[str, float]]:
+        """Nested plain numbers, for JSON."""
+        return asdict(self)
+
+
+def _curve(scores: Floats, positive: Bools, weight: Floats) -> tuple[Floats, Floats]:
+    """False and true positive rates (K+1,) at every distinct threshold, from (0, 0) to (1, 1)."""
+    order = np.argsort(-scores, kind="stable")
+    sorted_scores, sorted_weight = scores[order], weight[order]
+    last_of_tie = np.append(np.diff(sorted_scores) != 0, True)
+    hits = np.cumsum(sorted_weight * positive[order])[last_of_tie]
+    false = np.cumsum(sorted_weight * ~positive[order])[last_of_tie]
+    if not len(hits) or hits[-1] <= 0 or false[-1] <= 0:
+        return np.array([np.nan]), np.array([np.nan])
+    return np.append(0.0, false / false[-1]), np.append(0.0, hits / hits[-1])
+
+
+def _area(false: Floats, hits: Floats) -> float:
+    return float(np.sum(np.diff(false) * (hits[1:] + hits[:-1]) / 2)) if len(hits) > 1 else np.nan
+
+
+def _crossing(false: Floats, hits: Floats) -> float:
+    """Rate at which false alarms equal misses, linear between thresholds."""
+    if len(hits) < 2:
+        return np.nan
+    gap = false - (1 - hits)  # rises from -1 to 1
+    after = int(np.argmax(gap >= 0))
+    share = -gap[after - 1] / (gap[after] - gap[after - 1])
+    return float(false[after - 1] + share * (false[after] - false[after - 1]))
+
+
+def _weights(scores: Floats, weight: Floats | None) -> Floats:
+    return np.ones(scores.shape) if weight is None else np.asarray(weight, dtype=np.float64)
+
+
+def auc(scores: Floats, positive: Bools, weight: Floats | None = None) -> float:
+    """Area under the ROC of scores (K,), ties counted half; nan without both kinds."""
+    return _area(*_curve(scores, positive, _weights(scores, weight)))
+
+
+def eer(scores: Floats, positive: Bools, weight: Floats | None = None) -> float:
+    """Equal error rate of scores (K,) in [0, 1], interpolated; nan without both kinds."""
+    return _crossing(*_curve(scores, positive, _weights(scores, weight)))
+
+
+@dataclass(frozen=True)
+class Trials:
+    """Every 1:2 trial of a score matrix (N, M): one line per positive entry, P of them."""
+
+    probe: Ints  # (P,) row of the positive
+    rivals: Bools  # (P, M) the negatives of that row
+    wins: Floats  # (P, M) 1 where the positive scores above the rival, 1/2 where equal
+
+    @classmethod
+    def of(cls, scores: Floats, positive: Bools) -> "Trials":
+        """All trials with the rows of scores as probes."""
+        probe, match = np.nonzero(positive)
+        mine, theirs, rivals = scores[probe, match][:, None], scores[probe], ~positive[probe]
+        return cls(probe, rivals, rivals * ((mine > theirs) + 0.5 * (mine == theirs)))
+
+    def accuracy(self, counts: Floats) -> float:
+        """Expected accuracy when row i stands counts[i] times among probes and rivals; M = N."""
+        rivals = self.rivals @ counts
+        mass = counts[self.probe] * (rivals > 0)
+        wins = self.wins @ counts / np.maximum(rivals, 1e-12)
+        return float(mass @ wins / mass.sum()) if mass.sum() > 0 else np.nan
+
+
+def matching(scores: Floats, positive: Bools) -> float:
+    """Exact expected accuracy of 1:2 matching with the rows of scores (N, N) as probes.
+
+    For every positive entry of a row, the chance that it beats a negative drawn from that row
+    (ties half), averaged over all positives: every trial that could be drawn, none sampled.
+    """
+    return Trials.of(scores, positive).accuracy(np.ones(len(scores)))
+
+
+def same(labels: npt.ArrayLike) -> Bools:
+    """labels (N,) -> (N, N): where two rows carry the same label."""
+    values = np.asarray(labels)
+    return np.asarray(values[:, None] == values[None, :])
+
+
+def sex_mask(sex: npt.ArrayLike) -> Bools:
+    """sex (N,), '' where unknown -> (N, N): pairs whose sexes are known and equal."""
+    known = np.asarray(sex) != ""
+    return np.asarray(same(sex) & known[:, None] & known[None, :])
+
+
+def person_counts(person: npt.ArrayLike, rng: np.random.Generator) -> Floats:
+    """One bootstrap draw of persons: how often each row's person was drawn, (N,)."""
+    names, row_of = np.unique(np.asarray(person), return_inverse=True)
+    drawn = rng.integers(len(names), size=len(names))
+    return np.bincount(drawn, minlength=len(names))[row_of].astype(np.float64)
+
+
+def bootstrap(
+    figures: Callable[[Floats], list[float]],
+    person: npt.ArrayLike,
+    n_draws: int,
+    rng: np.random.Generator,
+) -> list[Estimate]:
+    """Estimates, with 95 % intervals, of figures(counts (N,)) over n_draws draws of persons."""
+    value = figures(np.ones(len(np.asarray(person))))
+    draws = [figures(person_counts(person, rng)) for _ in range(n_draws)]
+    table = np.array(draws, dtype=np.float64).reshape(n_draws, len(value))  # (draws, figures)
+    estimates = []
+    for point, column in zip(value, table.T, strict=True):
+        known = column[~np.isnan(column)]
+        low, high = np.percentile(known, [2.5, 97.5]) if len(known) else (np.nan, np.nan)
+        estimates.append(Estimate(float(point), float(low), float(high)))
+    return estimates
+
+
+def _figures(scores: Floats, positive: Bools, within: Bools) -> Callable[[Floats], list[float]]:
+    """The five figures as a function of the rows' counts; sorted once, for every draw."""
+    order = np.argsort(-scores, axis=None, kind="stable")
+    flat, hit, inner = scores.ravel()[order], positive.ravel()[order], within.ravel()[order]
+    row, column = np.unravel_index(order, scores.shape)
+    to_voice, to_face = Trials.of(scores, positive), Trials.of(scores.T, positive.T)
+
+    def figures(counts: Floats) -> list[float]:
+        # a positive lies within one person and each copy has only itself: c, not c squared
+        weight = np.where(hit, counts[row], counts[row] * counts[column])
+        curve, inner_curve = _curve(flat, hit, weight), _curve(flat, hit, weight * inner)
+        matches = [to_voice.accuracy(counts), to_face.accuracy(counts)]
+        return [_area(*curve), _crossing(*curve), _area(*inner_curve), *matches]
+
+    return figures
+
+
+def verify(
+    scores: Floats,
+    person: npt.ArrayLike,
+    sex: npt.ArrayLike,
+    n_draws: int = 1000,
+    rng: np.random.Generator | None = None,
+) -> Report:
+    """All figures of scores (N, N) for rows of person (N,) and sex (N,) ('' where unknown)."""
+    values, n_rows = np.asarray(scores, dtype=np.float64), len(np.asarray(person))
+    if values.shape != (n_rows, n_rows) or len(np.asarray(sex)) != n_rows:
+        raise ValueError(f"scores {values.shape} do not fit {n_rows} rows")
+    figures = _figures(values, same(person), sex_mask(sex))
+    generator = rng if rng is not None else np.random.default_rng(0)
+    return Report(*bootstrap(figures, person, n_draws, generator))
