@@ -1,0 +1,151 @@
+"""Gather the training data of the bundled VITS into one file.
+
+`python -m vclip.offline.prepare_tts` reads the transcribed voices of ../shared/data/voices (ten
+read sentences in 130 voices: timbre) and lets flite's CMU voices speak some thousand different
+sentences (content: without them the text encoder learns positions instead of phonemes and the
+alignment never forms). flite is a system program (`apt-get install flite`).
+
+Output, a safetensors file: `wav` (sum T,) int16, `wav_offsets` (N + 1,), `ids` (sum L,) int16,
+`id_offsets` (N + 1,), `speaker` (N,); metadata: speakers, vocabulary, sample_rate, texts of flite.
+"""
+
+import argparse
+import csv
+import json
+import random
+import subprocess
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+from tqdm import tqdm
+
+from vclip import audio, phonemes
+from vclip.errors import DataError
+from vclip.tts import BLANK, VOCABULARY, clean_text
+
+FLITE_VOICES = ("slt", "rms", "awb", "kal16")
+PREFIX = {
+    "vctk": "",
+    "coqui-vctk": "",
+    "cmu-arctic": "cmu-",
+    "hifi-tts": "hifi-",
+    "m-ailabs": "mailabs-",
+    "ljspeech": "",
+}
+HELD_OUT = 500  # the last sentences of the shuffled text are never trained on: evaluation's
+
+
+@dataclass(frozen=True)
+class Config:
+    """What goes into the file."""
+
+    data: str = "../shared/data"
+    out: str = "build/tts.safetensors"
+    flite_sentences: int = 2800  # different ones, spread over flite's four voices
+    min_chars: int = 30
+    max_chars: int = 120
+    sample_rate: int = 22050
+    peak: float = 0.7  # every utterance is scaled to this peak, so that loudness is one
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Utterance:
+    """One spoken sentence."""
+
+    speaker: str
+    text: str
+    wav: np.ndarray  # (T,) float32
+
+
+def sentences(config: Config) -> list[str]:
+    """The shuffled training sentences, without the held-out ones."""
+    lines = (Path(config.data) / "text/ljspeech_sentences.txt").read_text().splitlines()
+    random.Random(config.seed).shuffle(lines)
+    kept = [s for s in lines[:-HELD_OUT] if config.min_chars <= len(s) <= config.max_chars]
+    return kept[: config.flite_sentences]
+
+
+def read_voices(config: Config) -> list[Utterance]:
+    """The transcribed recordings of the manifest."""
+    root = Path(config.data) / "voices"
+    with (root / "manifest.csv").open() as file:
+        rows = [row for row in csv.DictReader(file) if row["source"] in PREFIX]
+    if not rows:
+        raise DataError(f"{root / 'manifest.csv'} lists no transcribed voice")
+    return [
+        Utterance(
+            PREFIX[row["source"]] + row["speaker"],
+            row["text"],
+            level(audio.load_wav(root / row["path"]), config),
+        )
+        for row in tqdm(rows, desc="recordings")
+    ]
+
+
+def speak_flite(text: str, voice: str, config: Config) -> Utterance:
+    """One sentence by a flite voice; its speakers are f…, trained on but never offered."""
+    with tempfile.NamedTemporaryFile(suffix=".wav") as file:
+        command = ["flite", "-voice", voice, "-t", text, "-o", file.name]
+        try:
+            subprocess.run(command, capture_output=True, check=True)
+        except FileNotFoundError:
+            raise DataError("flite is not installed; run `apt-get install flite`") from None
+        return Utterance(f"f{voice}", text, level(audio.load_wav(file.name), config))
+
+
+def level(sound: tuple[np.ndarray, int], config: Config) -> np.ndarray:
+    """The sound at the training rate and peak."""
+    wav = audio.resample(*sound, config.sample_rate)
+    return np.asarray(wav * (config.peak / max(float(np.abs(wav).max()), 1e-4)), dtype=np.float32)
+
+
+def read_flite(config: Config) -> list[Utterance]:
+    """All sentences, each by one of flite's voices in turn."""
+    texts = sentences(config)
+    voices = [FLITE_VOICES[i % len(FLITE_VOICES)] for i in range(len(texts))]
+    with ThreadPoolExecutor(2) as pool:
+        spoken = pool.map(lambda pair: speak_flite(*pair, config), zip(texts, voices, strict=True))
+        return list(tqdm(spoken, total=len(texts), desc="flite"))
+
+
+def write(utterances: list[Utterance], config: Config) -> None:
+    """Pack everything into one safetensors file."""
+    speakers = sorted({u.speaker for u in utterances})
+    ids = [
+        phonemes.to_ids(phonemes.phonemize(clean_text(u.text)), VOCABULARY, BLANK)
+        for u in tqdm(utterances, desc="phonemes")
+    ]
+    wavs = [np.round(u.wav * 32767).astype(np.int16) for u in utterances]
+    tensors = {
+        "wav": torch.from_numpy(np.concatenate(wavs)),
+        "wav_offsets": torch.tensor(np.cumsum([0] + [len(w) for w in wavs])),
+        "ids": torch.tensor(np.concatenate(ids), dtype=torch.int16),
+        "id_offsets": torch.tensor(np.cumsum([0] + [len(i) for i in ids])),
+        "speaker": torch.tensor([speakers.index(u.speaker) for u in utterances]),
+    }
+    metadata = {"speakers": speakers, "vocabulary": VOCABULARY, "config": asdict(config)}
+    path = Path(config.out)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_file(tensors, path, metadata={k: json.dumps(v) for k, v in metadata.items()})
+    hours = sum(map(len, wavs)) / config.sample_rate / 3600
+    print(f"{path}: {len(wavs)} utterances, {len(speakers)} speakers, {hours:.1f} h")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Command line."""
+    parser = argparse.ArgumentParser(prog="python -m vclip.offline.prepare_tts", description=__doc__)
+    for name, value in asdict(Config()).items():
+        parser.add_argument(f"--{name.replace('_', '-')}", type=type(value), default=value)
+    config = Config(**vars(parser.parse_args(argv)))
+    write(read_voices(config) + read_flite(config), config)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
