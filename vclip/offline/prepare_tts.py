@@ -13,6 +13,7 @@ import argparse
 import csv
 import json
 import random
+import re
 import subprocess
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
@@ -78,14 +79,45 @@ def read_voices(config: Config) -> list[Utterance]:
         rows = [row for row in csv.DictReader(file) if row["source"] in PREFIX]
     if not rows:
         raise DataError(f"{root / 'manifest.csv'} lists no transcribed voice")
-    return [
-        Utterance(
-            PREFIX[row["source"]] + row["speaker"],
-            row["text"],
-            level(audio.load_wav(root / row["path"]), config),
-        )
-        for row in tqdm(rows, desc="recordings")
-    ]
+    utterances = []
+    for row in tqdm(rows, desc="recordings"):
+        wav = level(audio.load_wav(root / row["path"]), config)
+        for text, part in split_sentences(row["text"], wav, config.sample_rate):
+            utterances.append(Utterance(PREFIX[row["source"]] + row["speaker"], text, part))
+    return utterances
+
+
+def split_sentences(text: str, wav: np.ndarray, sample_rate: int) -> list[tuple[str, np.ndarray]]:
+    """A recording of several sentences as one recording each, cut in the pauses between them.
+
+    A pause is looked for where the share of characters says; without one there the sentences on its
+    two sides stay together. Long recordings are slow to train on and hard to align.
+    """
+    sentences = re.split(r"(?<=[.!?]) ", text)
+    pieces, first, start = [], 0, 0
+    for i in range(1, len(sentences)):
+        share = len(" ".join(sentences[:i])) / len(text)
+        pause = find_pause(wav, sample_rate, share)
+        if pause is not None:
+            pieces.append((" ".join(sentences[first:i]), wav[start:pause]))
+            first, start = i, pause
+    return [*pieces, (" ".join(sentences[first:]), wav[start:])]
+
+
+def find_pause(
+    wav: np.ndarray, sample_rate: int, share: float, within: float = 0.04, shortest: float = 0.09
+) -> int | None:
+    """Sample in the middle of the longest silence (seconds >= shortest) near a share of the sound."""
+    hop = sample_rate // 100
+    level = np.sqrt(np.square(wav[: len(wav) // hop * hop]).reshape(-1, hop).mean(axis=1))
+    quiet = np.convolve(level, np.ones(3) / 3, "same") < 0.03 * np.percentile(level, 95)
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], quiet.astype(int), [0]])))
+    best: tuple[int, int] | None = None
+    for begin, end in edges.reshape(-1, 2):  # runs of quiet frames
+        middle = (begin + end) / 2
+        if abs(middle / len(quiet) - share) < within and end - begin >= shortest * 100:
+            best = max(best or (0, 0), (int(end - begin), int(middle * hop)))
+    return best and best[1]
 
 
 def speak_flite(text: str, voice: str, config: Config) -> Utterance:
@@ -139,7 +171,9 @@ def write(utterances: list[Utterance], config: Config) -> None:
 
 def main(argv: list[str] | None = None) -> int:
     """Command line."""
-    parser = argparse.ArgumentParser(prog="python -m vclip.offline.prepare_tts", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m vclip.offline.prepare_tts", description=__doc__
+    )
     for name, value in asdict(Config()).items():
         parser.add_argument(f"--{name.replace('_', '-')}", type=type(value), default=value)
     config = Config(**vars(parser.parse_args(argv)))

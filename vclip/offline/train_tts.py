@@ -1,0 +1,324 @@
+"""Train the bundled multi-speaker VITS: `python -m vclip.offline.train_tts`.
+
+Reads the file of `prepare_tts`; resumes from its last checkpoint; runs on CPU or GPU alike. Stages,
+written `name:steps,…`:
+* joint: VITS's losses all at once (arXiv 2106.06103, eq. 1-10) with light discriminators;
+* text: posterior encoder and decoder stay as they are, text encoder, flow and durations learn.
+From random weights, `--init "" --stages joint:1500,text:1000,joint:3000 --prior-steps 800` makes the
+alignment form (docs/log.md); the defaults continue from the shared trial model.
+"""
+
+import argparse
+import json
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from monotonic_alignment_search import maximum_path
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from torch.nn import functional as F
+from tqdm import tqdm
+
+from vclip import audio
+from vclip.errors import DataError
+from vclip.offline import tts_losses
+from vclip.offline.tts_data import Batch, Corpus, batches
+from vclip.offline.tts_losses import HOP, Discriminators, MelDistance, spectrogram
+from vclip.tts import BLANK, VOCABULARY, CoquiVits, build_vits, save_vits
+
+MODEL_ARGS: dict[str, Any] = {
+    "hidden_channels": 96,
+    "hidden_channels_ffn_text_encoder": 384,
+    "num_layers_text_encoder": 4,
+    "num_layers_posterior_encoder": 8,
+    "resblock_type_decoder": "2",
+    "resblock_kernel_sizes_decoder": [3, 5, 7],
+    "resblock_dilation_sizes_decoder": [[1, 2], [2, 6], [3, 12]],
+    "upsample_rates_decoder": [8, 8, 4],
+    "upsample_kernel_sizes_decoder": [16, 16, 8],
+    "upsample_initial_channel_decoder": 192,
+    "use_sdp": False,
+}
+SAMPLE_TEXT = "A face goes in, and a voice comes out. Choose one of the voices, and let it speak."
+
+
+@dataclass(frozen=True)
+class Config:
+    """The reported run."""
+
+    data: str = "build/tts.safetensors"
+    out: str = "build/tts"
+    init: str = "../shared/data/models/vits_trial"  # .safetensors and .json; empty for none
+    stages: str = "joint:2600"
+    batch: int = 12
+    segment: int = 32  # frames per utterance that the decoder is trained on
+    lr: float = 3e-4
+    cooldown: float = 0.3  # last share of all steps, over which the rate falls to a tenth
+    mel_weight: float = 45.0  # VITS's weights: 45, 1, 2, 1, 1
+    feature_weight: float = 2.0
+    text_every: int = 3  # joint steps between two that train the text side, which costs half
+    prior_steps: int = 0  # diagonal prior on the alignment fades over these steps of a stage
+    adversarial_from: int = 0  # step at which the discriminators join
+    ema: float = 0.998
+    max_seconds: float = 14.0
+    bf16: bool = True  # decoder and discriminators
+    threads: int = 1
+    save_every: int = 100
+    seed: int = 0
+
+    def plan(self) -> list[str]:
+        """The stage of every step."""
+        pairs = [part.split(":") for part in self.stages.split(",")]
+        if any(len(p) != 2 or p[0] not in ("joint", "text") or not p[1].isdigit() for p in pairs):
+            raise DataError(f"--stages {self.stages!r}: write e.g. joint:1500,text:1000")
+        return [name for name, steps in pairs for _ in range(int(steps))]
+
+
+def align(
+    z_p: Tensor, m_p: Tensor, logs_p: Tensor, x_mask: Tensor, y_mask: Tensor, prior: float
+) -> Tensor:
+    """Monotonic alignment (B, frames, ids) that maximises the likelihood, plus a diagonal prior."""
+    with torch.no_grad():
+        precision = torch.exp(-2 * logs_p)
+        log_likelihood = (
+            torch.sum(-0.5 * math.log(2 * math.pi) - logs_p, 1).unsqueeze(-1)
+            + torch.einsum("bcl,bct->blt", precision, -0.5 * z_p**2)
+            + torch.einsum("bcl,bct->blt", m_p * precision, z_p)
+            - 0.5 * torch.sum(m_p**2 * precision, 1).unsqueeze(-1)
+        )  # (B, ids, frames)
+        if prior > 0:
+            l_pos = torch.cumsum(x_mask, -1) / x_mask.sum(-1, keepdim=True)  # (B, 1, ids)
+            t_pos = torch.cumsum(y_mask, -1) / y_mask.sum(-1, keepdim=True)
+            distance = (l_pos.transpose(1, 2) - t_pos) / 0.06
+            log_likelihood = log_likelihood - prior * 0.5 * distance**2
+        mask = x_mask.transpose(1, 2) * y_mask  # (B, ids, frames)
+        return maximum_path(log_likelihood, mask).transpose(1, 2).detach()
+
+
+def text_losses(
+    model: nn.Module, batch: Batch, posterior: tuple[Tensor, ...], g: Tensor, prior: float
+) -> dict[str, Tensor]:
+    """Prior divergence and duration error (VITS eq. 3-4)."""
+    z, _, logs_q, y_mask = posterior
+    x, m_p, logs_p, x_mask = model.text_encoder(batch.ids, batch.id_lengths, lang_emb=None)
+    z_p = model.flow(z, y_mask, g=g)
+    attention = align(z_p, m_p, logs_p, x_mask, y_mask, prior)
+    durations = torch.log(attention.sum(1).unsqueeze(1) + 1e-6) * x_mask
+    predicted = model.duration_predictor(x.detach(), x_mask, g=g.detach())
+    m_p = torch.einsum("btl,bcl->bct", attention, m_p)
+    logs_p = torch.einsum("btl,bcl->bct", attention, logs_p)
+    divergence = logs_p - logs_q - 0.5 + 0.5 * (z_p - m_p) ** 2 * torch.exp(-2 * logs_p)
+    return {
+        "kl": (divergence * y_mask).sum() / y_mask.sum(),
+        "duration": ((predicted - durations) ** 2).sum() / x_mask.sum(),
+    }
+
+
+def slices(
+    batch: Batch, z: Tensor, frames: int, generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """The same random window of every utterance, as latents (B, C, frames) and as wav (B, T)."""
+    room = (batch.frames - frames).clamp(min=0).cpu() + 1
+    starts = (torch.rand(len(room), generator=generator) * room).long().tolist()
+    latents = [z[i, :, s : s + frames] for i, s in enumerate(starts)]
+    wavs = [batch.wav[i, s * HOP : (s + frames) * HOP] for i, s in enumerate(starts)]
+    return torch.stack(latents), torch.stack(wavs)
+
+
+class Trainer:
+    """Model, discriminators, optimisers and averaged weights; everything a checkpoint holds."""
+
+    def __init__(self, config: Config, corpus: Corpus) -> None:
+        torch.manual_seed(config.seed)  # weights and dropout
+        torch.set_num_threads(config.threads)
+        self.config, self.corpus, self.step = config, corpus, 0
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.plan = config.plan()
+        self.model = build_vits(MODEL_ARGS, len(corpus.speakers), 128).to(self.device)
+        self.discriminators = Discriminators().to(self.device)
+        if config.init:
+            warm_start(self.model, self.discriminators, Path(config.init), corpus.speakers)
+        self.average = {k: v.detach().clone() for k, v in self.model.state_dict().items()}
+        self.mel = MelDistance(corpus.sample_rate).to(self.device)
+        options: dict[str, Any] = {"lr": config.lr, "betas": (0.8, 0.99), "weight_decay": 0.01}
+        self.optimizer = torch.optim.AdamW(self.model.parameters(), **options)
+        self.judge_optimizer = torch.optim.AdamW(self.discriminators.parameters(), **options)
+        self.generator = torch.Generator().manual_seed(config.seed)
+
+    def update(self, batch: Batch) -> dict[str, float]:
+        """One step of the stage that the plan names."""
+        stage = self.plan[self.step]
+        for optimizer in (self.optimizer, self.judge_optimizer):
+            optimizer.param_groups[0]["lr"] = self.rate()
+        g = self.model.emb_g(batch.speaker).unsqueeze(-1)
+        spec = spectrogram(batch.wav)
+        with torch.set_grad_enabled(stage == "joint"):
+            posterior = self.model.posterior_encoder(spec, batch.frames, g=g)
+        losses: dict[str, Tensor] = {}
+        if stage == "text" or self.step % self.config.text_every == 0:
+            losses |= text_losses(self.model, batch, posterior, g, self.prior())
+        if stage == "joint":
+            losses |= self.wave_losses(batch, posterior[0], g)
+        self.optimizer.zero_grad()
+        torch.stack([v for k, v in losses.items() if k != "judge"]).sum().backward()
+        nn.utils.clip_grad_norm_(self.model.parameters(), 10.0)
+        self.optimizer.step()
+        self.step += 1
+        for key, value in self.model.state_dict().items():
+            self.average[key].lerp_(value, 1 - self.config.ema)
+        return {key: value.item() for key, value in losses.items()}
+
+    def wave_losses(self, batch: Batch, z: Tensor, g: Tensor) -> dict[str, Tensor]:
+        """Reconstruction and adversarial losses (VITS eq. 2, 8-10); trains the discriminators too."""
+        latents, real = slices(batch, z, self.config.segment, self.generator)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.bf16):
+            generated = self.model.waveform_decoder(latents, g=g).squeeze(1).float()
+            losses = {"mel": self.config.mel_weight * self.mel(generated, real)}
+            if self.step < self.config.adversarial_from:
+                return losses
+            judge = tts_losses.discriminator_loss(
+                self.discriminators(real), self.discriminators(generated.detach())
+            )
+            self.judge_optimizer.zero_grad()
+            judge.backward()
+            self.judge_optimizer.step()
+            with torch.no_grad():
+                judged_real = self.discriminators(real)
+            judged = self.discriminators(generated)
+            features = tts_losses.feature_loss(judged_real, judged)
+            losses["adversarial"] = tts_losses.generator_loss(judged)
+            losses["feature"] = self.config.feature_weight * features
+        return losses | {"judge": judge.detach()}
+
+    def rate(self) -> float:
+        """Learning rate of this step: constant, then falling to a tenth."""
+        left = (len(self.plan) - self.step) / max(1, self.config.cooldown * len(self.plan))
+        return self.config.lr * min(1.0, 0.1 + 0.9 * left)
+
+    def prior(self) -> float:
+        """Weight of the diagonal prior, fading from 8 to 0 within a stage."""
+        begun = self.step
+        while begun and self.plan[begun - 1] == self.plan[self.step]:
+            begun -= 1
+        return 8.0 * max(0.0, 1 - (self.step - begun) / max(1, self.config.prior_steps))
+
+    def parts(self) -> dict[str, Any]:
+        """Everything with a state_dict."""
+        names = ("model", "discriminators", "optimizer", "judge_optimizer")
+        return {name: getattr(self, name) for name in names}
+
+    def save(self, path: Path) -> None:
+        """Write a checkpoint, whole or not at all."""
+        state: dict[str, Any] = {name: part.state_dict() for name, part in self.parts().items()}
+        state |= {"step": self.step, "average": self.average}
+        state["generator"] = self.generator.get_state()
+        torch.save(state, path.with_suffix(".tmp"))
+        path.with_suffix(".tmp").replace(path)
+
+    def resume(self, path: Path) -> None:
+        """Go on from a checkpoint."""
+        state = torch.load(path, map_location=self.device, weights_only=True)
+        for name, part in self.parts().items():
+            part.load_state_dict(state[name])
+        self.step, self.average = state["step"], state["average"]
+        self.generator.set_state(state["generator"].cpu())
+
+
+def warm_start(
+    model: nn.Module, discriminators: nn.Module, init: Path, speakers: list[str]
+) -> None:
+    """Take over weights; speakers are matched by name, new ones begin as the mean of the others."""
+    state = load_file(init.with_suffix(".safetensors"))
+    extra = init.with_name("vits_training.safetensors")  # what the app does not need
+    if extra.is_file():
+        rest = load_file(extra)
+        judges = {k[6:]: v.float() for k, v in rest.items() if k.startswith("judge.")}
+        discriminators.load_state_dict(judges)
+        state |= {k: v for k, v in rest.items() if not k.startswith("judge.")}
+    table = state["emb_g.weight"].float()
+    known = json.loads(init.with_suffix(".json").read_text())["speakers"]
+    rows = [table[known.index(s)] if s in known else table.mean(0) for s in speakers]
+    state["emb_g.weight"] = torch.stack(rows)
+    model.load_state_dict({key: value.float() for key, value in state.items()})
+
+
+def export(trainer: Trainer, directory: Path) -> None:
+    """Write the averaged weights as the app reads them, and what only training needs beside them."""
+    settings = {
+        "model_args": MODEL_ARGS,
+        "sample_rate": trainer.corpus.sample_rate,
+        "vocabulary": VOCABULARY,
+        "blank": BLANK,
+        "speakers": trainer.corpus.speakers,
+        "hidden": [s for s in trainer.corpus.speakers if s.startswith("f")],
+        "made_by": "python -m vclip.offline.train_tts",
+        "config": asdict(trainer.config),
+        "step": trainer.step,
+    }
+    save_vits(directory, {k: v.cpu() for k, v in trainer.average.items()}, settings)
+    rest = {k: v for k, v in trainer.average.items() if k.startswith("posterior_encoder.")}
+    rest |= {f"judge.{k}": v for k, v in trainer.discriminators.state_dict().items()}
+    halves = {key: value.cpu().half().contiguous() for key, value in rest.items()}
+    save_file(halves, directory / "vits_training.safetensors")
+
+
+def write_samples(directory: Path, speakers: tuple[str, ...] = ("p225", "p226", "c230")) -> None:
+    """Let the exported model speak, to be listened to while it trains."""
+    voice = CoquiVits.load(directory)
+    for name in set(speakers) & set(voice.speaker_ids):
+        row = voice.speaker_embeddings[voice.speaker_ids.index(name)]
+        speech = voice.synthesize(SAMPLE_TEXT, row, seed=0)
+        audio.save_wav(directory / f"sample_{name}.wav", speech.wav, speech.sample_rate)
+
+
+def stream(config: Config, corpus: Corpus, step: int) -> Iterator[Batch]:
+    """Batches from here on; a resumed run draws others than the first steps saw."""
+    rng = np.random.default_rng([config.seed, step])
+    return batches(corpus, config.batch, rng, config.max_seconds)
+
+
+def train(config: Config) -> Path:
+    """Run or resume all stages; returns the exported directory."""
+    out = Path(config.out)
+    out.mkdir(parents=True, exist_ok=True)
+    trainer = Trainer(config, Corpus(Path(config.data)))
+    if (out / "checkpoint.pt").is_file():
+        trainer.resume(out / "checkpoint.pt")
+    data = stream(config, trainer.corpus, trainer.step)
+    with tqdm(total=len(trainer.plan), initial=trainer.step, mininterval=10) as progress:
+        while trainer.step < len(trainer.plan):
+            losses = trainer.update(next(data).to(trainer.device))
+            progress.update()
+            progress.set_postfix({k: f"{v:.2f}" for k, v in losses.items()}, refresh=False)
+            record = {"step": trainer.step, "time": round(time.time(), 1)} | losses
+            with (out / "log.jsonl").open("a") as log:
+                log.write(json.dumps(record) + "\n")
+            if trainer.step % config.save_every == 0 or trainer.step == len(trainer.plan):
+                trainer.save(out / "checkpoint.pt")
+                export(trainer, out / "export")
+                write_samples(out / "export")
+    return out / "export"
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m vclip.offline.train_tts",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    for name, value in asdict(Config()).items():
+        kind = (lambda s: s.lower() in ("1", "true")) if isinstance(value, bool) else type(value)
+        parser.add_argument(f"--{name.replace('_', '-')}", type=kind, default=value)
+    print(train(Config(**vars(parser.parse_args(argv)))))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

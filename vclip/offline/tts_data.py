@@ -1,0 +1,88 @@
+"""Batches for VITS from the file that `prepare_tts` writes."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import safe_open
+from torch import Tensor
+
+from vclip.errors import DataError
+from vclip.offline.tts_losses import HOP
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Padded utterances with their true lengths."""
+
+    ids: Tensor  # (B, L) int64
+    id_lengths: Tensor  # (B,)
+    wav: Tensor  # (B, T) float32, T a multiple of HOP
+    frames: Tensor  # (B,) spectrogram frames
+    speaker: Tensor  # (B,) rows of the speaker table
+
+    def to(self, device: torch.device) -> "Batch":
+        """The same on another device."""
+        return Batch(*(tensor.to(device) for tensor in vars(self).values()))
+
+
+class Corpus:
+    """All utterances of a prepared file, in memory as 16-bit samples."""
+
+    def __init__(self, path: Path) -> None:
+        if not path.is_file():
+            raise DataError(f"{path} is missing; run `python -m vclip.offline.prepare_tts` first")
+        with safe_open(path, "pt") as file:
+            self._tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+            metadata = {key: json.loads(value) for key, value in file.metadata().items()}
+        self.speakers: list[str] = metadata["speakers"]
+        self.sample_rate: int = metadata["config"]["sample_rate"]
+        self.speaker = self._tensors["speaker"].numpy()
+        self.n_samples = np.diff(self._tensors["wav_offsets"].numpy())
+        self.synthetic = np.array([self.speakers[s].startswith("f") for s in self.speaker])
+
+    def __len__(self) -> int:
+        return len(self.speaker)
+
+    def _slice(self, key: str, i: int) -> Tensor:
+        """Utterance i's part of a packed tensor."""
+        begin, end = self._tensors[f"{key.rstrip('s')}_offsets"][i : i + 2].tolist()
+        return self._tensors[key][begin:end]
+
+    def batch(self, rows: np.ndarray) -> Batch:
+        """The utterances of these rows, padded with zeros."""
+        ids = [self._slice("ids", i).long() for i in rows]
+        wavs = [self._slice("wav", i)[: self.n_samples[i] // HOP * HOP] for i in rows]
+        pad = torch.nn.utils.rnn.pad_sequence
+        return Batch(
+            ids=pad(ids, batch_first=True),
+            id_lengths=torch.tensor([len(i) for i in ids]),
+            wav=pad(wavs, batch_first=True).float() / 32768,
+            frames=torch.tensor([len(w) // HOP for w in wavs]),
+            speaker=torch.tensor(self.speaker[rows]),
+        )
+
+
+def batches(
+    corpus: Corpus, size: int, rng: np.random.Generator, max_seconds: float
+) -> Iterator[Batch]:
+    """Endless batches, half flite's many sentences and half recordings, of similar lengths.
+
+    A batch is drawn around one random quantile of length in both halves, so that little is padding.
+    """
+    usable = corpus.n_samples <= max_seconds * corpus.sample_rate
+    halves = []
+    for half in (corpus.synthetic, ~corpus.synthetic):
+        rows = np.flatnonzero(half & usable)
+        if len(rows):
+            halves.append(rows[np.argsort(corpus.n_samples[rows])])
+    while True:
+        quantile = rng.random()
+        drawn = []
+        for rows in halves:
+            near = quantile + rng.normal(0, 0.03, size // len(halves))
+            drawn.append(rows[(np.clip(near, 0, 0.9999) * len(rows)).astype(int)])
+        yield corpus.batch(np.concatenate(drawn))

@@ -1,0 +1,128 @@
+"""What a waveform is judged by: mel distance and light adversarial discriminators.
+
+VITS's own discriminators have 46 M parameters, which no CPU trains in an evening. These have about
+0.6 M: five over periods (HiFi-GAN, arXiv 2010.05646) and three over spectrograms (UnivNet, arXiv
+2106.07889), with least-squares losses and feature matching.
+"""
+
+from collections.abc import Sequence
+
+import librosa
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.nn.utils.parametrizations import weight_norm
+
+N_FFT, HOP = 1024, 256
+
+Judgement = tuple[Tensor, list[Tensor]]  # (scores, features of every layer)
+
+
+def spectrogram(wav: Tensor, n_fft: int = N_FFT, hop: int = HOP) -> Tensor:
+    """Magnitudes (B, n_fft // 2 + 1, T // hop) of wav (B, T), padded as VITS pads."""
+    pad = (n_fft - hop) // 2
+    wav = F.pad(wav.unsqueeze(1), (pad, pad), mode="reflect").squeeze(1)
+    window = torch.hann_window(n_fft, device=wav.device)
+    bins = torch.stft(wav, n_fft, hop, n_fft, window, center=False, return_complex=True)
+    return torch.sqrt(bins.real**2 + bins.imag**2 + 1e-6)
+
+
+class MelDistance(nn.Module):
+    """L1 between log-mel spectrograms of two waveforms (B, T); the VITS reconstruction loss."""
+
+    filters: Tensor
+
+    def __init__(self, sample_rate: int, n_mels: int = 80) -> None:
+        super().__init__()
+        filters = librosa.filters.mel(sr=sample_rate, n_fft=N_FFT, n_mels=n_mels)
+        self.register_buffer("filters", torch.from_numpy(filters))
+
+    def forward(self, generated: Tensor, real: Tensor) -> Tensor:
+        """A scalar."""
+        return F.l1_loss(self.log_mel(generated), self.log_mel(real))
+
+    def log_mel(self, wav: Tensor) -> Tensor:
+        """(B, n_mels, frames)."""
+        return torch.log(torch.clamp(self.filters @ spectrogram(wav.float()), min=1e-5))
+
+
+class PeriodDiscriminator(nn.Module):
+    """Folds the waveform by a period and looks along every phase of it."""
+
+    def __init__(self, period: int, channels: Sequence[int] = (1, 16, 32, 64, 64)) -> None:
+        super().__init__()
+        self.period = period
+        self.layers = nn.ModuleList(
+            weight_norm(nn.Conv2d(a, b, (5, 1), (3, 1), (2, 0)))
+            for a, b in zip(channels[:-1], channels[1:], strict=True)
+        )
+        self.last = weight_norm(nn.Conv2d(channels[-1], 1, (3, 1), 1, (1, 0)))
+
+    def forward(self, wav: Tensor) -> Judgement:
+        """wav (B, T) -> scores and features."""
+        wav = F.pad(wav, (0, -wav.shape[1] % self.period), mode="reflect")
+        return _run(self.layers, self.last, wav.reshape(len(wav), 1, -1, self.period))
+
+
+class SpectrogramDiscriminator(nn.Module):
+    """Looks at magnitudes at one time-frequency resolution."""
+
+    def __init__(self, n_fft: int, channels: int = 24) -> None:
+        super().__init__()
+        self.n_fft = n_fft
+        sizes = [(1, (2, 1)), (channels, (2, 1)), (channels, (2, 2)), (channels, (2, 1))]
+        self.layers = nn.ModuleList(
+            weight_norm(nn.Conv2d(n, channels, (7, 3), stride, (3, 1))) for n, stride in sizes
+        )
+        self.last = weight_norm(nn.Conv2d(channels, 1, 3, 1, 1))
+
+    def forward(self, wav: Tensor) -> Judgement:
+        """wav (B, T) -> scores and features."""
+        magnitudes = spectrogram(wav.float(), self.n_fft, self.n_fft // 4)
+        return _run(self.layers, self.last, torch.log(magnitudes + 1e-3).unsqueeze(1))
+
+
+def _run(layers: nn.ModuleList, last: nn.Module, x: Tensor) -> Judgement:
+    features = []
+    for layer in layers:
+        x = F.leaky_relu(layer(x), 0.1)
+        features.append(x)
+    x = last(x)
+    return x.flatten(1), [*features, x]
+
+
+class Discriminators(nn.Module):
+    """All of them; wav (B, T) -> one judgement each."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.all = nn.ModuleList(
+            [*map(PeriodDiscriminator, (2, 3, 5, 7, 11))]
+            + [*map(SpectrogramDiscriminator, (512, 1024, 256))]
+        )
+
+    def forward(self, wav: Tensor) -> list[Judgement]:
+        """wav (B, T) -> judgements."""
+        return [discriminator(wav) for discriminator in self.all]
+
+
+def discriminator_loss(real: list[Judgement], generated: list[Judgement]) -> Tensor:
+    """Least squares: real towards 1, generated towards 0; summed over discriminators."""
+    pairs = zip(real, generated, strict=True)
+    losses = [((1 - r.float()) ** 2).mean() + (g.float() ** 2).mean() for (r, _), (g, _) in pairs]
+    return torch.stack(losses).sum()
+
+
+def generator_loss(generated: list[Judgement]) -> Tensor:
+    """Least squares: generated towards 1."""
+    return torch.stack([((1 - g.float()) ** 2).mean() for g, _ in generated]).sum()
+
+
+def feature_loss(real: list[Judgement], generated: list[Judgement]) -> Tensor:
+    """L1 between the layers' features; real ones are targets, without gradient."""
+    losses = [
+        F.l1_loss(g.float(), r.detach().float())
+        for (_, reals), (_, fakes) in zip(real, generated, strict=True)
+        for r, g in zip(reals, fakes, strict=True)
+    ]
+    return torch.stack(losses).sum()
