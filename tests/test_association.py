@@ -1,0 +1,208 @@
+"""The association's laws: invertible flow, unit norms, a loss that equals its definition."""
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from vclip import association
+from vclip.association import Association, AssociationConfig, RealNVP, contrastive_loss
+from vclip.errors import ModelError, OutputError
+
+
+def randomise(module: torch.nn.Module, seed: int = 0, scale: float = 0.3) -> None:
+    """Couplings start as the identity; give every weight something to do."""
+    rng = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter.copy_(scale * torch.randn(parameter.shape, generator=rng))
+
+
+def normal(*shape: int, seed: int = 0) -> Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def unit(*shape: int, seed: int = 0) -> Tensor:
+    return torch.nn.functional.normalize(normal(*shape, seed=seed), dim=1)
+
+
+def small(voice_dimension: int = 6) -> Association:
+    model = Association(AssociationConfig(5, voice_dimension, image_hidden=7, coupling_hidden=8))
+    randomise(model)
+    model.voice_standard.fit(3 + 2 * normal(40, voice_dimension))
+    model.image_standard.fit(normal(40, 5) - 1)
+    return model.eval()
+
+
+@pytest.mark.parametrize("dimension", [2, 7, 256])
+@pytest.mark.parametrize("couplings", [1, 4])
+def test_the_flow_is_inverted_exactly(dimension: int, couplings: int) -> None:
+    flow = RealNVP(dimension, couplings, 16, 1.0).double()
+    randomise(flow)
+    x = normal(9, dimension).double()
+    z, _ = flow(x)
+    assert not torch.allclose(z, x, atol=0.1)
+    torch.testing.assert_close(flow.inverse(z), x, atol=1e-10, rtol=1e-10)
+
+
+@pytest.mark.parametrize("dimension", [2, 5, 6])
+def test_log_determinant_is_that_of_the_jacobian(dimension: int) -> None:
+    flow = RealNVP(dimension, 3, 16, 1.0).double()
+    randomise(flow)
+    for x in normal(4, dimension).double():
+        jacobian = torch.autograd.functional.jacobian(lambda row: flow(row[None])[0][0], x)
+        assert isinstance(jacobian, Tensor)
+        expected = torch.linalg.slogdet(jacobian).logabsdet
+        torch.testing.assert_close(flow(x[None])[1][0], expected)
+
+
+def test_every_coordinate_is_moved_by_two_couplings() -> None:
+    flow = RealNVP(6, 2, 8, 1.0)
+    randomise(flow)
+    moved = flow(normal(3, 6))[0] - normal(3, 6)
+    assert (moved.abs() > 1e-4).all()
+
+
+def test_scale_is_bounded_whatever_the_weights() -> None:
+    flow = RealNVP(8, 1, 8, 0.5)
+    randomise(flow, scale=100.0)
+    assert flow(normal(5, 8))[1].abs().max() <= 4 * 0.5 + 1e-5  # four moved coordinates
+
+
+def test_an_untrained_flow_is_the_identity() -> None:
+    x = normal(4, 256)
+    z, log_det = RealNVP(256, 4, 64, 0.5)(x)
+    torch.testing.assert_close(z, x)
+    torch.testing.assert_close(log_det, torch.zeros(4))
+
+
+def naive_loss(image: Tensor, voice: Tensor, scale: float, negatives: Tensor) -> float:
+    total, n = 0.0, len(image)
+    for a, b, mask in ((image, voice, negatives), (voice, image, negatives.T)):
+        for i in range(n):
+            pool = [j for j in range(n) if j == i or mask[i, j]]
+            sims = [scale * float(a[i] @ b[j]) for j in pool]
+            log_sum = math.log(sum(math.exp(s) for s in sims))
+            total += log_sum - scale * float(a[i] @ b[i])
+    return total / (2 * n)
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_loss_equals_a_loop_over_its_definition(masked: bool) -> None:
+    image, voice = unit(6, 5, seed=1), unit(6, 5, seed=2)
+    group = torch.tensor([0, 0, 1, 2, 2, 2])
+    negatives = group[:, None] != group[None, :] if masked else torch.ones(6, 6, dtype=torch.bool)
+    loss = contrastive_loss(image, voice, torch.tensor(1.5), negatives if masked else None)
+    expected = naive_loss(image, voice, math.exp(1.5), negatives)
+    assert float(loss) == pytest.approx(expected, rel=1e-5)
+
+
+def test_loss_is_symmetric_and_blind_to_the_order_of_pairs() -> None:
+    image, voice, scale = unit(7, 4, seed=3), unit(7, 4, seed=4), torch.tensor(2.0)
+    order = torch.tensor([3, 1, 6, 0, 2, 5, 4])
+    loss = contrastive_loss(image, voice, scale)
+    torch.testing.assert_close(contrastive_loss(voice, image, scale), loss)
+    torch.testing.assert_close(contrastive_loss(image[order], voice[order], scale), loss)
+
+
+def test_a_pair_among_non_negatives_costs_nothing() -> None:
+    nobody = torch.zeros(3, 3, dtype=torch.bool)
+    loss = contrastive_loss(unit(3, 4), unit(3, 4, seed=1), torch.tensor(1.0), nobody)
+    assert float(loss) == pytest.approx(0.0, abs=1e-6)
+
+
+def test_temperature_is_clamped_in_the_loss_and_after_a_step() -> None:
+    image, voice = unit(5, 4), unit(5, 4, seed=1)
+    at_limit = contrastive_loss(image, voice, torch.tensor(math.log(100.0)))
+    torch.testing.assert_close(contrastive_loss(image, voice, torch.tensor(9.0)), at_limit)
+    model = small()
+    torch.nn.init.constant_(model.logit_scale, 9.0)
+    model.clamp_scale()
+    assert float(model.logit_scale.detach().exp()) == pytest.approx(100.0, rel=1e-5)
+
+
+def test_embeddings_have_unit_norm_and_the_flows_dimension() -> None:
+    model = small()
+    image_emb, voice_emb = model.encode_image(normal(9, 5)), model.encode_voice(normal(9, 6))
+    assert image_emb.shape == voice_emb.shape == (9, model.dimension) == (9, 6)
+    for emb in (image_emb, voice_emb):
+        torch.testing.assert_close(emb.norm(dim=1), torch.ones(9))
+
+
+def test_rows_do_not_influence_each_other() -> None:
+    model, features = small(), normal(5, 6)
+    torch.testing.assert_close(model.encode_voice(features)[2:3], model.encode_voice(features[2:3]))
+
+
+def test_raw_voice_embeddings_can_be_inverted_to_features() -> None:
+    model, features = small(), 3 + 2 * normal(5, 6)
+    emb = model.encode_voice(features, normalize=False)
+    back = model.voice_standard.inverse(model.voice_head.inverse(emb))
+    torch.testing.assert_close(back, features, atol=1e-4, rtol=1e-4)
+
+
+def test_standardised_training_features_have_mean_zero_and_unit_deviation() -> None:
+    standard, features = association.Standardise(3), 5 + 3 * normal(50, 3)
+    features[:, 2] = 4.0  # a constant column is only centred
+    standard.fit(features)
+    out = standard(features)
+    torch.testing.assert_close(out.mean(dim=0), torch.zeros(3), atol=1e-5, rtol=0)
+    torch.testing.assert_close(out.std(dim=0)[:2], torch.ones(2))
+    assert (out[:, 2].abs() < 1e-5).all()
+
+
+def test_an_embedding_without_norm_is_caught_at_the_border() -> None:
+    model = small()
+    with torch.no_grad():
+        for parameter in model.image_head.parameters():
+            parameter.zero_()
+    with pytest.raises(AssertionError, match="unit norm"):
+        model.encode_image(normal(2, 5))
+
+
+def test_features_of_another_size_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"voice_features must be \(N, 6\)"):
+        small().encode_voice(normal(2, 5))
+    with pytest.raises(ValueError, match=r"image_features must be \(N, 5\)"):
+        small().encode_image(normal(5))
+
+
+def test_saved_heads_come_back_the_same_with_their_metadata(tmp_path: Path) -> None:
+    model, path = small(), tmp_path / "association.safetensors"
+    association.save(path, model, {"command": "train", "data": {"rows": 3}})
+    back = association.load(path)
+    torch.testing.assert_close(back.encode_image(normal(4, 5)), model.encode_image(normal(4, 5)))
+    torch.testing.assert_close(back.encode_voice(normal(4, 6)), model.encode_voice(normal(4, 6)))
+    assert association.load_metadata(path)["data"] == {"rows": 3}
+    assert not back.training and not any(p.requires_grad for p in back.parameters())
+
+
+def test_broken_heads_are_model_errors(tmp_path: Path) -> None:
+    good, bad = tmp_path / "good", tmp_path / "bad"
+    association.save(good, small(), {})
+    header = {"vclip": json.dumps(association.load_metadata(good))}
+    tensors = load_file(good)
+    tensors.pop("logit_scale")
+    save_file(tensors, bad, header)
+    with pytest.raises(ModelError, match="does not fit"):
+        association.load(bad)
+    save_file(tensors, bad, {"other": "file"})
+    with pytest.raises(ModelError, match="no association"):
+        association.load(bad)
+    save_file(tensors, bad, {"vclip": '{"format": "old"}'})
+    with pytest.raises(ModelError, match="not of format"):
+        association.load(bad)
+    bad.write_text("text")
+    with pytest.raises(ModelError, match="no association"):
+        association.load(bad)
+    with pytest.raises(ModelError, match="no association"):
+        association.load(tmp_path / "missing")
+
+
+def test_a_place_that_cannot_be_written_is_an_output_error(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="cannot write"):
+        association.save(tmp_path / "no" / "a.safetensors", small(), {})

@@ -1,0 +1,244 @@
+"""The space in which a face and a voice of one person lie close (paper.md §1.1).
+
+Frozen image features go through a small ReLU MLP, frozen voice features through a RealNVP flow,
+which keeps their dimension: D = V. Both are trained with the symmetric contrastive loss.
+"""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from vclip.errors import ModelError, OutputError
+
+MAX_LOGIT_SCALE = math.log(100.0)
+FORMAT = "vclip-association-1"
+
+
+@dataclass(frozen=True)
+class AssociationConfig:
+    """Sizes of the two heads; what load() needs to build them again."""
+
+    image_dimension: int  # F
+    voice_dimension: int = 256  # V = D
+    image_hidden: int = 256
+    image_layers: int = 1  # hidden layers of the MLP
+    dropout: float = 0.3
+    couplings: int = 4
+    coupling_hidden: int = 64
+    max_log_scale: float = 0.5  # |log s| of one coupling stays below
+
+
+class Standardise(nn.Module):
+    """(x - mean) / std with the training features' statistics as buffers."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, dimension: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(dimension))
+        self.register_buffer("std", torch.ones(dimension))
+
+    def fit(self, features: Tensor) -> None:
+        """Take mean and std of features (N, dimension); constant columns are only centred."""
+        std, mean = torch.std_mean(features, dim=0)
+        self.mean.copy_(mean)
+        self.std.copy_(torch.where(std > 1e-6, std, torch.ones_like(std)))
+
+    def forward(self, features: Tensor) -> Tensor:
+        return (features - self.mean) / self.std
+
+    def inverse(self, standard: Tensor) -> Tensor:
+        """The features that forward() would map to standard."""
+        return standard * self.std + self.mean
+
+
+class Coupling(nn.Module):
+    """One affine coupling (Dinh et al. 2017): half of x is scaled and shifted by the other half.
+
+    The halves are the even and odd coordinates; flip says which one stays. The last layer starts
+    at zero, so an untrained flow is the identity; tanh bounds the log scale, so it stays
+    invertible in float32.
+    """
+
+    def __init__(self, dimension: int, hidden: int, max_log_scale: float, flip: bool) -> None:
+        super().__init__()
+        self.flip, self.max_log_scale = flip, max_log_scale
+        kept, moved = (dimension // 2, (dimension + 1) // 2)
+        kept, moved = (moved, kept) if not flip else (kept, moved)
+        self.net = nn.Sequential(nn.Linear(kept, hidden), nn.ReLU(), nn.Linear(hidden, 2 * moved))
+        last = self.net[-1]
+        nn.init.zeros_(last.weight)  # type: ignore[arg-type]
+        nn.init.zeros_(last.bias)  # type: ignore[arg-type]
+
+    def _split(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        even, odd = x[:, 0::2], x[:, 1::2]
+        return (odd, even) if self.flip else (even, odd)
+
+    def _join(self, kept: Tensor, moved: Tensor) -> Tensor:
+        even, odd = (moved, kept) if self.flip else (kept, moved)
+        x = kept.new_empty(len(kept), kept.shape[1] + moved.shape[1])
+        x[:, 0::2], x[:, 1::2] = even, odd
+        return x
+
+    def _affine(self, kept: Tensor) -> tuple[Tensor, Tensor]:
+        raw, shift = self.net(kept).chunk(2, dim=1)
+        return self.max_log_scale * torch.tanh(raw / self.max_log_scale), shift
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """x (N, V) -> y (N, V) and log |det dy/dx| (N,)."""
+        kept, moved = self._split(x)
+        log_scale, shift = self._affine(kept)
+        return self._join(kept, moved * log_scale.exp() + shift), log_scale.sum(dim=1)
+
+    def inverse(self, y: Tensor) -> Tensor:
+        """y (N, V) -> the x that forward() maps to it."""
+        kept, moved = self._split(y)
+        log_scale, shift = self._affine(kept)
+        return self._join(kept, (moved - shift) * (-log_scale).exp())
+
+
+class RealNVP(nn.Module):
+    """A stack of couplings that keep the two halves in turn."""
+
+    def __init__(self, dimension: int, couplings: int, hidden: int, max_log_scale: float) -> None:
+        super().__init__()
+        self.couplings = nn.ModuleList(
+            Coupling(dimension, hidden, max_log_scale, flip=bool(i % 2)) for i in range(couplings)
+        )
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """x (N, V) -> z (N, V) and the summed log-determinants (N,)."""
+        log_det = x.new_zeros(len(x))
+        for coupling in self.couplings:
+            x, step = coupling(x)
+            log_det = log_det + step
+        return x, log_det
+
+    def inverse(self, z: Tensor) -> Tensor:
+        """z (N, V) -> the x that forward() maps to it."""
+        for coupling in reversed(self.couplings):
+            assert isinstance(coupling, Coupling)
+            z = coupling.inverse(z)
+        return z
+
+
+def _mlp(config: AssociationConfig) -> nn.Sequential:
+    layers: list[nn.Module] = []
+    width = config.image_dimension
+    for _ in range(config.image_layers):
+        layers += [nn.Linear(width, config.image_hidden), nn.ReLU(), nn.Dropout(config.dropout)]
+        width = config.image_hidden
+    return nn.Sequential(*layers, nn.Linear(width, config.voice_dimension))
+
+
+def _unit(emb: Tensor) -> Tensor:
+    emb = F.normalize(emb, dim=1)
+    norms = emb.detach().norm(dim=1)
+    assert torch.allclose(norms, torch.ones_like(norms), atol=1e-3), "embedding without unit norm"
+    return emb
+
+
+class Association(nn.Module):
+    """Both heads and the learned log temperature; embeddings have unit norm."""
+
+    def __init__(self, config: AssociationConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.image_standard = Standardise(config.image_dimension)
+        self.image_head = _mlp(config)
+        self.voice_standard = Standardise(config.voice_dimension)
+        self.voice_head = RealNVP(
+            config.voice_dimension, config.couplings, config.coupling_hidden, config.max_log_scale
+        )
+        self.logit_scale = nn.Parameter(torch.tensor(math.log(1 / 0.07)))
+
+    @property
+    def dimension(self) -> int:
+        """D, the size of both embeddings."""
+        return self.config.voice_dimension
+
+    def encode_image(self, image_features: Tensor, normalize: bool = True) -> Tensor:
+        """image_features (N, F), raw -> image_emb (N, D), unit norm unless normalize is off."""
+        _check(image_features, self.config.image_dimension, "image_features")
+        emb: Tensor = self.image_head(self.image_standard(image_features))
+        return _unit(emb) if normalize else emb
+
+    def encode_voice(self, voice_features: Tensor, normalize: bool = True) -> Tensor:
+        """voice_features (N, V), raw -> voice_emb (N, D), unit norm unless normalize is off."""
+        _check(voice_features, self.config.voice_dimension, "voice_features")
+        emb: Tensor = self.voice_head(self.voice_standard(voice_features))[0]
+        return _unit(emb) if normalize else emb
+
+    def clamp_scale(self) -> None:
+        """Keep logit_scale at or below ln 100, as CLIP does after every step."""
+        with torch.no_grad():
+            self.logit_scale.clamp_(max=MAX_LOGIT_SCALE)
+
+
+def _check(features: Tensor, dimension: int, name: str) -> None:
+    if features.ndim != 2 or features.shape[1] != dimension:
+        raise ValueError(f"{name} must be (N, {dimension}), got {tuple(features.shape)}")
+
+
+def contrastive_loss(
+    image_emb: Tensor, voice_emb: Tensor, logit_scale: Tensor, negatives: Tensor | None = None
+) -> Tensor:
+    """Symmetric cross-entropy over cosines, row i of one side belonging to row i of the other.
+
+    image_emb, voice_emb (N, D) unit norm; logit_scale () a log; negatives (N, N) bool says which
+    off-diagonal entries may count against a pair (all, if None). Paper Eq. 1 with the temperature
+    and the sign that it leaves out.
+    """
+    logits = logit_scale.clamp(max=MAX_LOGIT_SCALE).exp() * image_emb @ voice_emb.T  # (N, N)
+    if negatives is not None:
+        pairs = torch.eye(len(logits), dtype=torch.bool, device=logits.device)
+        logits = logits.masked_fill(~(negatives | pairs), float("-inf"))
+    target = torch.arange(len(logits), device=logits.device)
+    return (F.cross_entropy(logits, target) + F.cross_entropy(logits.T, target)) / 2
+
+
+def save(path: Path, association: Association, metadata: Mapping[str, object]) -> None:
+    """Write weights, sizes and metadata (command, data, hashes of the inputs) as safetensors."""
+    header = {"format": FORMAT, "config": asdict(association.config), **metadata}
+    tensors = {name: value.contiguous() for name, value in association.state_dict().items()}
+    try:
+        save_file(tensors, path, {"vclip": json.dumps(header, sort_keys=True)})
+    except (OSError, SafetensorError) as error:
+        raise OutputError(f"cannot write {path}: {error}; choose another place") from error
+
+
+def load_metadata(path: Path) -> dict[str, object]:
+    """What save() wrote beside the weights. Raises ModelError for anything else."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            header = json.loads((file.metadata() or {})["vclip"])
+    except (OSError, SafetensorError, KeyError, ValueError) as error:
+        raise ModelError(
+            f"{path} is no association: {error}; make one with python -m vclip.offline.train"
+        ) from error
+    if not isinstance(header, dict) or header.get("format") != FORMAT:
+        raise ModelError(f"{path} is not of format {FORMAT}; train it again with this version")
+    return header
+
+
+def load(path: Path) -> Association:
+    """The association saved at path, strict, ready for use (eval mode). Raises ModelError."""
+    header = load_metadata(path)
+    try:
+        association = Association(AssociationConfig(**header["config"]))  # type: ignore[arg-type]
+        with safe_open(path, framework="pt") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        association.load_state_dict(tensors, strict=True)
+    except (KeyError, TypeError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise ModelError(f"{path} does not fit its own sizes: {reason}; train it again") from error
+    return association.eval().requires_grad_(False)
