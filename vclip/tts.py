@@ -3,8 +3,8 @@
 The only file that imports coqui's `TTS`. What it takes care of:
 * torchaudio's wheel is a CUDA build whose extension cannot load beside a CPU-only torch; VITS needs
   none of it, so a stub stands in, only where the real one fails.
-* coqui L2-normalises `d_vectors`; rows of its speaker table `emb_g` are used raw. A speaker embedding
-  therefore travels through a spare row of that table.
+* coqui L2-normalises `d_vectors`; rows of its speaker table `emb_g` are used raw. A speaker
+  embedding therefore travels through a spare row of that table.
 * VITS draws from torch's global generator: each call forks and seeds it.
 * One model serves many users: a lock guards row and generator, and the row is wiped afterwards.
 """

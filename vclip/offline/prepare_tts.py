@@ -11,6 +11,7 @@ Output, a safetensors file: `wav` (sum T,) int16, `wav_offsets` (N + 1,), `ids` 
 
 import argparse
 import csv
+import itertools
 import json
 import random
 import re
@@ -107,7 +108,7 @@ def split_sentences(text: str, wav: np.ndarray, sample_rate: int) -> list[tuple[
 def find_pause(
     wav: np.ndarray, sample_rate: int, share: float, within: float = 0.04, shortest: float = 0.09
 ) -> int | None:
-    """Sample in the middle of the longest silence (seconds >= shortest) near a share of the sound."""
+    """Sample in the middle of the longest silence near a share of the sound; None without one."""
     hop = sample_rate // 100
     level = np.sqrt(np.square(wav[: len(wav) // hop * hop]).reshape(-1, hop).mean(axis=1))
     quiet = np.convolve(level, np.ones(3) / 3, "same") < 0.03 * np.percentile(level, 95)
@@ -142,7 +143,7 @@ def read_flite(config: Config) -> list[Utterance]:
     texts = sentences(config)
     voices = [FLITE_VOICES[i % len(FLITE_VOICES)] for i in range(len(texts))]
     with ThreadPoolExecutor(2) as pool:
-        spoken = pool.map(lambda pair: speak_flite(*pair, config), zip(texts, voices, strict=True))
+        spoken = pool.map(speak_flite, texts, voices, itertools.repeat(config))
         return list(tqdm(spoken, total=len(texts), desc="flite"))
 
 

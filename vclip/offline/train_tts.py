@@ -4,8 +4,8 @@ Reads the file of `prepare_tts`; resumes from its last checkpoint; runs on CPU o
 written `name:steps,…`:
 * joint: VITS's losses all at once (arXiv 2106.06103, eq. 1-10) with light discriminators;
 * text: posterior encoder and decoder stay as they are, text encoder, flow and durations learn.
-From random weights, `--init "" --stages joint:1500,text:1000,joint:3000 --prior-steps 800` makes the
-alignment form (docs/log.md); the defaults continue from the shared trial model.
+From random weights: `--init "" --stages joint:1500,text:1000,joint:3000 --prior-steps 800`. The
+defaults continue from the shared trial model, whose alignment has formed (docs/log.md).
 """
 
 import argparse
@@ -22,7 +22,6 @@ import torch
 from monotonic_alignment_search import maximum_path
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
-from torch.nn import functional as F
 from tqdm import tqdm
 
 from vclip import audio
@@ -30,7 +29,7 @@ from vclip.errors import DataError
 from vclip.offline import tts_losses
 from vclip.offline.tts_data import Batch, Corpus, batches
 from vclip.offline.tts_losses import HOP, Discriminators, MelDistance, spectrogram
-from vclip.tts import BLANK, VOCABULARY, CoquiVits, build_vits, save_vits
+from vclip.tts import BLANK, VOCABULARY, CoquiVits, Vits, build_vits, save_vits
 
 MODEL_ARGS: dict[str, Any] = {
     "hidden_channels": 96,
@@ -102,7 +101,7 @@ def align(
 
 
 def text_losses(
-    model: nn.Module, batch: Batch, posterior: tuple[Tensor, ...], g: Tensor, prior: float
+    model: Vits, batch: Batch, posterior: tuple[Tensor, ...], g: Tensor, prior: float
 ) -> dict[str, Tensor]:
     """Prior divergence and duration error (VITS eq. 3-4)."""
     z, _, logs_q, y_mask = posterior
@@ -166,7 +165,7 @@ class Trainer:
         if stage == "joint":
             losses |= self.wave_losses(batch, posterior[0], g)
         self.optimizer.zero_grad()
-        torch.stack([v for k, v in losses.items() if k != "judge"]).sum().backward()
+        torch.stack([v for k, v in losses.items() if k != "judge"]).sum().backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.model.parameters(), 10.0)
         self.optimizer.step()
         self.step += 1
@@ -175,7 +174,7 @@ class Trainer:
         return {key: value.item() for key, value in losses.items()}
 
     def wave_losses(self, batch: Batch, z: Tensor, g: Tensor) -> dict[str, Tensor]:
-        """Reconstruction and adversarial losses (VITS eq. 2, 8-10); trains the discriminators too."""
+        """Reconstruction and adversarial losses (VITS eq. 2, 8-10); the discriminators step too."""
         latents, real = slices(batch, z, self.config.segment, self.generator)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.bf16):
             generated = self.model.waveform_decoder(latents, g=g).squeeze(1).float()
@@ -186,7 +185,7 @@ class Trainer:
                 self.discriminators(real), self.discriminators(generated.detach())
             )
             self.judge_optimizer.zero_grad()
-            judge.backward()
+            judge.backward()  # type: ignore[no-untyped-call]
             self.judge_optimizer.step()
             with torch.no_grad():
                 judged_real = self.discriminators(real)
@@ -230,9 +229,7 @@ class Trainer:
         self.generator.set_state(state["generator"].cpu())
 
 
-def warm_start(
-    model: nn.Module, discriminators: nn.Module, init: Path, speakers: list[str]
-) -> None:
+def warm_start(model: Vits, discriminators: nn.Module, init: Path, speakers: list[str]) -> None:
     """Take over weights; speakers are matched by name, new ones begin as the mean of the others."""
     state = load_file(init.with_suffix(".safetensors"))
     extra = init.with_name("vits_training.safetensors")  # what the app does not need
@@ -249,7 +246,7 @@ def warm_start(
 
 
 def export(trainer: Trainer, directory: Path) -> None:
-    """Write the averaged weights as the app reads them, and what only training needs beside them."""
+    """Write the averaged weights as the app reads them; what only training needs beside them."""
     settings = {
         "model_args": MODEL_ARGS,
         "sample_rate": trainer.corpus.sample_rate,

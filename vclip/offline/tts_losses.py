@@ -5,6 +5,7 @@ VITS's own discriminators have 46 M parameters, which no CPU trains in an evenin
 2106.07889), with least-squares losses and feature matching.
 """
 
+import itertools
 from collections.abc import Sequence
 
 import librosa
@@ -54,7 +55,7 @@ class PeriodDiscriminator(nn.Module):
         self.period = period
         self.layers = nn.ModuleList(
             weight_norm(nn.Conv2d(a, b, (5, 1), (3, 1), (2, 0)))
-            for a, b in zip(channels[:-1], channels[1:], strict=True)
+            for a, b in itertools.pairwise(channels)
         )
         self.last = weight_norm(nn.Conv2d(channels[-1], 1, (3, 1), 1, (1, 0)))
 
@@ -96,9 +97,9 @@ class Discriminators(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
+        periods, sizes = (2, 3, 5, 7, 11), (512, 1024, 256)
         self.all = nn.ModuleList(
-            [*map(PeriodDiscriminator, (2, 3, 5, 7, 11))]
-            + [*map(SpectrogramDiscriminator, (512, 1024, 256))]
+            [*map(PeriodDiscriminator, periods), *map(SpectrogramDiscriminator, sizes)]
         )
 
     def forward(self, wav: Tensor) -> list[Judgement]:
