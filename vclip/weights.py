@@ -64,7 +64,7 @@ class ModelDirectory:
         entry = self.description["components"].get(component)
         if entry is None:
             raise ModelError(f"{self.path / DESCRIPTION} names no {component}")
-        path = self.path / entry["file"]
+        path: Path = self.path / entry["file"]
         if not path.is_file():
             raise ModelError(f"{path} is missing; fetch the model again")
         if sha256(path) != entry["sha256"]:

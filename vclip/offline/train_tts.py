@@ -10,7 +10,6 @@ defaults continue from the shared trial model, whose alignment has formed (docs/
 
 import argparse
 import json
-import math
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -19,7 +18,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from monotonic_alignment_search import maximum_path
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from tqdm import tqdm
@@ -28,8 +26,8 @@ from vclip import audio
 from vclip.errors import DataError
 from vclip.offline import tts_losses
 from vclip.offline.tts_data import Batch, Corpus, batches
-from vclip.offline.tts_losses import HOP, Discriminators, MelDistance, spectrogram
-from vclip.tts import BLANK, VOCABULARY, CoquiVits, Vits, build_vits, save_vits
+from vclip.offline.tts_losses import Discriminators, MelDistance, spectrogram
+from vclip.tts import BLANK, VOCABULARY, CoquiVits, build_vits, save_vits
 
 MODEL_ARGS: dict[str, Any] = {
     "hidden_channels": 96,
@@ -79,57 +77,6 @@ class Config:
         return [name for name, steps in pairs for _ in range(int(steps))]
 
 
-def align(
-    z_p: Tensor, m_p: Tensor, logs_p: Tensor, x_mask: Tensor, y_mask: Tensor, prior: float
-) -> Tensor:
-    """Monotonic alignment (B, frames, ids) that maximises the likelihood, plus a diagonal prior."""
-    with torch.no_grad():
-        precision = torch.exp(-2 * logs_p)
-        log_likelihood = (
-            torch.sum(-0.5 * math.log(2 * math.pi) - logs_p, 1).unsqueeze(-1)
-            + torch.einsum("bcl,bct->blt", precision, -0.5 * z_p**2)
-            + torch.einsum("bcl,bct->blt", m_p * precision, z_p)
-            - 0.5 * torch.sum(m_p**2 * precision, 1).unsqueeze(-1)
-        )  # (B, ids, frames)
-        if prior > 0:
-            l_pos = torch.cumsum(x_mask, -1) / x_mask.sum(-1, keepdim=True)  # (B, 1, ids)
-            t_pos = torch.cumsum(y_mask, -1) / y_mask.sum(-1, keepdim=True)
-            distance = (l_pos.transpose(1, 2) - t_pos) / 0.06
-            log_likelihood = log_likelihood - prior * 0.5 * distance**2
-        mask = x_mask.transpose(1, 2) * y_mask  # (B, ids, frames)
-        return maximum_path(log_likelihood, mask).transpose(1, 2).detach()
-
-
-def text_losses(
-    model: Vits, batch: Batch, posterior: tuple[Tensor, ...], g: Tensor, prior: float
-) -> dict[str, Tensor]:
-    """Prior divergence and duration error (VITS eq. 3-4)."""
-    z, _, logs_q, y_mask = posterior
-    x, m_p, logs_p, x_mask = model.text_encoder(batch.ids, batch.id_lengths, lang_emb=None)
-    z_p = model.flow(z, y_mask, g=g)
-    attention = align(z_p, m_p, logs_p, x_mask, y_mask, prior)
-    durations = torch.log(attention.sum(1).unsqueeze(1) + 1e-6) * x_mask
-    predicted = model.duration_predictor(x.detach(), x_mask, g=g.detach())
-    m_p = torch.einsum("btl,bcl->bct", attention, m_p)
-    logs_p = torch.einsum("btl,bcl->bct", attention, logs_p)
-    divergence = logs_p - logs_q - 0.5 + 0.5 * (z_p - m_p) ** 2 * torch.exp(-2 * logs_p)
-    return {
-        "kl": (divergence * y_mask).sum() / y_mask.sum(),
-        "duration": ((predicted - durations) ** 2).sum() / x_mask.sum(),
-    }
-
-
-def slices(
-    batch: Batch, z: Tensor, frames: int, generator: torch.Generator
-) -> tuple[Tensor, Tensor]:
-    """The same random window of every utterance, as latents (B, C, frames) and as wav (B, T)."""
-    room = (batch.frames - frames).clamp(min=0).cpu() + 1
-    starts = (torch.rand(len(room), generator=generator) * room).long().tolist()
-    latents = [z[i, :, s : s + frames] for i, s in enumerate(starts)]
-    wavs = [batch.wav[i, s * HOP : (s + frames) * HOP] for i, s in enumerate(starts)]
-    return torch.stack(latents), torch.stack(wavs)
-
-
 class Trainer:
     """Model, discriminators, optimisers and averaged weights; everything a checkpoint holds."""
 
@@ -161,7 +108,7 @@ class Trainer:
             posterior = self.model.posterior_encoder(spec, batch.frames, g=g)
         losses: dict[str, Tensor] = {}
         if stage == "text" or self.step % self.config.text_every == 0:
-            losses |= text_losses(self.model, batch, posterior, g, self.prior())
+            losses |= tts_losses.text_losses(self.model, batch, posterior, g, self.prior())
         if stage == "joint":
             losses |= self.wave_losses(batch, posterior[0], g)
         self.optimizer.zero_grad()
@@ -175,7 +122,7 @@ class Trainer:
 
     def wave_losses(self, batch: Batch, z: Tensor, g: Tensor) -> dict[str, Tensor]:
         """Reconstruction and adversarial losses (VITS eq. 2, 8-10); the discriminators step too."""
-        latents, real = slices(batch, z, self.config.segment, self.generator)
+        latents, real = tts_losses.slices(batch, z, self.config.segment, self.generator)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.bf16):
             generated = self.model.waveform_decoder(latents, g=g).squeeze(1).float()
             losses = {"mel": self.config.mel_weight * self.mel(generated, real)}
@@ -229,7 +176,7 @@ class Trainer:
         self.generator.set_state(state["generator"].cpu())
 
 
-def warm_start(model: Vits, discriminators: nn.Module, init: Path, speakers: list[str]) -> None:
+def warm_start(model: Any, discriminators: nn.Module, init: Path, speakers: list[str]) -> None:
     """Take over weights; speakers are matched by name, new ones begin as the mean of the others."""
     state = load_file(init.with_suffix(".safetensors"))
     extra = init.with_name("vits_training.safetensors")  # what the app does not need

@@ -11,7 +11,8 @@ from safetensors import safe_open
 from torch import Tensor
 
 from vclip.errors import DataError
-from vclip.offline.tts_losses import HOP
+
+HOP = 256  # samples a frame
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,8 @@ class Corpus:
     def _slice(self, key: str, i: int) -> Tensor:
         """Utterance i's part of a packed tensor."""
         begin, end = self._tensors[f"{key.rstrip('s')}_offsets"][i : i + 2].tolist()
-        return self._tensors[key][begin:end]
+        part: Tensor = self._tensors[key][begin:end]
+        return part
 
     def batch(self, rows: np.ndarray) -> Batch:
         """The utterances of these rows, padded with zeros."""

@@ -1,4 +1,4 @@
-"""What a waveform is judged by: mel distance and light adversarial discriminators.
+"""What VITS is trained by: text losses, mel distance and light adversarial discriminators.
 
 VITS's own discriminators have 46 M parameters, which no CPU trains in an evening. These have about
 0.6 M: five over periods (HiFi-GAN, arXiv 2010.05646) and three over spectrograms (UnivNet, arXiv
@@ -6,17 +6,73 @@ VITS's own discriminators have 46 M parameters, which no CPU trains in an evenin
 """
 
 import itertools
+import math
 from collections.abc import Sequence
+from typing import Any
 
 import librosa
 import torch
+from monotonic_alignment_search import maximum_path
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.parametrizations import weight_norm
 
-N_FFT, HOP = 1024, 256
+from vclip.offline.tts_data import HOP, Batch
+
+N_FFT = 1024
 
 Judgement = tuple[Tensor, list[Tensor]]  # (scores, features of every layer)
+
+
+def align(
+    z_p: Tensor, m_p: Tensor, logs_p: Tensor, x_mask: Tensor, y_mask: Tensor, prior: float
+) -> Tensor:
+    """Monotonic alignment (B, frames, ids) that maximises the likelihood, plus a diagonal prior."""
+    with torch.no_grad():
+        precision = torch.exp(-2 * logs_p)
+        log_likelihood = (
+            torch.sum(-0.5 * math.log(2 * math.pi) - logs_p, 1).unsqueeze(-1)
+            + torch.einsum("bcl,bct->blt", precision, -0.5 * z_p**2)
+            + torch.einsum("bcl,bct->blt", m_p * precision, z_p)
+            - 0.5 * torch.sum(m_p**2 * precision, 1).unsqueeze(-1)
+        )  # (B, ids, frames)
+        if prior > 0:
+            l_pos = torch.cumsum(x_mask, -1) / x_mask.sum(-1, keepdim=True)  # (B, 1, ids)
+            t_pos = torch.cumsum(y_mask, -1) / y_mask.sum(-1, keepdim=True)
+            distance = (l_pos.transpose(1, 2) - t_pos) / 0.06
+            log_likelihood = log_likelihood - prior * 0.5 * distance**2
+        mask = x_mask.transpose(1, 2) * y_mask  # (B, ids, frames)
+        return maximum_path(log_likelihood, mask).transpose(1, 2).detach()
+
+
+def text_losses(
+    model: Any, batch: Batch, posterior: tuple[Tensor, ...], g: Tensor, prior: float
+) -> dict[str, Tensor]:
+    """Prior divergence and duration error (VITS eq. 3-4)."""
+    z, _, logs_q, y_mask = posterior
+    x, m_p, logs_p, x_mask = model.text_encoder(batch.ids, batch.id_lengths, lang_emb=None)
+    z_p = model.flow(z, y_mask, g=g)
+    attention = align(z_p, m_p, logs_p, x_mask, y_mask, prior)
+    durations = torch.log(attention.sum(1).unsqueeze(1) + 1e-6) * x_mask
+    predicted = model.duration_predictor(x.detach(), x_mask, g=g.detach())
+    m_p = torch.einsum("btl,bcl->bct", attention, m_p)
+    logs_p = torch.einsum("btl,bcl->bct", attention, logs_p)
+    divergence = logs_p - logs_q - 0.5 + 0.5 * (z_p - m_p) ** 2 * torch.exp(-2 * logs_p)
+    return {
+        "kl": (divergence * y_mask).sum() / y_mask.sum(),
+        "duration": ((predicted - durations) ** 2).sum() / x_mask.sum(),
+    }
+
+
+def slices(
+    batch: Batch, z: Tensor, frames: int, generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """The same random window of every utterance, as latents (B, C, frames) and as wav (B, T)."""
+    room = (batch.frames - frames).clamp(min=0).cpu() + 1
+    starts = (torch.rand(len(room), generator=generator) * room).long().tolist()
+    latents = [z[i, :, s : s + frames] for i, s in enumerate(starts)]
+    wavs = [batch.wav[i, s * HOP : (s + frames) * HOP] for i, s in enumerate(starts)]
+    return torch.stack(latents), torch.stack(wavs)
 
 
 def spectrogram(wav: Tensor, n_fft: int = N_FFT, hop: int = HOP) -> Tensor:
