@@ -1,0 +1,226 @@
+"""Frozen features of faces and voices, computed once and kept in build/features.sqlite.
+
+A key is the SHA-256 of everything that decides the result: the media file, the encoder's weights,
+the detector and the settings. Work is kept file by file, so an interrupted run goes on where it
+stopped. Media that cannot be used are counted and listed, never silently dropped.
+"""
+
+import hashlib
+import importlib.util
+import logging
+import sqlite3
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from tqdm import tqdm
+
+from vclip import face
+from vclip.audio import load_wav
+from vclip.encoders import ImageEncoder, VoiceEncoder
+from vclip.errors import DataError, ImageError
+from vclip.offline.pairs import REPO, Pair
+
+log = logging.getLogger(__name__)
+Array = npt.NDArray[np.float32]
+
+VERSION = 1  # raise it when the meaning of a stored row changes
+STORE = REPO / "build" / "features.sqlite"
+WINDOW, HOP = 2.0, 1.0  # seconds of a voice window and from one to the next
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file's bytes, hexadecimal. Raises DataError if it cannot be read."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise DataError(f"cannot read {path}: {error.strerror or error}") from error
+
+
+def resemblyzer_hash() -> str:
+    """SHA-256 of the weights inside the resemblyzer package, '' where it isn't installed."""
+    spec = importlib.util.find_spec("resemblyzer")
+    folder = Path(spec.origin).parent if spec and spec.origin else None
+    weights = folder / "pretrained.pt" if folder else None
+    return file_hash(weights) if weights and weights.is_file() else ""
+
+
+class FeatureStore:
+    """Arrays (rows, dimension) by key in one SQLite file; every put is on disk at once."""
+
+    def __init__(self, path: Path = STORE) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._database = sqlite3.connect(path, timeout=60)
+        self._database.execute(
+            "CREATE TABLE IF NOT EXISTS features (key TEXT PRIMARY KEY, columns INT, data BLOB)"
+        )
+
+    def get(self, key: str) -> Array | None:
+        """The array under key (rows, columns), or None."""
+        query = self._database.execute("SELECT columns, data FROM features WHERE key = ?", (key,))
+        found = query.fetchone()
+        if found is None:
+            return None
+        return np.frombuffer(found[1], dtype="<f4").reshape(-1, found[0]).astype(np.float32)
+
+    def put(self, key: str, rows: Array) -> None:
+        """Keep rows (rows, columns) under key."""
+        data = np.ascontiguousarray(rows, dtype="<f4").tobytes()
+        with self._database:
+            self._database.execute(
+                "INSERT OR REPLACE INTO features VALUES (?, ?, ?)", (key, rows.shape[1], data)
+            )
+
+    def close(self) -> None:
+        """Close the file."""
+        self._database.close()
+
+
+@dataclass
+class Report:
+    """What could not be used, and where no face was found so that the whole picture was taken."""
+
+    whole_pictures: list[str] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+
+    def lines(self) -> list[str]:
+        """For people: counts first, then one line per skipped file."""
+        return [
+            f"no face found, whole picture used: {len(self.whole_pictures)}",
+            f"skipped: {len(self.skipped)}",
+            *(f"  {reason}" for reason in self.skipped),
+        ]
+
+
+def key_of(*parts: object) -> str:
+    """One key from everything that decides a result."""
+    return hashlib.sha256("|".join(map(str, (VERSION, *parts))).encode()).hexdigest()
+
+
+def _jitter(box: face.Box, rng: np.random.Generator) -> face.Box:
+    """The box moved by up to 6 % of its size and made up to 12 % smaller or larger."""
+    width, height = box.right - box.left, box.bottom - box.top
+    x = (box.left + box.right) / 2 + rng.uniform(-0.06, 0.06) * width
+    y = (box.top + box.bottom) / 2 + rng.uniform(-0.06, 0.06) * height
+    half = np.exp(rng.uniform(-0.12, 0.12)) / 2
+    left, top = x - half * width, y - half * height
+    return replace(
+        box, left=left, top=top, right=left + 2 * half * width, bottom=top + 2 * half * height
+    )
+
+
+def _views(photo: face.Photo, box: face.Box, size: int, n_views: int, seed: int) -> Array:
+    """(n_views, size, size, 3) uint8: the app's own crop, its mirror image, then jittered ones."""
+    rng = np.random.default_rng(seed)
+    plain = face.crop(photo, box, size)
+    images = [plain, plain[:, ::-1]]
+    while len(images) < n_views:
+        image = face.crop(photo, _jitter(box, rng), size).astype(np.float32)
+        image = image * rng.uniform(0.8, 1.2) + rng.uniform(-12, 12)
+        image = image[:, ::-1] if rng.random() < 0.5 else image
+        images.append(np.clip(image, 0, 255).astype(np.uint8))
+    return np.stack(images[:n_views])
+
+
+class FaceFeatures:
+    """Pictures -> image_features through load, find (largest box, or the whole), crop, encode."""
+
+    def __init__(
+        self, encoder: ImageEncoder, weights_hash: str, detector: face.Detector, n_views: int = 1
+    ) -> None:
+        self.encoder, self.detector, self.n_views = encoder, detector, n_views
+        self.weights_hash = weights_hash
+        self.source = ("face", weights_hash, detector.name, encoder.image_size, face.FACE_MARGIN)
+
+    def __call__(self, path: Path, store: FeatureStore, report: Report) -> Array:
+        """(n_views, F); row 0 is what the app computes. Raises ImageError or DataError."""
+        digest = file_hash(path)
+        found_key = key_of(*self.source, "found", digest)
+        key = key_of(*self.source, self.n_views, digest)
+        rows, found = store.get(key), store.get(found_key)
+        if rows is None or found is None:
+            photo = face.load(path.read_bytes())
+            boxes = self.detector.find(photo)
+            box = boxes[0] if boxes else face.whole(photo)
+            seed = int(digest[:8], 16)
+            views = _views(photo, box, self.encoder.image_size, self.n_views, seed)
+            rows, found = self.encoder.encode(views), np.array([[len(boxes)]], dtype=np.float32)
+            store.put(found_key, found)
+            store.put(key, rows)
+        if not found[0, 0]:
+            report.whole_pictures.append(str(path))
+        return rows
+
+
+class VoiceFeatures:
+    """Recordings -> voice_features of the whole and, if asked, of windows of it."""
+
+    def __init__(self, encoder: VoiceEncoder, weights_hash: str, windows: bool = False) -> None:
+        self.encoder, self.windows = encoder, windows
+        self.source = ("voice", weights_hash, encoder.sample_rate, (WINDOW, HOP) if windows else ())
+
+    def __call__(self, path: Path, store: FeatureStore, report: Report) -> Array:
+        """(1 + windows, V); row 0 is the whole recording. Raises DataError."""
+        key = key_of(*self.source, file_hash(path))
+        rows = store.get(key)
+        if rows is None:
+            wav, rate = load_wav(path)
+            if len(wav) < self.encoder.min_seconds * rate:
+                raise DataError(f"{path} is shorter than {self.encoder.min_seconds} s")
+            starts = range(0, len(wav) - int(WINDOW * rate) + 1, int(HOP * rate))
+            pieces = [wav[i : i + int(WINDOW * rate)] for i in starts] if self.windows else []
+            rows = np.stack([self.encoder.encode(piece, rate) for piece in [wav, *pieces]])
+            if not np.isfinite(rows).all():
+                raise DataError(f"{path} has no voice features; is it silent?")
+            store.put(key, rows)
+        return rows
+
+
+Extractor = Callable[[Path, FeatureStore, Report], Array]
+
+
+def extract(
+    paths: Sequence[Path], extractor: Extractor, store: FeatureStore, report: Report, what: str
+) -> dict[Path, Array]:
+    """Features of every usable path, each file once; the others are listed in the report."""
+    found: dict[Path, Array] = {}
+    for path in tqdm(dict.fromkeys(paths), desc=what, disable=None):
+        try:
+            found[path] = extractor(path, store, report)
+        except (DataError, ImageError) as error:
+            report.skipped.append(str(error))
+            log.warning("skipped: %s", error)
+    return found
+
+
+@dataclass(frozen=True)
+class PairFeatures:
+    """Manifest rows with both sides usable; per row the views (A, F) and the windows (C, V)."""
+
+    pairs: list[Pair]
+    image: list[Array]
+    voice: list[Array]
+    report: Report
+
+    def first(self) -> tuple[Array, Array]:
+        """image_features (N, F) and voice_features (N, V) as the app computes them."""
+        return np.stack([rows[0] for rows in self.image]), np.stack([r[0] for r in self.voice])
+
+
+def pair_features(
+    pairs: Sequence[Pair], faces: Extractor, voices: Extractor, store: FeatureStore
+) -> PairFeatures:
+    """Both features of every row whose picture and recording can be used.
+
+    Raises DataError if fewer than two rows remain.
+    """
+    report = Report()
+    image = extract([pair.face for pair in pairs], faces, store, report, "faces")
+    voice = extract([pair.voice for pair in pairs], voices, store, report, "voices")
+    kept = [pair for pair in pairs if pair.face in image and pair.voice in voice]
+    if len(kept) < 2:
+        reason = report.skipped[0] if report.skipped else "the manifest has too few rows"
+        raise DataError(f"{len(kept)} of {len(pairs)} rows can be used; {reason}")
+    return PairFeatures(kept, [image[p.face] for p in kept], [voice[p.voice] for p in kept], report)

@@ -1,0 +1,104 @@
+"""Manifests: CSV files that say which face and which voice belong to whom."""
+
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from vclip.errors import DataError
+
+REPO = Path(__file__).resolve().parents[2]
+SHARED = REPO.parent / "shared" / "data"
+COLUMNS = ("person", "face", "voice", "sex")
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One row: a picture and a recording of the same person."""
+
+    person: str
+    face: Path
+    voice: Path
+    sex: str  # "F", "M" or "" where unknown
+    split: str = ""
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """One picture or recording of which sex (and perhaps age and source) are known."""
+
+    path: Path
+    sex: str
+    age: float | None
+    source: str = ""
+    speaker: str = ""
+
+
+def read_rows(path: Path, columns: tuple[str, ...]) -> Iterator[tuple[int, dict[str, str]]]:
+    """Line number and stripped cells of every row. Raises DataError naming what is missing."""
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file)
+            missing = [name for name in columns if name not in (reader.fieldnames or [])]
+            if missing:
+                raise DataError(
+                    f"{path} has no column {', '.join(missing)}; its first line must name "
+                    f"{', '.join(columns)}"
+                )
+            for row in reader:
+                cells = {key: (value or "").strip() for key, value in row.items() if key}
+                yield reader.line_num, cells
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"cannot read the manifest {path}: {error}; give a UTF-8 CSV") from error
+
+
+def sex_of(cell: str, where: str) -> str:
+    """'F', 'M' or '' from a manifest cell in any case, words included."""
+    value = cell.strip().upper()[:1]
+    if value not in ("F", "M", ""):
+        raise DataError(f"{where}: sex {cell!r} is neither F, M nor empty; correct the row")
+    return value
+
+
+def read_pairs(path: Path, split: str | None = None) -> list[Pair]:
+    """Rows of a manifest with columns person, face, voice, sex[, split]; paths are relative to it.
+
+    Only rows of the given split, if any. Raises DataError for a manifest without such rows, an
+    empty cell where there must be none, or a person that lies in two splits.
+    """
+    pairs: list[Pair] = []
+    split_of: dict[str, str] = {}
+    for line, row in read_rows(path, COLUMNS):
+        where = f"{path}, line {line}"
+        empty = [name for name in COLUMNS[:3] if not row[name]]
+        if empty:
+            raise DataError(f"{where}: {', '.join(empty)} is empty; fill it or remove the row")
+        part = row.get("split", "")
+        if split_of.setdefault(row["person"], part) != part:
+            raise DataError(f"{where}: person {row['person']} is in two splits; keep one")
+        face, voice = path.parent / row["face"], path.parent / row["voice"]
+        pairs.append(Pair(row["person"], face, voice, sex_of(row["sex"], where), part))
+    found = sorted({pair.split for pair in pairs})
+    kept = [pair for pair in pairs if split is None or pair.split == split]
+    if not kept:
+        wanted = f" of split {split!r}; it has {', '.join(map(repr, found))}" if pairs else ""
+        raise DataError(f"{path} has no rows{wanted}")
+    return kept
+
+
+def read_labelled(path: Path, sources: tuple[str, ...] = ()) -> list[Labelled]:
+    """Rows with known sex of a list with columns path, sex[, age, source, speaker].
+
+    Only rows of the given sources, if any.
+    """
+    rows = []
+    for line, row in read_rows(path, ("path", "sex")):
+        sex = sex_of(row["sex"], f"{path}, line {line}")
+        source = row.get("source", "")
+        if sex and (not sources or source in sources):
+            age = float(row["age"]) if row.get("age", "").replace(".", "", 1).isdigit() else None
+            file = path.parent / row["path"]
+            rows.append(Labelled(file, sex, age, source, row.get("speaker", "")))
+    if not rows:
+        raise DataError(f"{path} has no rows with a known sex from {sources or 'any source'}")
+    return rows
