@@ -28,6 +28,7 @@ from tqdm import tqdm
 
 from vclip import audio, phonemes
 from vclip.errors import DataError
+from vclip.offline.options import add_fields, from_arguments
 from vclip.tts import BLANK, VOCABULARY, clean_text
 
 FLITE_VOICES = ("slt", "rms", "awb", "kal16")
@@ -175,9 +176,8 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m vclip.offline.prepare_tts", description=__doc__
     )
-    for name, value in asdict(Config()).items():
-        parser.add_argument(f"--{name.replace('_', '-')}", type=type(value), default=value)
-    config = Config(**vars(parser.parse_args(argv)))
+    add_fields(parser, Config())
+    config = from_arguments(Config, parser.parse_args(argv))
     write(read_voices(config) + read_flite(config), config)
     return 0
 

@@ -25,8 +25,9 @@ from tqdm import tqdm
 from vclip import audio
 from vclip.errors import DataError
 from vclip.offline import tts_losses
+from vclip.offline.options import add_fields, from_arguments
 from vclip.offline.tts_data import Batch, Corpus, batches
-from vclip.offline.tts_losses import Discriminators, MelDistance, spectrogram
+from vclip.offline.tts_losses import Discriminators, MelDistance, SpectralDistance, spectrogram
 from vclip.tts import BLANK, VOCABULARY, CoquiVits, build_vits, save_vits
 
 MODEL_ARGS: dict[str, Any] = {
@@ -52,13 +53,14 @@ class Config:
     data: str = "build/tts.safetensors"
     out: str = "build/tts"
     init: str = "../shared/data/models/vits_trial"  # .safetensors and .json; empty for none
-    stages: str = "joint:2600"
+    stages: str = "joint:3000"
     batch: int = 12
-    segment: int = 32  # frames per utterance that the decoder is trained on
+    segment: int = 48  # frames per utterance that the decoder is trained on
     lr: float = 3e-4
     cooldown: float = 0.3  # last share of all steps, over which the rate falls to a tenth
     mel_weight: float = 45.0  # VITS's weights: 45, 1, 2, 1, 1
     feature_weight: float = 2.0
+    spectral_weight: float = 20.0
     text_every: int = 3  # joint steps between two that train the text side, which costs half
     prior_steps: int = 0  # diagonal prior on the alignment fades over these steps of a stage
     adversarial_from: int = 0  # step at which the discriminators join
@@ -93,6 +95,7 @@ class Trainer:
         self.average = {k: v.detach().clone() for k, v in self.model.state_dict().items()}
         self.mel = MelDistance(corpus.sample_rate).to(self.device)
         options: dict[str, Any] = {"lr": config.lr, "betas": (0.8, 0.99), "weight_decay": 0.01}
+        self.spectral = SpectralDistance()
         self.optimizer = torch.optim.AdamW(self.model.parameters(), **options)
         self.judge_optimizer = torch.optim.AdamW(self.discriminators.parameters(), **options)
         self.generator = torch.Generator().manual_seed(config.seed)
@@ -126,6 +129,7 @@ class Trainer:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.bf16):
             generated = self.model.waveform_decoder(latents, g=g).squeeze(1).float()
             losses = {"mel": self.config.mel_weight * self.mel(generated, real)}
+            losses["spectral"] = self.config.spectral_weight * self.spectral(generated, real)
             if self.step < self.config.adversarial_from:
                 return losses
             judge = tts_losses.discriminator_loss(
@@ -257,10 +261,8 @@ def main(argv: list[str] | None = None) -> int:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    for name, value in asdict(Config()).items():
-        kind = (lambda s: s.lower() in ("1", "true")) if isinstance(value, bool) else type(value)
-        parser.add_argument(f"--{name.replace('_', '-')}", type=kind, default=value)
-    print(train(Config(**vars(parser.parse_args(argv)))))
+    add_fields(parser, Config())
+    print(train(from_arguments(Config, parser.parse_args(argv))))
     return 0
 
 

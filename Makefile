@@ -1,0 +1,30 @@
+# make demo: the app on http://127.0.0.1:7860.  make test: everything that CI runs.
+PYTHON ?= python3.11
+BIN := .venv/bin
+
+.PHONY: demo test models
+
+demo: .venv/.app
+	$(BIN)/python app.py
+
+test: .venv/.dev
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/pytest
+
+# After a new VITS or new heads: everything of the bundled model that follows from them.
+models: .venv/.dev
+	$(BIN)/python -m vclip.offline.build_bank
+	$(BIN)/python -m vclip.offline.fit_generation
+	$(BIN)/python -m vclip.offline.distill
+	$(BIN)/python -m vclip.offline.assemble
+
+.venv/.app: requirements.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --requirement requirements.txt
+	touch $@
+
+.venv/.dev: requirements-dev.txt .venv/.app
+	$(BIN)/pip install --quiet --requirement requirements-dev.txt
+	touch $@

@@ -1,0 +1,147 @@
+"""The command line: `python -m vclip candidates FACE` and `python -m vclip speak FACE TEXT -o OUT`.
+
+Exit code 0, or 2 with one line on stderr when something the user gave cannot be used.
+"""
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any, get_args
+
+from vclip import audio
+from vclip.errors import ImageError, OutputError, SpeakerError, VclipError
+from vclip.pipeline import Candidate, FaceResult, FaceToVoice, Source, split_sentences
+
+
+class Clock:
+    """Seconds of the named stretches of a run."""
+
+    def __init__(self) -> None:
+        self.timings: dict[str, float] = {}
+        self._last = time.perf_counter()
+
+    def mark(self, name: str) -> None:
+        """End the stretch that began at the last mark."""
+        now = time.perf_counter()
+        self.timings[name], self._last = round(now - self._last, 4), now
+
+
+def parse(argv: list[str] | None) -> argparse.Namespace:
+    """The options; argparse itself exits with 2 on unknown ones."""
+    parser = argparse.ArgumentParser(prog="python -m vclip", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    shared = argparse.ArgumentParser(add_help=False)
+    shared.add_argument("face", metavar="FACE", help="a JPEG, PNG, WebP or HEIC photo")
+    shared.add_argument("--model", default="bundled", help="name or model directory")
+    shared.add_argument("--source", default="both", choices=get_args(Source))
+    shared.add_argument("--seed", type=int, default=0)
+    shared.add_argument("--box", type=int, default=0, help="which face, 0 is the largest")
+    shared.add_argument("--whole", action="store_true", help="use the picture without looking")
+    shared.add_argument("--json", action="store_true")
+    listing = commands.add_parser("candidates", parents=[shared], help="list fitting voices")
+    listing.add_argument("-k", type=int, default=10, help="how many voices")
+    speaking = commands.add_parser("speak", parents=[shared], help="let one of them speak")
+    speaking.add_argument("text", metavar="TEXT")
+    speaking.add_argument("-o", "--out", required=True, metavar="OUT.wav")
+    which = speaking.add_mutually_exclusive_group()
+    which.add_argument("--rank", type=int, default=1, help="of the candidates, 1 is the best")
+    which.add_argument("--speaker", help="an id of the bank, or gen-SEED-INDEX")
+    return parser.parse_args(argv)
+
+
+def read_photo(path: str) -> bytes:
+    """The bytes of a file. Raises ImageError."""
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise ImageError(f"cannot read the photo {path}: {error.strerror}") from error
+
+
+def check_output(path: str) -> None:
+    """Raise OutputError before any work if the file cannot be written later."""
+    folder = Path(path).resolve().parent
+    if not folder.is_dir():
+        raise OutputError(f"cannot write {path}: the folder {folder} does not exist; create it")
+    if Path(path).is_dir():
+        raise OutputError(f"cannot write {path}: it is a folder; name a file")
+
+
+def pick(model: FaceToVoice, seen: FaceResult, options: argparse.Namespace) -> list[Candidate]:
+    """The candidates of the request; for `speak`, only the one that is to speak."""
+    if options.command == "candidates":
+        return model.candidates(seen, options.k, options.source, options.seed)
+    if options.speaker:
+        return [model.candidate(options.speaker, seen)]
+    if options.rank < 1:
+        raise SpeakerError(f"the rank is {options.rank}; ranks begin at 1")
+    found = model.candidates(seen, options.rank, options.source, options.seed)
+    if len(found) < options.rank:
+        raise SpeakerError(f"there is no rank {options.rank}; there are {len(found)} voices")
+    return [found[-1]]
+
+
+def run(options: argparse.Namespace) -> dict[str, Any]:
+    """Carry out a command; returns what --json prints."""
+    clock = Clock()
+    photo = read_photo(options.face)
+    if options.command == "speak":
+        split_sentences(options.text)  # complain about the text before the models load
+        check_output(options.out)
+    model = FaceToVoice.from_pretrained(options.model)
+    clock.mark("load")
+    seen = model.look(photo, box=options.box, whole=options.whole)
+    clock.mark("face")
+    found = pick(model, seen, options)
+    clock.mark("candidates")
+    answer: dict[str, Any] = {
+        "model": model.model,
+        "face": {"box": seen.box.as_list(), "detector": seen.detector, "faces": len(seen.boxes)},
+        "seed": options.seed,
+        "candidates": [describe(candidate) for candidate in found],
+    }
+    if options.command == "speak":
+        speech = model.speak(options.text, found[0], options.seed)
+        clock.mark("speak")
+        audio.save_wav(options.out, speech.wav, speech.sample_rate)
+        answer["wav"], answer["sample_rate"] = options.out, speech.sample_rate
+        answer["seconds"] = round(speech.seconds, 3)
+    return answer | {"timings": clock.timings}
+
+
+def describe(candidate: Candidate) -> dict[str, Any]:
+    """What is told of a candidate."""
+    return {
+        "rank": candidate.rank,
+        "speaker_id": candidate.speaker_id,
+        "source": candidate.source,
+        "score": round(candidate.score, 6),
+    }
+
+
+def show(answer: dict[str, Any]) -> None:
+    """The answer for people."""
+    for candidate in answer["candidates"]:
+        print("{rank:3d}  {score:6.3f}  {source:9s}  {speaker_id}".format(**candidate))
+    if "wav" in answer:
+        print(f"{answer['wav']}: {answer['seconds']:.2f} s at {answer['sample_rate']} Hz")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Command line."""
+    options = parse(argv)
+    try:
+        answer = run(options)
+    except VclipError as error:
+        print(f"vclip: {error}", file=sys.stderr)
+        return 2
+    if options.json:
+        print(json.dumps(answer))
+    else:
+        show(answer)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,37 @@
+"""What a speaker embedding sounds like to the voice encoder: synthesise, then encode."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from vclip.encoders import VoiceEncoder
+from vclip.tts import Synthesizer
+
+Array = npt.NDArray[np.float32]
+
+SENTENCES = (  # our own; sounds of English in many combinations
+    "Please bring the blue umbrella, because the weather looks rather uncertain this morning.",
+    "Nobody thought that a small garden could feed so many hungry birds through the winter.",
+    "When the last train leaves the station, you can hear the whole city breathing quietly.",
+    "Our neighbour keeps a jar of ginger biscuits for every child who visits on Thursdays.",
+)
+
+
+def heard(
+    synthesizer: Synthesizer,
+    encoder: VoiceEncoder,
+    speaker_embedding: Array,
+    sentences: Sequence[str],
+    seed: int,
+) -> Array:
+    """voice_features (V,) of the synthesised sentences: their mean, at unit norm.
+
+    Unit norm as Resemblyzer's own utterances have it; the mean over sentences is the speaker's.
+    """
+    features = []
+    for i, sentence in enumerate(sentences):
+        speech = synthesizer.synthesize(sentence, speaker_embedding, seed + i)
+        features.append(encoder.encode(speech.wav, speech.sample_rate))
+    mean = np.mean(features, axis=0)
+    return np.asarray(mean / np.linalg.norm(mean), dtype=np.float32)
