@@ -3,8 +3,9 @@
 import json
 import logging
 import warnings
+from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -138,3 +139,55 @@ def load_face_encoder(path: Path) -> ImageEncoder:
 
 def _first_line(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0][:120]
+
+
+class ResemblyzerEncoder:
+    """Resemblyzer's speaker encoder (GE2E, Wan et al. 2018), whose weights are in its package.
+
+    An offline dependency: ModelError where it isn't installed. Features have unit norm and are ≥ 0.
+    """
+
+    sample_rate = 16000
+    dimension = 256
+    min_seconds = 1.0
+
+    def __init__(self) -> None:
+        self._preprocess, network = _import_resemblyzer()
+        self._network = network("cpu", verbose=False).eval()
+
+    def encode(self, wav: np.ndarray, sample_rate: int) -> np.ndarray:
+        """(T,) float32 in [−1, 1] → voice_features (256,) float32.
+
+        Volume is levelled and long pauses are cut out first. DataError if little speech is left.
+        """
+        seconds = len(wav) / sample_rate
+        if seconds < self.min_seconds:
+            raise DataError(
+                f"The recording lasts {seconds:.2f} s; the voice encoder needs {self.min_seconds} s."
+            )
+        if not np.any(wav):
+            raise DataError("The recording is silent; use one with speech.")
+        speech = self._preprocess(resample(wav, sample_rate, self.sample_rate).clip(-1, 1))
+        if len(speech) < self.min_seconds / 2 * self.sample_rate:
+            raise DataError("The recording holds almost no speech; use a clearer or longer one.")
+        features = self._network.embed_utterance(speech)
+        return np.asarray(features, dtype=np.float32)
+
+
+def _import_resemblyzer() -> tuple[Callable[[np.ndarray], np.ndarray], Callable[..., Any]]:
+    """preprocess_wav and VoiceEncoder."""
+    try:
+        with warnings.catch_warnings():  # both are about how resemblyzer's own imports are written
+            warnings.filterwarnings("ignore", "pkg_resources is deprecated", UserWarning)
+            warnings.filterwarnings(
+                "ignore", "Deprecated call to `pkg_resources", DeprecationWarning
+            )
+            warnings.filterwarnings("ignore", "Please import `binary_dilation`", DeprecationWarning)
+            from resemblyzer import VoiceEncoder as Network
+            from resemblyzer import preprocess_wav
+    except ImportError as error:
+        raise ModelError(
+            f"The voice encoder needs the package resemblyzer ({error}); "
+            "pip install -r requirements-dev.txt."
+        ) from error
+    return preprocess_wav, Network

@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 pillow_heif.register_heif_opener()
 
 FACE_MARGIN = 0.05
-"""Added on every side of a face box, in box sides; with FACE_DROP, UTKFace's crops come out whole."""
+"""Added on each side of a face box, in box sides: with FACE_DROP, about UTKFace's own crops."""
 FACE_DROP = 0.10  # box sides that a crop is moved down: Haar's square has much forehead, no chin
 MIN_SIDE = 24  # px; less than this holds no face
 DETECT_SIDE = 640  # px, long side that the detectors see, padding included
@@ -167,7 +167,7 @@ class Detector:
             self._yunet = cv2.FaceDetectorYN.create(str(path), "", (320, 320), 0.7)
         else:
             cascade = "haarcascade_frontalface_alt2.xml"
-            self._haar = cv2.CascadeClassifier(str(Path(cv2.data.haarcascades) / cascade))
+            self._haar = cv2.CascadeClassifier(str(Path(cv2.__file__).parent / "data" / cascade))
 
     def find(self, photo: Photo) -> list[Box]:
         """Boxes, largest first; an empty list if there is no face."""
@@ -178,7 +178,10 @@ class Detector:
         small = cv2.resize(padded, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
         with self._lock:
             squares = self._find_yunet(small) if self.name == "yunet" else self._find_haar(small)
-        boxes = [_square(*(np.array(s[:3]) / scale - (pad, pad, 0)), s[3]) for s in squares]
+        boxes = [
+            _square(x / scale - pad, y / scale - pad, side / scale, score)
+            for x, y, side, score in squares
+        ]
         inside = [b for b in boxes if _centre_inside(b, width, height)]
         return sorted(inside, key=lambda b: -b.area)
 

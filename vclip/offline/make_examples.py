@@ -22,7 +22,6 @@ from vclip.errors import DataError, OutputError, VclipError
 from vclip.offline.options import add_fields, from_arguments
 from vclip.offline.pairs import REPO, SHARED, read_rows
 
-
 REFERENCE = (
     "DeBruine & Jones (2017), Face Research Lab London Set, doi 10.6084/m9.figshare.5047666.v5"
 )
@@ -122,7 +121,7 @@ def frame(size: int, n: int = 5) -> np.ndarray:
     """Points (4 (n − 1), 2) along the border, which stay where they are."""
     line = np.linspace(0, size - 1, n)
     grid = np.stack(np.meshgrid(line, line), -1).reshape(-1, 2)
-    return grid[(grid % (size - 1) == 0).any(1)]
+    return np.asarray(grid[(grid % (size - 1) == 0).any(1)])
 
 
 def warp(pixels: np.ndarray, points: np.ndarray, target: np.ndarray) -> np.ndarray:
@@ -166,8 +165,8 @@ def blend(inner: np.ndarray, outer: np.ndarray, shape: np.ndarray) -> np.ndarray
     """`inner` (S, S, 3) on the face, `outer` around it: a median keeps hair and clothes solid."""
     mask = np.zeros(inner.shape[:2], np.float32)
     cv2.fillConvexPoly(mask, cv2.convexHull(shape[INNER].astype(np.int32)), 1)
-    mask = cv2.GaussianBlur(mask, (0, 0), inner.shape[0] / 40)[..., None]
-    return np.asarray(mask * inner + (1 - mask) * outer)
+    soft = np.asarray(cv2.GaussianBlur(mask, (0, 0), inner.shape[0] / 40))[..., None]
+    return np.asarray(soft * inner + (1 - soft) * outer)
 
 
 def write(path: Path, pixels: np.ndarray, quality: int) -> None:
