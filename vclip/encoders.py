@@ -163,7 +163,7 @@ class ResemblyzerEncoder:
         seconds = len(wav) / sample_rate
         if seconds < self.min_seconds:
             raise DataError(
-                f"The recording lasts {seconds:.2f} s; the voice encoder needs {self.min_seconds} s."
+                f"The recording has {seconds:.2f} s; the voice encoder needs {self.min_seconds} s."
             )
         if not np.any(wav):
             raise DataError("The recording is silent; use one with speech.")
@@ -179,9 +179,7 @@ def _import_resemblyzer() -> tuple[Callable[[np.ndarray], np.ndarray], Callable[
     try:
         with warnings.catch_warnings():  # both are about how resemblyzer's own imports are written
             warnings.filterwarnings("ignore", "pkg_resources is deprecated", UserWarning)
-            warnings.filterwarnings(
-                "ignore", "Deprecated call to `pkg_resources", DeprecationWarning
-            )
+            warnings.filterwarnings("ignore", "Deprecated call to `pkg", DeprecationWarning)
             warnings.filterwarnings("ignore", "Please import `binary_dilation`", DeprecationWarning)
             from resemblyzer import VoiceEncoder as Network
             from resemblyzer import preprocess_wav

@@ -179,8 +179,7 @@ class Detector:
         with self._lock:
             squares = self._find_yunet(small) if self.name == "yunet" else self._find_haar(small)
         boxes = [
-            _square(x / scale - pad, y / scale - pad, side / scale, score)
-            for x, y, side, score in squares
+            _box(x / scale - pad, y / scale - pad, side / scale, p) for x, y, side, p in squares
         ]
         inside = [b for b in boxes if _centre_inside(b, width, height)]
         return sorted(inside, key=lambda b: -b.area)
@@ -214,7 +213,7 @@ YUNET_CENTRE, YUNET_SIDE = 0.29, 2.52
 """Haar's square in terms of eyes and mouth."""
 
 
-def _square(x: float, y: float, side: float, score: float) -> Box:
+def _box(x: float, y: float, side: float, score: float) -> Box:
     half = side / 2
     return Box(float(x - half), float(y - half), float(x + half), float(y + half), float(score))
 

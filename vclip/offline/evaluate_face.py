@@ -1,0 +1,180 @@
+"""What the face encoder's features say about faces that it never saw: the London set.
+
+Probes are fitted and tested on London only, cross-validated by person; neutral and smiling
+pictures. Retrieval asks for the smiling picture of each neutral one's person among all smiling
+ones: features that knew only sex and age would fail at it. Intervals are bootstraps over persons.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.linear_model import LogisticRegression, RidgeCV
+from sklearn.model_selection import GroupKFold, cross_val_predict
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from tqdm import tqdm
+
+from vclip import face
+from vclip.encoders import ImageEncoder, load_face_encoder
+from vclip.errors import DataError, ImageError, VclipError
+from vclip.metrics import Estimate, bootstrap
+from vclip.offline.face_data import UNKNOWN, number
+from vclip.offline.pairs import REPO, SHARED, read_rows
+
+ENCODER = REPO / "assets/models/bundled/face_encoder.safetensors"
+FOLDS = 10
+COLUMNS = ("person", "expression", "sex")
+
+
+@dataclass(frozen=True)
+class London:
+    """features (N, F); person, expression, sex (N,) str; age (N,) years or UNKNOWN; boxes found."""
+
+    features: np.ndarray
+    person: np.ndarray
+    expression: np.ndarray
+    sex: np.ndarray
+    age: np.ndarray
+    boxes: np.ndarray
+
+
+def read(manifest: Path, encoder: ImageEncoder, detector: face.Detector) -> London:
+    """Detect, crop and encode every picture as the app does; DataError if one is unreadable."""
+    rows = [r for _, r in read_rows(manifest, ("path", "person", "expression", "age", "sex"))]
+    images, boxes = [], []
+    for row in tqdm(rows, desc="faces"):
+        try:
+            photo = face.load((manifest.parent / row["path"]).read_bytes())
+        except (OSError, ImageError) as error:
+            raise DataError(f"{row['path']} cannot be used: {error}") from error
+        found = detector.find(photo)
+        boxes.append(len(found))
+        box = found[0] if found else face.whole(photo)
+        images.append(face.crop(photo, box, encoder.image_size))
+    person, expression, sex = (np.array([r[k] for r in rows]) for k in COLUMNS)
+    age = np.array([number(r["age"]) for r in rows])
+    return London(encoder.encode(np.stack(images)), person, expression, sex, age, np.array(boxes))
+
+
+def predict(probe: Any, features: np.ndarray, target: np.ndarray, person: np.ndarray) -> np.ndarray:
+    """Out-of-fold predictions (N,) of a probe on standardised features; a person is in one fold."""
+    model = make_pipeline(StandardScaler(), probe)
+    folds = GroupKFold(min(FOLDS, len(np.unique(person))))
+    return np.asarray(cross_val_predict(model, features, target, groups=person, cv=folds))
+
+
+def correlation(x: np.ndarray, y: np.ndarray, weight: np.ndarray) -> float:
+    """Pearson's r of x, y (N,) with row weights; nan if one is constant."""
+    if not weight.any():
+        return float("nan")
+    x, y = x - np.average(x, weights=weight), y - np.average(y, weights=weight)
+    spread = np.sqrt((weight @ x**2) * (weight @ y**2))
+    return float(weight @ (x * y) / spread) if spread > 0 else float("nan")
+
+
+def ranks(queries: np.ndarray, gallery: np.ndarray) -> np.ndarray:
+    """Rank (N,) from 1 of gallery row i among all for query row i, by cosine; ties count against.
+
+    Features are centred on the gallery's mean first: their common part says nothing.
+    """
+    middle = gallery.mean(0)
+    q, g = (x - middle for x in (queries, gallery))
+    scores = q @ g.T / np.linalg.norm(q, axis=1)[:, None] / np.linalg.norm(g, axis=1)  # (N, N)
+    return np.asarray((scores >= np.diag(scores)[:, None]).sum(1))
+
+
+def _paired(data: London) -> tuple[np.ndarray, np.ndarray]:
+    """Row numbers (P,) of the neutral and of the smiling picture of each person who has both."""
+    where = {(p, e): i for i, (p, e) in enumerate(zip(data.person, data.expression, strict=True))}
+    people = [
+        p for p in np.unique(data.person) if (p, "neutral") in where and (p, "smiling") in where
+    ]
+    index = np.array([[where[p, "neutral"], where[p, "smiling"]] for p in people], dtype=int)
+    return index[:, 0], index[:, 1]
+
+
+def measure(data: London, n_draws: int, seed: int) -> dict[str, Estimate]:
+    """The figures by name, each with its 95 % interval."""
+    rng = np.random.default_rng(seed)
+    out: dict[str, Estimate] = {}
+
+    def add(name: str, person: np.ndarray, figure: Callable[[np.ndarray], float]) -> None:
+        out[name] = bootstrap(lambda counts: [figure(counts)], person, n_draws, rng)[0]
+
+    sex = predict(LogisticRegression(C=0.01, max_iter=2000), data.features, data.sex, data.person)
+    right = sex == data.sex
+    add("sex_accuracy", data.person, partial(_share, right))
+    known = data.age != UNKNOWN
+    ages, people = data.age[known], data.person[known]
+    guess = predict(RidgeCV(np.logspace(1, 5, 9)), data.features[known], ages, people)
+    add("age_r", people, lambda c: correlation(guess, ages, c))
+    neutral, smiling = _paired(data)
+    for name, group in (("", np.zeros(len(neutral))), ("_within_sex", data.sex[neutral])):
+        first = _first(data.features[neutral], data.features[smiling], group)
+        add(f"rank_1{name}", data.person[neutral], partial(_share, first))
+    return out
+
+
+def _share(hit: np.ndarray, weight: np.ndarray) -> float:
+    return float(np.average(hit, weights=weight))
+
+
+def _first(neutral: np.ndarray, smiling: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """(P,) bool: found at rank 1 among those with the same label."""
+    hit = np.zeros(len(neutral), dtype=bool)
+    for label in np.unique(labels):
+        rows = labels == label
+        hit[rows] = ranks(neutral[rows], smiling[rows]) == 1
+    return hit
+
+
+def report(options: argparse.Namespace) -> dict[str, Any]:
+    """Everything that is printed."""
+    detector = face.Detector(options.yunet)
+    data = read(options.london, load_face_encoder(options.encoder), detector)
+    figures = measure(data, options.draws, options.seed)
+    counts = {
+        "pictures": len(data.person),
+        "people": len(np.unique(data.person)),
+        "without_face": int((data.boxes == 0).sum()),
+        "extra_boxes": int((data.boxes - 1).clip(0).sum()),
+    }
+    return {"detector": detector.name, **counts} | {k: asdict(v) for k, v in figures.items()}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """The command line."""
+    name = "python -m vclip.offline.evaluate_face"
+    parser = argparse.ArgumentParser(prog=name, description=__doc__)
+    parser.add_argument("--london", type=Path, default=SHARED / "faces/london.csv")
+    parser.add_argument("--encoder", type=Path, default=ENCODER)
+    parser.add_argument("--yunet", type=Path, help="ONNX file; default: Haar, or VCLIP_YUNET")
+    parser.add_argument("--draws", type=int, default=2000, help="of the bootstrap")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args(argv)
+    torch.set_num_threads(1)
+    try:
+        found = report(options)
+    except VclipError as error:
+        print(error, file=sys.stderr)
+        return 2
+    if options.json:
+        print(json.dumps(found))
+        return 0
+    for key, value in found.items():
+        text = str(Estimate(**value)) if isinstance(value, dict) else value
+        print(f"{key:20} {text}")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
