@@ -77,8 +77,8 @@ class Side:
         kept = there & (torch.rand(there.shape, generator=rng) < share)
         kept[~kept.any(dim=1), 0] = True
         mean = (values * kept[..., None]).sum(dim=1) / kept.sum(dim=1, keepdim=True)
-        unit: Tensor = F.normalize(mean, dim=1)
-        return unit * values[:, 0].norm(dim=1, keepdim=True)
+        drawn: Tensor = F.normalize(mean, dim=1) * values[:, 0].norm(dim=1, keepdim=True)
+        return drawn
 
 
 @dataclass(frozen=True)
@@ -213,24 +213,32 @@ def fit(
     association = new_association(pairs, config)
     mean = copy.deepcopy(association).eval()
     best, best_auc, stale, history = copy.deepcopy(mean), -1.0, 0, list[Check]()
-    optimizer = _optimizer(association, config)
-    for step in range(1, config.label_steps + config.steps + 1):
-        loss = _step_loss(association, pairs, labels, step, config, rng)
-        optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-        association.clamp_scale()
-        _follow(mean, association, min(config.average, step / (step + 10)))
-        if step % config.check_every == 0 and step > config.label_steps:
+    optimizer, last = _optimizer(association, config), config.label_steps + config.steps
+    with torch.random.fork_rng(devices=[]):  # dropout draws from the global RNG
+        torch.manual_seed(config.seed)
+        for step in range(1, last + 1):
+            loss = _step_loss(association, pairs, labels, step, config, rng)
+            _update(association, optimizer, loss)
+            _follow(mean, association, min(config.average, step / (step + 10)))
+            due = step % config.check_every == 0 and step > config.label_steps
+            if not due and step != last:
+                continue
             reached = pair_auc(mean, dev) if dev else float(step)
             history.append(Check(step, float(loss.detach()), reached))
             report(history[-1])
             stale = 0 if reached > best_auc else stale + 1
             if reached > best_auc:
                 best, best_auc = copy.deepcopy(mean), reached
-            if stale > config.patience:
+            if stale >= config.patience:
                 break
     return best.requires_grad_(False), history
+
+
+def _update(association: Association, optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
+    optimizer.zero_grad()
+    loss.backward()  # type: ignore[no-untyped-call]
+    optimizer.step()
+    association.clamp_scale()
 
 
 def _step_loss(

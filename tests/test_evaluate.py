@@ -1,0 +1,107 @@
+"""The evaluation recipe on media whose answer is known."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from toys import make_extractors, make_media
+
+from vclip import association
+from vclip.association import Association, AssociationConfig
+from vclip.errors import ModelError
+from vclip.offline import evaluate
+from vclip.offline.features import FeatureStore, pair_features
+from vclip.offline.pairs import read_pairs
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Six persons, a model directory `model`, no labelled data for the baseline."""
+
+    def fake(weights: Path, detector: object) -> object:
+        return make_extractors()
+
+    make_media(tmp_path, n=6)
+    model = Association(AssociationConfig(image_dimension=12, voice_dimension=2, image_hidden=4))
+    (tmp_path / "model").mkdir()
+    association.save(tmp_path / "model" / "association.safetensors", model, {})
+    monkeypatch.setattr(evaluate, "extractors", fake)
+    monkeypatch.setattr(evaluate, "VOICES", tmp_path / "none.csv")
+    return tmp_path
+
+
+def run(folder: Path, *more: str) -> int:
+    options = f"--pairs {folder}/pairs.csv --model {folder}/model --store {folder}/s.sqlite"
+    return evaluate.main([*options.split(), "--draws", "20", *more])
+
+
+def test_json_holds_every_figure_with_its_interval(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(folder, "--json") == 0
+    result = json.loads(capsys.readouterr().out)
+    assert set(result["association"]) == set(evaluate.ROWS)
+    assert result["rows"] == result["persons"] == 6 and result["whole_pictures"] == 1
+    assert result["sex_only"] is None
+    auc = result["association"]["auc"]
+    assert auc["low"] <= auc["value"] <= auc["high"]
+
+
+def test_the_table_names_every_figure(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "1.wav").unlink()
+    assert run(folder, "--split", "train") == 0
+    out = capsys.readouterr().out
+    assert all(title in out for title in evaluate.ROWS.values())
+    assert "skipped: 1" in out and "not computed" in out and "3 rows, 3 persons" in out
+
+
+def test_the_sex_baseline_learns_from_labelled_media_only(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = (folder / "pairs.csv").read_text().splitlines()[1:]
+    cells = [row.split(",") for row in rows]
+    faces = ["path,sex", *(f"{c[1]},{c[3]}" for c in cells)]
+    voices = ["path,source,sex", *(f"{c[2]},vctk,{c[3]}" for c in cells)]
+    (folder / "faces.csv").write_text("\n".join(faces))
+    (folder / "voices.csv").write_text("\n".join(voices))
+    monkeypatch.setattr(evaluate, "VOICES", folder / "voices.csv")
+    assert run(folder, "--json", "--utk", f"{folder}/faces.csv") == 0
+    assert json.loads(capsys.readouterr().out)["sex_only"] is not None
+
+
+def test_sex_scores_are_the_probability_that_both_agree(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chances = iter([np.array([0.9] * 6), np.array([0.2] * 6)])
+    monkeypatch.setattr(evaluate, "probability_female", lambda *_: next(chances))
+    monkeypatch.setattr(evaluate, "read_labelled", lambda *_: [])
+    store = FeatureStore(folder / "s.sqlite")
+    features = pair_features(read_pairs(folder / "pairs.csv"), *make_extractors(), store)
+    scores = evaluate.sex_scores(features, *make_extractors(), store, folder / "utk.csv")
+    np.testing.assert_allclose(scores, np.full((6, 6), 0.9 * 0.2 + 0.1 * 0.8))
+
+
+def test_a_probe_finds_a_direction_that_is_there() -> None:
+    rng = np.random.default_rng(0)
+    sex = np.array(["F", "M"] * 30)
+    features = rng.normal(size=(60, 4)) + 3.0 * (sex == "F")[:, None]
+    rows = [evaluate.Labelled(Path(str(i)), s, None) for i, s in enumerate(sex)]
+    known = {row.path: features[i : i + 1].astype("f4") for i, row in enumerate(rows)}
+    chance = evaluate.probability_female(rows, known, features.astype("f4"))
+    assert ((chance > 0.5) == (sex == "F")).all()
+
+
+def test_model_directories_are_found_by_name_or_path(tmp_path: Path) -> None:
+    assert evaluate.model_directory(str(tmp_path)) == tmp_path
+    with pytest.raises(ModelError, match="no model directory nonsense"):
+        evaluate.model_directory("nonsense")
+
+
+@pytest.mark.parametrize("fault", [["--split", "none"], ["--draws", "0"], ["--model", "nowhere"]])
+def test_user_errors_are_one_line_and_exit_code_two(
+    folder: Path, fault: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stop:
+        run(folder, *fault)
+    assert stop.value.code == 2 and capsys.readouterr().err.count("\n") == 1

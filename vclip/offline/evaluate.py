@@ -1,0 +1,207 @@
+"""How well the faces and voices of real people find each other: `--pairs CSV [--model M]`.
+
+The manifest has the columns person, face, voice, sex[, split]. Beside the association stands the
+sex-only baseline: logistic sex probes on the same frozen features, trained on UTKFace and on
+LibriSpeech and VCTK voices; its score is the probability that the two sexes agree. What the
+association has above it, and its AUC within sex, is more than sex.
+"""
+
+import argparse
+import json
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from vclip import association, metrics
+from vclip.encoders import ResemblyzerEncoder, load_face_encoder
+from vclip.errors import DataError, ModelError, VclipError
+from vclip.face import Detector
+from vclip.offline.features import (
+    STORE,
+    Array,
+    Extractor,
+    FaceFeatures,
+    FeatureStore,
+    PairFeatures,
+    Report,
+    VoiceFeatures,
+    extract,
+    file_hash,
+    pair_features,
+    resemblyzer_hash,
+)
+from vclip.offline.pairs import REPO, SHARED, Labelled, read_labelled, read_pairs
+
+UTK = SHARED / "faces" / "utk.csv"
+VOICES = SHARED / "voices" / "manifest.csv"
+PROBE_SOURCES = ("librispeech", "vctk")
+ROWS = {
+    "auc": "AUC, all cross pairs",
+    "eer": "EER, all cross pairs",
+    "auc_within_sex": "AUC within sex",
+    "match_face_to_voice": "1:2 matching, face to voice",
+    "match_voice_to_face": "1:2 matching, voice to face",
+}
+
+
+def model_directory(name: str) -> Path:
+    """assets/models/<name>, or the directory of that path. Raises ModelError."""
+    for folder in (REPO / "assets" / "models" / name, Path(name)):
+        if folder.is_dir():
+            return folder
+    raise ModelError(f"no model directory {name}; use 'bundled' or a folder with an association")
+
+
+def extractors(
+    face_weights: Path, detector: Detector, n_views: int = 1, windows: bool = False
+) -> tuple[FaceFeatures, VoiceFeatures]:
+    """Both frozen sides: the face encoder of that file, and Resemblyzer."""
+    encoder = load_face_encoder(face_weights)
+    faces = FaceFeatures(encoder, file_hash(face_weights), detector, n_views)
+    return faces, VoiceFeatures(ResemblyzerEncoder(), resemblyzer_hash(), windows)
+
+
+def association_scores(model: association.Association, features: PairFeatures) -> metrics.Floats:
+    """Cosines (N, N) of every face with every voice."""
+    image, voice = (torch.from_numpy(side) for side in features.first())
+    with torch.no_grad():
+        scores = model.encode_image(image) @ model.encode_voice(voice).T
+    return np.asarray(scores.double().numpy())
+
+
+def probability_female(rows: Sequence[Labelled], known: dict[Path, Array], of: Array) -> Array:
+    """P(female) (N,) of features of (N, dimension) by a logistic probe on the labelled rows."""
+    used = [row for row in rows if row.path in known]
+    features = np.stack([known[row.path][0] for row in used])
+    probe = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=2000))
+    probe.fit(features, np.array([row.sex == "F" for row in used]))
+    return np.asarray(probe.predict_proba(of)[:, 1], dtype=np.float32)
+
+
+def sex_scores(
+    features: PairFeatures, faces: Extractor, voices: Extractor, store: FeatureStore, utk: Path
+) -> metrics.Floats:
+    """(N, N) probability that a face and a voice are of one sex. Raises DataError."""
+    image, voice = features.first()
+    sides = []
+    for rows, extractor, of, what in (
+        (read_labelled(utk), faces, image, "labelled faces"),
+        (read_labelled(VOICES, PROBE_SOURCES), voices, voice, "labelled voices"),
+    ):
+        known = extract([row.path for row in rows], extractor, store, Report(), what)
+        sides.append(probability_female(rows, known, of).astype(np.float64))
+    face_f, voice_f = sides
+    return np.outer(face_f, voice_f) + np.outer(1 - face_f, 1 - voice_f)
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Everything that is printed."""
+
+    model: str
+    pairs: str
+    split: str
+    detector: str
+    rows: int
+    persons: int
+    rows_without_sex: int
+    whole_pictures: int
+    skipped: list[str]
+    association: metrics.Report
+    sex_only: metrics.Report | None
+
+    def as_dict(self) -> dict[str, object]:
+        """Plain values for JSON."""
+        plain = dict(vars(self))
+        plain["association"] = self.association.as_dict()
+        plain["sex_only"] = self.sex_only.as_dict() if self.sex_only else None
+        return plain
+
+    def table(self) -> str:
+        """For people: one line per figure, intervals in brackets."""
+        lines = [
+            f"{self.pairs} ({self.split or 'all'}): {self.rows} rows, {self.persons} persons, "
+            f"model {self.model}, detector {self.detector}",
+            f"whole picture for want of a face: {self.whole_pictures}; skipped: "
+            f"{len(self.skipped)}; without sex, not in 'within sex': {self.rows_without_sex}",
+            *(f"  {reason}" for reason in self.skipped),
+            f"{'':30}{'association':24}{'sex only':24}",
+        ]
+        for name, title in ROWS.items():
+            other = str(getattr(self.sex_only, name)) if self.sex_only else "not computed"
+            lines.append(f"{title:30}{getattr(self.association, name)!s:24}{other:24}".rstrip())
+        return "\n".join(lines)
+
+
+def evaluate(arguments: argparse.Namespace) -> Evaluation:
+    """Features, scores and figures of one manifest under one model directory."""
+    folder = model_directory(arguments.model)
+    model = association.load(folder / "association.safetensors")
+    detector = Detector(arguments.yunet)
+    faces, voices = extractors(folder / "face_encoder.safetensors", detector)
+    store = FeatureStore(arguments.store)
+    features = pair_features(read_pairs(arguments.pairs, arguments.split), faces, voices, store)
+    person, sex = [p.person for p in features.pairs], [p.sex for p in features.pairs]
+
+    def report(scores: metrics.Floats) -> metrics.Report:
+        rng = np.random.default_rng(arguments.seed)
+        return metrics.verify(scores, person, sex, arguments.draws, rng)
+
+    baseline = None
+    if arguments.utk.is_file() and VOICES.is_file():
+        baseline = report(sex_scores(features, faces, voices, store, arguments.utk))
+    return Evaluation(
+        model=arguments.model,
+        pairs=str(arguments.pairs),
+        split=arguments.split or "",
+        detector=detector.name,
+        rows=len(person),
+        persons=len(set(person)),
+        rows_without_sex=sex.count(""),
+        whole_pictures=len(features.report.whole_pictures),
+        skipped=features.report.skipped,
+        association=report(association_scores(model, features)),
+        sex_only=baseline,
+    )
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    options = argparse.ArgumentParser(prog="python -m vclip.offline.evaluate", description=__doc__)
+    options.add_argument("--pairs", type=Path, required=True, help="manifest of pairs (CSV)")
+    options.add_argument("--model", default="bundled", help="model directory (default: bundled)")
+    options.add_argument("--split", help="only rows of this split")
+    options.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    options.add_argument("--draws", type=int, default=1000, help="bootstrap draws (default: 1000)")
+    options.add_argument("--seed", type=int, default=0, help="of the bootstrap")
+    options.add_argument("--yunet", type=Path, help="YuNet's ONNX file; Haar cascade without it")
+    options.add_argument("--utk", type=Path, default=UTK, help="labelled faces for the sex probe")
+    options.add_argument("--store", type=Path, default=STORE, help="feature cache")
+    return options
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Print the figures; 2 and one line on stderr for input that cannot be used."""
+    options = parser()
+    arguments = options.parse_args(argv)
+    logging.basicConfig(level=logging.ERROR)
+    torch.set_num_threads(1)
+    try:
+        if arguments.draws < 1:
+            raise DataError("--draws must be at least 1")
+        result = evaluate(arguments)
+    except VclipError as error:
+        options.exit(2, f"{error}\n")
+    print(json.dumps(result.as_dict()) if arguments.json else result.table())
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
