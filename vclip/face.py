@@ -111,8 +111,8 @@ def _too_many_pixels(width: int, height: int, max_pixels: int) -> ImageError:
 
 def _open(data: bytes, kind: str) -> Image.Image:
     """Parse the header only; Pillow decodes on first use of the pixels."""
-    try:  # MPO: phones append a second picture to a JPEG, the first one is the photo
-        return Image.open(io.BytesIO(data), formats=[kind, "MPO"] if kind == "JPEG" else [kind])
+    try:
+        return Image.open(io.BytesIO(data), formats=[kind])
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise ImageError("The picture has too many pixels; save it smaller.") from error
     except BAD_FILE as error:
@@ -181,8 +181,12 @@ class Detector:
         boxes = [
             _box(x / scale - pad, y / scale - pad, side / scale, p) for x, y, side, p in squares
         ]
-        inside = [b for b in boxes if _centre_inside(b, width, height)]
-        return sorted(inside, key=lambda b: -b.area)
+        kept: list[Box] = []
+        frame = Box(0, 0, width, height)
+        for box in sorted(boxes, key=lambda b: -b.area):
+            if _centre_in(box, frame) and not any(_centre_in(box, larger) for larger in kept):
+                kept.append(box)  # a mouth or an eye taken for a face lies in a larger box
+        return kept
 
     def _find_haar(self, pixels: np.ndarray) -> list[tuple[float, float, float, float]]:
         """(centre x, centre y, side, score) of each face."""
@@ -218,8 +222,9 @@ def _box(x: float, y: float, side: float, score: float) -> Box:
     return Box(float(x - half), float(y - half), float(x + half), float(y + half), float(score))
 
 
-def _centre_inside(box: Box, width: int, height: int) -> bool:
-    return 0 <= box.left + box.right <= 2 * width and 0 <= box.top + box.bottom <= 2 * height
+def _centre_in(box: Box, frame: Box) -> bool:
+    x, y = (box.left + box.right) / 2, (box.top + box.bottom) / 2
+    return frame.left <= x <= frame.right and frame.top <= y <= frame.bottom
 
 
 def find(photo: Photo, detector: Detector) -> list[Box]:

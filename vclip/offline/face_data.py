@@ -4,7 +4,6 @@ Crops are stored with some context around what the app would show its encoder, s
 scales and rotations find real pixels instead of repeated borders.
 """
 
-import csv
 import hashlib
 import logging
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from tqdm import tqdm
 
 from vclip import face
 from vclip.errors import DataError, ImageError
+from vclip.offline.pairs import read_rows
 
 log = logging.getLogger(__name__)
 CONTEXT = 1.5  # side of a stored crop, in sides of the app's crop
@@ -39,18 +39,6 @@ class Faces:
         return Faces(self.images[keep], self.age[keep], self.sex[keep], self.fold[keep])
 
 
-def read_rows(path: Path, columns: tuple[str, ...]) -> list[dict[str, str]]:
-    """Rows of a CSV file that must have these columns; DataError otherwise."""
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path} cannot be read ({error}); give the path of a CSV file.") from error
-    if not rows or not set(columns) <= set(rows[0]):
-        raise DataError(f"{path} has no rows with the columns {', '.join(columns)}.")
-    return rows
-
-
 def number(text: str) -> float:
     """An age, or UNKNOWN for an empty or NA field."""
     try:
@@ -62,14 +50,14 @@ def number(text: str) -> float:
 def labelled(path: Path) -> list[tuple[Path, float, float]]:
     """(picture, age, sex) of each row of a manifest like utk.csv."""
     sexes = {"F": 1.0, "M": 0.0}
-    rows = read_rows(path, ("path", "age", "sex"))
+    rows = [row for _, row in read_rows(path, ("path", "age", "sex"))]
     return [(path.parent / r["path"], number(r["age"]), sexes.get(r["sex"], UNKNOWN)) for r in rows]
 
 
 def unlabelled(path: Path) -> list[tuple[Path, float, float]]:
     """(picture, UNKNOWN, UNKNOWN) of the training people of a manifest like avspeech.csv."""
     rows = read_rows(path, ("face", "split"))
-    faces = dict.fromkeys(r["face"] for r in rows if r["split"] == "train")
+    faces = dict.fromkeys(r["face"] for _, r in rows if r["split"] == "train")
     return [(path.parent / name, UNKNOWN, UNKNOWN) for name in faces]
 
 

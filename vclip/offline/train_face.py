@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from vclip.encoders import SmallFaceEncoder, to_input
-from vclip.errors import VclipError
+from vclip.errors import DataError, VclipError
 from vclip.offline.face_data import (
     CONTEXT,
     Faces,
@@ -49,7 +49,7 @@ class Config:
 
     image_size: int = 80
     dimension: int = 256
-    epochs: int = 60
+    epochs: int = 44
     batch: int = 128  # pictures; each gives two views
     learning_rate: float = 3e-3
     weight_decay: float = 0.05
@@ -138,6 +138,7 @@ class State:
     heads: Heads
     optimizer: torch.optim.Optimizer
     shipped: SmallFaceEncoder
+    config: Config
     epoch: int = 0
 
     @classmethod
@@ -151,7 +152,7 @@ class State:
         shipped.load_state_dict(encoder.state_dict())
         weights = [*encoder.parameters(), *heads.parameters()]
         optimizer = torch.optim.AdamW(weights, lr=0.0, weight_decay=config.weight_decay)
-        return cls(encoder, heads, optimizer, shipped.eval())
+        return cls(encoder, heads, optimizer, shipped.eval(), config)
 
     def _parts(self) -> dict[str, nn.Module | torch.optim.Optimizer]:
         names = ("encoder", "heads", "optimizer", "shipped")
@@ -160,12 +161,16 @@ class State:
     def save(self, path: Path) -> None:
         """Write atomically, so that a kill leaves the previous epoch's file."""
         states = {name: part.state_dict() for name, part in self._parts().items()}
-        torch.save({**states, "epoch": self.epoch}, path.with_suffix(".new"))
+        torch.save(
+            {**states, "config": asdict(self.config), "epoch": self.epoch}, path.with_suffix(".new")
+        )
         path.with_suffix(".new").replace(path)
 
     def restore(self, path: Path) -> None:
-        """Go on from `save`."""
+        """Go on from `save`; DataError if that run had other settings."""
         kept = torch.load(path, weights_only=True)
+        if kept["config"] != asdict(self.config):
+            raise DataError(f"{path} is of a run with other settings; add --fresh or --work.")
         for name, part in self._parts().items():
             part.load_state_dict(kept[name])
         self.epoch = kept["epoch"]
