@@ -26,7 +26,7 @@ from vclip import audio
 from vclip.errors import DataError
 from vclip.offline import tts_losses
 from vclip.offline.options import add_fields, from_arguments
-from vclip.offline.tts_data import Batch, Corpus, batches
+from vclip.offline.tts_data import HOP, Batch, Corpus, batches
 from vclip.offline.tts_losses import Discriminators, MelDistance, SpectralDistance, spectrogram
 from vclip.tts import BLANK, VOCABULARY, CoquiVits, build_vits, save_vits
 
@@ -43,6 +43,7 @@ MODEL_ARGS: dict[str, Any] = {
     "upsample_initial_channel_decoder": 192,
     "use_sdp": False,
 }
+REACH = 16  # frames: eight layers of kernel 5 in the posterior encoder
 SAMPLE_TEXT = "A face goes in, and a voice comes out. Choose one of the voices, and let it speak."
 
 
@@ -61,7 +62,7 @@ class Config:
     mel_weight: float = 45.0  # VITS's weights: 45, 1, 2, 1, 1
     feature_weight: float = 2.0
     spectral_weight: float = 20.0
-    text_every: int = 3  # joint steps between two that train the text side, which costs half
+    text_every: int = 4  # joint steps between two that train the text side, the dearer half
     prior_steps: int = 0  # diagonal prior on the alignment fades over these steps of a stage
     adversarial_from: int = 0  # step at which the discriminators join
     ema: float = 0.998
@@ -106,14 +107,16 @@ class Trainer:
         for optimizer in (self.optimizer, self.judge_optimizer):
             optimizer.param_groups[0]["lr"] = self.rate()
         g = self.model.emb_g(batch.speaker).unsqueeze(-1)
-        spec = spectrogram(batch.wav)
-        with torch.set_grad_enabled(stage == "joint"):
-            posterior = self.model.posterior_encoder(spec, batch.frames, g=g)
         losses: dict[str, Tensor] = {}
         if stage == "text" or self.step % self.config.text_every == 0:
+            with torch.set_grad_enabled(stage == "joint"):
+                posterior = self.encode(batch, g)
             losses |= tts_losses.text_losses(self.model, batch, posterior, g, self.prior())
         if stage == "joint":
-            losses |= self.wave_losses(batch, posterior[0], g)
+            # a window with the posterior encoder's reach on both sides, which is then cut off
+            window = batch.windows(self.config.segment + 2 * REACH, self.generator)
+            z = self.encode(window, g)[0][:, :, REACH:-REACH]
+            losses |= self.wave_losses(window.wav[:, REACH * HOP : -REACH * HOP], z, g)
         self.optimizer.zero_grad()
         torch.stack([v for k, v in losses.items() if k != "judge"]).sum().backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.model.parameters(), 10.0)
@@ -123,23 +126,26 @@ class Trainer:
             self.average[key].lerp_(value, 1 - self.config.ema)
         return {key: value.item() for key, value in losses.items()}
 
-    def wave_losses(self, batch: Batch, z: Tensor, g: Tensor) -> dict[str, Tensor]:
+    def encode(self, batch: Batch, g: Tensor) -> tuple[Tensor, ...]:
+        """The posterior's z, mean, log scale (B, C, frames) and mask (B, 1, frames)."""
+        spec = spectrogram(batch.wav)
+        return tuple(self.model.posterior_encoder(spec, batch.frames, g=g))
+
+    def wave_losses(self, real: Tensor, z: Tensor, g: Tensor) -> dict[str, Tensor]:
         """Reconstruction and adversarial losses (VITS eq. 2, 8-10); the discriminators step too."""
-        latents, real = tts_losses.slices(batch, z, self.config.segment, self.generator)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.bf16):
-            generated = self.model.waveform_decoder(latents, g=g).squeeze(1).float()
+            generated = self.model.waveform_decoder(z, g=g).squeeze(1).float()
             losses = {"mel": self.config.mel_weight * self.mel(generated, real)}
             losses["spectral"] = self.config.spectral_weight * self.spectral(generated, real)
             if self.step < self.config.adversarial_from:
                 return losses
+            judged_real = self.discriminators(real)
             judge = tts_losses.discriminator_loss(
-                self.discriminators(real), self.discriminators(generated.detach())
+                judged_real, self.discriminators(generated.detach())
             )
             self.judge_optimizer.zero_grad()
             judge.backward()  # type: ignore[no-untyped-call]
             self.judge_optimizer.step()
-            with torch.no_grad():
-                judged_real = self.discriminators(real)
             judged = self.discriminators(generated)
             features = tts_losses.feature_loss(judged_real, judged)
             losses["adversarial"] = tts_losses.generator_loss(judged)

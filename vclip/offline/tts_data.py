@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +24,15 @@ class Batch:
     wav: Tensor  # (B, T) float32, T a multiple of HOP
     frames: Tensor  # (B,) spectrogram frames
     speaker: Tensor  # (B,) rows of the speaker table
+
+    def windows(self, frames: int, generator: torch.Generator) -> "Batch":
+        """A random window of every utterance, for what needs no text; ids stay whole."""
+        room = (self.frames - frames).clamp(min=0).cpu() + 1
+        starts = (torch.rand(len(room), generator=generator) * room).long() * HOP
+        padded = torch.nn.functional.pad(self.wav, (0, frames * HOP))
+        parts = [padded[i, s : s + frames * HOP] for i, s in enumerate(starts.tolist())]
+        lengths = self.frames.clamp(max=frames)
+        return replace(self, wav=torch.stack(parts), frames=lengths)
 
     def to(self, device: torch.device) -> "Batch":
         """The same on another device."""

@@ -64,17 +64,6 @@ def text_losses(
     }
 
 
-def slices(
-    batch: Batch, z: Tensor, frames: int, generator: torch.Generator
-) -> tuple[Tensor, Tensor]:
-    """The same random window of every utterance, as latents (B, C, frames) and as wav (B, T)."""
-    room = (batch.frames - frames).clamp(min=0).cpu() + 1
-    starts = (torch.rand(len(room), generator=generator) * room).long().tolist()
-    latents = [z[i, :, s : s + frames] for i, s in enumerate(starts)]
-    wavs = [batch.wav[i, s * HOP : (s + frames) * HOP] for i, s in enumerate(starts)]
-    return torch.stack(latents), torch.stack(wavs)
-
-
 def spectrogram(wav: Tensor, n_fft: int = N_FFT, hop: int = HOP) -> Tensor:
     """Magnitudes (B, n_fft // 2 + 1, T // hop) of wav (B, T), padded as VITS pads."""
     pad = (n_fft - hop) // 2
@@ -119,9 +108,11 @@ class SpectralDistance(nn.Module):
         """A scalar, the mean over window lengths."""
         distances = []
         for n_fft in self.sizes:
-            magnitudes = [spectrogram(w.float(), n_fft, n_fft // 8) for w in (generated, real)]
-            logs = [torch.log(torch.clamp(m, min=1e-2)) for m in magnitudes]
-            distances.append(F.l1_loss(*logs))
+            logs = [
+                torch.log(torch.clamp(spectrogram(wav.float(), n_fft, n_fft // 8), min=1e-2))
+                for wav in (generated, real)
+            ]
+            distances.append(F.l1_loss(logs[0], logs[1]))
         return torch.stack(distances).mean()
 
 
