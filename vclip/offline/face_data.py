@@ -78,7 +78,8 @@ def cut(data: bytes, detector: face.Detector, size: int) -> np.ndarray | None:
 
 def prepare(items: list[tuple[Path, float, float]], size: int, cache: Path) -> Faces:
     """Crop every picture once, or read the array of an earlier run over the same list."""
-    settings = (items, size, CONTEXT, face.FACE_MARGIN, face.FACE_DROP)
+    where = [(str(path.resolve()), *labels) for path, *labels in items]
+    settings = (where, size, CONTEXT, face.FACE_MARGIN, face.FACE_DROP)
     wanted = hashlib.sha256(repr(settings).encode()).hexdigest()[:16]
     path = cache / f"faces-{wanted}.npz"
     if path.is_file():
