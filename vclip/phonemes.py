@@ -34,8 +34,8 @@ def _backend() -> EspeakBackend:
 def phonemize(text: str) -> str:
     """IPA of an English text, with stress marks and punctuation kept."""
     with _LOCK:
-        (ipa,) = _backend().phonemize([text], separator=Separator(phone="", word=" "), strip=True)
-    return str(ipa)
+        ipa = _backend().phonemize([text], separator=Separator(phone="", word=" "), strip=True)
+    return str(ipa[0]) if ipa else ""  # nothing comes back for an empty line
 
 
 def to_ids(ipa: str, vocabulary: Sequence[str], blank: int | None) -> list[int]:

@@ -1,0 +1,142 @@
+"""FaceToVoice on a miniature model: ranking, seeds, ids that reproduce, errors that help."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from toy_model import make_model
+
+from vclip.errors import InputError, ModelError, NoFaceError, SpeakerError, TextError
+from vclip.face import Photo
+from vclip.pipeline import MAX_CHARS, N_GENERATED, FaceResult, FaceToVoice, split_sentences
+
+TEXT = "Good morning. How are you?"
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> FaceToVoice:
+    return FaceToVoice.from_pretrained(str(make_model(tmp_path_factory.mktemp("toy"))))
+
+
+@pytest.fixture(scope="module")
+def seen(model: FaceToVoice) -> FaceResult:
+    pixels = np.random.default_rng(0).integers(0, 255, (120, 100, 3), dtype=np.uint8)
+    return model.look(Photo(pixels), whole=True)
+
+
+def test_look_gives_a_unit_emb_and_the_crop(seen: FaceResult) -> None:
+    assert np.linalg.norm(seen.image_emb) == pytest.approx(1, abs=1e-5)
+    assert seen.image.ndim == 3 and seen.image.shape[0] == seen.image.shape[1]
+    assert seen.detector == "none" and len(seen.boxes) == 1
+
+
+@pytest.mark.parametrize("source", ["bank", "generated", "both"])
+def test_ranking_equals_a_naive_one(model: FaceToVoice, seen: FaceResult, source: str) -> None:
+    names: list[str] = []
+    embs: list[np.ndarray] = []
+    if source in ("bank", "both"):
+        names, embs = list(model.bank.speaker_ids), list(model.bank.voice_emb)
+    if source in ("generated", "both"):
+        names += [f"gen-3-{i}" for i in range(N_GENERATED)]
+        embs += list(model.cloud(3))
+    scores = np.array([float(emb @ seen.image_emb) for emb in embs])
+    best = [names[i] for i in np.argsort(-scores, kind="stable")[:4]]
+    found = model.candidates(seen, k=4, source=source, seed=3)
+    assert [c.speaker_id for c in found] == best
+    assert [c.rank for c in found] == [1, 2, 3, 4]
+    assert [c.score for c in found] == sorted((c.score for c in found), reverse=True)
+    assert all(c.score == pytest.approx(float(c.voice_emb @ seen.image_emb)) for c in found)
+
+
+def test_seeds_decide_the_generated_voices_only(model: FaceToVoice, seen: FaceResult) -> None:
+    one, again = (model.candidates(seen, 5, "generated", 1) for _ in range(2))
+    other = model.resample(seen, seed=2, k=5)
+    assert [c.speaker_id for c in one] == [c.speaker_id for c in again]
+    assert {c.speaker_id for c in one}.isdisjoint(c.speaker_id for c in other)
+    banks = [model.candidates(seen, 5, "bank", seed) for seed in (1, 2)]
+    assert [c.speaker_id for c in banks[0]] == [c.speaker_id for c in banks[1]]
+
+
+def test_an_id_alone_reproduces_the_voice(model: FaceToVoice, seen: FaceResult) -> None:
+    for found in model.candidates(seen, 3, "both", seed=9):
+        by_id = model.candidate(found.speaker_id)
+        np.testing.assert_array_equal(by_id.speaker_embedding, found.speaker_embedding)
+        assert math.isnan(by_id.score)
+        assert model.candidate(found.speaker_id, seen).score == pytest.approx(found.score)
+
+
+def test_same_seed_same_samples(model: FaceToVoice) -> None:
+    voice = model.candidate("p1")
+    one, again, other = (model.speak(TEXT, voice, seed).wav for seed in (0, 0, 1))
+    np.testing.assert_array_equal(one, again)
+    assert len(one) != len(other) or not np.array_equal(one, other)
+
+
+def test_the_stream_joins_to_the_whole(model: FaceToVoice) -> None:
+    parts = list(model.speak_stream(TEXT, model.candidate("p1"), seed=4))
+    assert [progress for progress, _ in parts] == [0.5, 1.0]
+    joined = np.concatenate([speech.wav for _, speech in parts])
+    np.testing.assert_array_equal(joined, model.speak(TEXT, model.candidate("p1"), seed=4).wav)
+
+
+def test_dots_between_sentences_are_skipped(model: FaceToVoice) -> None:
+    speech = model.speak("Hello. !!! World.", model.candidate("p1"))
+    assert speech.seconds > 0.1
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("", "empty"), (" \n", "empty"), ("a" * 5000, f"limit is {MAX_CHARS}"), ("... ?!", "nothing")],
+)
+def test_texts_that_cannot_be_spoken(model: FaceToVoice, text: str, message: str) -> None:
+    with pytest.raises(TextError, match=message):
+        model.speak(text, model.candidate("p1"))
+
+
+def test_sentences_hold_all_the_words() -> None:
+    text = "Dr. Smith paid 3.50 dollars. He left!  Did he?"
+    assert split_sentences(text) == ["Dr. Smith paid 3.50 dollars.", "He left!", "Did he?"]
+
+
+@pytest.mark.parametrize(
+    ("speaker_id", "message"),
+    [("p999", "p999"), ("gen-1", "gen-SEED"), ("gen-1-5000", "5000"), ("gen-x-1", "gen-SEED")],
+)
+def test_unknown_speakers(model: FaceToVoice, speaker_id: str, message: str) -> None:
+    with pytest.raises(SpeakerError, match=message):
+        model.candidate(speaker_id)
+
+
+def test_requests_out_of_range(model: FaceToVoice, seen: FaceResult) -> None:
+    for options in ({"k": 0}, {"k": 101}, {"source": "radio"}, {"seed": -1}, {"seed": 2**32}):
+        with pytest.raises(InputError):
+            model.candidates(seen, **options)
+
+
+def test_faces_are_chosen_by_index(model: FaceToVoice, shared: Path) -> None:
+    photo = (shared / "faces/london/001_03.jpg").read_bytes()
+    one = model.look(photo, box=0)
+    assert one.detector in ("haar", "yunet")
+    with pytest.raises(InputError, match="no face 7"):
+        model.look(photo, box=7)
+    by_box = model.look(photo, box=one.boxes[0])
+    np.testing.assert_array_equal(by_box.image_emb, one.image_emb)
+
+
+def test_no_face_offers_the_whole_picture(model: FaceToVoice) -> None:
+    with pytest.raises(NoFaceError, match="whole"):
+        model.look(Photo(np.full((200, 200, 3), 128, dtype=np.uint8)))
+
+
+def test_a_bank_of_strangers_is_refused(tmp_path: Path) -> None:
+    from vclip.weights import sha256
+
+    directory = make_model(tmp_path)
+    names, features = np.array(["zz"]), np.ones((1, 256), dtype=np.float32)
+    old = sha256(directory / "bank.npz")
+    np.savez(directory / "bank.npz", speaker_ids=names, voice_features=features)
+    text = (directory / "vclip.json").read_text()
+    (directory / "vclip.json").write_text(text.replace(old, sha256(directory / "bank.npz")))
+    with pytest.raises(ModelError, match="'zz'"):
+        FaceToVoice.from_pretrained(str(directory))

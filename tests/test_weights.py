@@ -1,0 +1,65 @@
+"""Model directories are refused unless they are exactly what their description says."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from vclip.errors import ModelError
+from vclip.weights import BUNDLED, ModelDirectory, sha256
+
+
+def make(folder: Path) -> Path:
+    (folder / "a.bin").write_bytes(b"weights")
+    entry = {"file": "a.bin", "sha256": sha256(folder / "a.bin")}
+    description = {"name": "toy", "version": 1, "components": {"a": entry}}
+    (folder / "vclip.json").write_text(json.dumps(description))
+    return folder
+
+
+def test_sha256_of_known_bytes(tmp_path: Path) -> None:
+    (tmp_path / "x").write_bytes(b"abc")
+    known = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    assert sha256(tmp_path / "x") == known
+
+
+def test_opens_what_it_describes(tmp_path: Path) -> None:
+    directory = ModelDirectory.open(str(make(tmp_path)))
+    assert directory.name == "toy"
+    assert directory.file("a").read_bytes() == b"weights"
+
+
+def test_refuses_altered_missing_and_unknown_files(tmp_path: Path) -> None:
+    directory = ModelDirectory.open(str(make(tmp_path)))
+    with pytest.raises(ModelError, match="names no b"):
+        directory.file("b")
+    (tmp_path / "a.bin").write_bytes(b"other")
+    with pytest.raises(ModelError, match="SHA-256"):
+        directory.file("a")
+    (tmp_path / "a.bin").unlink()
+    with pytest.raises(ModelError, match="missing"):
+        directory.file("a")
+
+
+def test_refuses_other_versions_and_broken_descriptions(tmp_path: Path) -> None:
+    path = make(tmp_path) / "vclip.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"version": 99}))
+    with pytest.raises(ModelError, match="version 99"):
+        ModelDirectory.open(str(tmp_path))
+    path.write_text("{")
+    with pytest.raises(ModelError, match="not JSON"):
+        ModelDirectory.open(str(tmp_path))
+
+
+def test_unknown_model_names_the_bundled_ones() -> None:
+    with pytest.raises(ModelError, match="bundled"):
+        ModelDirectory.open("nonesuch")
+
+
+def test_the_bundled_model_is_whole() -> None:
+    directory = ModelDirectory.open("bundled")
+    for name, entry in directory.description["components"].items():
+        assert directory.file(name).is_file()
+        assert entry["licence"] and entry["command"] and entry["data"]
+    tracked = sum(p.stat().st_size for p in BUNDLED.rglob("*") if p.is_file())
+    assert tracked < 30 * 2**20
