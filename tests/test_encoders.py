@@ -1,0 +1,147 @@
+"""The encoders' contract: shapes, raw features, files that carry their own description."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from conftest import REPO
+from safetensors.torch import save_file
+
+from vclip import encoders
+from vclip.audio import load_wav, resample
+from vclip.errors import DataError, ModelError
+
+BUNDLED = REPO / "assets/models/bundled/face_encoder.safetensors"
+
+
+def small() -> encoders.SmallFaceEncoder:
+    """A tiny net whose batch statistics are not the initial ones."""
+    torch.manual_seed(0)
+    net = encoders.SmallFaceEncoder(32, 16, (8, 16, 24), (1, 2))
+    net.train()
+    with torch.no_grad():
+        for _ in range(20):
+            net(torch.randn(16, 3, 32, 32))
+    return net.eval()
+
+
+def pictures(n: int, size: int = 32, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, (n, size, size, 3), dtype=np.uint8)
+
+
+def write(path: Path, net: encoders.SmallFaceEncoder, **changes: object) -> Path:
+    about = {"architecture": {**net.architecture, **changes}}
+    save_file(net.state_dict(), path, metadata={"vclip": json.dumps(about)})
+    return path
+
+
+def test_features_are_raw_float32_of_the_declared_shape() -> None:
+    net = small()
+    features = net.encode(pictures(5))
+    assert features.shape == (5, net.dimension) and features.dtype == np.float32
+    assert np.isfinite(features).all() and features.std(0).min() > 0
+    assert net.encode(pictures(0)).shape == (0, 16)
+
+
+def test_a_picture_is_encoded_alike_in_any_company() -> None:
+    net, images = small(), pictures(70)  # more than one batch
+    together = net.encode(images)
+    order = np.random.default_rng(1).permutation(70)
+    np.testing.assert_allclose(net.encode(images[order]), together[order], atol=1e-4)
+    np.testing.assert_allclose(net.encode(images[66:67]), together[66:67], atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "images", [pictures(2, 30), pictures(2)[0], pictures(2).astype(np.float32)]
+)
+def test_other_shapes_and_types_are_refused(images: np.ndarray) -> None:
+    with pytest.raises(ValueError, match="want"):
+        small().encode(images)
+
+
+def test_input_covers_minus_one_to_one_with_channels_first() -> None:
+    images = np.zeros((1, 4, 6, 3), np.uint8)
+    images[0, 1, 2] = (255, 0, 51)
+    x = encoders.to_input(images)
+    assert x.shape == (1, 3, 4, 6)
+    assert x[0, :, 1, 2].tolist() == pytest.approx([1, -1, -0.6])
+
+
+def test_save_and_load_give_the_same_features(tmp_path: Path) -> None:
+    net = small()
+    loaded = encoders.load_face_encoder(write(tmp_path / "face.safetensors", net))
+    assert (loaded.image_size, loaded.dimension) == (32, 16)
+    np.testing.assert_array_equal(loaded.encode(pictures(3)), net.encode(pictures(3)))
+
+
+def test_broken_files_are_model_errors(tmp_path: Path) -> None:
+    net = small()
+    (tmp_path / "garbage").write_bytes(b"no tensors here" * 10)
+    save_file(net.state_dict(), tmp_path / "bare")
+    write(tmp_path / "other", net, dimension=24)
+    write(tmp_path / "unknown", net, layers=3)
+    for name in ("missing", "garbage", "bare", "other", "unknown"):
+        with pytest.raises(ModelError, match="train_face") as caught:
+            encoders.load_face_encoder(tmp_path / name)
+        assert "\n" not in str(caught.value)
+
+
+def test_the_bundled_encoder_is_small_and_says_where_it_comes_from() -> None:
+    assert BUNDLED.stat().st_size <= 8 * 2**20
+    net = encoders.load_face_encoder(BUNDLED)
+    images = pictures(2, net.image_size)
+    assert net.encode(images).shape == (2, net.dimension)
+    header = BUNDLED.read_bytes()
+    about = json.loads(
+        json.loads(header[8 : 8 + int.from_bytes(header[:8], "little")])["__metadata__"]["vclip"]
+    )
+    assert "non-commercial" in about["licence"]
+    assert about["command"].startswith("python -m vclip.offline.train_face")
+
+
+def test_resemblyzer_is_only_imported_when_asked_for() -> None:
+    code = "import sys, vclip.encoders; assert 'resemblyzer' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=REPO)
+
+
+def test_without_resemblyzer_there_is_a_model_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "resemblyzer", None)
+    with pytest.raises(ModelError, match=r"requirements-dev\.txt"):
+        encoders.ResemblyzerEncoder()
+
+
+@pytest.fixture(scope="module")
+def voice() -> encoders.ResemblyzerEncoder:
+    pytest.importorskip("resemblyzer", exc_type=ImportError)
+    return encoders.ResemblyzerEncoder()
+
+
+def test_unusable_recordings_are_data_errors(voice: encoders.ResemblyzerEncoder) -> None:
+    with pytest.raises(DataError, match="0.50 s"):
+        voice.encode(np.ones(8000, np.float32), 16000)
+    with pytest.raises(DataError, match="silent"):
+        voice.encode(np.zeros(32000, np.float32), 16000)
+    clicks = np.zeros(64000, np.float32)
+    clicks[::16000] = 0.5
+    with pytest.raises(DataError, match="no speech"):
+        voice.encode(clicks, 16000)
+
+
+def test_voices_of_one_person_are_alike_at_any_sample_rate(
+    voice: encoders.ResemblyzerEncoder, shared: Path
+) -> None:
+    folder = shared / "pairs" / "ravdess"
+    first, second, other = (
+        load_wav(next(iter(sorted(folder.glob(pattern)))))
+        for pattern in ("voice_01_0101.ogg", "voice_01_*2.ogg", "voice_02_0101.ogg")
+    )
+    a, b, c = (voice.encode(*clip) for clip in (first, second, other))
+    assert a.shape == (voice.dimension,) and a.dtype == np.float32
+    assert np.linalg.norm(a) == pytest.approx(1, abs=1e-4)
+    assert a @ b > 0.75 > a @ c
+    louder_rate = voice.encode(resample(*first, 22050), 22050)
+    assert a @ louder_rate > 0.97
