@@ -1,0 +1,45 @@
+"""vclip's app: `python app.py [--host 127.0.0.1] [--port 7860] [--model bundled]`.
+
+Exit code 2 and one line on stderr when it cannot start as asked.
+"""
+
+import argparse
+import sys
+
+from vclip.errors import VclipError
+
+
+def parse(argv: list[str] | None) -> argparse.Namespace:
+    """The options."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--host", default="127.0.0.1", help="0.0.0.0 to be seen by others")
+    parser.add_argument("--port", type=int, default=7860, help="0 takes a free one")
+    parser.add_argument("--model", default="bundled", help="name or model directory")
+    return parser.parse_args(argv)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Command line."""
+    options = parse(argv)
+    from vclip.ui import serve  # after the options: --help should not load models
+
+    try:
+        with (
+            serve.open_port(options.host, options.port) as listener,
+            serve.private_cache() as cache,
+        ):
+            from vclip.pipeline import FaceToVoice
+            from vclip.ui.page import build
+            from vclip.ui.visit import Desk
+
+            model = FaceToVoice.from_pretrained(options.model)
+            page = build(Desk(model))
+            serve.run(serve.application(page, {"model": model.model}, cache), listener)
+    except VclipError as error:
+        print(f"vclip: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

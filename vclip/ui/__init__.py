@@ -1,0 +1,1 @@
+"""The Gradio app: texts, map, visits (what one visitor does), page, endpoints, server."""

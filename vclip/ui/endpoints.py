@@ -1,0 +1,99 @@
+"""Named API endpoints /candidates, /resample and /speak: stateless, typed, for gradio_client."""
+
+import logging
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import gradio as gr
+
+from vclip import face
+from vclip.errors import InputError, VclipError
+from vclip.pipeline import MAX_K, FaceToVoice, Source
+from vclip.ui import speeches, texts
+from vclip.ui.visit import K, next_seed
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+
+def add(model: FaceToVoice) -> None:
+    """Register the endpoints in the Blocks that is being built, with components nobody sees."""
+
+    def candidates(photo: bytes, source: Source, k: int, seed: int) -> dict[str, Any]:
+        """Voices for the largest face of a photo, best fit first."""
+        return _guarded(lambda: find(model, photo, source, k, seed))
+
+    def resample(photo: bytes, source: Source, k: int, seed: int) -> dict[str, Any]:
+        """The same for the seed after this one, which the answer names."""
+        return _guarded(lambda: find(model, photo, source, k, next_seed(_seed(seed))))
+
+    def speak(text: str, speaker_id: str, seed: int) -> str:
+        """A WAV file of the text, spoken by a voice of the bank or by gen-SEED-INDEX."""
+        return _guarded(lambda: say(model, text, speaker_id, seed))
+
+    photo = gr.File(type="binary", visible=False, label="photo")
+    source = gr.Radio(["both", "bank", "generated"], value="both", visible=False, label="source")
+    k = gr.Number(K, precision=0, visible=False, label="k")
+    seed = gr.Number(0, precision=0, visible=False, label="seed")
+    text, speaker = (gr.Textbox(visible=False, label=name) for name in ("text", "speaker_id"))
+    answer = gr.JSON(visible=False, label="answer")
+    speech = gr.Audio(type="filepath", visible=False, label="speech")
+    asked = [photo, source, k, seed]
+    limits: dict[str, Any] = {"concurrency_id": "search"}
+    gr.Button(visible=False).click(candidates, asked, answer, api_name="candidates", **limits)
+    gr.Button(visible=False).click(resample, asked, answer, api_name="resample", **limits)
+    gr.Button(visible=False).click(
+        speak, [text, speaker, seed], speech, api_name="speak", concurrency_id="speech"
+    )
+
+
+def find(model: FaceToVoice, photo: bytes, source: Source, k: int, seed: int) -> dict[str, Any]:
+    """The answer of /candidates. Raises InputError."""
+    if not photo:
+        raise InputError("there is no photo; send a file")
+    if not isinstance(k, int):
+        raise InputError(f"k is missing; ask for 1 to {MAX_K} voices")
+    seen = model.look(face.load(photo))
+    found = model.candidates(seen, k, source, _seed(seed))
+    return {
+        "model": model.model,
+        "source": source,
+        "seed": seed,
+        "face": {
+            "box": seen.box.as_list(),
+            "detector": seen.detector,
+            "faces": len(seen.boxes),
+        },
+        "candidates": [
+            {
+                "rank": c.rank,
+                "speaker_id": c.speaker_id,
+                "source": c.source,
+                "score": round(c.score, 6),
+            }
+            for c in found
+        ],
+    }
+
+
+def say(model: FaceToVoice, text: str, speaker_id: str, seed: int) -> str:
+    """The answer of /speak: the path of a WAV file. Raises InputError."""
+    speech = model.speak(text or "", model.candidate(speaker_id or ""), _seed(seed))
+    return speeches.write(speech, speaker_id, seed)
+
+
+def _seed(seed: int | None) -> int:
+    if seed is None:
+        raise InputError(texts.NO_SEED)
+    return seed
+
+
+def _guarded(work: Callable[[], T]) -> T:
+    """Our own messages reach the client; of anything else it learns only that it failed."""
+    try:
+        return work()
+    except VclipError as error:
+        raise gr.Error(str(error), print_exception=False) from None
+    except Exception:
+        log.exception("an endpoint failed")
+        raise gr.Error(texts.FAILED, print_exception=False) from None

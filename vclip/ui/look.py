@@ -1,0 +1,59 @@
+"""How the page looks: a theme of system fonts (nothing is fetched), the style sheet."""
+
+from pathlib import Path
+
+import gradio as gr
+
+CSS = Path(__file__).parent / "assets" / "style.css"
+HEAD = '<meta name="referrer" content="no-referrer">'
+SANS = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "Helvetica Neue", "sans-serif"]
+MONO = ["ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace"]
+
+
+def theme() -> gr.themes.Base:
+    """Soft greys with one indigo accent, for light and dark."""
+    soft = gr.themes.Soft(
+        primary_hue="indigo",
+        secondary_hue="indigo",
+        neutral_hue="slate",
+        font=SANS,
+        font_mono=MONO,
+        radius_size="md",
+    )
+    plain = {  # labels as text, not as badges
+        f"block_{kind}_{what}{mode}": value
+        for kind in ("label", "title")
+        for mode in ("", "_dark")
+        for what, value in {
+            "background_fill": "transparent",
+            "text_color": "*body_text_color",
+        }.items()
+    }
+    return soft.set(
+        **plain,
+        block_title_padding="0",
+        block_title_text_weight="600",
+        block_title_text_size="*text_sm",
+        block_label_text_size="*text_sm",
+        block_info_text_size="*text_xs",
+        block_shadow="none",
+        block_shadow_dark="none",
+        block_border_width="1px",
+        block_border_color="*neutral_200",
+        body_text_color_subdued="*neutral_600",  # readable: at least 4.5 : 1 on the ground
+        body_text_color_subdued_dark="*neutral_400",
+        checkbox_label_shadow="none",
+        checkbox_border_color="*neutral_400",
+        input_shadow="none",
+        input_border_width="1px",
+        input_border_color="*neutral_300",
+        input_border_color_dark="*neutral_600",
+        button_border_width="1px",
+        button_secondary_shadow="none",
+        button_secondary_border_color="*neutral_300",
+        button_secondary_border_color_dark="*neutral_600",
+        button_primary_background_fill="*primary_600",
+        button_primary_background_fill_hover="*primary_700",
+        button_primary_border_color="*primary_600",
+        button_primary_text_color="white",
+    )

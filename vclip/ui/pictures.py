@@ -1,0 +1,100 @@
+"""The visitor's photo as HTML: boxes, crops and the pixels that the model sees, all inline.
+
+Inline, because then no picture of a visitor is a file that a URL could fetch.
+"""
+
+import base64
+import html
+import io
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from vclip import face
+from vclip.pipeline import FaceResult
+from vclip.ui import texts
+
+PREVIEW = 480  # px, long side of the photo on the page
+THUMB = 96  # px, of a crop
+
+
+def data_uri(pixels: npt.NDArray[np.uint8], long_side: int) -> str:
+    """(H, W, 3) uint8 as a JPEG in a data: address."""
+    image = Image.fromarray(pixels)
+    image.thumbnail((long_side, long_side))
+    file = io.BytesIO()
+    image.save(file, "JPEG", quality=85)
+    return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode()
+
+
+def face_panel(photo: face.Photo | None, seen: FaceResult | None) -> str:
+    """The photo with its boxes, the crop that is used, and the faces to choose from."""
+    if photo is None or seen is None:
+        return f'<p class="hint">{texts.NO_PHOTO}</p>'
+    chosen = _index(seen)
+    note = texts.faces_found(len(seen.boxes), chosen)
+    return (
+        f'<div class="seen">{_photo(photo, seen, chosen)}'
+        f'<figure class="crop"><img src="{data_uri(seen.image, 160)}" alt="{texts.CROP_USED}">'
+        f"<figcaption>{texts.CROP_USED}</figcaption></figure></div>"
+        + (f'<p class="note">{note}</p>{_choices(photo, seen, chosen)}' if note else "")
+    )
+
+
+def _index(seen: FaceResult) -> int:
+    return next((i for i, box in enumerate(seen.boxes) if box == seen.box), 0)
+
+
+def _photo(photo: face.Photo, seen: FaceResult, chosen: int) -> str:
+    height, width = photo.pixels.shape[:2]
+    boxes = "" if seen.detector == "none" else _rectangles(seen, chosen)
+    return (
+        f'<figure class="photo"><img src="{data_uri(photo.pixels, PREVIEW)}" alt="your photo">'
+        f'<svg viewBox="0 0 {width} {height}" aria-hidden="true">{boxes}</svg></figure>'
+    )
+
+
+def _rectangles(seen: FaceResult, chosen: int) -> str:
+    parts = []
+    for i, box in enumerate(seen.boxes):
+        left, top, right, bottom = box.as_list()
+        kind = "used" if i == chosen else "other"
+        parts.append(
+            f'<rect class="{kind}" data-face="{i}" x="{left}" y="{top}" '
+            f'width="{right - left}" height="{bottom - top}"/>'
+        )
+    return "".join(parts)
+
+
+def _choices(photo: face.Photo, seen: FaceResult, chosen: int) -> str:
+    buttons = "".join(
+        f'<button type="button" data-face="{i}" aria-pressed="{str(i == chosen).lower()}" '
+        f'aria-label="face {i + 1}">'
+        f'<img src="{data_uri(face.crop(photo, box, THUMB), THUMB)}" alt=""></button>'
+        for i, box in enumerate(seen.boxes)
+    )
+    return f'<div class="thumbs" role="group" aria-label="{texts.CHOOSE_FACE}">{buttons}</div>'
+
+
+def example_strip(paths: list[Path]) -> str:
+    """The example faces as buttons."""
+    buttons = "".join(
+        f'<button type="button" data-example="{i}" aria-label="example face {i + 1}">'
+        f'<img src="{data_uri(_pixels(path), THUMB)}" alt=""></button>'
+        for i, path in enumerate(paths)
+    )
+    return (
+        f'<p class="note">{texts.EXAMPLES}</p><div class="thumbs six">{buttons}</div>'
+        f'<p class="credit">{texts.EXAMPLE_CREDIT}</p>'
+    )
+
+
+def _pixels(path: Path) -> npt.NDArray[np.uint8]:
+    return face.load(path.read_bytes()).pixels
+
+
+def message(text: str) -> str:
+    """A message that screen readers announce; empty text, empty element."""
+    return f'<p class="message" role="alert">{html.escape(text)}</p>' if text else ""

@@ -1,0 +1,21 @@
+"""Speech as a named file of the app's private cache, so that the player offers it for download.
+
+A file rather than an array: Gradio would normalise the peak of an array and undo the loudness.
+"""
+
+import tempfile
+from pathlib import Path
+
+from gradio.utils import get_upload_folder
+
+from vclip import audio
+from vclip.tts import Speech
+
+
+def write(speech: Speech, speaker_id: str, seed: int) -> str:
+    """Path of a new 16-bit WAV file, vclip_SPEAKER_seedN.wav."""
+    folder = Path(get_upload_folder())
+    folder.mkdir(parents=True, exist_ok=True)
+    path = Path(tempfile.mkdtemp(dir=folder)) / f"vclip_{speaker_id}_seed{seed}.wav"
+    audio.save_wav(path, speech.wav, speech.sample_rate)
+    return str(path)
