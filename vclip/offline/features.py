@@ -10,7 +10,7 @@ import importlib.util
 import logging
 import sqlite3
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import astuple, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +28,8 @@ Array = npt.NDArray[np.float32]
 
 VERSION = 1  # raise it when the meaning of a stored row changes
 STORE = REPO / "build" / "features.sqlite"
+PLAIN_BOX = face.Box(0, 0, 0, 0)  # its other fields are the crop's settings
+BOX_SIZE = len(astuple(PLAIN_BOX))
 WINDOW, HOP = 2.0, 1.0  # seconds of a voice window and from one to the next
 
 
@@ -132,24 +134,27 @@ class FaceFeatures:
     ) -> None:
         self.encoder, self.detector, self.n_views = encoder, detector, n_views
         self.weights_hash = weights_hash
-        self.source = ("face", weights_hash, detector.name, encoder.image_size, face.FACE_MARGIN)
+        self.source = ("face", weights_hash, detector.name, encoder.image_size, PLAIN_BOX)
 
     def __call__(self, path: Path, store: FeatureStore, report: Report) -> Array:
         """(n_views, F); row 0 is what the app computes. Raises ImageError or DataError."""
         digest = file_hash(path)
-        found_key = key_of(*self.source, "found", digest)
+        boxes_key = key_of("boxes", self.detector.name, PLAIN_BOX, digest)  # whatever the encoder
         key = key_of(*self.source, self.n_views, digest)
-        rows, found = store.get(key), store.get(found_key)
-        if rows is None or found is None:
+        rows, boxes = store.get(key), store.get(boxes_key)
+        if rows is None or boxes is None:
             photo = face.load(path.read_bytes())
-            boxes = self.detector.find(photo)
-            box = boxes[0] if boxes else face.whole(photo)
-            seed = int(digest[:8], 16)
-            views = _views(photo, box, self.encoder.image_size, self.n_views, seed)
-            rows, found = self.encoder.encode(views), np.array([[len(boxes)]], dtype=np.float32)
-            store.put(found_key, found)
+            if boxes is None:
+                found = self.detector.find(photo)
+                boxes = np.array([astuple(box) for box in found], np.float32).reshape(-1, BOX_SIZE)
+                store.put(boxes_key, boxes)
+            box = face.Box(*map(float, boxes[0])) if len(boxes) else face.whole(photo)
+            views = _views(
+                photo, box, self.encoder.image_size, self.n_views, seed=int(digest[:8], 16)
+            )
+            rows = self.encoder.encode(views)
             store.put(key, rows)
-        if not found[0, 0]:
+        if not len(boxes):
             report.whole_pictures.append(str(path))
         return rows
 
