@@ -109,7 +109,7 @@ def measure(data: London, n_draws: int, seed: int) -> dict[str, Estimate]:
     def add(name: str, person: np.ndarray, figure: Callable[[np.ndarray], float]) -> None:
         out[name] = bootstrap(lambda counts: [figure(counts)], person, n_draws, rng)[0]
 
-    sex = predict(LogisticRegression(C=0.01, max_iter=2000), data.features, data.sex, data.person)
+    sex = predict(LogisticRegression(max_iter=5000), data.features, data.sex, data.person)
     right = sex == data.sex
     add("sex_accuracy", data.person, partial(_share, right))
     known = data.age != UNKNOWN

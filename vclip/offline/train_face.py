@@ -213,7 +213,7 @@ def validate(state: State, faces: Faces, config: Config) -> dict[str, float]:
     """Sex accuracy and mean absolute error of age in years on held-out UTKFace."""
     features = state.shipped.encode(centre(faces.images, config.image_size))
     age_logits, sex_logits, _ = state.heads(torch.from_numpy(features).clone())
-    expected = torch.softmax(age_logits, 1) @ torch.arange(OLDEST + 1.0)
+    expected = (torch.softmax(age_logits, 1) @ torch.arange(OLDEST + 1.0)).numpy()
     correct = (sex_logits > 0).numpy() == (faces.sex > 0.5)
     return {"sex": float(correct.mean()), "years": float(np.abs(expected - faces.age).mean())}
 
