@@ -43,7 +43,9 @@ def theme() -> gr.themes.Base:
         body_text_color_subdued="*neutral_600",  # readable: at least 4.5 : 1 on the ground
         body_text_color_subdued_dark="*neutral_400",
         checkbox_label_shadow="none",
+        checkbox_label_background_fill_dark="transparent",
         checkbox_border_color="*neutral_400",
+        checkbox_border_color_dark="*neutral_400",
         input_shadow="none",
         input_border_width="1px",
         input_border_color="*neutral_300",

@@ -39,7 +39,7 @@ def build(desk: Desk) -> gr.Blocks:
 def show(desk: Desk, visit: Visit) -> dict[str, Any]:
     """What every part of the page is to show of a visit, by the names of Parts."""
     picked = visit.picked.speaker_id if visit.picked else None
-    offered = [c.speaker_id for c in visit.candidates]
+    offered = desk.offered(visit)
     return {
         "visit": replace(visit, message=""),
         "face_message": pictures.message(visit.message),
@@ -50,8 +50,8 @@ def show(desk: Desk, visit: Visit) -> dict[str, Any]:
         "seed": visit.seed,
         "map": desk.draw(visit),
         "best": gr.update(
-            choices=choices(visit.candidates),
-            value=picked if picked in offered else None,
+            choices=choices(offered),
+            value=picked if picked in [c.speaker_id for c in offered] else None,
             visible=bool(offered),
         ),
         "bank": gr.update(
@@ -111,6 +111,10 @@ def _wire_clicks(desk: Desk, parts: Parts, outputs: list[Any]) -> None:
     def pick(visit: Visit, event: gr.EventData) -> list[Any]:
         return _guarded(desk, desk.pick)(visit, event._data.get("id"))
 
+    def spot(visit: Visit, event: gr.EventData) -> list[Any]:
+        x, y = event._data.get("x"), event._data.get("y")
+        return _guarded(desk, desk.pick_at)(visit, x, y)
+
     def face(visit: Visit, event: gr.EventData) -> list[Any]:
         return _guarded(desk, desk.choose_face)(visit, event._data.get("index"))
 
@@ -120,6 +124,7 @@ def _wire_clicks(desk: Desk, parts: Parts, outputs: list[Any]) -> None:
     same: dict[str, Any] = {"inputs": parts.visit, "outputs": outputs, "api_visibility": "private"}
     same |= SEARCH | {"show_progress_on": [parts.map]}
     parts.map.pick(pick, show_progress="hidden", **same)
+    parts.map.spot(spot, show_progress="hidden", **same)
     parts.face.face(face, **same)
     parts.examples.example(bring, **same)
 
@@ -145,7 +150,7 @@ def _only_message(message: str) -> list[Any]:
 
 
 def _wire_speech(desk: Desk, parts: Parts) -> None:
-    def speak(visit: Visit, text: str, progress: gr.Progress = gr.Progress()) -> tuple[Any, Any]:  # noqa: B008
+    def utter(visit: Visit, text: str, progress: gr.Progress = gr.Progress()) -> tuple[Any, Any]:  # noqa: B008
         """Gradio finds the progress bar by this default."""
         try:
             speech = join(_watch(desk.speak(visit, text), progress))
@@ -159,7 +164,7 @@ def _wire_speech(desk: Desk, parts: Parts) -> None:
 
     gr.on(
         [parts.speak.click, parts.text.submit],
-        speak,
+        utter,
         [parts.visit, parts.text],
         [parts.audio, parts.speech_message],
         show_progress_on=[parts.audio],

@@ -76,6 +76,9 @@ def application(page: gr.Blocks, health: dict[str, Any], folder: Path) -> FastAP
     async def healthz() -> dict[str, Any]:
         return {"status": "ok", "version": __version__, **health}
 
+    # Only launch() sets these, and without them Gradio 6.31 lets any path of this machine through
+    # as an "upload" (processing_utils._check_allowed) and serves SVGs inline
+    page.has_launched = page.is_running = True
     gr.mount_gradio_app(
         app,
         page,

@@ -42,7 +42,7 @@ KEY_BANK = "voice of the bank"
 KEY_CLOUD = "generated voice"
 FIT = "fit"
 MAP_NOTE = (
-    "Click a point to pick its voice. Near means similar voices; the true space has more "
+    "Click any point to pick its voice. Near means similar voices; the true space has more "
     "dimensions, so colour, not distance from the star, tells the fit."
 )
 BEST = "Best fits"

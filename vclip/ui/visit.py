@@ -3,6 +3,7 @@
 Steps raise VclipError and then change nothing, so that the page can keep what it shows.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import cast
@@ -78,12 +79,28 @@ class Desk:
 
     def pick(self, visit: Visit, speaker_id: object) -> Visit:
         """A voice of the bank, or a generated one that is offered now. Raises SpeakerError."""
-        offered = {c.speaker_id: c for c in visit.candidates}
+        offered = {c.speaker_id: c for c in self.offered(visit)}
         if isinstance(speaker_id, str) and speaker_id in offered:
             return replace(visit, picked=offered[speaker_id], message="")
         if not isinstance(speaker_id, str) or speaker_id not in self.model.bank.speaker_ids:
             raise SpeakerError(texts.NOT_OFFERED)
         return replace(visit, picked=self.model.candidate(speaker_id, visit.seen), message="")
+
+    def pick_at(self, visit: Visit, x: object, y: object) -> Visit:
+        """The generated voice at a place of the map, if there is one."""
+        if visit.source == "bank" or not (_is_number(x) and _is_number(y)):
+            return visit
+        index = self.map.nearest(self.model.cloud(visit.seed), cast(float, x), cast(float, y))
+        if index is None:
+            return visit
+        picked = self.model.candidate(f"gen-{visit.seed}-{index}", visit.seen)
+        return replace(visit, picked=picked, message="")
+
+    def offered(self, visit: Visit) -> list[Candidate]:
+        """The best fits, and the generated voice that was picked on the map beside them."""
+        ids = {c.speaker_id for c in visit.candidates}
+        extra = visit.picked if visit.picked and visit.picked.source == "generated" else None
+        return [*visit.candidates, *([extra] if extra and extra.speaker_id not in ids else [])]
 
     def everyone(self, visit: Visit) -> list[Candidate]:
         """The whole bank, best fit first if there is a face."""
@@ -111,6 +128,10 @@ class Desk:
             return replace(visit, message="")
         found = self.model.candidates(visit.seen, K, visit.source, visit.seed)
         return replace(visit, candidates=tuple(found), picked=found[0], message="")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value)
 
 
 def next_seed(seed: int) -> int:

@@ -92,6 +92,11 @@ class VoiceMap:
             parts.append(self._picked(candidates, picked))
         return _figure("".join(parts), limits)
 
+    def nearest(self, cloud: Array, x: float, y: float, reach: float = 12.0) -> int | None:
+        """Index of the generated voice within `reach` SVG units of a place, if any."""
+        distance = np.linalg.norm(self.projection.place(cloud) - (x, y), axis=1)
+        return int(distance.argmin()) if distance.min() <= reach else None
+
     def _levels(
         self, cloud: Array, image_emb: Array | None
     ) -> tuple[list[Array], tuple[float, float] | None]:

@@ -1,9 +1,7 @@
 // Clicks inside a gr.HTML become Gradio events. On the map the nearest voice counts, for fingers.
-const REACH = 24; // CSS pixels
-
 const nearest = (event) => {
   let best = null;
-  let least = REACH;
+  let least = event.pointerType === 'touch' ? 22 : 9; // CSS pixels
   for (const point of element.querySelectorAll('.pt')) {
     const box = point.getBoundingClientRect();
     const dx = event.clientX - (box.left + box.right) / 2;
@@ -21,7 +19,10 @@ element.addEventListener('click', (event) => {
   if (face) return trigger('face', { index: Number(face.dataset.face) });
   const example = event.target.closest('[data-example]');
   if (example) return trigger('example', { index: Number(example.dataset.example) });
-  if (!event.target.closest('svg')) return;
+  const map = event.target.closest('.voicemap svg');
+  if (!map) return;
   const point = event.target.closest('.pt') || nearest(event);
-  if (point) trigger('pick', { id: point.dataset.id });
+  if (point) return trigger('pick', { id: point.dataset.id });
+  const at = new DOMPoint(event.clientX, event.clientY).matrixTransform(map.getScreenCTM().inverse());
+  trigger('spot', { x: at.x, y: at.y }); // perhaps one of the generated voices
 });
