@@ -5,11 +5,12 @@ the detector and the settings. Work is kept file by file, so an interrupted run 
 stopped. Media that cannot be used are counted and listed, never silently dropped.
 """
 
+import contextlib
 import hashlib
 import importlib.util
 import logging
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import astuple, dataclass, field, replace
 from pathlib import Path
 
@@ -167,20 +168,29 @@ class VoiceFeatures:
         self.source = ("voice", weights_hash, encoder.sample_rate, (WINDOW, HOP) if windows else ())
 
     def __call__(self, path: Path, store: FeatureStore, report: Report) -> Array:
-        """(1 + windows, V); row 0 is the whole recording. Raises DataError."""
+        """(1 + windows, V); row 0 is the whole recording. Raises DataError, without the path."""
         key = key_of(*self.source, file_hash(path))
         rows = store.get(key)
         if rows is None:
             wav, rate = load_wav(path)
             if len(wav) < self.encoder.min_seconds * rate:
-                raise DataError(f"{path} is shorter than {self.encoder.min_seconds} s")
-            starts = range(0, len(wav) - int(WINDOW * rate) + 1, int(HOP * rate))
-            pieces = [wav[i : i + int(WINDOW * rate)] for i in starts] if self.windows else []
-            rows = np.stack([self.encoder.encode(piece, rate) for piece in [wav, *pieces]])
-            if not np.isfinite(rows).all():
-                raise DataError(f"{path} has no voice features; is it silent?")
+                raise DataError(f"shorter than {self.encoder.min_seconds} s; give more speech")
+            whole = self.encoder.encode(wav, rate)
+            if not np.isfinite(whole).all():
+                raise DataError("no voice features; is the recording silent?")
+            rows = np.stack([whole, *self._windows(wav, rate)])
             store.put(key, rows)
         return rows
+
+    def _windows(self, wav: Array, rate: int) -> Iterator[Array]:
+        """Features of the windows that hold speech; a pause is no fault of the recording."""
+        size, hop = int(WINDOW * rate), int(HOP * rate)
+        starts = range(0, len(wav) - size + 1, hop) if self.windows else ()
+        for start in starts:
+            with contextlib.suppress(DataError):
+                row = self.encoder.encode(wav[start : start + size], rate)
+                if np.isfinite(row).all():
+                    yield row
 
 
 Extractor = Callable[[Path, FeatureStore, Report], Array]
@@ -195,8 +205,9 @@ def extract(
         try:
             found[path] = extractor(path, store, report)
         except (DataError, ImageError) as error:
-            report.skipped.append(str(error))
-            log.warning("skipped: %s", error)
+            reason = str(error) if str(path) in str(error) else f"{path}: {error}"
+            report.skipped.append(reason)
+            log.warning("skipped: %s", reason)
     return found
 
 
