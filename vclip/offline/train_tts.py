@@ -54,7 +54,7 @@ class Config:
     data: str = "build/tts.safetensors"
     out: str = "build/tts"
     init: str = "../shared/data/models/vits_trial"  # .safetensors and .json; empty for none
-    stages: str = "joint:3000"
+    stages: str = "joint:2450"
     batch: int = 12
     segment: int = 48  # frames per utterance that the decoder is trained on
     lr: float = 3e-4
@@ -65,7 +65,7 @@ class Config:
     text_every: int = 4  # joint steps between two that train the text side, the dearer half
     prior_steps: int = 0  # diagonal prior on the alignment fades over these steps of a stage
     adversarial_from: int = 0  # step at which the discriminators join
-    ema: float = 0.998
+    ema: float = 0.99
     max_seconds: float = 14.0
     bf16: bool = True  # decoder and discriminators
     threads: int = 1

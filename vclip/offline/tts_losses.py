@@ -37,8 +37,8 @@ def align(
             - 0.5 * torch.sum(m_p**2 * precision, 1).unsqueeze(-1)
         )  # (B, ids, frames)
         if prior > 0:
-            l_pos = torch.cumsum(x_mask, -1) / x_mask.sum(-1, keepdim=True)  # (B, 1, ids)
-            t_pos = torch.cumsum(y_mask, -1) / y_mask.sum(-1, keepdim=True)
+            l_pos = (torch.cumsum(x_mask, -1) - 0.5) / x_mask.sum(-1, keepdim=True)  # (B, 1, ids)
+            t_pos = (torch.cumsum(y_mask, -1) - 0.5) / y_mask.sum(-1, keepdim=True)
             distance = (l_pos.transpose(1, 2) - t_pos) / 0.06
             log_likelihood = log_likelihood - prior * 0.5 * distance**2
         mask = x_mask.transpose(1, 2) * y_mask  # (B, ids, frames)

@@ -1,0 +1,101 @@
+"""`python -m vclip` on real faces: what it prints, what it writes, how it fails."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import REPO
+
+from vclip import audio
+from vclip.__main__ import main
+
+
+@pytest.fixture(scope="module")
+def face(shared: Path) -> str:
+    return str(shared / "faces/london/001_03.jpg")
+
+
+def run_json(capsys: pytest.CaptureFixture[str], *argv: str) -> dict:
+    assert main([*argv, "--json"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+@pytest.mark.parametrize("source", ["bank", "generated", "both"])
+def test_candidates(capsys: pytest.CaptureFixture[str], face: str, source: str) -> None:
+    answer = run_json(capsys, "candidates", face, "--source", source, "-k", "5", "--seed", "3")
+    assert answer["model"] == "bundled" and answer["face"]["detector"] in ("haar", "yunet")
+    left, top, right, bottom = answer["face"]["box"]
+    assert 200 < right - left < 675 and 200 < bottom - top < 675  # the face fills a London photo
+    found = answer["candidates"]
+    assert [c["rank"] for c in found] == [1, 2, 3, 4, 5]
+    assert [c["score"] for c in found] == sorted((c["score"] for c in found), reverse=True)
+    assert {c["source"] for c in found} <= ({source} if source != "both" else {"bank", "generated"})
+    assert set(answer["timings"]) == {"load", "face", "candidates"}
+
+
+def test_speak_by_rank_and_by_id_give_the_same_bytes(
+    capsys: pytest.CaptureFixture[str], face: str, tmp_path: Path
+) -> None:
+    text, one, two = "The voice is made up.", tmp_path / "one.wav", tmp_path / "two.wav"
+    first = run_json(capsys, "speak", face, text, "-o", str(one), "--rank", "2")
+    speaker = first["candidates"][0]["speaker_id"]
+    second = run_json(capsys, "speak", face, text, "-o", str(two), "--speaker", speaker)
+    assert first["candidates"][0]["rank"] == 2
+    assert second["candidates"][0]["score"] == first["candidates"][0]["score"]
+    assert one.read_bytes() == two.read_bytes()
+    wav, sample_rate = audio.load_wav(one)
+    assert sample_rate == first["sample_rate"] == 22050
+    assert first["seconds"] == pytest.approx(len(wav) / sample_rate, abs=1e-3)
+    assert 0.5 < first["seconds"] < 6 and 0.02 < np.sqrt(np.mean(wav**2)) and abs(wav).max() < 1
+
+
+def test_people_can_read_it(capsys: pytest.CaptureFixture[str], face: str) -> None:
+    assert main(["candidates", face, "-k", "3"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 3
+
+
+BAD = [
+    (["candidates", "{tmp}/none.jpg"], "cannot read the photo"),
+    (["candidates", "{tmp}/text.jpg"], "not a JPEG"),
+    (["candidates", "{tmp}/cut.jpg"], "damaged|truncated|incomplete"),
+    (["candidates", "{tmp}/grey.png"], "whole picture"),
+    (["candidates", "{face}", "-k", "0"], "k is 0"),
+    (["candidates", "{face}", "--box", "3"], "no face 3"),
+    (["candidates", "{face}", "--model", "nonesuch"], "no model 'nonesuch'"),
+    (["speak", "{face}", "", "-o", "{tmp}/o.wav"], "empty"),
+    (["speak", "{face}", "a" * 5000, "-o", "{tmp}/o.wav"], "5000 characters"),
+    (["speak", "{face}", "?!...", "-o", "{tmp}/o.wav"], "nothing in the text"),
+    (["speak", "{face}", "Hi.", "-o", "{tmp}/o.wav", "--speaker", "p1000"], "no speaker 'p1000'"),
+    (["speak", "{face}", "Hi.", "-o", "{tmp}/o.wav", "--rank", "0"], "ranks begin at 1"),
+    (["speak", "{face}", "Hi.", "-o", "{tmp}/no/o.wav"], "does not exist"),
+    (["speak", "{face}", "Hi.", "-o", "{tmp}"], "is a folder"),
+]
+
+
+@pytest.mark.parametrize(("argv", "message"), BAD, ids=lambda x: x if isinstance(x, str) else "")
+def test_bad_input_is_one_line_and_exit_code_2(
+    capsys: pytest.CaptureFixture[str], face: str, tmp_path: Path, argv: list[str], message: str
+) -> None:
+    import re
+
+    from PIL import Image
+
+    (tmp_path / "text.jpg").write_text("no picture")
+    (tmp_path / "cut.jpg").write_bytes(Path(face).read_bytes()[:4000])
+    Image.new("RGB", (300, 300), (128, 128, 128)).save(tmp_path / "grey.png")
+    assert main([a.replace("{tmp}", str(tmp_path)).replace("{face}", face) for a in argv]) == 2
+    printed = capsys.readouterr()
+    assert printed.out == "" and len(printed.err.strip().splitlines()) == 1
+    assert re.search(message, printed.err), printed.err
+    assert not (tmp_path / "o.wav").exists()
+
+
+def test_as_a_program_it_is_quiet(face: str) -> None:
+    """Libraries must not chatter: only the answer on stdout, nothing on stderr."""
+    command = [sys.executable, "-m", "vclip", "candidates", face, "-k", "1", "--json"]
+    done = subprocess.run(command, cwd=REPO, capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout)["candidates"][0]["rank"] == 1
+    assert done.stderr == ""
