@@ -27,11 +27,13 @@ SWEEP_SECONDS = 20
 
 def open_port(host: str, port: int) -> socket.socket:
     """A listening socket. Raises InputError if the address cannot be had."""
+    if not 0 <= port < 2**16:
+        raise InputError(f"there is no port {port}; use 1 to {2**16 - 1}, or 0 for a free one")
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         return socket.create_server((host, port), family=family, backlog=128)
-    except (OSError, OverflowError) as error:
-        reason = getattr(error, "strerror", None) or error
+    except OSError as error:
+        reason = error.strerror or error
         raise InputError(
             f"cannot listen on {host}, port {port} ({reason}); choose another with --port"
         ) from error

@@ -51,18 +51,22 @@ class Projection:
         return np.asarray(EDGE + np.clip(share, 0, 1) * size)
 
 
-def spread(points: Array, spacing: float = SPACING, steps: int = 200) -> Array:
+def spread(points: Array, spacing: float = SPACING, steps: int = 500) -> Array:
     """Positions (K, 2) near the given ones, at least `spacing` apart and inside the frame."""
-    angle = 2.4 * np.arange(len(points))  # golden angle: equal points part in all directions
-    placed = points + 0.5 * np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    n = np.arange(len(points))[:, None]
+    # golden angle: equal points part in all directions
+    placed = points + 0.5 * np.concatenate([np.cos(2.4 * n), np.sin(2.4 * n)], axis=1)
+    low = EDGE / 2 + 4 + 0.3 * n  # each has its own frame, so that a corner makes no two equal
+    high = np.array([WIDTH, HEIGHT]) - low
     for _ in range(steps):
+        placed = np.clip(placed, low, high)
         gap = placed[:, None] - placed[None]  # (K, K, 2)
         distance = np.linalg.norm(gap, axis=2) + np.eye(len(points)) * 1e9
         push = np.clip(spacing + 0.5 - distance, 0, None) / 2
         if not push.any():
             break
         placed = placed + (gap / distance[..., None] * push[..., None]).sum(1)
-        placed = np.clip(placed, EDGE / 2 + 4, [WIDTH - EDGE / 2 - 4, HEIGHT - EDGE / 2 - 4])
+    placed = np.clip(placed, low, high)
     return np.asarray(placed)
 
 
