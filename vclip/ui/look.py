@@ -4,8 +4,9 @@ from pathlib import Path
 
 import gradio as gr
 
-CSS = Path(__file__).parent / "assets" / "style.css"
-HEAD = '<meta name="referrer" content="no-referrer">'
+ASSETS = Path(__file__).parent / "assets"
+CSS = ASSETS / "style.css"
+HEAD = f"<script>{(ASSETS / 'keys.js').read_text()}</script>"
 SANS = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "Helvetica Neue", "sans-serif"]
 MONO = ["ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace"]
 

@@ -162,7 +162,8 @@ class VoiceMap:
         else:
             x, y = self.projection.place(picked.voice_emb[None])[0]
             radius = 10
-        return f'<circle class="ring" cx="{x:.1f}" cy="{y:.1f}" r="{radius}"/>'
+        name = html.escape(picked.speaker_id)
+        return f'<circle class="ring" data-for="{name}" cx="{x:.1f}" cy="{y:.1f}" r="{radius}"/>'
 
 
 def _mark(candidate: Candidate, x: float, y: float) -> str:

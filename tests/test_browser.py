@@ -1,0 +1,205 @@
+"""The real app with the bundled model: started as a process, driven by Chromium and by its API."""
+
+import os
+import queue
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import soundfile
+from conftest import REPO, SHARED
+from gradio_client import Client, handle_file
+from gradio_client.exceptions import AppError
+from playwright.sync_api import Locator, Page, Route, expect, sync_playwright
+
+CHROMIUM = Path(os.environ.get("VCLIP_CHROMIUM", "/usr/bin/chromium"))
+PATIENCE = 60  # seconds for anything; all of it is needed only on a machine that is very busy
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Where the app listens. At the end it has to stop when asked, and without complaints."""
+    home = tmp_path_factory.mktemp("app")
+    errors = home / "stderr"
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "TMPDIR": str(home)}
+    with errors.open("w") as stderr:
+        app = subprocess.Popen(
+            [sys.executable, "app.py", "--port", "0"],
+            cwd=REPO,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            text=True,
+        )
+    try:
+        yield _first_line(app, errors).split()[-1]
+    finally:
+        app.terminate()
+        app.communicate(timeout=PATIENCE)
+    assert app.returncode == 0, errors.read_text()
+    assert not list(home.glob("vclip-*")), "the cache with the visitors' files was left behind"
+
+
+def _first_line(app: subprocess.Popen[str], errors: Path) -> str:
+    lines: queue.Queue[str] = queue.Queue()
+    threading.Thread(target=lambda: lines.put(app.stdout.readline()), daemon=True).start()
+    line = lines.get(timeout=2 * PATIENCE)
+    assert line.startswith("vclip is at"), errors.read_text()
+    return line
+
+
+@pytest.fixture(scope="module")
+def photo() -> Path:
+    """A real face where the shared data are, else one that shows nobody."""
+    found = sorted((SHARED / "faces" / "london").glob("*.jpg"))
+    return (found or sorted((REPO / "assets" / "examples").glob("*.jpg")))[0]
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    if not CHROMIUM.is_file():
+        pytest.skip(f"no Chromium at {CHROMIUM}; install it or set VCLIP_CHROMIUM")
+    flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=flags)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(chromium: Any, address: str) -> Iterator[Page]:
+    """The loaded page; whatever is not ours cannot be reached, as on a laptop at a talk."""
+    context = chromium.new_context(viewport={"width": 1440, "height": 900})
+    page = context.new_page()
+    foreign: list[str] = []
+    crashes: list[str] = []
+
+    def gate(route: Route) -> None:
+        if route.request.url.startswith((address, "data:", "blob:")):
+            route.continue_()
+        else:
+            foreign.append(route.request.url)
+            route.abort()
+
+    page.route("**/*", gate)
+    page.on("pageerror", lambda error: crashes.append(str(error)))
+    page.set_default_timeout(PATIENCE * 1000)
+    expect.set_options(timeout=PATIENCE * 1000)
+    page.goto(address)
+    page.wait_for_selector("#map svg .bank")
+    yield page
+    context.close()
+    assert not foreign and not crashes
+
+
+def upload(page: Page, path: Path) -> None:
+    page.set_input_files("#upload input[type=file]", path)
+
+
+def marks(page: Page) -> Locator:
+    return page.locator("#map .mark")
+
+
+def chosen(page: Page) -> str:
+    return page.locator("#best input:checked").input_value()
+
+
+def test_from_a_photo_to_speech(page: Page, photo: Path, tmp_path: Path) -> None:
+    upload(page, photo)
+    expect(marks(page)).to_have_count(10)
+    expect(page.locator("#face .crop img")).to_be_visible()
+    third = marks(page).nth(2)
+    speaker_id = third.get_attribute("data-id")
+    third.click()
+    expect(page.locator(f"#best input[value='{speaker_id}']")).to_be_checked()
+
+    before = page.locator("#map .mark").first.get_attribute("data-id")
+    page.click("#resample")
+    expect(page.locator("#seed input")).to_have_value("1")
+    expect(page.locator("#map .mark").first).not_to_have_attribute("data-id", before)
+
+    page.fill("#text textarea", "The quick brown fox jumps over the lazy dog.")
+    page.click("#speak")
+    page.wait_for_function("[...document.querySelectorAll('audio')].some(a => a.duration > 0.5)")
+    source = page.locator("#audio audio").get_attribute("src")
+    assert source.endswith(f"vclip_{chosen(page)}_seed1.wav")
+
+    bad = tmp_path / "bad.jpg"
+    bad.write_text("this is no picture")
+    upload(page, bad)
+    expect(page.locator("#face-message")).to_contain_text("not a JPEG")
+    expect(marks(page)).to_have_count(10)  # what was there stays
+
+    page.fill("#text textarea", " ")
+    page.click("#speak")
+    expect(page.locator("#speech-message")).to_contain_text("empty")
+    page.fill("#text textarea", "Still here.")
+    page.click("#speak")
+    expect(page.locator("#speech-message .message")).to_have_count(0)
+
+
+def test_example_and_keyboard(page: Page) -> None:
+    page.locator("#examples button").nth(1).press("Enter")
+    expect(marks(page)).to_have_count(10)
+    ids = [mark.get_attribute("data-id") for mark in marks(page).all()]
+    page.locator(f"#best input[value='{ids[0]}']").focus()
+    for name in ids[1:3]:
+        page.keyboard.press("ArrowDown")
+        expect(page.locator(f"#best input[value='{name}']")).to_be_checked()
+        expect(page.locator(f"#map .ring[data-for='{name}']")).to_have_count(1)
+    page.locator("#source input[value='bank']").check()
+    expect(page.locator("#map .mark rect")).to_have_count(0)  # no generated voice is offered
+    page.click("#forget")
+    expect(marks(page)).to_have_count(0)
+    expect(page.locator("#face img")).to_have_count(0)
+
+
+def test_a_phone_needs_no_sideways_scrolling(page: Page) -> None:
+    page.set_viewport_size({"width": 360, "height": 740})
+    page.locator("#examples button").first.click()
+    expect(marks(page)).to_have_count(10)
+    assert page.evaluate("document.scrollingElement.scrollWidth") <= 360
+    left, right = (page.locator(name).bounding_box() for name in ("#upload", "#map"))
+    assert left["y"] + left["height"] <= right["y"]  # columns are stacked
+
+
+def test_health(address: str) -> None:
+    answer = httpx.get(f"{address}/healthz", timeout=PATIENCE)
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.json()["status"] == "ok" and answer.json()["model"]
+
+
+def test_api_without_a_browser(address: str, photo: Path, tmp_path: Path) -> None:
+    client = Client(address, verbose=False, download_files=str(tmp_path))
+    found = client.predict(handle_file(photo), "generated", 3, 5, api_name="/candidates")
+    assert [c["rank"] for c in found["candidates"]] == [1, 2, 3] and found["seed"] == 5
+    again = client.predict(handle_file(photo), "generated", 3, 4, api_name="/resample")
+    assert again["candidates"] == found["candidates"] and again["seed"] == 5
+    speaker_id = found["candidates"][1]["speaker_id"]
+    wav = client.predict("Good morning.", speaker_id, 5, api_name="/speak")
+    assert Path(wav).name == f"vclip_{speaker_id}_seed5.wav"
+    assert soundfile.info(wav).duration > 0.5 and soundfile.info(wav).subtype == "PCM_16"
+    for text, name in [("", speaker_id), ("a" * 5000, speaker_id), ("...", speaker_id)]:
+        with pytest.raises(AppError, match=r"text"):
+            client.predict(text, name, 0, api_name="/speak")
+    with pytest.raises(AppError, match="no speaker"):
+        client.predict("Hello.", "nobody", 0, api_name="/speak")
+    assert httpx.get(f"{address}/healthz", timeout=PATIENCE).status_code == 200
+
+
+def test_files_of_the_machine_are_no_uploads(address: str) -> None:
+    """A path in place of an upload must not be read: Gradio checks it only if we ask for it."""
+    example = next((REPO / "assets" / "examples").glob("*.jpg"))
+    given = {"path": str(example), "meta": {"_type": "gradio.FileData"}}
+    calls = f"{address}/gradio_api/call/candidates"
+    event = httpx.post(calls, json={"data": [given, "both", 3, 0]}, timeout=PATIENCE).json()
+    answer = httpx.get(f"{calls}/{event['event_id']}", timeout=PATIENCE).text
+    assert "event: error" in answer and "candidates" not in answer
+    assert "Traceback" not in answer and str(REPO) not in answer
+    served = httpx.get(f"{address}/gradio_api/file={example}", timeout=PATIENCE)
+    assert served.status_code in (403, 404)
