@@ -42,6 +42,7 @@ from vclip.offline.pairs import REPO, SHARED, Labelled, Pair, read_labelled, rea
 
 BUNDLED = REPO / "assets" / "models" / "bundled"
 PAIRS = SHARED / "pairs" / "avspeech.csv"
+YUNET = SHARED / "models" / "face_detection_yunet.onnx"
 
 
 def split_pairs(pairs: list[Pair], seed: int, share: float = 0.1) -> tuple[list[Pair], list[Pair]]:
@@ -98,7 +99,7 @@ def train(arguments: argparse.Namespace, command: str) -> str:
         )
     known = pair_features(train_rows, faces, voices, store)
     held = pair_features(dev_rows, faces, voices, store)
-    print(describe(known, "train"), describe(held, "dev"), sep="\n")
+    print(f"detector {detector.name}", describe(known, "train"), describe(held, "dev"), sep="\n")
     dev = pair_data(held)
 
     def show(check: Check) -> None:
@@ -141,7 +142,7 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument("--face-encoder", type=Path, default=BUNDLED / "face_encoder.safetensors")
     options.add_argument("--out", type=Path, default=BUNDLED / "association.safetensors")
     options.add_argument("--views", type=int, default=8, help="views of every face (default: 8)")
-    options.add_argument("--yunet", type=Path, help="YuNet's ONNX file; Haar cascade without it")
+    options.add_argument("--yunet", type=Path, default=YUNET, help="its ONNX file; Haar without it")
     options.add_argument("--store", type=Path, default=STORE, help="feature cache")
     options.add_argument(
         "--licence",
