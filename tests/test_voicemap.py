@@ -41,7 +41,7 @@ def elements(svg: str, tag: str, kind: str) -> list[ET.Element]:
 
 def test_projection_is_pca(embs: tuple[np.ndarray, np.ndarray]) -> None:
     voices = np.concatenate(embs)
-    projection = voicemap.Projection.fit(voices)
+    projection = voicemap.Projection.fit(*embs)
     values = np.linalg.eigvalsh(np.cov(voices.T))[::-1][:2]
     variances = ((voices - projection.mean) @ projection.axes).var(axis=0, ddof=1)
     assert np.allclose(variances, values, rtol=1e-3)
@@ -50,8 +50,12 @@ def test_projection_is_pca(embs: tuple[np.ndarray, np.ndarray]) -> None:
 
 def test_projection_does_not_depend_on_order(embs: tuple[np.ndarray, np.ndarray]) -> None:
     voices = np.concatenate(embs)
-    one, other = (voicemap.Projection.fit(v) for v in (voices, voices[::-1]))
+    one, other = (
+        voicemap.Projection.fit(*embs),
+        voicemap.Projection.fit(embs[0][::-1], embs[1][::-1]),
+    )
     assert np.allclose(one.place(voices), other.place(voices), atol=0.5)
+    assert len(np.unique(one.place(embs[0]), axis=0)) == len(IDS)  # none is pushed to the edge
 
 
 def test_everything_is_inside_the_frame(drawn: voicemap.VoiceMap) -> None:

@@ -33,14 +33,17 @@ class Projection:
     high: Array
 
     @classmethod
-    def fit(cls, voice_emb: Array) -> "Projection":
-        """From voice_emb (N, D) of bank and generated voices."""
+    def fit(cls, bank_emb: Array, cloud: Array) -> "Projection":
+        """From voice_emb (N, D) of bank and generated voices; the whole bank is in the frame."""
+        voice_emb = np.concatenate([bank_emb, cloud])
         mean = voice_emb.mean(0)
         _, _, rows = np.linalg.svd(voice_emb - mean, full_matrices=False)
         axes = rows[:2].T
         largest = np.abs(axes).argmax(0)
         axes = axes * np.sign(axes[largest, [0, 1]])  # SVD's signs are arbitrary
-        low, high = np.percentile((voice_emb - mean) @ axes, [0.2, 99.8], axis=0)
+        bank_at, cloud_at = (bank_emb - mean) @ axes, (cloud - mean) @ axes
+        low, high = np.percentile(cloud_at, [0.2, 99.8], axis=0)  # a few would shrink all others
+        low, high = np.minimum(low, bank_at.min(0)), np.maximum(high, bank_at.max(0))
         return cls(mean, axes, low, high)
 
     def place(self, emb: Array) -> Array:
@@ -74,7 +77,7 @@ class VoiceMap:
     """Draws the map of one model; shared read-only by all visits."""
 
     def __init__(self, speaker_ids: Sequence[str], bank_emb: Array, cloud: Array) -> None:
-        self.projection = Projection.fit(np.concatenate([bank_emb, cloud]))
+        self.projection = Projection.fit(bank_emb, cloud)
         self._ids, self._bank_emb = list(speaker_ids), bank_emb
         self._bank_at = self.projection.place(bank_emb)
 
@@ -108,7 +111,7 @@ class VoiceMap:
         if image_emb is None:
             return [np.full(len(e), -1) for e in (self._bank_emb, cloud)], None
         scores = [self._bank_emb @ image_emb, cloud @ image_emb]
-        low, high = np.percentile(np.concatenate(scores), [1, 99.5])
+        low, high = (pick([pick(s) for s in scores]) for pick in (np.min, np.max))
         step = len(RAMP) / max(high - low, 1e-6)
         levels = [np.clip((s - low) * step, 0, len(RAMP) - 1).astype(int) for s in scores]
         return levels, (float(low), float(high))
