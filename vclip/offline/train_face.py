@@ -237,7 +237,7 @@ def run(options: argparse.Namespace, config: Config, command: str) -> dict[str, 
     checkpoint = options.work / "checkpoint.pt"
     if checkpoint.is_file() and not options.fresh:
         state.restore(checkpoint)
-    while state.epoch < config.epochs:
+    while state.epoch < min(options.until or config.epochs, config.epochs):
         loss = train_epoch(state, faces.part(~held_out), config)
         state.save(checkpoint)
         scores = validate(state, faces.part(held_out), config)
@@ -246,6 +246,7 @@ def run(options: argparse.Namespace, config: Config, command: str) -> dict[str, 
         "command": command,
         "config": asdict(config),
         "data": [str(p.name) for p in (options.utk, options.avspeech) if p],
+        "epochs_done": state.epoch,
         "faces": len(faces.images),
         "held_out": validate(state, faces.part(held_out), config),
         "licence": LICENCE + (LICENCE_AVSPEECH if options.avspeech else ""),
@@ -263,6 +264,7 @@ def main(argv: list[str] | None = None) -> int:
     )
     parser.add_argument("--work", type=Path, default=REPO / "build/face", help="cache, checkpoint")
     parser.add_argument("-o", "--output", type=Path, default=BUNDLED)
+    parser.add_argument("--until", type=int, help="stop after this epoch of the schedule")
     parser.add_argument("--fresh", action="store_true", help="ignore the checkpoint")
     add_fields(parser, Config())
     options = parser.parse_args(argv)
