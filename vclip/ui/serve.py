@@ -117,6 +117,13 @@ class Server(uvicorn.Server):
             shown = f"[{host}]" if ":" in host else host
             print(f"vclip is at http://{shown}:{port}", flush=True)
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Hang up first: every open page holds a connection that would never end by itself."""
+        for connection in list(self.server_state.connections):
+            if connection.transport is not None:
+                connection.transport.close()
+        await super().shutdown(sockets)
+
 
 def run(app: FastAPI, listener: socket.socket) -> None:
     """Serve until interrupted. No access log: it would name the uploads."""
