@@ -27,7 +27,8 @@ def test_unknown_symbols_are_dropped() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["Dr. Smith paid $5 in 1999.", "3.5 km at 10:30", "Ça va? naïve café 🙂", "e-mail a@b.org"]
+    "text",
+    ["Dr. Smith paid $5 in 1999.", "3.5 km at 10:30", "Ça va? naïve café 🙂", "e-mail a@b.org"],
 )
 def test_all_symbols_of_ordinary_text_are_in_the_vocabulary(text: str) -> None:
     ipa = phonemes.phonemize(clean_text(text))

@@ -87,6 +87,8 @@ def test_unspeakable_text_and_broken_directories(vits: CoquiVits, tmp_path: Path
         CoquiVits.load(tmp_path)
     make_vits(tmp_path)
     text = (tmp_path / "vits.json").read_text()
-    (tmp_path / "vits.json").write_text(text.replace('"num_layers_flow": 1', '"num_layers_flow": 2'))
+    (tmp_path / "vits.json").write_text(
+        text.replace('"num_layers_flow": 1', '"num_layers_flow": 2')
+    )
     with pytest.raises(ModelError):
         CoquiVits.load(tmp_path)

@@ -6,7 +6,8 @@ sentences (content: without them the text encoder learns positions instead of ph
 alignment never forms). flite is a system program (`apt-get install flite`).
 
 Output, a safetensors file: `wav` (sum T,) int16, `wav_offsets` (N + 1,), `ids` (sum L,) int16,
-`id_offsets` (N + 1,), `speaker` (N,); metadata: speakers, vocabulary, sample_rate, texts of flite.
+`id_offsets` (N + 1,), `speaker` (N,), `voice_features` (S, V) of the speakers (to start new ones
+from their likes); metadata: speakers, vocabulary, config.
 """
 
 import argparse
@@ -27,6 +28,7 @@ from safetensors.torch import save_file
 from tqdm import tqdm
 
 from vclip import audio, phonemes
+from vclip.encoders import ResemblyzerEncoder
 from vclip.errors import DataError
 from vclip.offline.options import add_fields, from_arguments
 from vclip.tts import BLANK, VOCABULARY, clean_text
@@ -148,6 +150,17 @@ def read_flite(config: Config) -> list[Utterance]:
         return list(tqdm(spoken, total=len(texts), desc="flite"))
 
 
+def voice_features(
+    speakers: list[str], utterances: list[Utterance], sample_rate: int
+) -> torch.Tensor:
+    """Resemblyzer's features (S, V) of each speaker's longest utterance."""
+    encoder, features = ResemblyzerEncoder(), []
+    for speaker in tqdm(speakers, desc="voices"):
+        wavs = [u.wav for u in utterances if u.speaker == speaker]
+        features.append(encoder.encode(max(wavs, key=len), sample_rate))
+    return torch.from_numpy(np.stack(features))
+
+
 def write(utterances: list[Utterance], config: Config) -> None:
     """Pack everything into one safetensors file."""
     speakers = sorted({u.speaker for u in utterances})
@@ -162,6 +175,7 @@ def write(utterances: list[Utterance], config: Config) -> None:
         "ids": torch.tensor(np.concatenate(ids), dtype=torch.int16),
         "id_offsets": torch.tensor(np.cumsum([0] + [len(i) for i in ids])),
         "speaker": torch.tensor([speakers.index(u.speaker) for u in utterances]),
+        "voice_features": voice_features(speakers, utterances, config.sample_rate),
     }
     metadata = {"speakers": speakers, "vocabulary": VOCABULARY, "config": asdict(config)}
     path = Path(config.out)

@@ -43,6 +43,7 @@ MODEL_ARGS: dict[str, Any] = {
     "upsample_initial_channel_decoder": 192,
     "use_sdp": False,
 }
+ADAM: dict[str, Any] = {"betas": (0.8, 0.99), "weight_decay": 0.01}
 REACH = 16  # frames: eight layers of kernel 5 in the posterior encoder
 SAMPLE_TEXT = "A face goes in, and a voice comes out. Choose one of the voices, and let it speak."
 
@@ -58,14 +59,15 @@ class Config:
     batch: int = 12
     segment: int = 48  # frames per utterance that the decoder is trained on
     lr: float = 3e-4
+    speaker_lr: float = 3e-3  # of the speaker table, whose rows see few batches
     cooldown: float = 0.3  # last share of all steps, over which the rate falls to a tenth
     mel_weight: float = 45.0  # VITS's weights: 45, 1, 2, 1, 1
     feature_weight: float = 2.0
-    spectral_weight: float = 20.0
+    spectral_weight: float = 45.0
     text_every: int = 4  # joint steps between two that train the text side, the dearer half
     prior_steps: int = 0  # diagonal prior on the alignment fades over these steps of a stage
     adversarial_from: int = 0  # step at which the discriminators join
-    ema: float = 0.99
+    ema: float = 0.95
     max_seconds: float = 14.0
     bf16: bool = True  # decoder and discriminators
     threads: int = 1
@@ -92,20 +94,25 @@ class Trainer:
         self.model = build_vits(MODEL_ARGS, len(corpus.speakers), 128).to(self.device)
         self.discriminators = Discriminators().to(self.device)
         if config.init:
-            warm_start(self.model, self.discriminators, Path(config.init), corpus.speakers)
+            warm_start(self.model, self.discriminators, Path(config.init), corpus)
         self.average = {k: v.detach().clone() for k, v in self.model.state_dict().items()}
         self.mel = MelDistance(corpus.sample_rate).to(self.device)
-        options: dict[str, Any] = {"lr": config.lr, "betas": (0.8, 0.99), "weight_decay": 0.01}
         self.spectral = SpectralDistance()
-        self.optimizer = torch.optim.AdamW(self.model.parameters(), **options)
-        self.judge_optimizer = torch.optim.AdamW(self.discriminators.parameters(), **options)
+        table = self.model.emb_g.weight
+        groups = [
+            {"params": [p for p in self.model.parameters() if p is not table], "top": config.lr},
+            {"params": [table], "top": config.speaker_lr},
+        ]
+        self.optimizer = torch.optim.AdamW(groups, **ADAM)
+        judged = [{"params": [*self.discriminators.parameters()], "top": config.lr}]
+        self.judge_optimizer = torch.optim.AdamW(judged, **ADAM)
         self.generator = torch.Generator().manual_seed(config.seed)
 
     def update(self, batch: Batch) -> dict[str, float]:
         """One step of the stage that the plan names."""
         stage = self.plan[self.step]
-        for optimizer in (self.optimizer, self.judge_optimizer):
-            optimizer.param_groups[0]["lr"] = self.rate()
+        for group in self.optimizer.param_groups + self.judge_optimizer.param_groups:
+            group["lr"] = group["top"] * self.cooling()
         g = self.model.emb_g(batch.speaker).unsqueeze(-1)
         losses: dict[str, Tensor] = {}
         if stage == "text" or self.step % self.config.text_every == 0:
@@ -152,10 +159,10 @@ class Trainer:
             losses["feature"] = self.config.feature_weight * features
         return losses | {"judge": judge.detach()}
 
-    def rate(self) -> float:
-        """Learning rate of this step: constant, then falling to a tenth."""
+    def cooling(self) -> float:
+        """Share of the learning rate at this step: 1, then falling to a tenth."""
         left = (len(self.plan) - self.step) / max(1, self.config.cooldown * len(self.plan))
-        return self.config.lr * min(1.0, 0.1 + 0.9 * left)
+        return min(1.0, 0.1 + 0.9 * left)
 
     def prior(self) -> float:
         """Weight of the diagonal prior, fading from 8 to 0 within a stage."""
@@ -186,8 +193,8 @@ class Trainer:
         self.generator.set_state(state["generator"].cpu())
 
 
-def warm_start(model: Any, discriminators: nn.Module, init: Path, speakers: list[str]) -> None:
-    """Take over weights; speakers are matched by name, new ones begin as the mean of the others."""
+def warm_start(model: Any, discriminators: nn.Module, init: Path, corpus: Corpus) -> None:
+    """Take over weights; speakers are matched by name, new ones begin as the most similar voice."""
     state = load_file(init.with_suffix(".safetensors"))
     extra = init.with_name("vits_training.safetensors")  # what the app does not need
     if extra.is_file():
@@ -197,9 +204,19 @@ def warm_start(model: Any, discriminators: nn.Module, init: Path, speakers: list
         state |= {k: v for k, v in rest.items() if not k.startswith("judge.")}
     table = state["emb_g.weight"].float()
     known = json.loads(init.with_suffix(".json").read_text())["speakers"]
-    rows = [table[known.index(s)] if s in known else table.mean(0) for s in speakers]
-    state["emb_g.weight"] = torch.stack(rows)
+    names = nearest_known(corpus, known)
+    state["emb_g.weight"] = torch.stack([table[known.index(name)] for name in names])
     model.load_state_dict({key: value.float() for key, value in state.items()})
+
+
+def nearest_known(corpus: Corpus, known: list[str]) -> list[str]:
+    """For every speaker of the corpus itself if known, else the known one of the nearest voice."""
+    old = [i for i, name in enumerate(corpus.speakers) if name in known]
+    if not old:
+        raise DataError("the model of --init knows none of the corpus's speakers; leave it empty")
+    similar = corpus.voice_features @ corpus.voice_features[old].T  # (S, known)
+    nearest = [corpus.speakers[old[int(i)]] for i in similar.argmax(dim=1)]
+    return [s if s in known else near for s, near in zip(corpus.speakers, nearest, strict=True)]
 
 
 def export(trainer: Trainer, directory: Path) -> None:

@@ -51,6 +51,7 @@ class Corpus:
         self.speakers: list[str] = metadata["speakers"]
         self.sample_rate: int = metadata["config"]["sample_rate"]
         self.speaker = self._tensors["speaker"].numpy()
+        self.voice_features = self._tensors["voice_features"]
         self.n_samples = np.diff(self._tensors["wav_offsets"].numpy())
         self.synthetic = np.array([self.speakers[s].startswith("f") for s in self.speaker])
 
