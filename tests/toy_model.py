@@ -36,7 +36,7 @@ def make_vits(directory: Path) -> Path:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         model = build_vits(MODEL_ARGS, len(SPEAKERS), N_CHANNELS)
-        with torch.no_grad():  # a random duration predictor hardly speaks: two frames an id at least
+        with torch.no_grad():  # without this a random duration predictor hardly speaks
             model.duration_predictor.proj.bias += 1.0
         state = model.state_dict()
     settings = {

@@ -1,7 +1,7 @@
 """Fit the speaker GMM of a model directory, its size chosen by held-out likelihood.
 
-`python -m vclip.offline.fit_generation` prints the mean held-out log-likelihood per speaker for each
-number of components (ten folds; every fold is scored in its own PCA of equal rank) and writes
+`python -m vclip.offline.fit_generation` prints the mean held-out log-likelihood per speaker for
+each number of components (ten folds; every fold is scored in its own PCA of equal rank) and writes
 generation.npz with the best. The paper takes 100 components for 2130 speakers.
 """
 
