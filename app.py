@@ -28,6 +28,7 @@ def main(argv: list[str] | None = None) -> int:
             serve.open_port(options.host, options.port) as listener,
             serve.private_cache() as cache,
         ):
+            print(f"loading the model {options.model} ...", flush=True)
             from vclip.pipeline import FaceToVoice
             from vclip.ui.page import build
             from vclip.ui.visit import Desk

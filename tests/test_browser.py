@@ -37,7 +37,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             text=True,
         )
     try:
-        yield _first_line(app, errors).split()[-1]
+        yield _address(app, errors)
     finally:
         app.terminate()
         app.communicate(timeout=PATIENCE)
@@ -45,12 +45,19 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     assert not list(home.glob("vclip-*")), "the cache with the visitors' files was left behind"
 
 
-def _first_line(app: subprocess.Popen[str], errors: Path) -> str:
+def _address(app: subprocess.Popen[str], errors: Path) -> str:
+    """Wait for the line that tells it; the second line of what the app prints."""
     lines: queue.Queue[str] = queue.Queue()
-    threading.Thread(target=lambda: lines.put(app.stdout.readline()), daemon=True).start()
+
+    def read() -> None:
+        for _ in range(2):
+            lines.put(app.stdout.readline())
+
+    threading.Thread(target=read, daemon=True).start()
+    assert lines.get(timeout=2 * PATIENCE).startswith("loading"), errors.read_text()
     line = lines.get(timeout=2 * PATIENCE)
     assert line.startswith("vclip is at"), errors.read_text()
-    return line
+    return line.split()[-1]
 
 
 @pytest.fixture(scope="module")
@@ -105,6 +112,19 @@ def marks(page: Page) -> Locator:
     return page.locator("#map .mark")
 
 
+LONELY_DOT = """() => {
+  const svg = document.querySelector('#map svg');
+  const others = [...svg.querySelectorAll('.pt')].map((e) => e.getBoundingClientRect());
+  for (const path of svg.querySelectorAll('.cloud')) {
+    for (const [, x, y] of path.getAttribute('d').matchAll(/M(\\d+) (\\d+)/g)) {
+      const at = new DOMPoint(x, y).matrixTransform(svg.getScreenCTM());
+      const far = (r) => Math.hypot((r.left + r.right) / 2 - at.x, (r.top + r.bottom) / 2 - at.y);
+      if (others.every((r) => far(r) > 30)) return [at.x, at.y];
+    }
+  }
+}"""
+
+
 def chosen(page: Page) -> str:
     return page.locator("#best input:checked").input_value()
 
@@ -152,6 +172,9 @@ def test_example_and_keyboard(page: Page) -> None:
         page.keyboard.press("ArrowDown")
         expect(page.locator(f"#best input[value='{name}']")).to_be_checked()
         expect(page.locator(f"#map .ring[data-for='{name}']")).to_have_count(1)
+    page.mouse.click(*page.evaluate(LONELY_DOT))
+    expect(page.locator("#best input")).to_have_count(11)  # a generated voice that was no best fit
+    assert chosen(page).startswith("gen-0-") and chosen(page) not in ids
     page.locator("#source input[value='bank']").check()
     expect(page.locator("#map .mark rect")).to_have_count(0)  # no generated voice is offered
     page.click("#forget")

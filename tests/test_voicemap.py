@@ -75,6 +75,12 @@ def test_marks_never_hide_each_other(n: int) -> None:
         assert placed.min() >= 0 and (placed <= (voicemap.WIDTH, voicemap.HEIGHT)).all()
 
 
+def test_marks_keep_off_the_face() -> None:
+    face = np.array([200.0, 200.0])
+    placed = voicemap.spread(np.full((10, 2), 200.0), face)
+    assert np.linalg.norm(placed - face, axis=1).min() > voicemap.SPACING - 2
+
+
 def test_marks_stay_where_there_is_room() -> None:
     points = np.array([[100.0, 100.0], [300.0, 300.0]])
     assert np.abs(voicemap.spread(points) - points).max() < 1

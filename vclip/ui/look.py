@@ -6,7 +6,9 @@ import gradio as gr
 
 ASSETS = Path(__file__).parent / "assets"
 CSS = ASSETS / "style.css"
-HEAD = f"<script>{(ASSETS / 'keys.js').read_text()}</script>"
+# Gradio's own footer is beyond the reach of its `css`; on a phone only a dot is left of it
+FOOTER = "<style>@media (max-width: 700px) { footer { display: none !important; } }</style>"
+HEAD = f"{FOOTER}<script>{(ASSETS / 'keys.js').read_text()}</script>"
 SANS = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "Helvetica Neue", "sans-serif"]
 MONO = ["ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace"]
 

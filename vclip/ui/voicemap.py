@@ -16,7 +16,7 @@ from vclip.ui import texts
 Array = npt.NDArray[np.floating]
 
 WIDTH, HEIGHT = 640, 520  # SVG units
-EDGE = 26  # nothing is drawn nearer to the frame
+EDGE = 36  # nothing is drawn nearer to the frame
 SPACING = 31.0  # between centres of numbered marks, so that none hides another
 RAMP = ("#3d4d86", "#3f6fae", "#3d97b8", "#51bda4", "#a5d57f", "#ffe08a")
 """Poor to good fit, on the map's dark ground in both themes."""
@@ -54,23 +54,25 @@ class Projection:
         return np.asarray(EDGE + np.clip(share, 0, 1) * size)
 
 
-def spread(points: Array, spacing: float = SPACING, steps: int = 500) -> Array:
-    """Positions (K, 2) near the given ones, at least `spacing` apart and inside the frame."""
+def spread(
+    points: Array, obstacle: Array | None = None, spacing: float = SPACING, steps: int = 500
+) -> Array:
+    """Positions (K, 2) near the given ones, `spacing` apart, in the frame, off an obstacle (2,)."""
     n = np.arange(len(points))[:, None]
     # golden angle: equal points part in all directions
     placed = points + 0.5 * np.concatenate([np.cos(2.4 * n), np.sin(2.4 * n)], axis=1)
-    low = EDGE / 2 + 4 + 0.3 * n  # each has its own frame, so that a corner makes no two equal
+    low = 22 + 0.3 * n  # room for a ring; unequal, so that a corner makes no two marks equal
     high = np.array([WIDTH, HEIGHT]) - low
+    fixed = np.empty((0, 2)) if obstacle is None else obstacle[None]
     for _ in range(steps):
         placed = np.clip(placed, low, high)
-        gap = placed[:, None] - placed[None]  # (K, K, 2)
-        distance = np.linalg.norm(gap, axis=2) + np.eye(len(points)) * 1e9
+        gap = placed[:, None] - np.concatenate([placed, fixed])[None]  # (K, K or K + 1, 2)
+        distance = np.linalg.norm(gap, axis=2) + np.eye(*gap.shape[:2]) * 1e9
         push = np.clip(spacing + 0.5 - distance, 0, None) / 2
         if not push.any():
             break
-        placed = placed + (gap / distance[..., None] * push[..., None]).sum(1)
-    placed = np.clip(placed, low, high)
-    return np.asarray(placed)
+        placed = placed + (gap / np.maximum(distance, 1e-9)[..., None] * push[..., None]).sum(1)
+    return np.asarray(np.clip(placed, low, high))
 
 
 class VoiceMap:
@@ -94,9 +96,10 @@ class VoiceMap:
         parts = [self._cloud(cloud, levels[1], source), self._bank(levels[0], source)]
         if image_emb is not None:
             parts.append(self._star(image_emb))
-        parts += self._marks(candidates)
+        placed = self._place(candidates, image_emb)
+        parts += self._marks(candidates, placed)
         if picked is not None:
-            parts.append(self._picked(candidates, picked))
+            parts.append(self._picked(candidates, placed, picked))
         return _figure("".join(parts), limits)
 
     def nearest(self, cloud: Array, x: float, y: float, reach: float = 12.0) -> int | None:
@@ -143,28 +146,28 @@ class VoiceMap:
         path = " ".join(f"{px:.1f},{py:.1f}" for px, py in points)
         return f'<polygon class="face" points="{path}"><title>{texts.FACE}</title></polygon>'
 
-    def _marks(self, candidates: Sequence[Candidate]) -> list[str]:
-        """Leader lines first, then the numbered marks above them."""
+    def _place(self, candidates: Sequence[Candidate], image_emb: Array | None) -> Array:
+        """Where the marks go, (K, 2)."""
         if not candidates:
-            return []
-        at = self.projection.place(np.stack([c.voice_emb for c in candidates]))
-        placed = spread(at)
-        lines = [
-            f'<path class="leader" d="M{x:.1f} {y:.1f}L{u:.1f} {v:.1f}"/>'
-            for (x, y), (u, v) in zip(at, placed, strict=True)
-        ]
+            return np.empty((0, 2))
+        star = None if image_emb is None else self.projection.place(image_emb[None])[0]
+        return spread(self.projection.place(np.stack([c.voice_emb for c in candidates])), star)
+
+    def _marks(self, candidates: Sequence[Candidate], placed: Array) -> list[str]:
+        """Leader lines first, then the numbered marks above them."""
+        lines = []
+        for candidate, (u, v) in zip(candidates, placed, strict=True):
+            x, y = self.projection.place(candidate.voice_emb[None])[0]
+            lines.append(f'<path class="leader" d="M{x:.1f} {y:.1f}L{u:.1f} {v:.1f}"/>')
         return lines + [_mark(c, u, v) for c, (u, v) in zip(candidates, placed, strict=True)]
 
-    def _picked(self, candidates: Sequence[Candidate], picked: Candidate) -> str:
+    def _picked(self, candidates: Sequence[Candidate], placed: Array, picked: Candidate) -> str:
         """A ring about the picked voice: about its mark if it has one, else about its point."""
         ids = [c.speaker_id for c in candidates]
         if picked.speaker_id in ids:
-            at = self.projection.place(np.stack([c.voice_emb for c in candidates]))
-            x, y = spread(at)[ids.index(picked.speaker_id)]
-            radius = 17
+            (x, y), radius = placed[ids.index(picked.speaker_id)], 17
         else:
-            x, y = self.projection.place(picked.voice_emb[None])[0]
-            radius = 10
+            (x, y), radius = self.projection.place(picked.voice_emb[None])[0], 10
         name = html.escape(picked.speaker_id)
         return f'<circle class="ring" data-for="{name}" cx="{x:.1f}" cy="{y:.1f}" r="{radius}"/>'
 
