@@ -9,9 +9,10 @@ from toys import make_extractors, make_media
 
 from vclip import association
 from vclip.association import Association, AssociationConfig
+from vclip.encoders import load_face_encoder
 from vclip.errors import ModelError
 from vclip.offline import evaluate
-from vclip.offline.features import FeatureStore, pair_features
+from vclip.offline.features import FeatureStore, file_hash, pair_features
 from vclip.offline.pairs import read_pairs
 
 
@@ -105,3 +106,16 @@ def test_user_errors_are_one_line_and_exit_code_two(
     with pytest.raises(SystemExit) as stop:
         run(folder, *fault)
     assert stop.value.code == 2 and capsys.readouterr().err.count("\n") == 1
+
+
+def test_the_bundled_heads_were_trained_on_the_bundled_encoder() -> None:
+    folder = evaluate.model_directory("bundled")
+    weights = folder / "face_encoder.safetensors"
+    metadata = association.load_metadata(folder / "association.safetensors")
+    assert metadata["face_encoder_sha256"] == file_hash(weights)
+    model, encoder = (
+        association.load(folder / "association.safetensors"),
+        load_face_encoder(weights),
+    )
+    assert model.config.image_dimension == encoder.dimension and model.dimension == 256
+    assert metadata["command"] and metadata["licence"]

@@ -144,9 +144,23 @@ def test_the_recipe_writes_heads_that_say_where_they_come_from(
     model, metadata = association.load(path), association.load_metadata(path)
     assert model.config.image_dimension == 12 and model.config.voice_dimension == 2
     assert "--seed 3" in str(metadata["command"]) and "dev AUC" in capsys.readouterr().out
-    data = metadata["data"]
-    assert isinstance(data, dict) and data["train_rows"] == 5 and data["dev_rows"] == 3
+    assert metadata["rows"] == {"train": 5, "dev": 3}
     assert json.dumps(metadata)
+
+
+def test_labelled_media_are_optional(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_media(tmp_path, n=9)
+    (tmp_path / "faces.csv").write_text("path,sex\n1.png,F\n2.png,M\nnone.png,M\n")
+    (tmp_path / "voices.csv").write_text("path,source,sex\n1.wav,vctk,F\n2.wav,vctk,M\n")
+    monkeypatch.setattr(train, "UTK", tmp_path / "faces.csv")
+    monkeypatch.setattr(train, "VOICES", tmp_path / "missing.csv")
+    assert run(tmp_path, monkeypatch, "--label-weight", "1") == 0
+    assert "pairs only" in capsys.readouterr().out
+    monkeypatch.setattr(train, "VOICES", tmp_path / "voices.csv")
+    assert run(tmp_path, monkeypatch, "--label-weight", "1") == 0
+    assert "labelled: 2 faces, 2 voices" in capsys.readouterr().out
 
 
 def test_a_missing_manifest_is_one_line_and_exit_code_two(

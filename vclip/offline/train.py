@@ -66,16 +66,24 @@ def pair_data(features: PairFeatures) -> PairData:
     return PairData(Side(features.image), Side(features.voice), persons)
 
 
-def label_data(faces: FaceFeatures, voices: VoiceFeatures, store: FeatureStore) -> LabelData:
-    """UTK faces and labelled voices; the label is the sex, the one thing known of both sides."""
+def label_data(faces: FaceFeatures, voices: VoiceFeatures, store: FeatureStore) -> LabelData | None:
+    """UTK faces and labelled voices, if they are there; the label is the sex.
+
+    Age would be a second label, but hardly any of the voices has one.
+    """
+    if not (UTK.is_file() and VOICES.is_file()):
+        print(f"no labelled media at {UTK} and {VOICES}: training on the pairs only")
+        return None
+    report = Report()
 
     def side(rows: list[Labelled], extractor: Extractor) -> tuple[Side, list[str]]:
-        known = extract([row.path for row in rows], extractor, store, Report(), "labelled")
+        known = extract([row.path for row in rows], extractor, store, report, "labelled")
         used = [row for row in rows if row.path in known]
         return Side([known[row.path] for row in used]), [row.sex for row in used]
 
     image, image_sex = side(read_labelled(UTK), faces)
     voice, voice_sex = side(read_labelled(VOICES, PROBE_SOURCES), voices)
+    print(f"labelled: {len(image)} faces, {len(voice)} voices", *report.lines(), sep="\n")
     labels = index_of(image_sex + voice_sex)
     return LabelData(image, voice, labels[: len(image)], labels[len(image) :])
 
@@ -108,23 +116,14 @@ def train(arguments: argparse.Namespace, command: str) -> str:
         )
 
     model, history = fit(pair_data(known), config, dev, labels, show)
-    person, sex = [p.person for p in held.pairs], [p.sex for p in held.pairs]
-    reached = verify(score(model, dev), person, sex)
+    reached = verify(score(model, dev), [p.person for p in held.pairs], [p.sex for p in held.pairs])
     metadata = {
         "command": command,
-        "data": {
-            "pairs": arguments.pairs.name,
-            "pairs_sha256": file_hash(arguments.pairs),
-            "train_rows": len(known.pairs),
-            "dev_rows": len(held.pairs),
-            "labelled": [UTK.name, *PROBE_SOURCES] if labels else [],
-        },
-        "face_encoder_sha256": file_hash(arguments.face_encoder),
-        "voice_encoder": {"name": "resemblyzer", "sha256": resemblyzer_hash()},
+        **inputs(arguments, labels is not None),
+        "rows": {"train": len(known.pairs), "dev": len(held.pairs)},
         "detector": detector.name,
         "fit": asdict(config),
         "dev": reached.as_dict(),
-        "licence": arguments.licence,
     }
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     association.save(arguments.out, model, metadata)
@@ -133,6 +132,20 @@ def train(arguments: argparse.Namespace, command: str) -> str:
         f"kept step {best.step}; dev AUC {reached.auc}, within sex {reached.auc_within_sex}, "
         f"EER {reached.eer}\nwrote {arguments.out}"
     )
+
+
+def inputs(arguments: argparse.Namespace, labelled: bool) -> dict[str, object]:
+    """What went in, with hashes, and on what terms the weights may be used."""
+    return {
+        "data": {
+            "pairs": arguments.pairs.name,
+            "pairs_sha256": file_hash(arguments.pairs),
+            "labelled": [UTK.name, *PROBE_SOURCES] if labelled else [],
+        },
+        "face_encoder_sha256": file_hash(arguments.face_encoder),
+        "voice_encoder": {"name": "resemblyzer", "sha256": resemblyzer_hash()},
+        "licence": arguments.licence,
+    }
 
 
 def parser() -> argparse.ArgumentParser:
