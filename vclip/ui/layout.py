@@ -120,7 +120,7 @@ def _speech_column(desk: Desk) -> dict[str, Any]:
         choices(desk.everyone(Visit())), value=None, label=texts.BANK, elem_id="bank"
     )
     text = gr.Textbox(
-        texts.TEXT, label=texts.TEXT_LABEL, info=texts.limit(), lines=2, max_lines=8, elem_id="text"
+        texts.TEXT, label=texts.TEXT_LABEL, info=texts.limit(), lines=2, max_lines=4, elem_id="text"
     )
     speak = gr.Button(texts.SPEAK, variant="primary", elem_id="speak")
     message = gr.HTML("", elem_id="speech-message")
