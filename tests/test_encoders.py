@@ -48,6 +48,11 @@ def test_features_are_raw_float32_of_the_declared_shape() -> None:
     assert net.encode(pictures(0)).shape == (0, 16)
 
 
+def test_a_mirror_image_is_the_same_face() -> None:
+    net, images = small(), pictures(4)
+    np.testing.assert_allclose(net.encode(images), net.encode(images[:, :, ::-1]), atol=1e-5)
+
+
 def test_a_picture_is_encoded_alike_in_any_company() -> None:
     net, images = small(), pictures(70)  # more than one batch
     together = net.encode(images)

@@ -104,16 +104,20 @@ class SmallFaceEncoder(nn.Module):
 
     @torch.inference_mode()
     def encode(self, images: np.ndarray) -> np.ndarray:
-        """(N, size, size, 3) uint8 RGB → image_features (N, F) float32, raw scale."""
+        """(N, size, size, 3) uint8 RGB → image_features (N, F) float32, raw scale.
+
+        The mean over a picture and its mirror image, which no face objective tells apart.
+        """
         size = self.image_size
         if images.ndim != 4 or images.shape[1:] != (size, size, 3) or images.dtype != np.uint8:
             raise ValueError(
                 f"want (N, {size}, {size}, 3) uint8, got {images.shape} {images.dtype}"
             )
-        parts = [
-            self(to_input(images[i : i + BATCH])).numpy() for i in range(0, len(images), BATCH)
-        ]
-        return np.concatenate([np.zeros((0, self.dimension), np.float32), *parts])
+        parts = [np.zeros((0, self.dimension), np.float32)]
+        for i in range(0, len(images), BATCH):
+            x = to_input(images[i : i + BATCH])
+            parts.append(((self(x) + self(x.flip(3))) / 2).numpy())
+        return np.concatenate(parts)
 
 
 def to_input(images: np.ndarray) -> Tensor:

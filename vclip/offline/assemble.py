@@ -20,8 +20,8 @@ VOICES = (
 COMPONENTS: dict[str, dict[str, str]] = {
     "image_encoder": {
         "file": "face_encoder.safetensors",
-        "command": "python -m vclip.offline.train_face",
-        "data": "UTKFace adults (Zhang et al. 2017)",
+        "command": "python -m vclip.offline.train_face --avspeech PAIRS",
+        "data": "UTKFace adults (Zhang et al. 2017); stills of AVSpeech train people, unlabelled",
         "licence": "non-commercial research only (UTKFace)",
     },
     "association": {

@@ -135,7 +135,13 @@ class FaceFeatures:
     ) -> None:
         self.encoder, self.detector, self.n_views = encoder, detector, n_views
         self.weights_hash = weights_hash
-        self.source = ("face", weights_hash, detector.name, encoder.image_size, PLAIN_BOX)
+        self.source = (
+            "face and mirror image",
+            weights_hash,
+            detector.name,
+            encoder.image_size,
+            PLAIN_BOX,
+        )
 
     def __call__(self, path: Path, store: FeatureStore, report: Report) -> Array:
         """(n_views, F); row 0 is what the app computes. Raises ImageError or DataError."""

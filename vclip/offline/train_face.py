@@ -48,7 +48,7 @@ class Config:
 
     image_size: int = 80
     dimension: int = 256
-    epochs: int = 22
+    epochs: int = 36
     batch: int = 128  # pictures; each gives two views
     learning_rate: float = 3e-3
     weight_decay: float = 0.05

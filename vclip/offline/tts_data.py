@@ -1,7 +1,7 @@
 """Batches for VITS from the file that `prepare_tts` writes."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -79,13 +79,20 @@ class Corpus:
 
 
 def batches(
-    corpus: Corpus, size: int, rng: np.random.Generator, max_seconds: float
+    corpus: Corpus,
+    size: int,
+    rng: np.random.Generator,
+    max_seconds: float,
+    speakers: Sequence[int] | None = None,
 ) -> Iterator[Batch]:
     """Endless batches, half flite's many sentences and half recordings, of similar lengths.
 
     A batch is drawn around one random quantile of length in both halves, so that little is padding.
+    With `speakers`, only these rows of the speaker table are drawn from.
     """
     usable = corpus.n_samples <= max_seconds * corpus.sample_rate
+    if speakers is not None:
+        usable &= np.isin(corpus.speaker, speakers)
     halves = []
     for half in (corpus.synthetic, ~corpus.synthetic):
         rows = np.flatnonzero(half & usable)
