@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 from toy_model import MODEL_ARGS
 
 from vclip.errors import DataError
-from vclip.offline import train_tts, tts_losses
+from vclip.offline import fit_speakers, train_tts, tts_losses
 from vclip.offline.prepare_tts import find_pause, split_sentences
 from vclip.offline.tts_data import HOP, Corpus, batches
 from vclip.tts import VOCABULARY, CoquiVits
@@ -162,6 +162,22 @@ def test_warm_start_matches_speakers_by_name(config: train_tts.Config, tmp_path:
     torch.testing.assert_close(table[0], old[2])  # c1
     torch.testing.assert_close(table[2], old[0])  # p1
     torch.testing.assert_close(table[1], table[0])  # fslt is new to it and sounds like c1
+
+
+def test_fitting_new_speakers_moves_their_rows_only(
+    config: train_tts.Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fit_speakers, "MODEL_ARGS", MODEL_ARGS)
+    train_tts.export(train_tts.Trainer(config, Corpus(Path(config.data))), tmp_path / "export")
+    before = load_file(tmp_path / "export/vits.safetensors")
+    (tmp_path / "known.json").write_text(json.dumps({"speakers": ["c1", "fslt"]}))
+    options = ["--data", config.data, "--known", str(tmp_path / "known.json"), "--segment", "16"]
+    fit_speakers.main(["--directory", str(tmp_path / "export"), *options, "--steps", "2"])
+    after = load_file(tmp_path / "export/vits.safetensors")
+    moved = {key for key in before if not torch.equal(before[key], after[key])}
+    assert moved == {"emb_g.weight"}
+    rows = (before["emb_g.weight"] != after["emb_g.weight"]).any(1)
+    assert rows.tolist() == [False, False, True]  # p1 is new
 
 
 def test_plans_that_cannot_be_read_are_refused(config: train_tts.Config, tmp_path: Path) -> None:

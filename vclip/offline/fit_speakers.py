@@ -10,6 +10,7 @@ import argparse
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,7 +24,7 @@ from vclip.offline.options import add_fields, from_arguments
 from vclip.offline.train_tts import MODEL_ARGS, REACH, warm_start
 from vclip.offline.tts_data import HOP, Batch, Corpus, batches
 from vclip.offline.tts_losses import Discriminators, MelDistance, SpectralDistance, spectrogram
-from vclip.tts import Vits, build_vits, save_vits
+from vclip.tts import build_vits, save_vits
 from vclip.weights import BUNDLED
 
 
@@ -45,7 +46,7 @@ class Config:
     seed: int = 0
 
 
-def losses(model: Vits, batch: Batch, config: Config, generator: torch.Generator) -> Tensor:
+def losses(model: Any, batch: Batch, config: Config, generator: torch.Generator) -> Tensor:
     """What the speaker's row decides: prior of the text, mel and spectral distance."""
     g = model.emb_g(batch.speaker).unsqueeze(-1)
     posterior = model.posterior_encoder(spectrogram(batch.wav), batch.frames, g=g)
@@ -55,10 +56,12 @@ def losses(model: Vits, batch: Batch, config: Config, generator: torch.Generator
     generated = model.waveform_decoder(z[:, :, REACH:-REACH], g=g).squeeze(1)
     real = window.wav[:, REACH * HOP : -REACH * HOP]
     mel = config.mel_weight * MelDistance(22050)(generated, real)
-    return text["kl"] + mel + config.spectral_weight * SpectralDistance()(generated, real)
+    spectral: Tensor = config.spectral_weight * SpectralDistance()(generated, real)
+    total: Tensor = text["kl"] + mel + spectral
+    return total
 
 
-def fit(model: Vits, corpus: Corpus, new: list[int], config: Config) -> Tensor:
+def fit(model: Any, corpus: Corpus, new: list[int], config: Config) -> Tensor:
     """The table (n_speakers, S) after fitting the rows `new`; the others are as before."""
     model.eval().requires_grad_(False)
     table = model.emb_g.weight.requires_grad_(True)
@@ -74,7 +77,8 @@ def fit(model: Vits, corpus: Corpus, new: list[int], config: Config) -> Tensor:
         optimizer.step()  # rows without gradient stay: no decay, no momentum yet
         schedule.step()
         progress.set_postfix(loss=f"{loss.item():.2f}", refresh=False)
-    return table.detach()
+    fitted: Tensor = table.detach()
+    return fitted
 
 
 def run(config: Config) -> Path:
@@ -92,9 +96,7 @@ def run(config: Config) -> Path:
     before = model.emb_g.weight.detach().clone()
     table = fit(model, corpus, new, config)
     moved = (table - before).norm(dim=1)
-    print(
-        f"{len(new)} speakers moved by {moved[new].mean():.2f}, others by {moved.sum() - moved[new].sum():.2f}"
-    )
+    print(f"{len(new)} of {len(corpus.speakers)} speakers moved, by {moved[new].mean():.2f} each")
     state = {k: v.float() for k, v in load_file(directory / "vits.safetensors").items()}
     options = asdict(config) | {"directory": directory.name}
     save_vits(directory, state | {"emb_g.weight": table}, settings | {"fit_speakers": options})
