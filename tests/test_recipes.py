@@ -52,6 +52,15 @@ def test_the_bank_holds_every_offered_speaker(tmp_path: Path) -> None:
         np.testing.assert_allclose(bank["voice_features"][2], expected, atol=1e-6)
 
 
+def test_twins_do_not_make_one_component_a_speaker_look_good() -> None:
+    rng = np.random.default_rng(0)
+    one = rng.normal(size=(60, 64))
+    table = np.concatenate([one, one + 0.01 * rng.normal(size=(60, 64))]).astype(np.float32)
+    groups = fit_generation.twins(table)
+    assert len(set(groups)) == 60 and (groups[:60] == groups[60:]).all()
+    assert fit_generation.choose(table, seed=0) < 16
+
+
 def test_held_out_likelihood_finds_the_number_of_clusters() -> None:
     rng = np.random.default_rng(0)
     centres = 10 * rng.normal(size=(4, 5))

@@ -32,7 +32,7 @@ COMPONENTS: dict[str, dict[str, str]] = {
     },
     "synthesizer": {
         "file": "vits.safetensors",
-        "command": "python -m vclip.offline.prepare_tts && python -m vclip.offline.train_tts",
+        "command": "python -m vclip.offline.prepare_tts, train_tts, fit_speakers",
         "data": VOICES,
         "licence": "CC BY-SA 4.0 (follows the Mimic 3 samples)",
     },
