@@ -27,7 +27,7 @@ COMPONENTS: dict[str, dict[str, str]] = {
     "association": {
         "file": "association.safetensors",
         "command": "python -m vclip.offline.train",
-        "data": "AVSpeech clips of the Speech2Face project, 750 people",
+        "data": "AVSpeech clips of the Speech2Face project, 750 people; UTKFace, LibriSpeech, VCTK",
         "licence": "research only (media of AVSpeech belong to their owners)",
     },
     "synthesizer": {
