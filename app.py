@@ -4,9 +4,8 @@ Exit code 2 and one line on stderr when it cannot start as asked.
 """
 
 import argparse
-import sys
 
-from vclip.errors import VclipError
+from vclip.errors import reported
 
 
 def parse(argv: list[str] | None) -> argparse.Namespace:
@@ -18,27 +17,21 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
+@reported
 def main(argv: list[str] | None = None) -> int:
     """Command line."""
     options = parse(argv)
     from vclip.ui import serve  # after the options: --help should not load models
 
-    try:
-        with (
-            serve.open_port(options.host, options.port) as listener,
-            serve.private_cache() as cache,
-        ):
-            print(f"loading the model {options.model} ...", flush=True)
-            from vclip.pipeline import FaceToVoice
-            from vclip.ui.page import build
-            from vclip.ui.visit import Desk
+    with serve.open_port(options.host, options.port) as listener, serve.private_cache() as cache:
+        print(f"loading the model {options.model} ...", flush=True)
+        from vclip.pipeline import FaceToVoice
+        from vclip.ui.page import build
+        from vclip.ui.visit import Desk
 
-            model = FaceToVoice.from_pretrained(options.model)
-            page = build(Desk(model))
-            serve.run(serve.application(page, {"model": model.model}, cache), listener)
-    except VclipError as error:
-        print(f"vclip: {error}", file=sys.stderr)
-        return 2
+        model = FaceToVoice.from_pretrained(options.model)
+        page = build(Desk(model))
+        serve.run(serve.application(page, {"model": model.model}, cache), listener)
     return 0
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from vclip.errors import ModelError
-from vclip.weights import BUNDLED, ModelDirectory, sha256
+from vclip.weights import BUNDLED, ModelDirectory, find, sha256
 
 
 def make(folder: Path) -> Path:
@@ -51,9 +51,13 @@ def test_refuses_other_versions_and_broken_descriptions(tmp_path: Path) -> None:
         ModelDirectory.open(str(tmp_path))
 
 
-def test_unknown_model_names_the_bundled_ones() -> None:
-    with pytest.raises(ModelError, match="bundled"):
+def test_models_are_found_by_name_or_path(tmp_path: Path) -> None:
+    assert find(str(tmp_path)) == tmp_path
+    assert find("bundled") == BUNDLED / "bundled"
+    with pytest.raises(ModelError, match="use bundled"):
         ModelDirectory.open("nonesuch")
+    with pytest.raises(ModelError, match="assemble"):
+        ModelDirectory.open(str(tmp_path))
 
 
 def test_the_bundled_model_is_whole() -> None:

@@ -5,13 +5,12 @@ Exit code 0, or 2 with one line on stderr when something the user gave cannot be
 
 import argparse
 import json
-import sys
 import time
 from pathlib import Path
 from typing import Any, get_args
 
 from vclip import audio
-from vclip.errors import ImageError, OutputError, SpeakerError, VclipError
+from vclip.errors import ImageError, OutputError, SpeakerError, reported
 from vclip.pipeline import Candidate, FaceResult, FaceToVoice, Source, split_sentences
 
 
@@ -128,14 +127,11 @@ def show(answer: dict[str, Any]) -> None:
         print(f"{answer['wav']}: {answer['seconds']:.2f} s at {answer['sample_rate']} Hz")
 
 
+@reported
 def main(argv: list[str] | None = None) -> int:
     """Command line."""
     options = parse(argv)
-    try:
-        answer = run(options)
-    except VclipError as error:
-        print(f"vclip: {error}", file=sys.stderr)
-        return 2
+    answer = run(options)
     if options.json:
         print(json.dumps(answer))
     else:

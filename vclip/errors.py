@@ -13,6 +13,19 @@ VclipError
 Messages are one line: what was wrong, then what to do.
 """
 
+import functools
+import sys
+from collections.abc import Callable
+from typing import Protocol
+
+
+class Command(Protocol):
+    """A command line as a function: options in, exit code out."""
+
+    def __call__(self, argv: list[str] | None = None) -> int:
+        """Run it with these options, sys.argv's by default."""
+        ...
+
 
 class VclipError(Exception):
     """Base of all errors raised on purpose; its text may be shown to a user as it is."""
@@ -48,3 +61,17 @@ class DataError(InputError):
 
 class ModelError(VclipError):
     """A model directory is missing, broken, or made for another version."""
+
+
+def reported(main: Callable[[list[str] | None], int]) -> Command:
+    """Let a command line answer these errors with one line on stderr and exit code 2."""
+
+    @functools.wraps(main)
+    def command(argv: list[str] | None = None) -> int:
+        try:
+            return main(argv)
+        except VclipError as error:
+            print(f"vclip: {error}", file=sys.stderr)
+            return 2
+
+    return command

@@ -24,6 +24,15 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def find(model: str) -> Path:
+    """The directory of a bundled model by its name, or of any by its path. Raises ModelError."""
+    for path in (BUNDLED / model, Path(model)):
+        if path.is_dir():
+            return path
+    bundled = ", ".join(sorted(path.name for path in BUNDLED.iterdir()))
+    raise ModelError(f"there is no model {model!r}; use {bundled} or the path of a model directory")
+
+
 @dataclass(frozen=True)
 class ModelDirectory:
     """A checked model directory."""
@@ -39,15 +48,13 @@ class ModelDirectory:
     @classmethod
     def open(cls, model: str) -> "ModelDirectory":
         """By the name of a bundled model or by path. Raises ModelError, naming what there is."""
-        path = BUNDLED / model if (BUNDLED / model).is_dir() else Path(model)
-        if not (path / DESCRIPTION).is_file():
-            bundled = sorted(p.parent.name for p in BUNDLED.glob(f"*/{DESCRIPTION}"))
-            raise ModelError(
-                f"there is no model {model!r}; use one of {', '.join(bundled) or 'none bundled'} "
-                f"or a directory with a {DESCRIPTION}"
-            )
+        path = find(model)
         try:
             description = json.loads((path / DESCRIPTION).read_text())
+        except OSError as error:
+            raise ModelError(
+                f"{path} has no {DESCRIPTION}; run `python -m vclip.offline.assemble`"
+            ) from error
         except ValueError as error:
             raise ModelError(
                 f"{path / DESCRIPTION} is not JSON: {error}; fetch it again"

@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from vclip.errors import DataError
+from vclip.errors import DataError, reported
 from vclip.pipeline import FaceToVoice
 from vclip.weights import BUNDLED, DESCRIPTION, VERSION, sha256
 
@@ -68,6 +68,7 @@ def describe(directory: Path) -> dict[str, Any]:
     return {"name": directory.name, "version": VERSION, "components": components}
 
 
+@reported
 def main(argv: list[str] | None = None) -> int:
     """Command line."""
     parser = argparse.ArgumentParser(prog="python -m vclip.offline.assemble", description=__doc__)

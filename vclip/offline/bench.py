@@ -19,6 +19,7 @@ from typing import Any
 from gradio_client import Client, handle_file
 
 from vclip import audio
+from vclip.errors import reported
 from vclip.weights import BUNDLED
 
 ROOT = BUNDLED.parent.parent
@@ -77,6 +78,7 @@ def measure(times: int) -> dict[str, float]:
     return {name: round(value, 3) for name, value in figures.items()}
 
 
+@reported
 def main(argv: list[str] | None = None) -> int:
     """Command line."""
     parser = argparse.ArgumentParser(prog="python -m vclip.offline.bench", description=__doc__)

@@ -10,6 +10,7 @@ import numpy as np
 from tqdm import tqdm
 
 from vclip.encoders import ResemblyzerEncoder
+from vclip.errors import reported
 from vclip.offline.speaking import SENTENCES, heard
 from vclip.tts import CoquiVits
 from vclip.weights import BUNDLED
@@ -30,6 +31,7 @@ def build(directory: Path, n_sentences: int, seed: int) -> Path:
     return path
 
 
+@reported
 def main(argv: list[str] | None = None) -> int:
     """Command line."""
     parser = argparse.ArgumentParser(prog="python -m vclip.offline.build_bank", description=__doc__)

@@ -18,6 +18,7 @@ from torch.nn import functional as F
 from tqdm import tqdm
 
 from vclip.encoders import ResemblyzerEncoder
+from vclip.errors import reported
 from vclip.generation import SpeakerGMM
 from vclip.offline.options import add_fields, from_arguments
 from vclip.offline.speaking import SENTENCES, heard
@@ -127,6 +128,7 @@ def distill(config: Config) -> Path:
     return path
 
 
+@reported
 def main(argv: list[str] | None = None) -> int:
     """Command line."""
     parser = argparse.ArgumentParser(prog="python -m vclip.offline.distill", description=__doc__)

@@ -19,9 +19,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from vclip import association, metrics
+from vclip import association, metrics, weights
 from vclip.encoders import ResemblyzerEncoder, load_face_encoder
-from vclip.errors import DataError, ModelError, VclipError
+from vclip.errors import DataError, reported
 from vclip.face import Detector
 from vclip.offline.features import (
     STORE,
@@ -37,7 +37,7 @@ from vclip.offline.features import (
     pair_features,
     resemblyzer_hash,
 )
-from vclip.offline.pairs import REPO, SHARED, Labelled, read_labelled, read_pairs
+from vclip.offline.pairs import SHARED, Labelled, read_labelled, read_pairs
 
 UTK = SHARED / "faces" / "utk.csv"
 VOICES = SHARED / "voices" / "manifest.csv"
@@ -49,14 +49,6 @@ ROWS = {
     "match_face_to_voice": "1:2 matching, face to voice",
     "match_voice_to_face": "1:2 matching, voice to face",
 }
-
-
-def model_directory(name: str) -> Path:
-    """assets/models/<name>, or the directory of that path. Raises ModelError."""
-    for folder in (REPO / "assets" / "models" / name, Path(name)):
-        if folder.is_dir():
-            return folder
-    raise ModelError(f"no model directory {name}; use 'bundled' or a folder with an association")
 
 
 def extractors(
@@ -142,7 +134,7 @@ class Evaluation:
 
 def evaluate(arguments: argparse.Namespace) -> Evaluation:
     """Features, scores and figures of one manifest under one model directory."""
-    folder = model_directory(arguments.model)
+    folder = weights.find(arguments.model)
     model = association.load(folder / "association.safetensors")
     detector = Detector(arguments.yunet)
     faces, voices = extractors(folder / "face_encoder.safetensors", detector)
@@ -187,18 +179,16 @@ def parser() -> argparse.ArgumentParser:
     return options
 
 
+@reported
 def main(argv: list[str] | None = None) -> int:
     """Print the figures; 2 and one line on stderr for input that cannot be used."""
     options = parser()
     arguments = options.parse_args(argv)
     logging.basicConfig(level=logging.ERROR)
     torch.set_num_threads(1)
-    try:
-        if arguments.draws < 1:
-            raise DataError("--draws must be at least 1")
-        result = evaluate(arguments)
-    except VclipError as error:
-        options.exit(2, f"{error}\n")
+    if arguments.draws < 1:
+        raise DataError("--draws must be at least 1")
+    result = evaluate(arguments)
     print(json.dumps(result.as_dict()) if arguments.json else result.table())
     return 0
 

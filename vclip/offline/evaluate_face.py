@@ -7,7 +7,6 @@ ones: features that knew only sex and age would fail at it. Intervals are bootst
 
 import argparse
 import json
-import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -24,7 +23,7 @@ from tqdm import tqdm
 
 from vclip import face
 from vclip.encoders import ImageEncoder, load_face_encoder
-from vclip.errors import DataError, ImageError, VclipError
+from vclip.errors import DataError, ImageError, reported
 from vclip.metrics import Estimate, bootstrap
 from vclip.offline.face_data import UNKNOWN, number
 from vclip.offline.pairs import REPO, SHARED, read_rows
@@ -150,6 +149,7 @@ def report(options: argparse.Namespace) -> dict[str, Any]:
     return {"detector": detector.name, **counts} | {k: asdict(v) for k, v in figures.items()}
 
 
+@reported
 def main(argv: list[str] | None = None) -> int:
     """The command line."""
     name = "python -m vclip.offline.evaluate_face"
@@ -162,11 +162,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args(argv)
     torch.set_num_threads(1)
-    try:
-        found = report(options)
-    except VclipError as error:
-        print(error, file=sys.stderr)
-        return 2
+    found = report(options)
     if options.json:
         print(json.dumps(found))
         return 0

@@ -9,7 +9,6 @@
 """
 
 import argparse
-import csv
 import json
 import random
 import re
@@ -25,9 +24,9 @@ from tqdm import tqdm
 
 from vclip import audio
 from vclip.encoders import ResemblyzerEncoder
-from vclip.errors import DataError
+from vclip.errors import DataError, reported
 from vclip.offline.options import add_fields, from_arguments
-from vclip.offline.prepare_tts import HELD_OUT, PREFIX
+from vclip.offline.prepare_tts import HELD_OUT, transcribed
 from vclip.offline.prepare_tts import Config as PrepareConfig
 from vclip.tts import CoquiVits, Speech, clean_text
 from vclip.weights import BUNDLED
@@ -91,10 +90,7 @@ def held_out_sentences(config: Config) -> list[str]:
 
 def recordings(config: Config) -> dict[str, Path]:
     """One recording of every speaker."""
-    root = Path(config.data) / "voices"
-    with (root / "manifest.csv").open() as file:
-        rows = [row for row in csv.DictReader(file) if row["source"] in PREFIX]
-    return {PREFIX[row["source"]] + row["speaker"]: root / row["path"] for row in rows}
+    return {speaker: path for speaker, _, path in transcribed(Path(config.data))}
 
 
 def median_f0(wav: Array, sample_rate: int) -> float:
@@ -160,6 +156,7 @@ def summarise(rows: list[dict[str, Any]], seed: int) -> dict[str, Any]:
     return figures
 
 
+@reported
 def main(argv: list[str] | None = None) -> int:
     """Command line."""
     parser = argparse.ArgumentParser(

@@ -17,6 +17,7 @@ from sklearn.mixture import GaussianMixture
 from sklearn.model_selection import GroupKFold
 from tqdm import tqdm
 
+from vclip.errors import reported
 from vclip.generation import SpeakerGMM
 from vclip.tts import CoquiVits
 from vclip.weights import BUNDLED
@@ -66,6 +67,7 @@ def choose(table: npt.NDArray[np.float32], seed: int) -> int:
     return best
 
 
+@reported
 def main(argv: list[str] | None = None) -> int:
     """Command line."""
     parser = argparse.ArgumentParser(

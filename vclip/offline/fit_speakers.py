@@ -18,7 +18,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 from tqdm import tqdm
 
-from vclip.errors import DataError
+from vclip.errors import DataError, reported
 from vclip.offline import tts_losses
 from vclip.offline.options import add_fields, from_arguments
 from vclip.offline.train_tts import MODEL_ARGS, REACH, warm_start
@@ -103,6 +103,7 @@ def run(config: Config) -> Path:
     return directory / "vits.safetensors"
 
 
+@reported
 def main(argv: list[str] | None = None) -> int:
     """Command line."""
     parser = argparse.ArgumentParser(

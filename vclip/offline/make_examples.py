@@ -18,7 +18,7 @@ from scipy.spatial import Delaunay
 from tqdm import tqdm
 
 from vclip import face
-from vclip.errors import DataError, OutputError, VclipError
+from vclip.errors import DataError, OutputError, reported
 from vclip.offline.options import add_fields, from_arguments
 from vclip.offline.pairs import REPO, SHARED, read_rows
 
@@ -196,6 +196,7 @@ Made by: `{command}`
 """
 
 
+@reported
 def main(argv: list[str] | None = None) -> int:
     """The command line."""
     name = "python -m vclip.offline.make_examples"
@@ -206,15 +207,11 @@ def main(argv: list[str] | None = None) -> int:
     add_fields(parser, Config())
     options = parser.parse_args(argv)
     config = from_arguments(Config, options)
-    try:
-        found = groups(read_people(options.manifest, options.landmarks), config)
-        for i, people in enumerate(tqdm(found, desc="composites"), 1):
-            write(options.output / f"face_{i}.jpg", composite(people, config), config.quality)
-        command = shlex.join([*name.split(), *(sys.argv[1:] if argv is None else argv)])
-        (options.output / "README.md").write_text(readme([len(g) for g in found], command))
-    except VclipError as error:
-        print(error, file=sys.stderr)
-        return 2
+    found = groups(read_people(options.manifest, options.landmarks), config)
+    for i, people in enumerate(tqdm(found, desc="composites"), 1):
+        write(options.output / f"face_{i}.jpg", composite(people, config), config.quality)
+    command = shlex.join([*name.split(), *(sys.argv[1:] if argv is None else argv)])
+    (options.output / "README.md").write_text(readme([len(g) for g in found], command))
     return 0
 
 

@@ -11,7 +11,6 @@ from their likes); metadata: speakers, vocabulary, config.
 """
 
 import argparse
-import csv
 import itertools
 import json
 import random
@@ -29,8 +28,9 @@ from tqdm import tqdm
 
 from vclip import audio, phonemes
 from vclip.encoders import ResemblyzerEncoder
-from vclip.errors import DataError
+from vclip.errors import DataError, reported
 from vclip.offline.options import add_fields, from_arguments
+from vclip.offline.pairs import read_rows
 from vclip.tts import BLANK, VOCABULARY, clean_text
 
 FLITE_VOICES = ("slt", "rms", "awb", "kal16")
@@ -78,17 +78,23 @@ def sentences(config: Config) -> list[str]:
 
 def read_voices(config: Config) -> list[Utterance]:
     """The transcribed recordings of the manifest."""
-    root = Path(config.data) / "voices"
-    with (root / "manifest.csv").open() as file:
-        rows = [row for row in csv.DictReader(file) if row["source"] in PREFIX]
-    if not rows:
-        raise DataError(f"{root / 'manifest.csv'} lists no transcribed voice")
     utterances = []
-    for row in tqdm(rows, desc="recordings"):
-        wav = level(audio.load_wav(root / row["path"]), config)
-        for text, part in split_sentences(row["text"], wav, config.sample_rate):
-            utterances.append(Utterance(PREFIX[row["source"]] + row["speaker"], text, part))
+    for speaker, text, path in tqdm(transcribed(Path(config.data)), desc="recordings"):
+        wav = level(audio.load_wav(path), config)
+        for sentence, part in split_sentences(text, wav, config.sample_rate):
+            utterances.append(Utterance(speaker, sentence, part))
     return utterances
+
+
+def transcribed(data: Path) -> list[tuple[str, str, Path]]:
+    """Speaker id, text and sound file of every transcribed recording. Raises DataError."""
+    manifest = data / "voices/manifest.csv"
+    rows = [row for _, row in read_rows(manifest, ("path", "source", "speaker", "text"))]
+    return [
+        (PREFIX[row["source"]] + row["speaker"], row["text"], manifest.parent / row["path"])
+        for row in rows
+        if row["source"] in PREFIX
+    ]
 
 
 def split_sentences(text: str, wav: np.ndarray, sample_rate: int) -> list[tuple[str, np.ndarray]]:
@@ -185,6 +191,7 @@ def write(utterances: list[Utterance], config: Config) -> None:
     print(f"{path}: {len(wavs)} utterances, {len(speakers)} speakers, {hours:.1f} h")
 
 
+@reported
 def main(argv: list[str] | None = None) -> int:
     """Command line."""
     parser = argparse.ArgumentParser(

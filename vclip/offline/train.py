@@ -19,7 +19,7 @@ import numpy as np
 import torch
 
 from vclip import association
-from vclip.errors import DataError, VclipError
+from vclip.errors import DataError, reported
 from vclip.face import Detector
 from vclip.metrics import verify
 from vclip.offline.evaluate import PROBE_SOURCES, UTK, VOICES, extractors
@@ -166,6 +166,7 @@ def parser() -> argparse.ArgumentParser:
     return options
 
 
+@reported
 def main(argv: list[str] | None = None) -> int:
     """Train; 2 and one line on stderr for input that cannot be used."""
     options = parser()
@@ -175,10 +176,7 @@ def main(argv: list[str] | None = None) -> int:
     command = shlex.join(
         ["python", "-m", "vclip.offline.train", *(sys.argv[1:] if argv is None else argv)]
     )
-    try:
-        print(train(arguments, command))
-    except VclipError as error:
-        options.exit(2, f"{error}\n")
+    print(train(arguments, command))
     return 0
 
 

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from vclip.encoders import SmallFaceEncoder, to_input
-from vclip.errors import DataError, VclipError
+from vclip.errors import DataError, reported
 from vclip.offline.face_data import (
     CONTEXT,
     Faces,
@@ -255,6 +255,7 @@ def run(options: argparse.Namespace, config: Config, command: str) -> dict[str, 
     return provenance
 
 
+@reported
 def main(argv: list[str] | None = None) -> int:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m vclip.offline.train_face", description=__doc__)
@@ -272,11 +273,7 @@ def main(argv: list[str] | None = None) -> int:
     torch.set_num_threads(1)
     arguments = sys.argv[1:] if argv is None else argv
     command = shlex.join(["python", "-m", "vclip.offline.train_face", *arguments])
-    try:
-        print(json.dumps(run(options, from_arguments(Config, options), command)))
-    except VclipError as error:
-        print(error, file=sys.stderr)
-        return 2
+    print(json.dumps(run(options, from_arguments(Config, options), command)))
     return 0
 
 

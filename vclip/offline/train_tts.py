@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from vclip import audio
-from vclip.errors import DataError
+from vclip.errors import DataError, reported
 from vclip.offline import tts_losses
 from vclip.offline.options import add_fields, from_arguments
 from vclip.offline.tts_data import HOP, Batch, Corpus, batches
@@ -277,6 +277,7 @@ def train(config: Config) -> Path:
     return out / "export"
 
 
+@reported
 def main(argv: list[str] | None = None) -> int:
     """Command line."""
     parser = argparse.ArgumentParser(

@@ -1,0 +1,47 @@
+"""The error tree, and that every command line answers it with one line and exit code 2."""
+
+import importlib
+from pathlib import Path
+
+import pytest
+from conftest import REPO
+
+from vclip import errors
+
+RECIPES = sorted(
+    path.stem for path in (REPO / "vclip/offline").glob("*.py") if "\ndef main(" in path.read_text()
+)
+# options that make a recipe fail at once, where an empty folder alone does not
+FAULTS = {
+    "prepare_tts": ["--data", "{tmp}"],
+    "train_tts": ["--data", "{tmp}/none", "--out", "{tmp}"],
+    "fit_speakers": ["--data", "{tmp}/none"],
+    "evaluate_tts": ["--directory", "{tmp}"],
+    "evaluate": ["--pairs", "{tmp}/none.csv"],
+    "evaluate_face": ["--london", "{tmp}/none.csv"],
+    "train": ["--pairs", "{tmp}/none.csv", "--out", "{tmp}/a.safetensors"],
+    "train_face": ["--utk", "{tmp}/none.csv", "--work", "{tmp}"],
+    "make_examples": ["--manifest", "{tmp}/none.csv"],
+}
+
+
+def test_the_docstring_draws_the_whole_tree() -> None:
+    classes = [c for c in vars(errors).values() if isinstance(c, type)]
+    drawn = {c.__name__ for c in classes if issubclass(c, errors.VclipError)}
+    assert drawn and all(name in (errors.__doc__ or "") for name in drawn)
+
+
+def test_reported_keeps_other_errors_and_results() -> None:
+    assert errors.reported(lambda argv: 7)(["x"]) == 7
+    with pytest.raises(ZeroDivisionError):
+        errors.reported(lambda argv: 1 // 0)()
+
+
+@pytest.mark.parametrize("name", [name for name in RECIPES if name != "bench"])
+def test_recipes_report_bad_input(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe = importlib.import_module(f"vclip.offline.{name}")
+    options = FAULTS.get(name, ["--directory", "{tmp}"])
+    assert recipe.main([option.replace("{tmp}", str(tmp_path)) for option in options]) == 2
+    assert capsys.readouterr().err.strip().splitlines()[-1].startswith("vclip: ")
