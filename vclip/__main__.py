@@ -96,9 +96,9 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     clock.mark("candidates")
     answer: dict[str, Any] = {
         "model": model.model,
-        "face": {"box": seen.box.as_list(), "detector": seen.detector, "faces": len(seen.boxes)},
+        "face": seen.as_dict(),
         "seed": options.seed,
-        "candidates": [describe(candidate) for candidate in found],
+        "candidates": [candidate.as_dict() for candidate in found],
     }
     if options.command == "speak":
         speech = model.speak(options.text, found[0], options.seed)
@@ -107,16 +107,6 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         answer["wav"], answer["sample_rate"] = options.out, speech.sample_rate
         answer["seconds"] = round(speech.seconds, 3)
     return answer | {"timings": clock.timings}
-
-
-def describe(candidate: Candidate) -> dict[str, Any]:
-    """What is told of a candidate."""
-    return {
-        "rank": candidate.rank,
-        "speaker_id": candidate.speaker_id,
-        "source": candidate.source,
-        "score": round(candidate.score, 6),
-    }
 
 
 def show(answer: dict[str, Any]) -> None:

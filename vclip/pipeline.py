@@ -3,7 +3,7 @@
 import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -39,6 +39,14 @@ class FaceResult:
     detector: str
     image_emb: Array
 
+    def as_dict(self) -> dict[str, Any]:
+        """What is told of it as JSON: box in pixels, detector, number of faces."""
+        return {
+            "box": self.box.as_list(),
+            "detector": self.detector,
+            "faces": len(self.boxes),
+        }
+
 
 @dataclass(frozen=True)
 class Candidate:
@@ -50,6 +58,11 @@ class Candidate:
     score: float
     speaker_embedding: Array  # (S,), raw scale
     voice_emb: Array  # (D,), unit norm
+
+    def as_dict(self) -> dict[str, Any]:
+        """What is told of it as JSON."""
+        names = ("rank", "speaker_id", "source")
+        return {name: getattr(self, name) for name in names} | {"score": round(self.score, 6)}
 
 
 class FaceToVoice:

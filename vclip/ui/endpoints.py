@@ -59,20 +59,8 @@ def find(model: FaceToVoice, photo: bytes, source: Source, k: int, seed: int) ->
         "model": model.model,
         "source": source,
         "seed": seed,
-        "face": {
-            "box": seen.box.as_list(),
-            "detector": seen.detector,
-            "faces": len(seen.boxes),
-        },
-        "candidates": [
-            {
-                "rank": c.rank,
-                "speaker_id": c.speaker_id,
-                "source": c.source,
-                "score": round(c.score, 6),
-            }
-            for c in found
-        ],
+        "face": seen.as_dict(),
+        "candidates": [candidate.as_dict() for candidate in found],
     }
 
 
