@@ -165,9 +165,8 @@ def test_warm_start_matches_speakers_by_name(config: train_tts.Config, tmp_path:
 
 
 def test_fitting_new_speakers_moves_their_rows_only(
-    config: train_tts.Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    config: train_tts.Config, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(fit_speakers, "MODEL_ARGS", MODEL_ARGS)
     train_tts.export(train_tts.Trainer(config, Corpus(Path(config.data))), tmp_path / "export")
     before = load_file(tmp_path / "export/vits.safetensors")
     (tmp_path / "known.json").write_text(json.dumps({"speakers": ["c1", "fslt"]}))

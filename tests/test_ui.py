@@ -18,9 +18,9 @@ from vclip import face
 from vclip.bank import SpeakerBank, top
 from vclip.errors import ImageError, InputError, NoFaceError, SpeakerError, TextError
 from vclip.pipeline import Candidate, FaceResult, FaceToVoice
-from vclip.tts import Speech
+from vclip.tts import Speech, join
 from vclip.ui import endpoints, page, pictures, serve, speeches, texts
-from vclip.ui.visit import Desk, K, Visit, join, next_seed
+from vclip.ui.visit import Desk, K, Visit, next_seed
 
 D = 8
 BOXES = [face.Box(10, 10, 60, 60), face.Box(70, 20, 100, 50)]

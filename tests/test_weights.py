@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from vclip.errors import ModelError
-from vclip.weights import BUNDLED, ModelDirectory, find, sha256
+from vclip.weights import BUNDLED, MODELS, ModelDirectory, find, sha256
 
 
 def make(folder: Path) -> Path:
@@ -53,7 +53,7 @@ def test_refuses_other_versions_and_broken_descriptions(tmp_path: Path) -> None:
 
 def test_models_are_found_by_name_or_path(tmp_path: Path) -> None:
     assert find(str(tmp_path)) == tmp_path
-    assert find("bundled") == BUNDLED / "bundled"
+    assert find("bundled") == BUNDLED
     with pytest.raises(ModelError, match="use bundled"):
         ModelDirectory.open("nonesuch")
     with pytest.raises(ModelError, match="assemble"):
@@ -65,5 +65,5 @@ def test_the_bundled_model_is_whole() -> None:
     for name, entry in directory.description["components"].items():
         assert directory.file(name).is_file()
         assert entry["licence"] and entry["command"] and entry["data"]
-    tracked = sum(p.stat().st_size for p in BUNDLED.rglob("*") if p.is_file())
+    tracked = sum(p.stat().st_size for p in MODELS.rglob("*") if p.is_file())
     assert tracked < 30 * 2**20

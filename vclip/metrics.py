@@ -135,6 +135,11 @@ def person_counts(person: npt.ArrayLike, rng: np.random.Generator) -> Floats:
     return np.bincount(drawn, minlength=len(names))[row_of].astype(np.float64)
 
 
+def share(hit: npt.ArrayLike, counts: Floats) -> float:
+    """Share of hits (N,) bool among rows that count so often."""
+    return float(np.average(np.asarray(hit), weights=counts))
+
+
 def bootstrap(
     figures: Callable[[Floats], list[float]],
     person: npt.ArrayLike,

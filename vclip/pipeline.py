@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -15,7 +15,7 @@ from vclip.bank import SpeakerBank, top
 from vclip.errors import InputError, ModelError, SpeakerError, TextError
 from vclip.generation import SpeakerGMM
 from vclip.signature import SignatureNet
-from vclip.tts import CoquiVits, Speech, Synthesizer
+from vclip.tts import CoquiVits, Speech, Synthesizer, join
 from vclip.weights import ModelDirectory
 
 Array = npt.NDArray[np.float32]
@@ -144,7 +144,7 @@ class FaceToVoice:
             scores = self.cloud(seed) @ seen.image_emb  # one product ranks all
             found += [self._from_gmm(seed, int(i), float(scores[i])) for i in top(scores, k)]
         found.sort(key=lambda candidate: -candidate.score)
-        return [_ranked(candidate, rank) for rank, candidate in enumerate(found[:k], start=1)]
+        return [replace(candidate, rank=rank) for rank, candidate in enumerate(found[:k], start=1)]
 
     def resample(
         self, seen: FaceResult, seed: int, k: int = 10, source: Source = "generated"
@@ -162,13 +162,11 @@ class FaceToVoice:
             found = self._from_gmm(*_parse_generated(speaker_id), float("nan"))
         else:
             found = self._from_bank(self.bank.index(speaker_id), float("nan"))
-        score = float(found.voice_emb @ seen.image_emb) if seen else float("nan")
-        return _ranked(found, 0, score)
+        return replace(found, score=float(found.voice_emb @ seen.image_emb)) if seen else found
 
     def speak(self, text: str, candidate: Candidate, seed: int = 0) -> Speech:
         """Say a text of at most MAX_CHARS; same arguments, same samples. Raises TextError."""
-        parts = [speech.wav for _, speech in self.speak_stream(text, candidate, seed)]
-        return Speech(np.concatenate(parts), self.sample_rate)
+        return join([speech for _, speech in self.speak_stream(text, candidate, seed)])
 
     def speak_stream(
         self, text: str, candidate: Candidate, seed: int = 0
@@ -244,11 +242,6 @@ def _parse_generated(speaker_id: str) -> tuple[int, int]:
         f"there is no generated speaker {speaker_id!r}; "
         f"ids are gen-SEED-INDEX with an index below {N_GENERATED}"
     )
-
-
-def _ranked(candidate: Candidate, rank: int, score: float | None = None) -> Candidate:
-    values = vars(candidate) | {"rank": rank}
-    return Candidate(**(values if score is None else values | {"score": score}))
 
 
 def _voice_emb(heads: association.Association, voice_features: torch.Tensor) -> Array:

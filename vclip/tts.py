@@ -13,6 +13,7 @@ import json
 import sys
 import threading
 import types
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -66,6 +67,11 @@ class Speech:
     def seconds(self) -> float:
         """How long it lasts."""
         return len(self.wav) / self.sample_rate
+
+
+def join(parts: Sequence[Speech]) -> Speech:
+    """One speech out of its sentences."""
+    return Speech(np.concatenate([part.wav for part in parts]), parts[0].sample_rate)
 
 
 class Synthesizer(Protocol):

@@ -13,7 +13,8 @@ from typing import Any
 
 from vclip.errors import ModelError
 
-BUNDLED = Path(__file__).resolve().parent.parent / "assets" / "models"
+MODELS = Path(__file__).resolve().parent.parent / "assets" / "models"
+BUNDLED = MODELS / "bundled"
 DESCRIPTION = "vclip.json"
 VERSION = 1
 
@@ -26,10 +27,10 @@ def sha256(path: Path) -> str:
 
 def find(model: str) -> Path:
     """The directory of a bundled model by its name, or of any by its path. Raises ModelError."""
-    for path in (BUNDLED / model, Path(model)):
+    for path in (MODELS / model, Path(model)):
         if path.is_dir():
             return path
-    bundled = ", ".join(sorted(path.name for path in BUNDLED.iterdir()))
+    bundled = ", ".join(sorted(path.name for path in MODELS.iterdir()))
     raise ModelError(f"there is no model {model!r}; use {bundled} or the path of a model directory")
 
 

@@ -72,7 +72,7 @@ def describe(directory: Path) -> dict[str, Any]:
 def main(argv: list[str] | None = None) -> int:
     """Command line."""
     parser = argparse.ArgumentParser(prog="python -m vclip.offline.assemble", description=__doc__)
-    parser.add_argument("--directory", type=Path, default=BUNDLED / "bundled")
+    parser.add_argument("--directory", type=Path, default=BUNDLED)
     directory = parser.parse_args(argv).directory.resolve()
     text = json.dumps(describe(directory), indent=2, ensure_ascii=False) + "\n"
     (directory / DESCRIPTION).write_text(text)

@@ -20,10 +20,9 @@ from gradio_client import Client, handle_file
 
 from vclip import audio
 from vclip.errors import reported
-from vclip.weights import BUNDLED
+from vclip.offline.pairs import REPO
 
-ROOT = BUNDLED.parent.parent
-FACE = ROOT / "assets/examples/face_1.jpg"
+FACE = REPO / "assets/examples/face_1.jpg"
 TEXT = "Hello! This is a voice that might go with the face in the picture."
 
 
@@ -52,7 +51,7 @@ def measure(times: int) -> dict[str, float]:
     """All figures, in seconds."""
     begun = time.perf_counter()
     command = [sys.executable, "app.py", "--port", "0"]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as app:
+    with subprocess.Popen(command, cwd=REPO, stdout=subprocess.PIPE, text=True) as app:
         try:
             client = Client(address(app), verbose=False)
             photo = handle_file(FACE)

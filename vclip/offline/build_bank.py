@@ -35,7 +35,7 @@ def build(directory: Path, n_sentences: int, seed: int) -> Path:
 def main(argv: list[str] | None = None) -> int:
     """Command line."""
     parser = argparse.ArgumentParser(prog="python -m vclip.offline.build_bank", description=__doc__)
-    parser.add_argument("--directory", type=Path, default=BUNDLED / "bundled")
+    parser.add_argument("--directory", type=Path, default=BUNDLED)
     parser.add_argument("--n-sentences", type=int, default=3, choices=range(1, len(SENTENCES) + 1))
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args(argv)

@@ -33,7 +33,7 @@ Array = npt.NDArray[np.float32]
 class Config:
     """The reported run."""
 
-    directory: str = str(BUNDLED / "bundled")
+    directory: str = str(BUNDLED)
     n_draws: int = 2000
     held_out: int = 200  # of the draws; stops the training and is reported
     epochs: int = 200

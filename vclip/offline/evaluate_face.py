@@ -24,11 +24,12 @@ from tqdm import tqdm
 from vclip import face
 from vclip.encoders import ImageEncoder, load_face_encoder
 from vclip.errors import DataError, ImageError, reported
-from vclip.metrics import Estimate, bootstrap
+from vclip.metrics import Estimate, bootstrap, share
 from vclip.offline.face_data import UNKNOWN, number
-from vclip.offline.pairs import REPO, SHARED, read_rows
+from vclip.offline.pairs import SHARED, read_rows
+from vclip.weights import BUNDLED
 
-ENCODER = REPO / "assets/models/bundled/face_encoder.safetensors"
+ENCODER = BUNDLED / "face_encoder.safetensors"
 FOLDS = 10
 COLUMNS = ("person", "expression", "sex")
 
@@ -110,7 +111,7 @@ def measure(data: London, n_draws: int, seed: int) -> dict[str, Estimate]:
 
     sex = predict(LogisticRegression(max_iter=5000), data.features, data.sex, data.person)
     right = sex == data.sex
-    add("sex_accuracy", data.person, partial(_share, right))
+    add("sex_accuracy", data.person, partial(share, right))
     known = data.age != UNKNOWN
     ages, people = data.age[known], data.person[known]
     guess = predict(RidgeCV(np.logspace(1, 5, 9)), data.features[known], ages, people)
@@ -118,12 +119,8 @@ def measure(data: London, n_draws: int, seed: int) -> dict[str, Estimate]:
     neutral, smiling = _paired(data)
     for name, group in (("", np.zeros(len(neutral))), ("_within_sex", data.sex[neutral])):
         first = _first(data.features[neutral], data.features[smiling], group)
-        add(f"rank_1{name}", data.person[neutral], partial(_share, first))
+        add(f"rank_1{name}", data.person[neutral], partial(share, first))
     return out
-
-
-def _share(hit: np.ndarray, weight: np.ndarray) -> float:
-    return float(np.average(hit, weights=weight))
 
 
 def _first(neutral: np.ndarray, smiling: np.ndarray, labels: np.ndarray) -> np.ndarray:

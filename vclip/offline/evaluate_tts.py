@@ -24,10 +24,11 @@ from tqdm import tqdm
 
 from vclip import audio
 from vclip.encoders import ResemblyzerEncoder
-from vclip.errors import DataError, reported
+from vclip.errors import reported
+from vclip.metrics import bootstrap, share
 from vclip.offline.options import add_fields, from_arguments
-from vclip.offline.prepare_tts import HELD_OUT, transcribed
 from vclip.offline.prepare_tts import Config as PrepareConfig
+from vclip.offline.prepare_tts import split_lines, transcribed
 from vclip.tts import CoquiVits, Speech, clean_text
 from vclip.weights import BUNDLED
 
@@ -38,7 +39,7 @@ Array = npt.NDArray[np.float32]
 class Config:
     """The reported run."""
 
-    directory: str = str(BUNDLED / "bundled")
+    directory: str = str(BUNDLED)
     data: str = "../shared/data"
     n_sentences: int = 60
     n_speakers: int = 40
@@ -73,15 +74,11 @@ def spoken_words(text: str) -> str:
 
 def held_out_sentences(config: Config) -> list[str]:
     """Sentences outside all training texts whose words the recogniser knows."""
-    path = Path(config.data) / "text/ljspeech_sentences.txt"
-    if not path.is_file():
-        raise DataError(f"{path} is missing; give the shared data with --data")
-    lines = path.read_text().splitlines()
-    random.Random(PrepareConfig().seed).shuffle(lines)  # as prepare_tts shuffles them
+    _, lines = split_lines(Path(config.data), PrepareConfig().seed)
     dictionary = pocketsphinx.Decoder(lm=None, loglevel="FATAL")
     known = [
         line
-        for line in lines[-HELD_OUT:]
+        for line in lines
         if 40 <= len(line) <= 100
         and all(dictionary.lookup_word(word) for word in spoken_words(line).split())
     ]
@@ -109,27 +106,26 @@ def measure(config: Config) -> list[dict[str, Any]]:
     random.Random(config.seed).shuffle(speakers)
     speakers = sorted(speakers[: config.n_speakers])
     table, rows = synthesizer.speaker_embeddings, []
-    references = {}
+    references = {speaker: audio.load_wav(originals[speaker]) for speaker in speakers}
+    voices = {speaker: encoder.encode(*sound) for speaker, sound in references.items()}
+    pitches = {speaker: median_f0(*sound) for speaker, sound in references.items()}
     for i in tqdm(range(max(len(sentences), len(speakers))), desc="utterances", mininterval=5):
         speaker, sentence = speakers[i % len(speakers)], sentences[i % len(sentences)]
         embedding = table[synthesizer.speaker_ids.index(speaker)]
         speech = synthesizer.synthesize(sentence, embedding, seed=i)
-        original = audio.load_wav(originals[speaker])
-        if speaker not in references:
-            references[speaker] = encoder.encode(*original)
         rows.append(
             {
                 "speaker": speaker,
                 "recognised": recogniser.recognise(speech) == spoken_words(sentence),
                 "f0": median_f0(speech.wav, speech.sample_rate),
-                "f0_recording": median_f0(*original),
-                "clipped": float(np.mean(np.abs(speech.wav) >= 0.999)),
+                "f0_recording": pitches[speaker],
+                "clipped": float(np.mean(~(np.abs(speech.wav) < 0.999))),  # a NaN counts
                 "seconds_per_character": speech.seconds / len(sentence),
                 "features": encoder.encode(speech.wav, speech.sample_rate),
             }
         )
     for row in rows:
-        scores = {s: float(reference @ row["features"]) for s, reference in references.items()}
+        scores = {s: float(reference @ row["features"]) for s, reference in voices.items()}
         row["speaker_first"] = max(scores, key=lambda s: scores[s]) == row["speaker"]
         del row["features"]
     return rows
@@ -146,11 +142,15 @@ def summarise(rows: list[dict[str, Any]], seed: int) -> dict[str, Any]:
         "speaker_first": np.array([row["speaker_first"] for row in rows]),
     }
     figures: dict[str, Any] = {"utterances": len(rows)}
-    for name, hits in shares.items():
-        draws = rng.choice(hits, (2000, len(hits))).mean(axis=1)
-        low, high = np.percentile(draws, [2.5, 97.5])
-        figures[name] = {"share": round(float(hits.mean()), 4)}
-        figures[name] |= {"low": round(float(low), 4), "high": round(float(high), 4)}
+    found = bootstrap(
+        lambda counts: [share(hits, counts) for hits in shares.values()],
+        np.arange(len(rows)),
+        2000,
+        rng,
+    )
+    for name, estimate in zip(shares, found, strict=True):
+        numbers = {"share": estimate.value, "low": estimate.low, "high": estimate.high}
+        figures[name] = {key: round(number, 4) for key, number in numbers.items()}
     figures["clipped"] = max(row["clipped"] for row in rows)
     figures["seconds_per_character"] = float(np.mean([r["seconds_per_character"] for r in rows]))
     return figures

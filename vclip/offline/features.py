@@ -23,6 +23,7 @@ from vclip.audio import load_wav
 from vclip.encoders import ImageEncoder, VoiceEncoder
 from vclip.errors import DataError, ImageError
 from vclip.offline.pairs import REPO, Pair
+from vclip.weights import sha256
 
 log = logging.getLogger(__name__)
 Array = npt.NDArray[np.float32]
@@ -37,7 +38,7 @@ WINDOW, HOP = 2.0, 1.0  # seconds of a voice window and from one to the next
 def file_hash(path: Path) -> str:
     """SHA-256 of a file's bytes, hexadecimal. Raises DataError if it cannot be read."""
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+        return sha256(path)
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror or error}") from error
 

@@ -73,7 +73,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m vclip.offline.fit_generation", description=__doc__
     )
-    parser.add_argument("--directory", type=Path, default=BUNDLED / "bundled")
+    parser.add_argument("--directory", type=Path, default=BUNDLED)
     parser.add_argument("--n-components", type=int, help="instead of choosing")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args(argv)

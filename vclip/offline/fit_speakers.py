@@ -21,9 +21,9 @@ from tqdm import tqdm
 from vclip.errors import DataError, reported
 from vclip.offline import tts_losses
 from vclip.offline.options import add_fields, from_arguments
-from vclip.offline.train_tts import MODEL_ARGS, REACH, warm_start
-from vclip.offline.tts_data import HOP, Batch, Corpus, batches
-from vclip.offline.tts_losses import Discriminators, MelDistance, SpectralDistance, spectrogram
+from vclip.offline.train_tts import encode, encode_window, warm_start
+from vclip.offline.tts_data import Batch, Corpus, batches
+from vclip.offline.tts_losses import Discriminators, MelDistance, SpectralDistance
 from vclip.tts import build_vits, save_vits
 from vclip.weights import BUNDLED
 
@@ -32,7 +32,7 @@ from vclip.weights import BUNDLED
 class Config:
     """The reported run."""
 
-    directory: str = str(BUNDLED / "bundled")
+    directory: str = str(BUNDLED)
     data: str = "build/tts.safetensors"
     known: str = "../shared/data/models/vits_trial.json"  # its `speakers` are left as they are
     steps: int = 240
@@ -46,18 +46,16 @@ class Config:
     seed: int = 0
 
 
-def losses(model: Any, batch: Batch, config: Config, generator: torch.Generator) -> Tensor:
+def losses(
+    model: Any, batch: Batch, mel: MelDistance, config: Config, generator: torch.Generator
+) -> Tensor:
     """What the speaker's row decides: prior of the text, mel and spectral distance."""
     g = model.emb_g(batch.speaker).unsqueeze(-1)
-    posterior = model.posterior_encoder(spectrogram(batch.wav), batch.frames, g=g)
-    text = tts_losses.text_losses(model, batch, posterior, g, prior=0.0)
-    window = batch.windows(config.segment + 2 * REACH, generator)
-    z = model.posterior_encoder(spectrogram(window.wav), window.frames, g=g)[0]
-    generated = model.waveform_decoder(z[:, :, REACH:-REACH], g=g).squeeze(1)
-    real = window.wav[:, REACH * HOP : -REACH * HOP]
-    mel = config.mel_weight * MelDistance(22050)(generated, real)
+    text = tts_losses.text_losses(model, batch, encode(model, batch, g), g, prior=0.0)
+    real, z = encode_window(model, batch, g, config.segment, generator)
+    generated = model.waveform_decoder(z, g=g).squeeze(1)
     spectral: Tensor = config.spectral_weight * SpectralDistance()(generated, real)
-    total: Tensor = text["kl"] + mel + spectral
+    total: Tensor = text["kl"] + config.mel_weight * mel(generated, real) + spectral
     return total
 
 
@@ -70,8 +68,9 @@ def fit(model: Any, corpus: Corpus, new: list[int], config: Config) -> Tensor:
     rng = np.random.default_rng(config.seed)
     data = batches(corpus, config.batch, rng, config.max_seconds, new)
     generator = torch.Generator().manual_seed(config.seed)
+    mel = MelDistance(corpus.sample_rate)
     for _ in (progress := tqdm(range(config.steps), desc="speakers", mininterval=5)):
-        loss = losses(model, next(data), config, generator)
+        loss = losses(model, next(data), mel, config, generator)
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()  # rows without gradient stay: no decay, no momentum yet
@@ -91,7 +90,7 @@ def run(config: Config) -> Path:
         raise DataError(f"{config.data} has other speakers than {directory}; prepare it again")
     known = json.loads(Path(config.known).read_text())["speakers"]
     new = [i for i, name in enumerate(corpus.speakers) if name not in known]
-    model = build_vits(MODEL_ARGS, len(corpus.speakers), 128)
+    model = build_vits(settings["model_args"], len(corpus.speakers), 128)
     warm_start(model, Discriminators(), directory / "vits", corpus)
     before = model.emb_g.weight.detach().clone()
     table = fit(model, corpus, new, config)

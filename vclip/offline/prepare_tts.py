@@ -68,11 +68,20 @@ class Utterance:
     wav: np.ndarray  # (T,) float32
 
 
+def split_lines(data: Path, seed: int) -> tuple[list[str], list[str]]:
+    """All sentences in a random order: those to train on, and those held out."""
+    path = data / "text/ljspeech_sentences.txt"
+    if not path.is_file():
+        raise DataError(f"{path} is missing; give the shared data with --data")
+    lines = path.read_text().splitlines()
+    random.Random(seed).shuffle(lines)
+    return lines[:-HELD_OUT], lines[-HELD_OUT:]
+
+
 def sentences(config: Config) -> list[str]:
     """The shuffled training sentences, without the held-out ones."""
-    lines = (Path(config.data) / "text/ljspeech_sentences.txt").read_text().splitlines()
-    random.Random(config.seed).shuffle(lines)
-    kept = [s for s in lines[:-HELD_OUT] if config.min_chars <= len(s) <= config.max_chars]
+    lines, _ = split_lines(Path(config.data), config.seed)
+    kept = [s for s in lines if config.min_chars <= len(s) <= config.max_chars]
     return kept[: config.flite_sentences]
 
 

@@ -38,9 +38,9 @@ from vclip.offline.features import (
 )
 from vclip.offline.fitting import Check, FitConfig, LabelData, PairData, Side, fit, index_of, score
 from vclip.offline.options import add_fields, from_arguments
-from vclip.offline.pairs import REPO, SHARED, Labelled, Pair, read_labelled, read_pairs
+from vclip.offline.pairs import SHARED, Labelled, Pair, read_labelled, read_pairs
+from vclip.weights import BUNDLED
 
-BUNDLED = REPO / "assets" / "models" / "bundled"
 PAIRS = SHARED / "pairs" / "avspeech.csv"
 YUNET = SHARED / "models" / "face_detection_yunet.onnx"
 

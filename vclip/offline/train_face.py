@@ -34,8 +34,7 @@ from vclip.offline.face_data import (
 )
 from vclip.offline.options import add_fields, from_arguments
 from vclip.offline.pairs import REPO, SHARED
-
-BUNDLED = REPO / "assets/models/bundled/face_encoder.safetensors"
+from vclip.weights import BUNDLED
 
 LICENCE = "research only: UTKFace (Zhang et al. 2017) is for non-commercial research"
 LICENCE_AVSPEECH = "; AVSpeech stills (Ephrat et al. 2018) for research"
@@ -264,7 +263,7 @@ def main(argv: list[str] | None = None) -> int:
         "--avspeech", type=Path, help="pairs CSV whose training stills are used without labels"
     )
     parser.add_argument("--work", type=Path, default=REPO / "build/face", help="cache, checkpoint")
-    parser.add_argument("-o", "--output", type=Path, default=BUNDLED)
+    parser.add_argument("-o", "--output", type=Path, default=BUNDLED / "face_encoder.safetensors")
     parser.add_argument("--until", type=int, help="stop after this epoch of the schedule")
     parser.add_argument("--fresh", action="store_true", help="ignore the checkpoint")
     add_fields(parser, Config())

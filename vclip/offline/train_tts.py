@@ -117,13 +117,11 @@ class Trainer:
         losses: dict[str, Tensor] = {}
         if stage == "text" or self.step % self.config.text_every == 0:
             with torch.set_grad_enabled(stage == "joint"):
-                posterior = self.encode(batch, g)
+                posterior = encode(self.model, batch, g)
             losses |= tts_losses.text_losses(self.model, batch, posterior, g, self.prior())
         if stage == "joint":
-            # a window with the posterior encoder's reach on both sides, which is then cut off
-            window = batch.windows(self.config.segment + 2 * REACH, self.generator)
-            z = self.encode(window, g)[0][:, :, REACH:-REACH]
-            losses |= self.wave_losses(window.wav[:, REACH * HOP : -REACH * HOP], z, g)
+            window = encode_window(self.model, batch, g, self.config.segment, self.generator)
+            losses |= self.wave_losses(*window, g)
         self.optimizer.zero_grad()
         torch.stack([v for k, v in losses.items() if k != "judge"]).sum().backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.model.parameters(), 10.0)
@@ -132,11 +130,6 @@ class Trainer:
         for key, value in self.model.state_dict().items():
             self.average[key].lerp_(value, 1 - self.config.ema)
         return {key: value.item() for key, value in losses.items()}
-
-    def encode(self, batch: Batch, g: Tensor) -> tuple[Tensor, ...]:
-        """The posterior's z, mean, log scale (B, C, frames) and mask (B, 1, frames)."""
-        spec = spectrogram(batch.wav)
-        return tuple(self.model.posterior_encoder(spec, batch.frames, g=g))
 
     def wave_losses(self, real: Tensor, z: Tensor, g: Tensor) -> dict[str, Tensor]:
         """Reconstruction and adversarial losses (VITS eq. 2, 8-10); the discriminators step too."""
@@ -191,6 +184,23 @@ class Trainer:
             part.load_state_dict(state[name])
         self.step, self.average = state["step"], state["average"]
         self.generator.set_state(state["generator"].cpu())
+
+
+def encode(model: Any, batch: Batch, g: Tensor) -> tuple[Tensor, ...]:
+    """The posterior's z, mean, log scale (B, C, frames) and mask (B, 1, frames)."""
+    return tuple(model.posterior_encoder(spectrogram(batch.wav), batch.frames, g=g))
+
+
+def encode_window(
+    model: Any, batch: Batch, g: Tensor, frames: int, generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """A random window of every utterance: wav (B, T) and the posterior's z (B, C, frames).
+
+    It is encoded with the posterior encoder's reach on both sides, which is then cut off.
+    """
+    window = batch.windows(frames + 2 * REACH, generator)
+    z = encode(model, window, g)[0][:, :, REACH:-REACH]
+    return window.wav[:, REACH * HOP : -REACH * HOP], z
 
 
 def warm_start(model: Any, discriminators: nn.Module, init: Path, corpus: Corpus) -> None:

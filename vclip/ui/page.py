@@ -9,10 +9,10 @@ from typing import Any
 import gradio as gr
 
 from vclip.errors import VclipError
-from vclip.tts import Speech
+from vclip.tts import Speech, join
 from vclip.ui import endpoints, pictures, speeches, texts
 from vclip.ui.layout import EXAMPLES, Parts, add_parts, choices
-from vclip.ui.visit import Desk, Visit, join
+from vclip.ui.visit import Desk, Visit
 
 log = logging.getLogger(__name__)
 SEARCH: dict[str, Any] = {"concurrency_id": "search", "concurrency_limit": 4}

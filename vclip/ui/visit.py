@@ -8,11 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import cast
 
-import numpy as np
-
 from vclip import face
 from vclip.errors import InputError, NoFaceError, SpeakerError
-from vclip.pipeline import Candidate, FaceResult, FaceToVoice, Source, check_request
+from vclip.pipeline import MAX_SEED, Candidate, FaceResult, FaceToVoice, Source, check_request
 from vclip.tts import Speech
 from vclip.ui import texts
 from vclip.ui.voicemap import VoiceMap
@@ -136,9 +134,4 @@ def _is_number(value: object) -> bool:
 
 def next_seed(seed: int) -> int:
     """The seed after this one: resampling can be repeated by anybody."""
-    return (seed + 1) % 2**32
-
-
-def join(parts: list[Speech]) -> Speech:
-    """One speech out of its sentences."""
-    return Speech(np.concatenate([part.wav for part in parts]), parts[0].sample_rate)
+    return (seed + 1) % (MAX_SEED + 1)
