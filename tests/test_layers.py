@@ -8,7 +8,7 @@ from conftest import REPO
 
 LAYERS = [
     {"errors", "audio", "metrics", "weights", "phonemes"},
-    {"face", "encoders", "association", "bank", "generation", "signature", "tts"},
+    {"face", "encoders", "association", "bank", "generation", "signature", "tts", "harmonic"},
     {"pipeline"},
     {"ui", "offline", "listening", "__main__"},
 ]

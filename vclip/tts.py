@@ -25,6 +25,7 @@ from safetensors.torch import load_file, save_file
 
 from vclip import phonemes
 from vclip.errors import ModelError, TextError
+from vclip.harmonic import HarmonicDecoder
 
 Array = npt.NDArray[np.float32]
 
@@ -95,8 +96,16 @@ def clean_text(text: str) -> str:
     return str(english_cleaners(text))
 
 
-def build_vits(model_args: dict[str, Any], n_speakers: int, n_channels: int) -> Vits:
-    """A coqui VITS with a speaker table of n_speakers rows of n_channels, random weights."""
+def build_vits(
+    model_args: dict[str, Any],
+    n_speakers: int,
+    n_channels: int,
+    decoder: dict[str, Any] | None = None,
+) -> Vits:
+    """A coqui VITS with a speaker table of n_speakers rows of n_channels, random weights.
+
+    With `decoder`, its HiFi-GAN gives way to a HarmonicDecoder of these arguments.
+    """
     args = VitsArgs(
         **model_args,
         num_chars=len(VOCABULARY),
@@ -111,7 +120,10 @@ def build_vits(model_args: dict[str, Any], n_speakers: int, n_channels: int) -> 
         characters=IPAPhonemes().to_config(),
         phoneme_language=phonemes.LANGUAGE,
     )
-    return Vits(config)
+    model = Vits(config)
+    if decoder is not None:
+        model.waveform_decoder = HarmonicDecoder(args.hidden_channels, n_channels, **decoder)
+    return model
 
 
 class CoquiVits:
