@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.stats import binomtest
 from sklearn.metrics import roc_auc_score, roc_curve
 
 from vclip import metrics
@@ -145,3 +146,50 @@ def test_unknown_sex_is_nobodys_sex() -> None:
 def test_rows_that_do_not_fit_are_refused() -> None:
     with pytest.raises(ValueError, match="do not fit 3 rows"):
         metrics.verify(np.zeros((2, 2)), ["a", "b", "c"], ["", "", ""])
+
+
+@pytest.mark.parametrize(("hits", "n"), [(0, 40), (40, 40), (34, 40), (1, 3)])
+def test_interval_of_a_share_is_scipys_wilson(hits: int, n: int) -> None:
+    found = metrics.proportion(hits, n)
+    expected = binomtest(hits, n).proportion_ci(0.95, "wilson")
+    assert found.value == hits / n
+    assert (found.low, found.high) == pytest.approx((expected.low, expected.high), abs=1e-6)
+
+
+def test_a_share_of_nothing_is_refused() -> None:
+    for hits, n in ((0, 0), (3, 2), (-1, 2)):
+        with pytest.raises(ValueError, match="hits of"):
+            metrics.proportion(hits, n)
+
+
+def naive_nearest(queries: np.ndarray, others: np.ndarray, same: bool) -> list[float]:
+    found = []
+    for i, q in enumerate(queries):
+        distances = [
+            1 - q @ o / np.linalg.norm(q) / np.linalg.norm(o)
+            for j, o in enumerate(others)
+            if not (same and i == j)
+        ]
+        found.append(min(distances))
+    return found
+
+
+def test_generation_distances_are_those_of_a_loop() -> None:
+    rng = np.random.default_rng(0)
+    speakers, generated = rng.normal(size=(9, 5)) * 3 + 1, rng.normal(size=(7, 5))
+    found = metrics.generation_distances(speakers, generated)
+    assert found.s2s == pytest.approx(np.median(naive_nearest(speakers, speakers, True)))
+    assert found.g2s == pytest.approx(np.median(naive_nearest(generated, speakers, False)))
+    assert found.g2g == pytest.approx(np.median(naive_nearest(generated, generated, True)))
+
+
+def test_generation_distances_of_copies_and_of_one_distribution() -> None:
+    rng = np.random.default_rng(1)
+    speakers = rng.normal(size=(200, 8))
+    copies = metrics.generation_distances(speakers, 5 * speakers)  # scale is no distance
+    assert copies.g2s == pytest.approx(0, abs=1e-12) and copies.g2g == pytest.approx(copies.s2s)
+    twins = metrics.nearest(np.repeat(speakers[:3], 2, axis=0))
+    assert twins == pytest.approx(np.zeros(6), abs=1e-12)
+    alike = metrics.generation_distances(speakers, rng.normal(size=(200, 8)))
+    assert alike.g2s == pytest.approx(alike.s2s, rel=0.15)
+    assert alike.g2g == pytest.approx(alike.s2s, rel=0.15)

@@ -135,6 +135,15 @@ def person_counts(person: npt.ArrayLike, rng: np.random.Generator) -> Floats:
     return np.bincount(drawn, minlength=len(names))[row_of].astype(np.float64)
 
 
+def proportion(hits: int, n: int, z: float = 1.959964) -> Estimate:
+    """hits of n independent decisions with Wilson's 95 % interval, which holds at 0 and n too."""
+    if not 0 <= hits <= n or n == 0:
+        raise ValueError(f"{hits} hits of {n} decisions")
+    middle, half = hits + z**2 / 2, z * np.sqrt(hits * (n - hits) / n + z**2 / 4)
+    low, high = (middle - half) / (n + z**2), (middle + half) / (n + z**2)
+    return Estimate(hits / n, max(0.0, float(low)), min(1.0, float(high)))
+
+
 def share(hit: npt.ArrayLike, counts: Floats) -> float:
     """Share of hits (N,) bool among rows that count so often."""
     return float(np.average(np.asarray(hit), weights=counts))
@@ -156,6 +165,39 @@ def bootstrap(
         low, high = np.percentile(known, [2.5, 97.5]) if len(known) else (np.nan, np.nan)
         estimates.append(Estimate(float(point), float(low), float(high)))
     return estimates
+
+
+def nearest(queries: npt.ArrayLike, others: npt.ArrayLike | None = None) -> Floats:
+    """Cosine distance (N,) from every row of queries (N, S) to its nearest row of others (M, S).
+
+    Without others: to its nearest other row of queries.
+    """
+    rows = [
+        np.asarray(x, dtype=np.float64) for x in (queries, queries if others is None else others)
+    ]
+    one, other = (x / np.linalg.norm(x, axis=1, keepdims=True) for x in rows)
+    distances = 1 - one @ other.T  # (N, S) @ (S, M)
+    if others is None:
+        np.fill_diagonal(distances, np.inf)
+    return np.asarray(distances.min(axis=1))
+
+
+@dataclass(frozen=True)
+class Distances:
+    """Medians of nearest-neighbour cosine distances; speakers are generated well if all agree."""
+
+    s2s: float  # a speaker to the nearest other speaker
+    g2s: float  # a generated one to the nearest speaker
+    g2g: float  # a generated one to the nearest other generated one
+
+
+def generation_distances(speakers: npt.ArrayLike, generated: npt.ArrayLike) -> Distances:
+    """TacoSpawn's distances (Stanton et al. 2021) of speakers (N, S) and generated ones (M, S).
+
+    A neighbour is nearer among more: compare equally many.
+    """
+    found = nearest(speakers), nearest(generated, speakers), nearest(generated)
+    return Distances(*(float(np.median(distances)) for distances in found))
 
 
 def _figures(scores: Floats, positive: Bools, within: Bools) -> Callable[[Floats], list[float]]:
