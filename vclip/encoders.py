@@ -157,7 +157,7 @@ class ResemblyzerEncoder:
 
     def __init__(self) -> None:
         self._preprocess, network = _import_resemblyzer()
-        self._network = network("cpu", verbose=False).eval()
+        self.network = network("cpu", verbose=False).eval()
 
     def encode(self, wav: np.ndarray, sample_rate: int) -> np.ndarray:
         """(T,) float32 in [−1, 1] → voice_features (256,) float32.
@@ -174,7 +174,7 @@ class ResemblyzerEncoder:
         speech = self._preprocess(resample(wav, sample_rate, self.sample_rate).clip(-1, 1))
         if len(speech) < self.min_seconds / 2 * self.sample_rate:
             raise DataError("The recording holds almost no speech; use a clearer or longer one.")
-        features = self._network.embed_utterance(speech)
+        features = self.network.embed_utterance(speech)
         return np.asarray(features, dtype=np.float32)
 
 

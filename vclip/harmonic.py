@@ -66,6 +66,8 @@ class HarmonicDecoder(nn.Module):
     `render` is local: frame t of its output depends on frames t - reach to t + reach of its input.
     """
 
+    window: Tensor
+
     def __init__(
         self,
         channels: int,

@@ -1,17 +1,17 @@
 """Gather the training data of the bundled VITS into one file.
 
 `python -m vclip.offline.prepare_tts` reads the transcribed voices of ../shared/data/voices (ten
-read sentences in 130 voices: timbre) and lets flite's CMU voices speak some thousand different
-sentences (content: without them the text encoder learns positions instead of phonemes and the
-alignment never forms). flite is a system program (`apt-get install flite`).
+read sentences in 130 voices: timbre) and lets flite's, festival's and espeak-ng's voices speak some
+thousand different sentences (content: without them the text encoder learns positions instead of
+phonemes and the alignment never forms). They are system programs: `apt-get install flite festival
+festvox-kdlpc16k festvox-us-slt-hts espeak-ng`.
 
-Output, a safetensors file: `wav` (sum T,) int16, `wav_offsets` (N + 1,), `ids` (sum L,) int16,
-`id_offsets` (N + 1,), `speaker` (N,), `voice_features` (S, V) of the speakers (to start new ones
-from their likes); metadata: speakers, vocabulary, config.
+Output, a safetensors file: `wav` (sum T,) int16, `wav_offsets` (N + 1,), `f0` (sum frames,) float16
+in Hz, 0 where unvoiced, `f0_offsets`, `ids` (sum L,) int16, `id_offsets`, `speaker` (N,),
+`voice_features` (S, V) of the speakers; metadata: speakers, vocabulary, config.
 """
 
 import argparse
-import itertools
 import json
 import random
 import re
@@ -22,6 +22,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
+import parselmouth
 import torch
 from safetensors.torch import save_file
 from tqdm import tqdm
@@ -31,9 +32,18 @@ from vclip.encoders import ResemblyzerEncoder
 from vclip.errors import DataError, reported
 from vclip.offline.options import add_fields, from_arguments
 from vclip.offline.pairs import read_rows
+from vclip.offline.tts_data import HOP
 from vclip.tts import BLANK, VOCABULARY, clean_text
 
-FLITE_VOICES = ("slt", "rms", "awb", "kal16")
+ENGINES = {  # speaker -> command; {text} is a file with the sentence, {out} the sound to write
+    "fslt": "flite -voice slt -f {text} -o {out}",
+    "frms": "flite -voice rms -f {text} -o {out}",
+    "fawb": "flite -voice awb -f {text} -o {out}",
+    "fkal16": "flite -voice kal16 -f {text} -o {out}",
+    "fked": "text2wave -eval (voice_ked_diphone) {text} -o {out}",
+    "fslthts": "text2wave -eval (voice_cmu_us_slt_arctic_hts) {text} -o {out}",
+    "fespeak": "espeak-ng -v en-us -f {text} -w {out}",
+}
 PREFIX = {
     "vctk": "",
     "coqui-vctk": "",
@@ -51,7 +61,9 @@ class Config:
 
     data: str = "../shared/data"
     out: str = "build/tts.safetensors"
-    flite_sentences: int = 2800  # different ones, spread over flite's four voices
+    flite_sentences: int = 3000  # different ones, spread over flite's four voices
+    festival_sentences: int = 400  # others, spread over festival's two
+    espeak_sentences: int = 100  # others again
     min_chars: int = 30
     max_chars: int = 120
     sample_rate: int = 22050
@@ -82,7 +94,7 @@ def sentences(config: Config) -> list[str]:
     """The shuffled training sentences, without the held-out ones."""
     lines, _ = split_lines(Path(config.data), config.seed)
     kept = [s for s in lines if config.min_chars <= len(s) <= config.max_chars]
-    return kept[: config.flite_sentences]
+    return kept[: config.flite_sentences + config.festival_sentences + config.espeak_sentences]
 
 
 def read_voices(config: Config) -> list[Utterance]:
@@ -139,15 +151,18 @@ def find_pause(
     return best and best[1]
 
 
-def speak_flite(text: str, voice: str, config: Config) -> Utterance:
-    """One sentence by a flite voice; its speakers are f…, trained on but never offered."""
-    with tempfile.NamedTemporaryFile(suffix=".wav") as file:
-        command = ["flite", "-voice", voice, "-t", text, "-o", file.name]
+def speak_engine(job: tuple[str, str], config: Config) -> Utterance:
+    """One sentence by one of ENGINES; its speakers are f…, trained on but never offered."""
+    speaker, text = job
+    with tempfile.TemporaryDirectory() as folder:
+        source, out = Path(folder, "text.txt"), Path(folder, "speech.wav")
+        source.write_text(text)
+        command = [part.format(text=source, out=out) for part in ENGINES[speaker].split()]
         try:
             subprocess.run(command, capture_output=True, check=True)
-        except FileNotFoundError:
-            raise DataError("flite is not installed; run `apt-get install flite`") from None
-        return Utterance(f"f{voice}", text, level(audio.load_wav(file.name), config))
+        except (FileNotFoundError, subprocess.CalledProcessError) as error:
+            raise DataError(f"{' '.join(command)} failed ({error}); see --help") from None
+        return Utterance(speaker, text, level(audio.load_wav(out), config))
 
 
 def level(sound: tuple[np.ndarray, int], config: Config) -> np.ndarray:
@@ -156,23 +171,44 @@ def level(sound: tuple[np.ndarray, int], config: Config) -> np.ndarray:
     return np.asarray(wav * (config.peak / max(float(np.abs(wav).max()), 1e-4)), dtype=np.float32)
 
 
-def read_flite(config: Config) -> list[Utterance]:
-    """All sentences, each by one of flite's voices in turn."""
+def jobs(config: Config) -> list[tuple[str, str]]:
+    """(speaker, text) of every sentence that an engine is to speak, each text once."""
     texts = sentences(config)
-    voices = [FLITE_VOICES[i % len(FLITE_VOICES)] for i in range(len(texts))]
+    flite, festival = config.flite_sentences, config.festival_sentences
+    speakers = [("fslt", "frms", "fawb", "fkal16")[i % 4] for i in range(flite)]
+    speakers += [("fked", "fslthts")[i % 2] for i in range(festival)]
+    speakers += ["fespeak"] * config.espeak_sentences
+    return list(zip(speakers, texts, strict=False))
+
+
+def read_engines(config: Config) -> list[Utterance]:
+    """All sentences, each by one of the engines' voices."""
+    work = jobs(config)
     with ThreadPoolExecutor(2) as pool:
-        spoken = pool.map(speak_flite, texts, voices, itertools.repeat(config))
-        return list(tqdm(spoken, total=len(texts), desc="flite"))
+        spoken = pool.map(lambda job: speak_engine(job, config), work)
+        return list(tqdm(spoken, total=len(work), desc="engines"))
+
+
+def fundamental(wav: np.ndarray, sample_rate: int) -> np.ndarray:
+    """F0 in Hz at the middle of every frame of HOP samples, 0 where unvoiced (Praat)."""
+    sound = parselmouth.Sound(wav.astype(np.float64), sample_rate)
+    pitch = sound.to_pitch_ac(
+        time_step=HOP / 2 / sample_rate, pitch_floor=60.0, pitch_ceiling=500.0
+    )
+    middles = (np.arange(len(wav) // HOP) + 0.5) * HOP / sample_rate
+    nearest = np.abs(pitch.xs()[None] - middles[:, None]).argmin(axis=1)
+    return np.asarray(pitch.selected_array["frequency"][nearest], dtype=np.float16)
 
 
 def voice_features(
-    speakers: list[str], utterances: list[Utterance], sample_rate: int
+    speakers: list[str], utterances: list[Utterance], sample_rate: int, most: int = 10
 ) -> torch.Tensor:
-    """Resemblyzer's features (S, V) of each speaker's longest utterance."""
+    """Resemblyzer's features (S, V) of each speaker, the mean over its longest utterances."""
     encoder, features = ResemblyzerEncoder(), []
     for speaker in tqdm(speakers, desc="voices"):
-        wavs = [u.wav for u in utterances if u.speaker == speaker]
-        features.append(encoder.encode(max(wavs, key=len), sample_rate))
+        wavs = sorted((u.wav for u in utterances if u.speaker == speaker), key=len)[-most:]
+        mean = np.mean([encoder.encode(wav, sample_rate) for wav in wavs], axis=0)
+        features.append(mean / np.linalg.norm(mean))
     return torch.from_numpy(np.stack(features))
 
 
@@ -184,9 +220,12 @@ def write(utterances: list[Utterance], config: Config) -> None:
         for u in tqdm(utterances, desc="phonemes")
     ]
     wavs = [np.round(u.wav * 32767).astype(np.int16) for u in utterances]
+    f0 = [fundamental(u.wav, config.sample_rate) for u in tqdm(utterances, desc="pitch")]
     tensors = {
         "wav": torch.from_numpy(np.concatenate(wavs)),
         "wav_offsets": torch.tensor(np.cumsum([0] + [len(w) for w in wavs])),
+        "f0": torch.from_numpy(np.concatenate(f0)),
+        "f0_offsets": torch.tensor(np.cumsum([0] + [len(f) for f in f0])),
         "ids": torch.tensor(np.concatenate(ids), dtype=torch.int16),
         "id_offsets": torch.tensor(np.cumsum([0] + [len(i) for i in ids])),
         "speaker": torch.tensor([speakers.index(u.speaker) for u in utterances]),
@@ -208,7 +247,7 @@ def main(argv: list[str] | None = None) -> int:
     )
     add_fields(parser, Config())
     config = from_arguments(Config, parser.parse_args(argv))
-    write(read_voices(config) + read_flite(config), config)
+    write(read_voices(config) + read_engines(config), config)
     return 0
 
 

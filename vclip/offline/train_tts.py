@@ -2,23 +2,26 @@
 
 Reads the file of `prepare_tts`; resumes from its last checkpoint; runs on CPU or GPU alike. Stages,
 written `name:steps,…`:
-* joint: VITS's losses all at once (arXiv 2106.06103, eq. 1-10) with light discriminators;
-* text: posterior encoder and decoder stay as they are, text encoder, flow and durations learn.
+* decoder: the decoder alone learns to speak from the posterior's latents, which stay as they are;
+* text: posterior encoder and decoder stay, text encoder, flow and durations learn;
+* joint: VITS's losses all at once (arXiv 2106.06103, eq. 1-10) with light discriminators, and now
+  and then the way that synthesis takes: speech from the prior, judged like speech from the
+  posterior, and brought to the pitch and the voice of its speaker.
 From random weights: `--init "" --stages joint:1500,text:1000,joint:3000 --prior-steps 800`. The
-defaults continue from the shared trial model, whose alignment has formed (docs/log.md).
+defaults continue from the weights shipped before, whose alignment has formed (docs/log.md).
 """
 
 import argparse
 import json
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor, nn
 from tqdm import tqdm
 
@@ -26,25 +29,24 @@ from vclip import audio
 from vclip.errors import DataError, reported
 from vclip.offline import tts_losses
 from vclip.offline.options import add_fields, from_arguments
-from vclip.offline.tts_data import HOP, Batch, Corpus, batches
+from vclip.offline.tts_data import HOP, Batch, Corpus, batches, window
 from vclip.offline.tts_losses import Discriminators, MelDistance, SpectralDistance, spectrogram
+from vclip.offline.voice_distance import VoiceDistance
+from vclip.offline.warm_start import SPEAKER_SPACE, warm_start
 from vclip.tts import BLANK, VOCABULARY, CoquiVits, build_vits, save_vits
+from vclip.weights import BUNDLED
 
 MODEL_ARGS: dict[str, Any] = {
     "hidden_channels": 96,
     "hidden_channels_ffn_text_encoder": 384,
     "num_layers_text_encoder": 4,
     "num_layers_posterior_encoder": 8,
-    "resblock_type_decoder": "2",
-    "resblock_kernel_sizes_decoder": [3, 5, 7],
-    "resblock_dilation_sizes_decoder": [[1, 2], [2, 6], [3, 12]],
-    "upsample_rates_decoder": [8, 8, 4],
-    "upsample_kernel_sizes_decoder": [16, 16, 8],
-    "upsample_initial_channel_decoder": 192,
     "use_sdp": False,
 }
+DECODER: dict[str, Any] = {"sample_rate": 22050, "hop": HOP}  # of HarmonicDecoder
 ADAM: dict[str, Any] = {"betas": (0.8, 0.99), "weight_decay": 0.01}
 REACH = 16  # frames: eight layers of kernel 5 in the posterior encoder
+FLOW_REACH = 32  # frames: four couplings of four layers of kernel 5
 SAMPLE_TEXT = "A face goes in, and a voice comes out. Choose one of the voices, and let it speak."
 
 
@@ -54,20 +56,26 @@ class Config:
 
     data: str = "build/tts.safetensors"
     out: str = "build/tts"
-    init: str = "../shared/data/models/vits_trial"  # .safetensors and .json; empty for none
-    stages: str = "joint:2450"
+    init: str = str(BUNDLED / "vits")  # .safetensors and .json; empty for none
+    stages: str = "decoder:800,joint:5200"
     batch: int = 12
+    engines: float = 0.25  # share of a batch that flite, festival and espeak-ng speak
     segment: int = 48  # frames per utterance that the decoder is trained on
+    text_segment: int = 128  # frames spoken from the text: Resemblyzer hears 1.5 s at a time
     lr: float = 3e-4
-    speaker_lr: float = 3e-3  # of the speaker table, whose rows see few batches
+    decoder_lr: float = 1e-3
+    speaker_lr: float = 1e-2  # of the speaker table, whose rows see few batches
     cooldown: float = 0.3  # last share of all steps, over which the rate falls to a tenth
     mel_weight: float = 45.0  # VITS's weights: 45, 1, 2, 1, 1
     feature_weight: float = 2.0
     spectral_weight: float = 45.0
-    text_every: int = 4  # joint steps between two that train the text side, the dearer half
+    pitch_weight: float = 1.0
+    voice_weight: float = 10.0  # of the speaker consistency of speech from text
+    prior_share: float = 0.3  # of the mel weight, for speech from text
+    text_every: int = 3  # joint steps between two that train the text side, the dearer half
     prior_steps: int = 0  # diagonal prior on the alignment fades over these steps of a stage
-    adversarial_from: int = 0  # step at which the discriminators join
-    ema: float = 0.95
+    adversarial_from: int = 800  # step at which the discriminators join
+    ema: float = 0.99
     max_seconds: float = 14.0
     bf16: bool = True  # decoder and discriminators
     threads: int = 1
@@ -77,7 +85,10 @@ class Config:
     def plan(self) -> list[str]:
         """The stage of every step."""
         pairs = [part.split(":") for part in self.stages.split(",")]
-        if any(len(p) != 2 or p[0] not in ("joint", "text") or not p[1].isdigit() for p in pairs):
+        if any(
+            len(p) != 2 or p[0] not in ("decoder", "joint", "text") or not p[1].isdigit()
+            for p in pairs
+        ):
             raise DataError(f"--stages {self.stages!r}: write e.g. joint:1500,text:1000")
         return [name for name, steps in pairs for _ in range(int(steps))]
 
@@ -91,22 +102,27 @@ class Trainer:
         self.config, self.corpus, self.step = config, corpus, 0
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.plan = config.plan()
-        self.model = build_vits(MODEL_ARGS, len(corpus.speakers), 128).to(self.device)
+        self.model = build_vits(MODEL_ARGS, len(corpus.speakers), 128, DECODER).to(self.device)
         self.discriminators = Discriminators().to(self.device)
         if config.init:
-            warm_start(self.model, self.discriminators, Path(config.init), corpus)
+            warm_start(self.model, self.discriminators, Path(config.init), corpus, DECODER)
         self.average = {k: v.detach().clone() for k, v in self.model.state_dict().items()}
         self.mel = MelDistance(corpus.sample_rate).to(self.device)
         self.spectral = SpectralDistance()
-        table = self.model.emb_g.weight
-        groups = [
-            {"params": [p for p in self.model.parameters() if p is not table], "top": config.lr},
-            {"params": [table], "top": config.speaker_lr},
-        ]
-        self.optimizer = torch.optim.AdamW(groups, **ADAM)
+        self.voice = VoiceDistance(corpus.sample_rate).to(self.device)
+        self.optimizer = torch.optim.AdamW(self.groups(), **ADAM)
         judged = [{"params": [*self.discriminators.parameters()], "top": config.lr}]
         self.judge_optimizer = torch.optim.AdamW(judged, **ADAM)
         self.generator = torch.Generator().manual_seed(config.seed)
+
+    def groups(self) -> list[dict[str, Any]]:
+        """Parameters by learning rate: speaker table, decoder, all else."""
+        rates = {"emb_g": self.config.speaker_lr, "waveform_decoder": self.config.decoder_lr}
+        found: dict[float, list[nn.Parameter]] = {}
+        for name, parameter in self.model.named_parameters():
+            top = rates.get(name.split(".")[0], self.config.lr)
+            found.setdefault(top, []).append(parameter)
+        return [{"params": parameters, "top": top} for top, parameters in found.items()]
 
     def update(self, batch: Batch) -> dict[str, float]:
         """One step of the stage that the plan names."""
@@ -114,14 +130,30 @@ class Trainer:
         for group in self.optimizer.param_groups + self.judge_optimizer.param_groups:
             group["lr"] = group["top"] * self.cooling()
         g = self.model.emb_g(batch.speaker).unsqueeze(-1)
+        g = g.detach() if stage == "decoder" else g
         losses: dict[str, Tensor] = {}
-        if stage == "text" or self.step % self.config.text_every == 0:
+        real, generated = [], []
+        if stage != "text":
+            with torch.set_grad_enabled(stage == "joint"):
+                window, z = encode_window(self.model, batch, g, self.config.segment, self.generator)
+            real.append(window.wav)
+            generated.append(self.reconstruct(window, z, g, losses))
+        if stage == "text" or (stage == "joint" and self.step % self.config.text_every == 0):
             with torch.set_grad_enabled(stage == "joint"):
                 posterior = encode(self.model, batch, g)
-            losses |= tts_losses.text_losses(self.model, batch, posterior, g, self.prior())
-        if stage == "joint":
-            window = encode_window(self.model, batch, g, self.config.segment, self.generator)
-            losses |= self.wave_losses(*window, g)
+            text, sample = tts_losses.text_losses(self.model, batch, posterior, g, self.prior())
+            losses |= text
+            if stage == "joint":
+                spoken = self.speak(batch, sample, posterior[3], g, losses)
+                for waves, wav in zip((real, generated), spoken, strict=True):
+                    waves.append(wav)
+        if real and self.step >= self.config.adversarial_from:
+            self.judge(torch.cat(real), torch.cat(generated), losses)
+        self.descend(losses)
+        return {key: value.item() for key, value in losses.items()}
+
+    def descend(self, losses: dict[str, Tensor]) -> None:
+        """One step down the sum of the losses."""
         self.optimizer.zero_grad()
         torch.stack([v for k, v in losses.items() if k != "judge"]).sum().backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.model.parameters(), 10.0)
@@ -129,16 +161,46 @@ class Trainer:
         self.step += 1
         for key, value in self.model.state_dict().items():
             self.average[key].lerp_(value, 1 - self.config.ema)
-        return {key: value.item() for key, value in losses.items()}
 
-    def wave_losses(self, real: Tensor, z: Tensor, g: Tensor) -> dict[str, Tensor]:
-        """Reconstruction and adversarial losses (VITS eq. 2, 8-10); the discriminators step too."""
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.bf16):
-            generated = self.model.waveform_decoder(z, g=g).squeeze(1).float()
-            losses = {"mel": self.config.mel_weight * self.mel(generated, real)}
-            losses["spectral"] = self.config.spectral_weight * self.spectral(generated, real)
-            if self.step < self.config.adversarial_from:
-                return losses
+    def reconstruct(self, window: Batch, z: Tensor, g: Tensor, losses: dict[str, Tensor]) -> Tensor:
+        """Speech (B, T) from the posterior, at the recording's own pitch; adds its losses."""
+        decoder, config = self.model.waveform_decoder, self.config
+        with self.autocast():
+            log_f0, voicing = decoder.pitch(z, g)
+            wav: Tensor = decoder.render(
+                decoder.excite(z, *tts_losses.filled(window.f0)), g
+            ).squeeze(1)
+        losses["pitch"] = config.pitch_weight * tts_losses.pitch_loss(log_f0, voicing, window.f0)
+        losses["mel"] = config.mel_weight * self.mel(wav, window.wav)
+        losses["spectral"] = config.spectral_weight * self.spectral(wav, window.wav)
+        return wav
+
+    def speak(
+        self, batch: Batch, sample: Tensor, mask: Tensor, g: Tensor, losses: dict[str, Tensor]
+    ) -> tuple[Tensor, Tensor]:
+        """Real speech and speech from text of the same windows (B, T); adds its losses."""
+        decoder, config, length = self.model.waveform_decoder, self.config, self.config.text_segment
+        starts = batch.starts(length, self.generator)
+        margin = torch.nn.functional.pad
+        sample, mask = (
+            window(margin(x, (FLOW_REACH, 0)), starts, length + 2 * FLOW_REACH)
+            for x in (sample * mask, mask)
+        )
+        z = self.model.flow(sample, mask, g=g, reverse=True)[:, :, FLOW_REACH:-FLOW_REACH]
+        real = window(batch.wav, starts * HOP, length * HOP)
+        f0 = window(batch.f0, starts, length)
+        with self.autocast():
+            log_f0, voicing = decoder.pitch(z, g)
+            wav = decoder.render(decoder.excite(z, log_f0, voicing.sigmoid()), g).squeeze(1)
+        losses["text_pitch"] = config.pitch_weight * tts_losses.pitch_loss(log_f0, voicing, f0)
+        losses["text_mel"] = config.prior_share * config.mel_weight * self.mel(wav, real)
+        losses["voice"] = config.voice_weight * self.voice(wav, batch.voice)
+        part = slice(0, config.segment * HOP)
+        return real[:, part], wav[:, part]
+
+    def judge(self, real: Tensor, generated: Tensor, losses: dict[str, Tensor]) -> None:
+        """Adversarial losses (VITS eq. 8-10) of waveforms (B, T); the discriminators step too."""
+        with self.autocast():
             judged_real = self.discriminators(real)
             judge = tts_losses.discriminator_loss(
                 judged_real, self.discriminators(generated.detach())
@@ -147,10 +209,14 @@ class Trainer:
             judge.backward()  # type: ignore[no-untyped-call]
             self.judge_optimizer.step()
             judged = self.discriminators(generated)
-            features = tts_losses.feature_loss(judged_real, judged)
-            losses["adversarial"] = tts_losses.generator_loss(judged)
-            losses["feature"] = self.config.feature_weight * features
-        return losses | {"judge": judge.detach()}
+        features = tts_losses.feature_loss(judged_real, judged)
+        losses["adversarial"] = tts_losses.generator_loss(judged)
+        losses["feature"] = self.config.feature_weight * features
+        losses["judge"] = judge.detach()
+
+    def autocast(self) -> torch.autocast:
+        """Half precision for decoder and discriminators."""
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.bf16)
 
     def cooling(self) -> float:
         """Share of the learning rate at this step: 1, then falling to a tenth."""
@@ -193,46 +259,23 @@ def encode(model: Any, batch: Batch, g: Tensor) -> tuple[Tensor, ...]:
 
 def encode_window(
     model: Any, batch: Batch, g: Tensor, frames: int, generator: torch.Generator
-) -> tuple[Tensor, Tensor]:
-    """A random window of every utterance: wav (B, T) and the posterior's z (B, C, frames).
+) -> tuple[Batch, Tensor]:
+    """A random window of every utterance and the posterior's z (B, C, frames) of it.
 
     It is encoded with the posterior encoder's reach on both sides, which is then cut off.
     """
     window = batch.windows(frames + 2 * REACH, generator)
     z = encode(model, window, g)[0][:, :, REACH:-REACH]
-    return window.wav[:, REACH * HOP : -REACH * HOP], z
-
-
-def warm_start(model: Any, discriminators: nn.Module, init: Path, corpus: Corpus) -> None:
-    """Take over weights; speakers are matched by name, new ones begin as the most similar voice."""
-    state = load_file(init.with_suffix(".safetensors"))
-    extra = init.with_name("vits_training.safetensors")  # what the app does not need
-    if extra.is_file():
-        rest = load_file(extra)
-        judges = {k[6:]: v.float() for k, v in rest.items() if k.startswith("judge.")}
-        discriminators.load_state_dict(judges)
-        state |= {k: v for k, v in rest.items() if not k.startswith("judge.")}
-    table = state["emb_g.weight"].float()
-    known = json.loads(init.with_suffix(".json").read_text())["speakers"]
-    names = nearest_known(corpus, known)
-    state["emb_g.weight"] = torch.stack([table[known.index(name)] for name in names])
-    model.load_state_dict({key: value.float() for key, value in state.items()})
-
-
-def nearest_known(corpus: Corpus, known: list[str]) -> list[str]:
-    """For every speaker of the corpus itself if known, else the known one of the nearest voice."""
-    old = [i for i, name in enumerate(corpus.speakers) if name in known]
-    if not old:
-        raise DataError("the model of --init knows none of the corpus's speakers; leave it empty")
-    similar = corpus.voice_features @ corpus.voice_features[old].T  # (S, known)
-    nearest = [corpus.speakers[old[int(i)]] for i in similar.argmax(dim=1)]
-    return [s if s in known else near for s, near in zip(corpus.speakers, nearest, strict=True)]
+    wav, f0 = window.wav[:, REACH * HOP : -REACH * HOP], window.f0[:, REACH:-REACH]
+    return replace(window, wav=wav, f0=f0), z
 
 
 def export(trainer: Trainer, directory: Path) -> None:
     """Write the averaged weights as the app reads them; what only training needs beside them."""
     settings = {
         "model_args": MODEL_ARGS,
+        "decoder": DECODER,
+        "speaker_space": SPEAKER_SPACE,
         "sample_rate": trainer.corpus.sample_rate,
         "vocabulary": VOCABULARY,
         "blank": BLANK,
@@ -261,7 +304,7 @@ def write_samples(directory: Path, speakers: tuple[str, ...] = ("p225", "p226", 
 def stream(config: Config, corpus: Corpus, step: int) -> Iterator[Batch]:
     """Batches from here on; a resumed run draws others than the first steps saw."""
     rng = np.random.default_rng([config.seed, step])
-    return batches(corpus, config.batch, rng, config.max_seconds)
+    return batches(corpus, config.batch, rng, config.max_seconds, engines=config.engines)
 
 
 def train(config: Config) -> Path:

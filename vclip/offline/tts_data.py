@@ -24,19 +24,30 @@ class Batch:
     wav: Tensor  # (B, T) float32, T a multiple of HOP
     frames: Tensor  # (B,) spectrogram frames
     speaker: Tensor  # (B,) rows of the speaker table
+    f0: Tensor  # (B, frames) in Hz, 0 where unvoiced
+    voice: Tensor  # (B, V) voice features of the speakers
 
     def windows(self, frames: int, generator: torch.Generator) -> "Batch":
         """A random window of every utterance, for what needs no text; ids stay whole."""
-        room = (self.frames - frames).clamp(min=0).cpu() + 1
-        starts = (torch.rand(len(room), generator=generator) * room).long() * HOP
-        padded = torch.nn.functional.pad(self.wav, (0, frames * HOP))
-        parts = [padded[i, s : s + frames * HOP] for i, s in enumerate(starts.tolist())]
+        starts = self.starts(frames, generator)
+        wav = window(self.wav, starts * HOP, frames * HOP)
         lengths = self.frames.clamp(max=frames)
-        return replace(self, wav=torch.stack(parts), frames=lengths)
+        return replace(self, wav=wav, frames=lengths, f0=window(self.f0, starts, frames))
+
+    def starts(self, frames: int, generator: torch.Generator) -> Tensor:
+        """A random first frame (B,) of a window of so many frames in every utterance."""
+        room = (self.frames - frames).clamp(min=0).cpu() + 1
+        return (torch.rand(len(room), generator=generator) * room).long()
 
     def to(self, device: torch.device) -> "Batch":
         """The same on another device."""
         return Batch(*(tensor.to(device) for tensor in vars(self).values()))
+
+
+def window(x: Tensor, starts: Tensor, length: int) -> Tensor:
+    """x (B, …, T) from each item's start on, padded with zeros: (B, …, length)."""
+    padded = torch.nn.functional.pad(x, (0, length))
+    return torch.stack([padded[i, ..., s : s + length] for i, s in enumerate(starts.tolist())])
 
 
 class Corpus:
@@ -60,7 +71,7 @@ class Corpus:
 
     def _slice(self, key: str, i: int) -> Tensor:
         """Utterance i's part of a packed tensor."""
-        begin, end = self._tensors[f"{key.rstrip('s')}_offsets"][i : i + 2].tolist()
+        begin, end = self._tensors[f"{key.removesuffix('s')}_offsets"][i : i + 2].tolist()
         part: Tensor = self._tensors[key][begin:end]
         return part
 
@@ -75,6 +86,8 @@ class Corpus:
             wav=pad(wavs, batch_first=True).float() / 32768,
             frames=torch.tensor([len(w) // HOP for w in wavs]),
             speaker=torch.tensor(self.speaker[rows]),
+            f0=pad([self._slice("f0", i).float() for i in rows], batch_first=True),
+            voice=self.voice_features[self.speaker[rows]],
         )
 
 
@@ -84,24 +97,26 @@ def batches(
     rng: np.random.Generator,
     max_seconds: float,
     speakers: Sequence[int] | None = None,
+    engines: float = 0.5,
 ) -> Iterator[Batch]:
-    """Endless batches, half flite's many sentences and half recordings, of similar lengths.
+    """Endless batches of similar lengths, a share of them the engines' many sentences.
 
-    A batch is drawn around one random quantile of length in both halves, so that little is padding.
+    A batch is drawn around one random quantile of length in both parts, so that little is padding.
     With `speakers`, only these rows of the speaker table are drawn from.
     """
     usable = corpus.n_samples <= max_seconds * corpus.sample_rate
     if speakers is not None:
         usable &= np.isin(corpus.speaker, speakers)
-    halves = []
-    for half in (corpus.synthetic, ~corpus.synthetic):
-        rows = np.flatnonzero(half & usable)
+    parts = []
+    for part, share in ((corpus.synthetic, engines), (~corpus.synthetic, 1 - engines)):
+        rows = np.flatnonzero(part & usable)
         if len(rows):
-            halves.append(rows[np.argsort(corpus.n_samples[rows])])
+            parts.append((rows[np.argsort(corpus.n_samples[rows])], share))
+    total = sum(share for _, share in parts)
     while True:
         quantile = rng.random()
         drawn = []
-        for rows in halves:
-            near = quantile + rng.normal(0, 0.03, size // len(halves))
+        for rows, share in parts:
+            near = quantile + rng.normal(0, 0.03, round(size * share / total))
             drawn.append(rows[(np.clip(near, 0, 0.9999) * len(rows)).astype(int)])
         yield corpus.batch(np.concatenate(drawn))

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import librosa
+import numpy as np
 import torch
 from monotonic_alignment_search import maximum_path
 from torch import Tensor, nn
@@ -47,8 +48,12 @@ def align(
 
 def text_losses(
     model: Any, batch: Batch, posterior: tuple[Tensor, ...], g: Tensor, prior: float
-) -> dict[str, Tensor]:
-    """Prior divergence and duration error (VITS eq. 3-4)."""
+) -> tuple[dict[str, Tensor], Tensor]:
+    """Prior divergence and duration error (VITS eq. 3-4), and a sample of the prior.
+
+    The sample (B, C, frames) follows the text along the alignment, spread as in synthesis; through
+    the inverse flow it gives the latents that the text alone would give.
+    """
     z, _, logs_q, y_mask = posterior
     x, m_p, logs_p, x_mask = model.text_encoder(batch.ids, batch.id_lengths, lang_emb=None)
     z_p = model.flow(z, y_mask, g=g)
@@ -58,10 +63,33 @@ def text_losses(
     m_p = torch.einsum("btl,bcl->bct", attention, m_p)
     logs_p = torch.einsum("btl,bcl->bct", attention, logs_p)
     divergence = logs_p - logs_q - 0.5 + 0.5 * (z_p - m_p) ** 2 * torch.exp(-2 * logs_p)
-    return {
+    sample = m_p + torch.randn_like(m_p) * torch.exp(logs_p) * model.inference_noise_scale
+    losses = {
         "kl": (divergence * y_mask).sum() / y_mask.sum(),
         "duration": ((predicted - durations) ** 2).sum() / x_mask.sum(),
     }
+    return losses, sample
+
+
+def pitch_loss(log_f0: Tensor, voicing: Tensor, f0: Tensor) -> Tensor:
+    """Error of log F0 where voiced, in units of a semitone, and of voicing; f0 in Hz, 0 unvoiced.
+
+    All (B, frames); L1, so that the octave errors of the pitch tracker weigh little.
+    """
+    voiced = (f0 > 0).float()
+    error = (log_f0 - torch.log(f0.clamp(min=1.0))).abs() * voiced * (12 / math.log(2))
+    semitones = error.sum() / voiced.sum().clamp(min=1.0)
+    return semitones + F.binary_cross_entropy_with_logits(voicing, voiced)
+
+
+def filled(f0: Tensor) -> tuple[Tensor, Tensor]:
+    """Log F0, interpolated where unvoiced, and voicing of f0 (B, frames) in Hz, 0 unvoiced."""
+    rows = []
+    for row in f0.cpu().numpy():
+        known = np.flatnonzero(row)
+        steady = np.interp(np.arange(len(row)), known, row[known]) if len(known) else row + 150.0
+        rows.append(torch.from_numpy(np.log(steady).astype(np.float32)))
+    return torch.stack(rows).to(f0.device), (f0 > 0).float()
 
 
 def spectrogram(wav: Tensor, n_fft: int = N_FFT, hop: int = HOP) -> Tensor:

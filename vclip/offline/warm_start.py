@@ -1,0 +1,88 @@
+"""How the training of VITS begins: weights of an earlier run, and a speaker table that means voices."""
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from vclip.errors import DataError
+from vclip.offline.tts_data import Corpus
+
+SPEAKER_SPACE = "principal components of voice features"  # how tables of this recipe began
+
+
+def warm_start(
+    model: Any, discriminators: nn.Module, init: Path, corpus: Corpus, decoder: dict[str, Any]
+) -> None:
+    """Take over weights; speakers are matched by name, new ones begin as the most similar voice.
+
+    A decoder of another make is left out: the model's own begins at random.
+    """
+    state = load_file(init.with_suffix(".safetensors"))
+    settings = json.loads(init.with_suffix(".json").read_text())
+    extra = init.with_name("vits_training.safetensors")  # what the app does not need
+    if extra.is_file():
+        rest = load_file(extra)
+        judges = {k[6:]: v.float() for k, v in rest.items() if k.startswith("judge.")}
+        discriminators.load_state_dict(judges)
+        state |= {k: v for k, v in rest.items() if not k.startswith("judge.")}
+    if settings.get("decoder") != decoder:
+        state = {k: v for k, v in state.items() if not k.startswith("waveform_decoder.")}
+        fresh = model.waveform_decoder.state_dict()
+        state |= {f"waveform_decoder.{key}": value for key, value in fresh.items()}
+    table, known = state["emb_g.weight"].float(), settings["speakers"]
+    names = nearest_known(corpus, known)
+    state["emb_g.weight"] = torch.stack([table[known.index(name)] for name in names])
+    model.load_state_dict({key: value.float() for key, value in state.items()})
+    if settings.get("speaker_space") != SPEAKER_SPACE:
+        plant(model, corpus.voice_features, [s in known for s in corpus.speakers])
+
+
+def speaker_space(voice_features: Tensor, n_channels: int) -> Tensor:
+    """Where speakers (N, V) begin in the table (N, n_channels): their principal components.
+
+    Like voices then lie near each other, and a mixture over the table is one over voices. Scaled to
+    the length that random rows of unit variance would have.
+    """
+    centred = voice_features - voice_features.mean(0)
+    left, values, _ = torch.linalg.svd(centred, full_matrices=False)
+    scores = (left * values)[:, :n_channels]
+    scores = torch.nn.functional.pad(scores, (0, n_channels - scores.shape[1]))
+    return scores * (math.sqrt(n_channels) / scores.norm(dim=1).mean())
+
+
+def plant(model: Any, voice_features: Tensor, known: list[bool], ridge: float = 10.0) -> None:
+    """Replace the speaker table by `speaker_space`, and every layer that reads it to match.
+
+    The old rows are regressed on the new ones over the speakers that the model knows. What reads
+    the table is linear in it, so that the regression can be folded into its weights.
+    """
+    old, new = model.emb_g.weight.detach(), speaker_space(voice_features, model.emb_g.embedding_dim)
+    design = torch.cat([new, torch.ones(len(new), 1)], dim=1)[known]
+    gram = design.T @ design + ridge * torch.eye(design.shape[1])
+    matrix = torch.linalg.solve(gram, design.T @ old[known])  # (n_channels + 1, n_channels)
+    readers = ("cond", "cond_layer", "condition")
+    for name, layer in model.named_modules():
+        if name.split(".")[-1] in readers and isinstance(layer, nn.Linear | nn.Conv1d):
+            weight = layer.weight.detach().flatten(1)  # (out, n_channels)
+            layer.bias.data += weight @ matrix[-1]
+            planted = (weight @ matrix[:-1].T).view_as(layer.weight)
+            if nn.utils.parametrize.is_parametrized(layer):
+                layer.weight = planted  # weight norm takes it apart
+            else:
+                layer.weight.data = planted
+    model.emb_g.weight.data = new
+
+
+def nearest_known(corpus: Corpus, known: list[str]) -> list[str]:
+    """For every speaker of the corpus itself if known, else the known one of the nearest voice."""
+    old = [i for i, name in enumerate(corpus.speakers) if name in known]
+    if not old:
+        raise DataError("the model of --init knows none of the corpus's speakers; leave it empty")
+    similar = corpus.voice_features @ corpus.voice_features[old].T  # (S, known)
+    nearest = [corpus.speakers[old[int(i)]] for i in similar.argmax(dim=1)]
+    return [s if s in known else near for s, near in zip(corpus.speakers, nearest, strict=True)]
