@@ -7,8 +7,8 @@ import pytest
 from conftest import REPO
 
 LAYERS = [
-    {"errors", "audio", "metrics", "weights", "phonemes"},
-    {"face", "encoders", "association", "bank", "generation", "signature", "tts", "harmonic"},
+    {"errors", "audio", "metrics", "weights", "phonemes", "text", "download", "archives"},
+    {"face", "encoders", "association", "bank", "generation", "signature", "tts", "harmonic", "derived"},
     {"pipeline"},
     {"ui", "offline", "listening", "__main__"},
 ]
