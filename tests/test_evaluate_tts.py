@@ -1,52 +1,81 @@
-"""The measures of plain speech, on sounds whose answer is known."""
+"""The whole evaluation, on a synthesizer that plays recordings back: the answers are known."""
 
-import csv
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from vclip import audio
+from vclip.generation import SpeakerGMM
 from vclip.offline import evaluate_tts
-from vclip.offline.evaluate_tts import Config, Recogniser, median_f0, spoken_words
+from vclip.offline.evaluate_tts import Config, Evaluation, count_phonemes, held_out_sentences
+from vclip.offline.figures import Figure
 from vclip.offline.prepare_tts import Config as PrepareConfig
-from vclip.offline.prepare_tts import sentences
+from vclip.offline.prepare_tts import level, sentences, transcribed
 from vclip.tts import Speech
 
-
-@pytest.mark.parametrize("f0", [90.0, 165.0, 240.0])
-def test_pitch_of_a_buzz(f0: float) -> None:
-    phase = np.arange(22050 * 2) * f0 / 22050
-    wav = (0.3 * (2 * (phase % 1) - 1)).astype(np.float32)
-    assert median_f0(wav, 22050) == pytest.approx(f0, rel=0.02)
+SPEAKERS = ["c225", "c226", "c300"]
 
 
-def test_full_size_speech_is_recognised_and_noise_is_not(shared: Path) -> None:
-    with (shared / "voices/manifest.csv").open() as file:
-        rows = [row for row in csv.DictReader(file) if row["speaker"] in ("c225", "c300")]
-    recogniser = Recogniser(sorted({spoken_words(row["text"]) for row in rows}))
-    right = [
-        recogniser.recognise(Speech(*audio.load_wav(shared / "voices" / row["path"])))
-        == spoken_words(row["text"])
-        for row in rows
-    ]
-    assert len(right) == 14 and sum(right) >= 13
-    noise = np.random.default_rng(0).normal(0, 0.1, 60000).astype(np.float32)
-    assert recogniser.recognise(Speech(noise, 22050)) != spoken_words(rows[0]["text"])
+class Playback:
+    """Speaks a text by the speaker's own recording of it, or by one of another text."""
+
+    sample_rate, speaker_ids = 22050, SPEAKERS
+    speaker_embeddings = np.eye(3, dtype=np.float32)
+
+    def __init__(self, recordings: list[tuple[str, str, Path]]) -> None:
+        self._paths = {(speaker, text): path for speaker, text, path in recordings}
+
+    def synthesize(
+        self, text: str, speaker_embedding: np.ndarray, seed: int, rate: float = 1.0
+    ) -> Speech:
+        speaker = SPEAKERS[int(np.argmax(speaker_embedding))]
+        own = [path for (s, _), path in self._paths.items() if s == speaker]
+        path = self._paths.get((speaker, text), own[seed % len(own)])
+        return Speech(level(audio.load_wav(path), PrepareConfig()), 22050)
+
+
+def test_playback_is_its_own_reference(
+    shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = [r for r in transcribed(shared) if r[0] in SPEAKERS and r[2].stem[-1] in "45"]
+    monkeypatch.setattr(evaluate_tts, "transcribed", lambda data: kept)
+    SpeakerGMM.fit(np.eye(3, dtype=np.float32), 1, 0).save(tmp_path / "generation.npz")
+    config = Config(str(tmp_path), str(shared), 5, 3, sentences_each=2, n_voices=2, n_generated=3)
+    figures = {f.name: f for f in Evaluation(config, Playback(kept)).figures()}
+    assert figures["right_sentence"].value == 0  # it never says the held-out ones
+    assert figures["word_error_ratio"].value == 1
+    assert 0 < figures["word_error_rate"].value < 1
+    assert figures["speaker_first"].value == figures["f0_within_10_percent"].value == 1
+    assert figures["similarity"].value > 0.99 and figures["f0_deviation"].value < 0.02
+    assert figures["periodicity_ratio"].value == pytest.approx(1, abs=0.01)
+    assert figures["loudness_off"].value == pytest.approx(0, abs=0.01)
+    assert figures["clipped"].value == figures["not_finite"].value == 0
+    assert figures["s2s_embedding"].value == 1 and figures["g2s_heard"].value < 0.05
+    assert {f.part for f in figures.values()} == set("abcd")
 
 
 def test_held_out_sentences_are_in_no_training_text(shared: Path) -> None:
-    held_out = evaluate_tts.held_out_sentences(Config(data=str(shared)))
+    held_out = held_out_sentences(Config(data=str(shared)))
     assert len(held_out) == len(set(held_out)) == 60
     assert not set(held_out) & set(sentences(PrepareConfig(data=str(shared), flite_sentences=9999)))
 
 
-def test_summary_of_known_rows() -> None:
-    row = {"recognised": True, "f0": 210.0, "f0_recording": 200.0, "speaker_first": True}
-    row |= {"clipped": 0.0, "seconds_per_character": 0.05}
-    other = row | {"recognised": False, "f0": 100.0, "speaker_first": False}
-    figures = evaluate_tts.summarise([row, row, row, other], seed=0)
-    assert figures["recognised"]["share"] == 0.75
-    assert figures["f0_within_15_percent"]["share"] == 0.75
-    assert figures["f0_same_side_of_165_hz"]["share"] == 0.75
-    assert figures["recognised"]["low"] < 0.75 < figures["recognised"]["high"]
+def test_phonemes_are_letters_without_marks() -> None:
+    assert count_phonemes("Tea, please!") == len("tipliz")
+    assert count_phonemes("The cat sat.") == count_phonemes("the cat sat") == len("ðəkætsæt")
+
+
+@pytest.mark.parametrize(("value", "code"), [(0.95, 0), (0.85, 1)])
+def test_check_fails_for_a_missed_target(
+    value: float, code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    figures = [Figure("a", "right_sentence", value, least=0.9), Figure("c", "loudness", -20.0)]
+    monkeypatch.setattr(evaluate_tts.CoquiVits, "load", lambda directory: None)
+    monkeypatch.setattr(Evaluation, "__init__", lambda *_: None)
+    monkeypatch.setattr(Evaluation, "figures", lambda self: figures)
+    assert evaluate_tts.main(["--check"]) == code
+    assert "right_sentence" in capsys.readouterr().out
+    assert evaluate_tts.main(["--json"]) == 0  # without --check a missed target is no failure
+    assert json.loads(capsys.readouterr().out)["right_sentence"]["ok"] is (code == 0)

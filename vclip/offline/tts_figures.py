@@ -1,0 +1,216 @@
+"""From measured utterances to figures with targets: what `evaluate_tts` prints.
+
+Utterances go in, lines of the table come out; a part of the issue's measures per function.
+"""
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import nan
+
+import numpy as np
+import numpy.typing as npt
+
+from vclip import metrics
+from vclip.offline.acoustics import Sound, harmonics_to_noise
+from vclip.offline.figures import Figure, Floats, bootstrapped, estimated, share_of
+from vclip.offline.recognition import spoken_words, word_error_rate, word_errors
+
+Array = npt.NDArray[np.float32]
+
+SEX_BORDER = 165.0  # Hz; median F0 against it agrees with 98 % of VCTK's sex labels
+
+
+@dataclass(frozen=True)
+class Utterance:
+    """Something said, by a recorded or a synthetic voice, and what was measured of it."""
+
+    speaker: str
+    text: str
+    n_phonemes: int
+    sound: Sound
+    voice_features: Array  # (V,), unit norm
+    heard: str = ""  # by the recogniser
+
+    @property
+    def said(self) -> str:
+        """The words of the text."""
+        return spoken_words(self.text)
+
+
+def by_speaker(utterances: Sequence[Utterance]) -> dict[str, list[Utterance]]:
+    """The utterances of every speaker, in order of first appearance."""
+    groups: dict[str, list[Utterance]] = {}
+    for utterance in utterances:
+        groups.setdefault(utterance.speaker, []).append(utterance)
+    return groups
+
+
+def voice(utterances: Sequence[Utterance]) -> Array:
+    """Mean voice features (V,) of one speaker, at unit norm."""
+    mean = np.mean([utterance.voice_features for utterance in utterances], axis=0)
+    return np.asarray(mean / np.linalg.norm(mean), dtype=np.float32)
+
+
+def median_f0(utterances: Sequence[Utterance]) -> float:
+    """Median over all voiced frames, in Hz; nan without any."""
+    f0 = np.concatenate([utterance.sound.f0 for utterance in utterances])
+    return float(np.median(f0)) if len(f0) else nan
+
+
+def sentences_right(
+    utterances: Sequence[Utterance], part: str = "a", prefix: str = ""
+) -> list[Figure]:
+    """Closed-set recognition: each utterance is one decision."""
+    right = [utterance.heard == utterance.said for utterance in utterances]
+    return [share_of(part, f"{prefix}right_sentence", right, "utterances", least=0.9)]
+
+
+def word_error_ratio(ours: Sequence[Utterance], shared: Sequence[Utterance]) -> list[Figure]:
+    """Open-vocabulary word error rates of the same sentences and voices, and their ratio."""
+    one, other = by_speaker(ours), by_speaker(shared)
+    counts = [
+        [word_errors([u.said for u in group[s]], [u.heard for u in group[s]]) for s in one]
+        for group in (one, other)
+    ]  # (2, voices, 2)
+    rates = [functools.partial(word_error_rate, rows) for rows in counts]
+    figures = []
+    for name, rate in zip(("word_error_rate", "word_error_rate_of_shared"), rates, strict=True):
+        found = bootstrapped(rate, len(one))
+        figures.append(estimated("a", name, found))
+
+    def ratio(weight: Floats) -> float:
+        return rates[0](weight) / (rates[1](weight) or nan)
+
+    found = bootstrapped(ratio, len(one))
+    note = f"{len(one)} voices, {len(ours)} utterances"
+    return [*figures, estimated("a", "word_error_ratio", found, most=1.2, note=note)]
+
+
+def fidelity(ours: Sequence[Utterance], references: Sequence[Utterance]) -> list[Figure]:
+    """Whether a speaker sounds like his own recordings: one decision per speaker."""
+    spoken, recorded = by_speaker(ours), by_speaker(references)
+    whole = np.stack([voice(recorded[s]) for s in spoken])  # (N, V)
+    scores = np.stack([voice(group) for group in spoken.values()]) @ whole.T  # (N, N)
+    own = np.diag(scores).astype(np.float64)
+    mean = bootstrapped(lambda counts: float(np.average(own, weights=counts)), len(own))
+    return [
+        share_of("b", "speaker_first", first(scores), f"speakers of {len(own)}", least=0.85),
+        estimated("b", "similarity", mean, note="to the speaker's recordings"),
+        *ceiling([recorded[s] for s in spoken], whole),
+        *pitch(list(spoken.values()), [recorded[s] for s in spoken]),
+    ]
+
+
+def first(scores: npt.NDArray[np.floating]) -> list[bool]:
+    """For every row of scores (N, N), whether its own column is the highest."""
+    return [int(np.argmax(row)) == i for i, row in enumerate(scores)]
+
+
+def ceiling(recorded: list[list[Utterance]], whole: Array) -> list[Figure]:
+    """What recordings themselves reach: every other recording of a speaker against the rest."""
+    rows = [i for i, group in enumerate(recorded) if len(group) > 1]
+    if not rows:
+        return []
+    halves = [np.stack([voice(recorded[i][k::2]) for i in rows]) for k in (0, 1)]
+    scores = halves[0] @ halves[1].T  # (n, n)
+    between = whole @ whole.T - 2 * np.eye(len(whole))
+    twins = [bool(between[i].max() > score) for i, score in zip(rows, np.diag(scores), strict=True)]
+    return [
+        share_of("b", "ceiling_speaker_first", first(scores), "speakers, half to other half"),
+        Figure("b", "ceiling_similarity", float(np.diag(scores).mean()), note="half to other half"),
+        share_of("b", "twins", twins, "speakers nearer to another than to their other half"),
+    ]
+
+
+def pitch(spoken: list[list[Utterance]], recorded: list[list[Utterance]]) -> list[Figure]:
+    """Median F0 of each speaker's speech against that of his recordings."""
+    ours, theirs = (np.array([median_f0(g) for g in groups]) for groups in (spoken, recorded))
+    off = np.nan_to_num(np.abs(ours / theirs - 1), nan=1.0)  # nothing voiced is as wrong as can be
+    median = bootstrapped(lambda n: float(np.median(np.repeat(off, n.astype(int)))), len(off))
+    same = list((ours > SEX_BORDER) == (theirs > SEX_BORDER))
+    return [
+        share_of("b", "f0_within_10_percent", list(off < 0.1), "speakers", least=0.85),
+        estimated("b", "f0_deviation", median, most=0.1, note="median, relative"),
+        share_of("b", "f0_same_side_of_165_hz", same, "speakers"),
+    ]
+
+
+def seconds_per_phoneme(utterances: Sequence[Utterance]) -> float:
+    """From the first sound to the last, pauses inside included."""
+    spoken = sum(utterance.sound.spoken for utterance in utterances)
+    return spoken / sum(utterance.n_phonemes for utterance in utterances)
+
+
+def lufs(utterances: Sequence[Utterance]) -> float:
+    """Median loudness of the utterances."""
+    return float(np.median([utterance.sound.lufs for utterance in utterances]))
+
+
+def artefacts(
+    ours: Sequence[Utterance], references: Sequence[Utterance], part: str = "c", prefix: str = ""
+) -> list[Figure]:
+    """What must not be heard. A speaker without recordings is held against all recordings."""
+    recorded = by_speaker(references)
+    pairs = [(group, recorded.get(s, references)) for s, group in by_speaker(ours).items()]
+    paces = [seconds_per_phoneme(one) / seconds_per_phoneme(other) for one, other in pairs]
+    levels = [lufs(one) - lufs(other) for one, other in pairs]
+    sounds, others = [u.sound for u in ours], [u.sound for u in references]
+    off = max(levels, key=abs)
+
+    def worst(name: str, most: float, unit: str) -> Figure:
+        value, usual = (float(max(getattr(s, name) for s in x)) for x in (sounds, others))
+        note = f"{unit}, worst utterance; recordings {usual:.2g}"
+        return Figure(part, prefix + name, value, most=most, note=note)
+
+    return [
+        worst("not_finite", 0, "samples"),
+        worst("clipped", 0, "samples"),
+        worst("silence", 0.2, "share between first and last sound"),
+        worst("leading", 0.3, "seconds of silence"),
+        worst("trailing", 0.3, "seconds of silence"),
+        Figure(
+            part, f"{prefix}loudness", lufs(ours), note=f"LUFS; recordings {lufs(references):.1f}"
+        ),
+        Figure(part, f"{prefix}loudness_off", off, least=-6, most=6, note="LU, worst speaker"),
+        Figure(part, f"{prefix}pace_lowest", min(paces), least=0.5, note="of seconds per phoneme"),
+        Figure(part, f"{prefix}pace_highest", max(paces), most=2, note="of seconds per phoneme"),
+        *hoarseness(sounds, others, part, prefix),
+    ]
+
+
+def hoarseness(
+    ours: Sequence[Sound], others: Sequence[Sound], part: str, prefix: str
+) -> list[Figure]:
+    """Periodicity against that of the recordings, also as harmonics to noise in dB."""
+    one, other = (float(np.mean([s.periodicity for s in sounds])) for sounds in (ours, others))
+    noise = f"{harmonics_to_noise(one):.1f} dB HNR; recordings {harmonics_to_noise(other):.1f}"
+    shares = [sum(len(s.f0) * 0.01 for s in x) / sum(s.spoken for s in x) for x in (ours, others)]
+    voiced = f"share of time; recordings {shares[1]:.2f}"
+    return [
+        Figure(part, f"{prefix}periodicity", one, note=noise),
+        Figure(part, f"{prefix}periodicity_ratio", one / other, least=0.9, note="to recordings"),
+        Figure(part, f"{prefix}voiced", shares[0], note=voiced),
+    ]
+
+
+def generation(
+    ours: Sequence[Utterance],
+    generated: Sequence[Utterance],
+    tables: tuple[Array, Array],
+) -> list[Figure]:
+    """TacoSpawn's distances among equally many speakers and generated ones, as vectors and as
+    heard; range of F0.
+    """
+    groups = [list(by_speaker(utterances).values()) for utterances in (ours, generated)]
+    heard = [np.stack([voice(group) for group in part]) for part in groups]
+    n, figures = min(map(len, groups)), []
+    for name, (speakers, new) in {"embedding": tables, "heard": (heard[0], heard[1])}.items():
+        for kind, value in vars(metrics.generation_distances(speakers[:n], new[:n])).items():
+            figures.append(Figure("d", f"{kind}_{name}", value))
+    f0 = [np.array([median_f0(group) for group in part]) for part in groups]
+    ranges = [np.nanpercentile(values, [5, 50, 95]) for values in f0]
+    for percent, mine, other in zip((5, 50, 95), ranges[1], ranges[0], strict=True):
+        note = f"Hz; speakers as synthesised {other:.0f}"
+        figures.append(Figure("d", f"generated_f0_percentile_{percent}", float(mine), note=note))
+    return figures
