@@ -8,7 +8,8 @@ from conftest import REPO
 
 LAYERS = [
     {"errors", "audio", "metrics", "weights", "phonemes", "text", "download", "archives"},
-    {"face", "encoders", "association", "bank", "generation", "signature", "tts", "harmonic", "derived"},
+    {"face", "encoders", "association", "bank", "generation", "signature", "tts", "harmonic"}
+    | {"derived"},
     {"pipeline"},
     {"ui", "offline", "listening", "__main__"},
 ]

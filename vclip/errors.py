@@ -8,7 +8,9 @@ VclipError
 │   ├── SpeakerError     a speaker or rank that does not exist
 │   ├── OutputError      a place that cannot be written
 │   └── DataError        a manifest, media file or recipe input that cannot be used
+├── BusyError            too many are being served; the same request will work later
 └── ModelError           a model directory that is missing, broken or of another version
+    └── DownloadError    weights that cannot be fetched: no network, a full disk, a wrong hash
 
 Messages are one line: what was wrong, then what to do.
 """
@@ -59,8 +61,16 @@ class DataError(InputError):
     """A manifest, media file or recipe input cannot be used."""
 
 
+class BusyError(VclipError):
+    """Too many are being served; the same request will work later."""
+
+
 class ModelError(VclipError):
     """A model directory is missing, broken, or made for another version."""
+
+
+class DownloadError(ModelError):
+    """Weights cannot be fetched, or are not what was expected."""
 
 
 def reported(main: Callable[[list[str] | None], int]) -> Command:

@@ -1,7 +1,7 @@
 """From a face to candidate voices to speech: what the app, the command line and a notebook call."""
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pysbd
 import torch
 
-from vclip import association, audio, encoders, face
+from vclip import association, audio, derived, encoders, face
 from vclip.bank import SpeakerBank, top
 from vclip.errors import InputError, ModelError, SpeakerError, TextError
 from vclip.generation import SpeakerGMM
@@ -83,30 +83,30 @@ class FaceToVoice:
         self.sample_rate = synthesizer.sample_rate
         self._image_encoder, self._heads, self._gmm = image_encoder, heads, gmm
         self._signature, self._synthesizer, self._detector = signature, synthesizer, detector
-        rows = {speaker_id: i for i, speaker_id in enumerate(synthesizer.speaker_ids)}
-        if unknown := [s for s in bank.speaker_ids if s not in rows]:
-            raise ModelError(f"the synthesizer cannot speak {unknown[0]!r} of the bank; rebuild it")
-        table = synthesizer.speaker_embeddings
-        self._bank_speaker_embeddings = table[[rows[s] for s in bank.speaker_ids]]
+        self._bank_speaker_embeddings = _rows(synthesizer, bank.speaker_ids)
         # a few seeds are in use at a time; 5000 x (S + D) floats each
         self._generated = functools.lru_cache(maxsize=8)(self._generate)
 
     @classmethod
     def from_pretrained(cls, model: str = "bundled") -> "FaceToVoice":
-        """Load a bundled model by name or a model directory by path. Raises ModelError."""
+        """Load a shipped model by name, a directory by path, or one of the hub by id@commit.
+
+        What is not here is fetched on first use. Raises ModelError.
+        """
         directory = ModelDirectory.open(model)
+        synthesizer = CoquiVits.load(directory.folder("synthesizer"))
         heads = association.load(directory.file("association"))
-        directory.file("synthesizer")  # checked; CoquiVits reads it with its JSON
         with np.load(directory.file("bank"), allow_pickle=False) as file:
             ids, voice_features = file["speaker_ids"].tolist(), file["voice_features"]
+        table = _rows(synthesizer, ids)
         return cls(
             model=directory.name,
             image_encoder=encoders.load_face_encoder(directory.file("image_encoder")),
             heads=heads,
             bank=SpeakerBank(ids, _voice_emb(heads, torch.from_numpy(voice_features))),
-            gmm=SpeakerGMM.load(directory.file("generation")),
-            signature=SignatureNet.load(directory.file("signature")),
-            synthesizer=CoquiVits.load(directory.path),
+            gmm=derived.generation(directory, table),
+            signature=derived.signature(directory, table, voice_features),
+            synthesizer=synthesizer,
             detector=face.Detector(),
         )
 
@@ -231,6 +231,14 @@ def check_seed(seed: int) -> None:
     """Raise InputError for a seed out of range."""
     if not 0 <= seed <= MAX_SEED:
         raise InputError(f"the seed is {seed}; use a number from 0 to {MAX_SEED}")
+
+
+def _rows(synthesizer: Synthesizer, speaker_ids: Sequence[str]) -> Array:
+    """Speaker embeddings (N, S) of these speakers. Raises ModelError."""
+    rows = {speaker_id: i for i, speaker_id in enumerate(synthesizer.speaker_ids)}
+    if unknown := [s for s in speaker_ids if s not in rows]:
+        raise ModelError(f"the synthesizer cannot speak {unknown[0]!r} of the bank; rebuild it")
+    return synthesizer.speaker_embeddings[[rows[s] for s in speaker_ids]]
 
 
 def _parse_generated(speaker_id: str) -> tuple[int, int]:

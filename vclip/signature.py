@@ -9,6 +9,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
@@ -17,11 +19,14 @@ from torch.nn import functional as F
 
 from vclip.errors import ModelError
 
+Array = npt.NDArray[np.float32]
+RIDGES = tuple(10.0 ** np.arange(-1, 5, 0.5))  # penalties to choose from, on standardised inputs
+
 
 class SignatureNet(nn.Module):
     """speaker_embedding (N, S), raw scale -> voice_features (N, V) of unit norm.
 
-    Unit norm because that is how Resemblyzer gives its features.
+    Unit norm because that is how Resemblyzer gives its features. n_hidden=0 is a linear map.
     """
 
     mean: Tensor
@@ -32,6 +37,9 @@ class SignatureNet(nn.Module):
         self.sizes = {"n_speaker": n_speaker, "n_voice": n_voice, "n_hidden": n_hidden}
         self.register_buffer("mean", torch.zeros(n_speaker))
         self.register_buffer("scale", torch.ones(n_speaker))
+        if not n_hidden:
+            self.layers = nn.Sequential(nn.Linear(n_speaker, n_voice))
+            return
         self.layers = nn.Sequential(
             nn.Linear(n_speaker, n_hidden),
             nn.ReLU(),
@@ -51,9 +59,26 @@ class SignatureNet(nn.Module):
         """(N, S) -> (N, V)."""
         return F.normalize(self.layers((speaker_embedding - self.mean) / self.scale), dim=-1)
 
-    def save(self, path: Path, metadata: dict[str, Any]) -> None:
+    @classmethod
+    def ridge(cls, speaker_embeddings: Array, voice_features: Array) -> "SignatureNet":
+        """A linear one from pairs (N, S), (N, V), in closed form, without listening to the TTS.
+
+        The penalty of RIDGES with the least leave-one-out error is taken.
+        """
+        from sklearn.linear_model import RidgeCV  # slow to import, and only fitting needs it
+
+        net = cls(speaker_embeddings.shape[1], voice_features.shape[1], n_hidden=0)
+        net.standardise(torch.from_numpy(speaker_embeddings))
+        inputs = (speaker_embeddings - net.mean.numpy()) / net.scale.numpy()
+        fitted = RidgeCV(RIDGES).fit(inputs.astype(np.float64), voice_features)
+        layer = net.layers[0]
+        layer.weight.data = torch.from_numpy(fitted.coef_).float()  # (V, S)
+        layer.bias.data = torch.from_numpy(fitted.intercept_).float()
+        return net.eval()
+
+    def save(self, path: Path, metadata: dict[str, Any] | None = None) -> None:
         """Write safetensors with sizes and provenance."""
-        values = {"sizes": self.sizes, **metadata}
+        values = {"sizes": self.sizes, **(metadata or {})}
         save_file(self.state_dict(), path, {key: json.dumps(v) for key, v in values.items()})
 
     @classmethod

@@ -1,37 +1,50 @@
 """Model directories: which files a voice backend needs, checked before they are read.
 
-`vclip.json` in such a directory names every component with its file, SHA-256, licence, and the
-command and data that made it. The bundled one is in assets/models of this repository.
+`vclip.json` in such a directory names every component with its licence and the command and data
+that made it, and says where its weights are:
+* `file` and `sha256`: a file of the directory;
+* `from`: "bundled", the bundled model's own;
+* `url`, `sha256` and `folder`: a zip to be fetched on first use, and the folder within it.
+The bundled model and the description of the vctk one are in assets/models of this repository.
 """
 
-import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
+from vclip import archives
+from vclip.download import sha256 as sha256  # part of this module's face
 from vclip.errors import ModelError
 
 MODELS = Path(__file__).resolve().parent.parent / "assets" / "models"
 BUNDLED = MODELS / "bundled"
 DESCRIPTION = "vclip.json"
 VERSION = 1
-
-
-def sha256(path: Path) -> str:
-    """Hex digest of a file's bytes."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+HUB_ID = re.compile(r"([\w.-]+/[\w.-]+?)(?:@(.*))?", re.ASCII)
+COMMIT = re.compile(r"[0-9a-f]{40}")
+CHOICES = "bundled, vctk, a model directory, or OWNER/NAME@COMMIT of the Hugging Face hub"
 
 
 def find(model: str) -> Path:
-    """The directory of a bundled model by its name, or of any by its path. Raises ModelError."""
+    """The directory of a shipped model by name, of any by path, or of one of the hub by its id.
+
+    Raises ModelError.
+    """
     for path in (MODELS / model, Path(model)):
         if path.is_dir():
             return path
-    bundled = ", ".join(sorted(path.name for path in MODELS.iterdir()))
-    raise ModelError(f"there is no model {model!r}; use {bundled} or the path of a model directory")
+    if not (hub_id := HUB_ID.fullmatch(model)):
+        raise ModelError(f"there is no model {model!r}; use {CHOICES}")
+    repository, commit = hub_id.groups()
+    if not COMMIT.fullmatch(commit or ""):  # branches and tags move
+        raise ModelError(
+            f"there is no folder {model!r}, and as an id of the hub it is not pinned; give its "
+            f"commit, 40 hexadecimal digits: {repository}@COMMIT"
+        )
+    return archives.fetch_snapshot(repository, commit)
 
 
 @dataclass(frozen=True)
@@ -67,12 +80,18 @@ class ModelDirectory:
             )
         return cls(path, description)
 
+    def has(self, component: str) -> bool:
+        """Whether the description names it."""
+        return component in self.description["components"]
+
     def file(self, component: str) -> Path:
         """Path of a component's weights. Raises ModelError if missing or altered."""
-        entry = self.description["components"].get(component)
-        if entry is None:
-            raise ModelError(f"{self.path / DESCRIPTION} names no {component}")
-        path: Path = self.path / entry["file"]
+        entry = self._entry(component)
+        if entry.get("from") == BUNDLED.name:
+            return ModelDirectory.open(BUNDLED.name).file(component)
+        if not {"file", "sha256"} <= entry.keys():
+            raise ModelError(f"{self.path / DESCRIPTION} names no file of {component}")
+        path = self.path / _inner(entry["file"])
         if not path.is_file():
             raise ModelError(f"{path} is missing; fetch the model again")
         if sha256(path) != entry["sha256"]:
@@ -81,3 +100,24 @@ class ModelDirectory:
                 "fetch it again, or run `python -m vclip.offline.assemble` if you made it"
             )
         return path
+
+    def folder(self, component: str) -> Path:
+        """The folder of a component of several files, fetched if need be. Raises ModelError."""
+        entry = self._entry(component)
+        if "url" not in entry:
+            return self.file(component).parent
+        return archives.fetch_archive(entry["url"], entry["sha256"]) / _inner(entry["folder"])
+
+    def _entry(self, component: str) -> Mapping[str, Any]:
+        if not self.has(component):
+            raise ModelError(f"{self.path / DESCRIPTION} names no {component}")
+        entry: Mapping[str, Any] = self.description["components"][component]
+        return entry
+
+
+def _inner(name: str) -> PurePosixPath:
+    """A path of a description, which may come from anywhere: never out of its folder."""
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts:
+        raise ModelError(f"{DESCRIPTION} names {name!r}, which leads out of its folder")
+    return path

@@ -1,34 +1,110 @@
 """Build the bank of a model directory: every speaker, embedded from what the VITS really says.
 
-`python -m vclip.offline.build_bank` writes bank.npz: speaker_ids (N,), voice_features (N, V).
+`python -m vclip.offline.build_bank` lets the directory's synthesizer speak. With `--recordings
+coqui-vctk --rename c p --directory assets/models/vctk` it takes the synthesizer's own audio from a
+manifest instead, so that a bank can be built without the weights; c225 becomes p225.
+
+Writes bank.npz: speaker_ids (N,), voice_features (N, V), median f0 (N,) in Hz, sex (N,) 'F', 'M' or
+'' (only with --manifest, whose labelled voices train the judge), and provenance, a JSON text. Sex
+and pitch are for statistics of banks; the app never tells them.
 """
 
 import argparse
+import json
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from tqdm import tqdm
 
 from vclip.encoders import ResemblyzerEncoder
-from vclip.errors import reported
-from vclip.offline.speaking import SENTENCES, heard
+from vclip.errors import DataError, reported
+from vclip.offline.features import STORE, FeatureStore, file_hash, resemblyzer_hash
+from vclip.offline.recordings import Voices, listen, mean_voice, median_f0
+from vclip.offline.speaking import SENTENCES, speeches
+from vclip.offline.voice_sex import SexProbe
 from vclip.tts import CoquiVits
 from vclip.weights import BUNDLED
 
+LABELLED = ("vctk", "librispeech")  # sources whose sex is known
 
-def build(directory: Path, n_sentences: int, seed: int) -> Path:
-    """Synthesise n_sentences per speaker, encode them and write the bank."""
+
+@dataclass(frozen=True)
+class Listener:
+    """Hears the recordings of one manifest, each file once."""
+
+    manifest: Path
+    store: Path
+
+    def voices(self, source: str) -> Voices:
+        """The speakers of a source."""
+        store = FeatureStore(self.store)
+        try:
+            return listen(self.manifest, source, ResemblyzerEncoder(), resemblyzer_hash(), store)
+        finally:
+            store.close()
+
+
+def spoken_voices(directory: Path, n_sentences: int, seed: int) -> Voices:
+    """The synthesizer's speakers, each heard in n_sentences."""
     synthesizer, encoder = CoquiVits.load(directory), ResemblyzerEncoder()
-    rows = tqdm(synthesizer.speaker_embeddings, desc="speakers")
-    sentences = SENTENCES[:n_sentences]
-    features = [heard(synthesizer, encoder, row, sentences, seed) for row in rows]
-    path = directory / "bank.npz"
+    features, f0 = [], []
+    for row in tqdm(synthesizer.speaker_embeddings, desc="speakers"):
+        spoken = speeches(synthesizer, row, SENTENCES[:n_sentences], seed)
+        features.append(mean_voice([encoder.encode(s.wav, s.sample_rate) for s in spoken]))
+        f0.append(median_f0([(s.wav, s.sample_rate) for s in spoken]))
+    ids = synthesizer.speaker_ids
+    return Voices(ids, np.stack(features), np.array(f0, dtype=np.float32), [""] * len(ids))
+
+
+def renamed(speaker_id: str, rename: tuple[str, str] | None) -> str:
+    """The name with its beginning replaced. Raises DataError if it begins otherwise."""
+    if rename is None:
+        return speaker_id
+    if not speaker_id.startswith(rename[0]):
+        raise DataError(f"the speaker {speaker_id!r} does not begin with {rename[0]!r}")
+    return rename[1] + speaker_id.removeprefix(rename[0])
+
+
+def save(
+    path: Path, ids: list[str], voices: Voices, sex: list[str], origin: dict[str, Any]
+) -> None:
+    """Write bank.npz."""
     np.savez(
         path,
-        speaker_ids=np.array(synthesizer.speaker_ids),
-        voice_features=np.stack(features).astype(np.float32),
+        speaker_ids=np.array(ids),
+        voice_features=voices.voice_features.astype(np.float32),
+        f0=voices.f0,
+        sex=np.array(sex, dtype="<U1"),
+        provenance=np.array(json.dumps(origin)),
     )
-    return path
+
+
+def build(arguments: argparse.Namespace) -> tuple[Path, dict[str, Any]]:
+    """Hear the speakers, judge their sex if there are labels, and write the bank."""
+    manifest: Path | None = arguments.manifest
+    origin: dict[str, Any] = {"encoder": f"Resemblyzer {resemblyzer_hash()[:12]}"}
+    if arguments.recordings:
+        if manifest is None:
+            raise DataError("--recordings needs the --manifest that lists them")
+        voices = Listener(manifest, arguments.store).voices(arguments.recordings)
+        origin |= {"recordings": arguments.recordings}
+    else:
+        voices = spoken_voices(arguments.directory, arguments.n_sentences, arguments.seed)
+        origin |= {"n_sentences": arguments.n_sentences, "seed": arguments.seed}
+    sex = voices.sex
+    if manifest:
+        listener = Listener(manifest, arguments.store)
+        probe = SexProbe.fit([listener.voices(source) for source in LABELLED])
+        judged, figures = probe.judge(voices)
+        sex = judged.tolist()
+        origin |= {"manifest": file_hash(manifest), "sex": probe.figures | figures}
+    path: Path = arguments.directory / "bank.npz"
+    ids = [renamed(speaker_id, arguments.rename) for speaker_id in voices.speaker_ids]
+    arguments.directory.mkdir(parents=True, exist_ok=True)
+    save(path, ids, voices, sex, origin)
+    return path, origin
 
 
 @reported
@@ -38,8 +114,12 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--directory", type=Path, default=BUNDLED)
     parser.add_argument("--n-sentences", type=int, default=3, choices=range(1, len(SENTENCES) + 1))
     parser.add_argument("--seed", type=int, default=0)
-    arguments = parser.parse_args(argv)
-    print(build(arguments.directory, arguments.n_sentences, arguments.seed))
+    parser.add_argument("--manifest", type=Path, help="CSV of recordings, some with known sex")
+    parser.add_argument("--recordings", metavar="SOURCE", help="of the manifest, not the VITS")
+    parser.add_argument("--rename", nargs=2, metavar=("OLD", "NEW"), help="beginning of names")
+    parser.add_argument("--store", type=Path, default=STORE, help="cache of features")
+    path, origin = build(parser.parse_args(argv))
+    print(path, json.dumps(origin))
     return 0
 
 

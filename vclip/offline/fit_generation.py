@@ -54,7 +54,9 @@ def twins(table: npt.NDArray[np.float32], share: float = 0.5) -> npt.NDArray[np.
 
 def choose(table: npt.NDArray[np.float32], seed: int) -> int:
     """The number of components with the best held-out likelihood; prints all of them."""
+    folds = [len(train) for train, _ in GroupKFold(FOLDS).split(table, groups=twins(table))]
     rank = int(PCA(0.99, svd_solver="full").fit(table).n_components_)
+    rank = min(rank, min(folds) - 1)  # a table of fewer speakers than columns spans no more
     choices = [n for n in CHOICES if n <= len(table) // 2]
     scores = {n: held_out(table, n, rank, seed) for n in tqdm(choices, desc="components")}
     best: int = max(scores, key=lambda n: scores[n])

@@ -6,7 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from vclip.encoders import VoiceEncoder
-from vclip.tts import Synthesizer
+from vclip.offline.recordings import mean_voice
+from vclip.tts import Speech, Synthesizer
 
 Array = npt.NDArray[np.float32]
 
@@ -18,6 +19,16 @@ SENTENCES = (  # our own; sounds of English in many combinations
 )
 
 
+def speeches(
+    synthesizer: Synthesizer, speaker_embedding: Array, sentences: Sequence[str], seed: int
+) -> list[Speech]:
+    """The sentences, each with a seed of its own."""
+    return [
+        synthesizer.synthesize(sentence, speaker_embedding, seed + i)
+        for i, sentence in enumerate(sentences)
+    ]
+
+
 def heard(
     synthesizer: Synthesizer,
     encoder: VoiceEncoder,
@@ -25,13 +36,6 @@ def heard(
     sentences: Sequence[str],
     seed: int,
 ) -> Array:
-    """voice_features (V,) of the synthesised sentences: their mean, at unit norm.
-
-    Unit norm as Resemblyzer's own utterances have it; the mean over sentences is the speaker's.
-    """
-    features = []
-    for i, sentence in enumerate(sentences):
-        speech = synthesizer.synthesize(sentence, speaker_embedding, seed + i)
-        features.append(encoder.encode(speech.wav, speech.sample_rate))
-    mean = np.mean(features, axis=0)
-    return np.asarray(mean / np.linalg.norm(mean), dtype=np.float32)
+    """voice_features (V,) of the synthesised sentences: their mean, at unit norm."""
+    spoken = speeches(synthesizer, speaker_embedding, sentences, seed)
+    return mean_voice([encoder.encode(speech.wav, speech.sample_rate) for speech in spoken])

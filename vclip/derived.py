@@ -1,0 +1,88 @@
+"""What a model directory without its own generation and signature gets on first use.
+
+Both follow from the synthesizer's speaker table and the bank in seconds, so that weights that were
+just fetched can speak in new voices at once. What was fitted is cached by the hash of its inputs.
+The distilled signature (`vclip.offline.distill`) is better and takes hours.
+"""
+
+import contextlib
+import hashlib
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from vclip.archives import cache_folder
+from vclip.generation import SpeakerGMM
+from vclip.signature import SignatureNet
+from vclip.weights import ModelDirectory
+
+log = logging.getLogger(__name__)
+Array = npt.NDArray[np.float32]
+
+VERSION = 1  # raise it when a fit changes
+N_COMPONENTS = 1  # held-out likelihood's choice for VCTK's 109 speakers (fit_generation prints it)
+SEED = 0
+
+
+class Savable(Protocol):
+    """Anything that writes itself to a file."""
+
+    def save(self, path: Path) -> None:
+        """Write it."""
+        ...
+
+
+Fitted = TypeVar("Fitted", bound=Savable)
+
+
+def generation(directory: ModelDirectory, table: Array) -> SpeakerGMM:
+    """The directory's speaker GMM, or one fitted to the bank's speakers (N, S). ModelError."""
+    if directory.has("generation"):
+        return SpeakerGMM.load(directory.file("generation"))
+    n_components = min(N_COMPONENTS, len(table))
+    return _cached(
+        f"generation-{_key(table)}.npz",
+        SpeakerGMM.load,
+        lambda: SpeakerGMM.fit(table, n_components, SEED),
+    )
+
+
+def signature(directory: ModelDirectory, table: Array, voice_features: Array) -> SignatureNet:
+    """The directory's signature network, or a ridge from table (N, S) to voice_features (N, V)."""
+    if directory.has("signature"):
+        return SignatureNet.load(directory.file("signature"))
+    return _cached(
+        f"signature-{_key(table, voice_features)}.safetensors",
+        SignatureNet.load,
+        lambda: SignatureNet.ridge(table, voice_features),
+    )
+
+
+def _key(*inputs: Array) -> str:
+    digest = hashlib.sha256(str((VERSION, N_COMPONENTS, SEED)).encode())
+    for array in inputs:
+        digest.update(str(array.shape).encode() + np.ascontiguousarray(array, "<f4").tobytes())
+    return digest.hexdigest()[:16]
+
+
+def _cached(name: str, load: Callable[[Path], Fitted], fit: Callable[[], Fitted]) -> Fitted:
+    """What an earlier run fitted, or a fresh fit; a cache that cannot be written is no error."""
+    path = cache_folder() / "fitted" / name
+    if path.is_file():
+        return load(path)
+    fitted = fit()
+    fresh = path.with_name(f"{path.stem}.{id(fitted)}{path.suffix}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        fitted.save(fresh)
+        fresh.replace(path)
+    except OSError as error:
+        log.warning("what was fitted cannot be kept in %s: %s", path.parent, error)
+    finally:
+        with contextlib.suppress(OSError):
+            fresh.unlink(missing_ok=True)
+    return fitted

@@ -1,0 +1,87 @@
+"""Speakers of a manifest of recordings: what a voice encoder hears of each, and their pitch."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from tqdm import tqdm
+
+from vclip.audio import load_wav
+from vclip.encoders import VoiceEncoder
+from vclip.errors import DataError
+from vclip.offline.acoustics import pitch
+from vclip.offline.features import FeatureStore, Report, VoiceFeatures, extract
+from vclip.offline.pairs import read_rows, sex_of
+
+log = logging.getLogger(__name__)
+Array = npt.NDArray[np.float32]
+COLUMNS = ("path", "source", "speaker", "sex")
+
+
+@dataclass(frozen=True)
+class Voices:
+    """Speakers with voice_features (N, V) of unit norm, median F0 (N,) in Hz, and sex.
+
+    sex is 'F', 'M' or '' where the manifest does not tell.
+    """
+
+    speaker_ids: list[str]
+    voice_features: Array
+    f0: Array
+    sex: list[str]
+
+    def __len__(self) -> int:
+        return len(self.speaker_ids)
+
+
+def mean_voice(features: Sequence[Array]) -> Array:
+    """The speaker's features (V,): the mean over utterances, at unit norm as each of them."""
+    mean = np.mean(features, axis=0)
+    return np.asarray(mean / np.linalg.norm(mean), dtype=np.float32)
+
+
+def median_f0(wavs: Sequence[tuple[Array, int]]) -> float:
+    """Median F0 in Hz over the voiced frames of (wav, sample_rate) pairs. Raises DataError."""
+    f0 = np.concatenate([pitch(wav, sample_rate) for wav, sample_rate in wavs])
+    if not len(f0):
+        raise DataError("no frame of the recordings is voiced; use recordings of speech")
+    return float(np.median(f0))
+
+
+def read_speakers(manifest: Path, source: str) -> dict[str, tuple[str, list[Path]]]:
+    """Sex and files of every speaker of a source. Raises DataError if it has none."""
+    speakers: dict[str, tuple[str, list[Path]]] = {}
+    sources = set()
+    for line, row in read_rows(manifest, COLUMNS):
+        sources.add(row["source"])
+        if row["source"] == source:
+            sex = sex_of(row["sex"], f"{manifest}, line {line}")
+            known, paths = speakers.setdefault(row["speaker"], (sex, []))
+            if known != sex:
+                raise DataError(f"{manifest}, line {line}: {row['speaker']} has two sexes")
+            paths.append(manifest.parent / row["path"])
+    if not speakers:
+        raise DataError(f"{manifest} has no source {source!r}; it has {', '.join(sorted(sources))}")
+    return speakers
+
+
+def listen(
+    manifest: Path, source: str, encoder: VoiceEncoder, weights_hash: str, store: FeatureStore
+) -> Voices:
+    """Every speaker of a source. Raises DataError if one has no usable recording."""
+    speakers = read_speakers(manifest, source)
+    report = Report()
+    paths = [path for _, files in speakers.values() for path in files]
+    found = extract(paths, VoiceFeatures(encoder, weights_hash), store, report, source)
+    features, f0 = [], []
+    for speaker, (_, files) in tqdm(speakers.items(), desc="pitch", disable=None):
+        usable = [path for path in files if path in found]
+        if not usable:
+            raise DataError(f"no recording of {speaker} can be used; {report.skipped[0]}")
+        features.append(mean_voice([found[path][0] for path in usable]))
+        f0.append(median_f0([load_wav(path) for path in usable]))
+    sexes = [sex for sex, _ in speakers.values()]
+    return Voices(list(speakers), np.stack(features), np.array(f0, dtype=np.float32), sexes)
