@@ -70,6 +70,7 @@ def test_speech_like_its_recordings_is_faithful() -> None:
     assert found["speaker_first"].value == found["f0_within_10_percent"].value == 1
     assert found["similarity"].value == pytest.approx(1)
     assert found["ceiling_speaker_first"].value == 1 and found["twins"].value == 0
+    assert found["ceiling_f0_within_10_percent"].value == 1
     assert found["f0_deviation"].value == 0 and found["f0_same_side_of_165_hz"].value == 1
 
 

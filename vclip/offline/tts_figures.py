@@ -116,9 +116,12 @@ def ceiling(recorded: list[list[Utterance]], whole: Array) -> list[Figure]:
     scores = halves[0] @ halves[1].T  # (n, n)
     between = whole @ whole.T - 2 * np.eye(len(whole))
     twins = [bool(between[i].max() > score) for i, score in zip(rows, np.diag(scores), strict=True)]
+    f0 = np.array([[median_f0(recorded[i][k::2]) for i in rows] for k in (0, 1)])
+    same = list(np.abs(f0[0] / f0[1] - 1) < 0.1)
     return [
         share_of("b", "ceiling_speaker_first", first(scores), "speakers, half to other half"),
         Figure("b", "ceiling_similarity", float(np.diag(scores).mean()), note="half to other half"),
+        share_of("b", "ceiling_f0_within_10_percent", same, "speakers, half to other half"),
         share_of("b", "twins", twins, "speakers nearer to another than to their other half"),
     ]
 
