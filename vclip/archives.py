@@ -5,6 +5,7 @@ It lies in $VCLIP_CACHE, by default ~/.cache/vclip. Everything appears in it who
 
 import contextlib
 import errno
+import functools
 import json
 import os
 import shutil
@@ -57,12 +58,15 @@ def fetch_snapshot(repository: str, commit: str) -> Path:
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
     name = f"{repository}@{commit}"
+    fetch_files = functools.partial(
+        snapshot_download, repository, revision=commit, allow_patterns=list(SAFE)
+    )
     try:
-        return Path(snapshot_download(repository, revision=commit, allow_patterns=list(SAFE)))
+        with contextlib.suppress(LocalEntryNotFoundError):
+            return Path(fetch_files(local_files_only=True))  # a commit never changes
+        return Path(fetch_files())
     except LocalEntryNotFoundError as error:
-        raise DownloadError(
-            f"cannot reach the hub for {name}, and it is not cached; {INSTEAD}"
-        ) from error
+        raise DownloadError(f"cannot reach the hub for {name}; {INSTEAD}") from error
     except (HfHubHTTPError, httpx2.HTTPError, OSError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise DownloadError(f"cannot fetch {name} from the hub ({reason}); {INSTEAD}") from error
