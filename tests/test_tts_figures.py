@@ -146,11 +146,12 @@ def test_new_voices_are_held_against_all_recordings() -> None:
 def test_generation_compares_equally_many() -> None:
     ours, new = [utterance(s) for s in "abcd"], [utterance(s) for s in "ab"]
     tables = np.eye(4, dtype=np.float32), np.eye(4, dtype=np.float32)[:2]
-    found = named(tts_figures.generation(ours, new, tables))
+    found = named(tts_figures.generation(ours, new, RECORDED, tables))
     assert found["s2s_embedding"].value == found["g2g_embedding"].value == 1
     assert found["g2s_embedding"].value == 0 and abs(found["g2s_heard"].value) < 1e-6
     expected = metrics.generation_distances([VOICES["a"], VOICES["b"]], [VOICES["a"], VOICES["b"]])
     assert found["s2s_heard"].value == pytest.approx(expected.s2s, abs=1e-6)
+    assert found["s2s_recordings"].value == pytest.approx(found["s2s_heard"].value, abs=1e-6)
     assert found["generated_f0_percentile_50"].value == pytest.approx(110)
 
 

@@ -172,7 +172,7 @@ class Evaluation:
         return [
             *tts_figures.sentences_right(generated, "d", "generated_"),
             *tts_figures.artefacts(generated, references, "d", "generated_"),
-            *tts_figures.generation(ours, generated, (table, new)),
+            *tts_figures.generation(ours, generated, references, (table, new)),
         ]
 
 

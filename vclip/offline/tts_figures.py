@@ -95,7 +95,7 @@ def fidelity(ours: Sequence[Utterance], references: Sequence[Utterance]) -> list
     own = np.diag(scores).astype(np.float64)
     mean = bootstrapped(lambda counts: float(np.average(own, weights=counts)), len(own))
     return [
-        share_of("b", "speaker_first", first(scores), f"speakers of {len(own)}", least=0.85),
+        share_of("b", "speaker_first", first(scores), "speakers", least=0.85),
         estimated("b", "similarity", mean, note="to the speaker's recordings"),
         *ceiling([recorded[s] for s in spoken], whole),
         *pitch(list(spoken.values()), [recorded[s] for s in spoken]),
@@ -200,18 +200,24 @@ def hoarseness(
 def generation(
     ours: Sequence[Utterance],
     generated: Sequence[Utterance],
+    references: Sequence[Utterance],
     tables: tuple[Array, Array],
 ) -> list[Figure]:
     """TacoSpawn's distances among equally many speakers and generated ones, as vectors and as
     heard; range of F0.
     """
-    groups = [list(by_speaker(utterances).values()) for utterances in (ours, generated)]
+    parts = (ours, generated, references)
+    groups = [list(by_speaker(utterances).values()) for utterances in parts]
     heard = [np.stack([voice(group) for group in part]) for part in groups]
-    n, figures = min(map(len, groups)), []
+    n, figures = min(map(len, groups[:2])), []
     for name, (speakers, new) in {"embedding": tables, "heard": (heard[0], heard[1])}.items():
         for kind, value in vars(metrics.generation_distances(speakers[:n], new[:n])).items():
             figures.append(Figure("d", f"{kind}_{name}", value))
-    f0 = [np.array([median_f0(group) for group in part]) for part in groups]
+    recorded = float(np.median(metrics.nearest(heard[2][:n])))
+    figures.append(
+        Figure("d", "s2s_recordings", recorded, note="less heard above: voices collapse")
+    )
+    f0 = [np.array([median_f0(group) for group in part]) for part in groups[:2]]
     ranges = [np.nanpercentile(values, [5, 50, 95]) for values in f0]
     for percent, mine, other in zip((5, 50, 95), ranges[1], ranges[0], strict=True):
         note = f"Hz; speakers as synthesised {other:.0f}"
