@@ -7,9 +7,10 @@ import pytest
 from conftest import REPO
 
 LAYERS = [
-    {"errors", "audio", "metrics", "weights", "phonemes", "text", "download", "archives"},
+    {"errors", "audio", "metrics", "weights", "phonemes", "text", "limiter", "download", "archives"}
+    | {"gate", "coqui_files"},
     {"face", "encoders", "association", "bank", "generation", "signature", "tts", "harmonic"}
-    | {"derived"},
+    | {"derived", "streaming", "hifigan"},
     {"pipeline"},
     {"ui", "offline", "listening", "__main__"},
 ]

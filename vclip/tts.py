@@ -3,17 +3,20 @@
 The only file that imports coqui's `TTS`. What it takes care of:
 * torchaudio's wheel is a CUDA build whose extension cannot load beside a CPU-only torch; VITS needs
   none of it, so a stub stands in, only where the real one fails.
-* coqui L2-normalises `d_vectors`; rows of its speaker table `emb_g` are used raw. A speaker
-  embedding therefore travels through a spare row of that table.
-* VITS draws from torch's global generator: each call forks and seeds it.
-* One model serves many users: a lock guards row and generator, and the row is wiped afterwards.
+* coqui L2-normalises `d_vectors`; rows of its speaker table `emb_g` are used raw. The adapter runs
+  VITS's own modules one after the other and hands them the speaker embedding as it is.
+* VITS draws from torch's global generator: the short text side forks and seeds it under a lock.
+* One model serves many users: it is only read, and the long decoding runs in turns, outside of the
+  lock, window by window.
 """
 
+import functools
 import json
+import os
 import sys
 import threading
 import types
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -23,11 +26,16 @@ import numpy.typing as npt
 import torch
 from safetensors.torch import load_file, save_file
 
-from vclip import phonemes
-from vclip.errors import ModelError, TextError
+from vclip import coqui_files, phonemes, streaming
+from vclip.errors import InputError, ModelError
+from vclip.gate import Gate
 from vclip.harmonic import HarmonicDecoder
+from vclip.hifigan import Hifigan, Precision
 
 Array = npt.NDArray[np.float32]
+MIN_RATE, MAX_RATE = 0.5, 2.0
+WAITING = 32  # requests that may queue for their first turn; the app's own queue is as long
+_RANDOM = threading.Lock()  # torch has one global generator for all models
 
 
 def _stub_torchaudio_extension() -> None:
@@ -50,8 +58,13 @@ _stub_torchaudio_extension()
 
 from TTS.tts.configs.vits_config import VitsArgs, VitsConfig  # noqa: E402
 from TTS.tts.models.vits import Vits  # noqa: E402
-from TTS.tts.utils.text.characters import IPAPhonemes  # noqa: E402
-from TTS.tts.utils.text.cleaners import english_cleaners  # noqa: E402
+from TTS.tts.utils.text import cleaners  # noqa: E402
+from TTS.tts.utils.text.characters import (  # noqa: E402
+    BaseVocabulary,
+    Graphemes,
+    IPAPhonemes,
+)
+from TTS.tts.utils.text.punctuation import Punctuation  # noqa: E402
 
 VOCABULARY: list[str] = list(IPAPhonemes().vocab)
 BLANK: int = VOCABULARY.index("<BLNK>")
@@ -86,14 +99,25 @@ class Synthesizer(Protocol):
         """(N, S) raw-scale embeddings of the speakers that may be offered."""
         ...
 
-    def synthesize(self, text: str, speaker_embedding: Array, seed: int) -> Speech:
-        """Speak one sentence; the same arguments give the same samples. Raises TextError."""
+    def synthesize(
+        self, text: str, speaker_embedding: Array, seed: int, rate: float = 1.0
+    ) -> Speech:
+        """Speak one sentence; the same arguments give the same samples.
+
+        A rate of 2 is twice as fast. Raises TextError, InputError (rate), BusyError.
+        """
+        ...
+
+    def stream(
+        self, text: str, speaker_embedding: Array, seed: int, rate: float = 1.0
+    ) -> Iterator[Speech]:
+        """The same in pieces, the first one soon; closing the iterator stops the work."""
         ...
 
 
 def clean_text(text: str) -> str:
     """Lower-case text with numbers and abbreviations written out (coqui's English cleaner)."""
-    return str(english_cleaners(text))
+    return str(cleaners.english_cleaners(text))
 
 
 def build_vits(
@@ -127,39 +151,31 @@ def build_vits(
 
 
 class CoquiVits:
-    """A coqui VITS read from `vits.json` and `vits.safetensors`; implements `Synthesizer`.
+    """A multi-speaker coqui VITS, ready to speak; implements `Synthesizer`."""
 
-    The JSON holds model_args (of coqui's VitsArgs), sample_rate, vocabulary, blank, all `speakers`
-    in table order and the `hidden` ones among them, which are never offered.
-    """
-
-    def __init__(self, model: Vits, settings: dict[str, Any]) -> None:
-        self.sample_rate: int = settings["sample_rate"]
-        self._vocabulary: list[str] = settings["vocabulary"]
-        self._blank: int | None = settings["blank"]
-        self._rows = [i for i, s in enumerate(settings["speakers"]) if s not in settings["hidden"]]
-        self.speaker_ids: list[str] = [settings["speakers"][i] for i in self._rows]
-        self._spare = len(settings["speakers"])  # the table's last row, empty between calls
+    def __init__(
+        self,
+        model: Vits,
+        front_end: phonemes.FrontEnd,
+        speakers: dict[str, int],
+        sample_rate: int,
+        precision: Precision = "auto",
+    ) -> None:
+        """Take over a model with loaded weights; `speakers` are the rows that may be offered."""
+        self.sample_rate, self._front_end = sample_rate, front_end
+        self.speaker_ids, self._rows = list(speakers), list(speakers.values())
         self._model = model.eval()
-        self._lock = threading.Lock()
+        own = model.waveform_decoder
+        is_harmonic = isinstance(own, HarmonicDecoder)
+        self._decoder: streaming.Decoder = own if is_harmonic else Hifigan(own, precision)
+        self._gate = Gate(os.cpu_count() or 1, WAITING)
 
     @classmethod
-    def load(cls, directory: Path) -> "CoquiVits":
-        """Read a model directory's VITS. Raises ModelError if it is missing or does not fit."""
-        try:
-            settings = json.loads((directory / "vits.json").read_text())
-            state = load_file(directory / "vits.safetensors")
-            table = state["emb_g.weight"].float()
-            state["emb_g.weight"] = torch.cat([table, torch.zeros(1, table.shape[1])])
-            model = build_vits(settings["model_args"], len(table) + 1, table.shape[1])
-            result = model.load_state_dict(state, strict=False)
-        except (OSError, KeyError, ValueError, RuntimeError, TypeError) as error:
-            raise ModelError(f"cannot read the VITS in {directory}: {error}") from error
-        # the posterior encoder only serves training and is left out of what ships
-        missing = [key for key in result.missing_keys if not key.startswith("posterior_encoder.")]
-        if missing or result.unexpected_keys:
-            raise ModelError(f"{directory}/vits.safetensors does not fit its vits.json: {result}")
-        return cls(model, settings)
+    def load(cls, directory: Path, precision: Precision = "auto") -> "CoquiVits":
+        """Read `vits.json` and `vits.safetensors`, or coqui's own archive. Raises ModelError."""
+        if coqui_files.is_archive(directory):
+            return _load_archive(directory, precision)
+        return _load_own(directory, precision)
 
     @property
     def speaker_embeddings(self) -> Array:
@@ -169,31 +185,144 @@ class CoquiVits:
 
     def to_ids(self, text: str) -> list[int]:
         """Phoneme ids of a text. Raises TextError if nothing in it can be spoken."""
-        ipa = phonemes.phonemize(clean_text(text))
-        if not phonemes.is_speakable(ipa):
-            raise TextError("nothing in the text can be spoken; type English words or numbers")
-        return phonemes.to_ids(ipa, self._vocabulary, self._blank)
+        return self._front_end.to_ids(text)
 
-    def synthesize(self, text: str, speaker_embedding: Array, seed: int) -> Speech:
+    def synthesize(
+        self, text: str, speaker_embedding: Array, seed: int, rate: float = 1.0
+    ) -> Speech:
         """Speak one sentence in the voice of a raw-scale speaker embedding (S,)."""
-        ids = torch.tensor([self.to_ids(text)])
-        vector = torch.from_numpy(np.asarray(speaker_embedding, dtype=np.float32))
-        with self._lock, torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            wav = self._infer(ids, vector)
-        return Speech(wav, self.sample_rate)
+        return join(list(self.stream(text, speaker_embedding, seed, rate)))
 
-    @torch.inference_mode()
-    def _infer(self, ids: torch.Tensor, vector: torch.Tensor) -> Array:
-        table = self._model.emb_g.weight
-        table[self._spare] = vector
-        try:
-            inputs = {"x_lengths": None, "speaker_ids": torch.tensor([self._spare])}
-            inputs |= {"d_vectors": None, "language_ids": None, "durations": None}
-            wav = self._model.inference(ids, inputs)["model_outputs"][0, 0]  # (1, 1, T) -> (T,)
-        finally:
-            table[self._spare] = 0.0
-        return np.asarray(wav.clamp(-1.0, 1.0).numpy(), dtype=np.float32)
+    def stream(
+        self, text: str, speaker_embedding: Array, seed: int, rate: float = 1.0
+    ) -> Iterator[Speech]:
+        """The same in pieces; wrong arguments raise here, BusyError with the first piece."""
+        check_rate(rate)
+        ids = torch.tensor([self.to_ids(text)])
+        vector = torch.from_numpy(np.array(speaker_embedding, dtype=np.float32))
+        return self._stream(ids, vector[None, :, None], seed, rate)
+
+    def _stream(
+        self, ids: torch.Tensor, g: torch.Tensor, seed: int, rate: float
+    ) -> Iterator[Speech]:
+        with self._gate.first():
+            prepared = self._prepare(ids, g, seed, rate)
+        for window in streaming.windows(prepared.shape[2], self._decoder.reach):
+            with self._gate.turn():
+                wav = streaming.render(self._decoder, prepared, g, window)
+            yield Speech(wav.clamp(-1.0, 1.0).numpy(), self.sample_rate)
+
+    def _prepare(self, ids: torch.Tensor, g: torch.Tensor, seed: int, rate: float) -> torch.Tensor:
+        """Everything but the long decoding, in the order in which coqui draws random numbers."""
+        with _RANDOM, torch.random.fork_rng(devices=[]), torch.inference_mode():
+            torch.manual_seed(seed)
+            return self._decoder.prepare(self._latents(ids, g, rate), g)
+
+    def _latents(self, ids: torch.Tensor, g: torch.Tensor, rate: float) -> torch.Tensor:
+        """Ids (1, T) and speaker (1, S, 1) to latents (1, C, frames): `Vits.inference` up to there.
+
+        At a rate other than 1 the ends of coqui's own durations are moved, so that the length is
+        what the rate says; scaling before rounding up would lengthen every phoneme of fast speech.
+        """
+        model = self._model
+        x, mean, log_scale, mask = model.text_encoder(ids, torch.tensor([ids.shape[1]]))
+        conditions: dict[str, Any] = {"g": g if model.args.condition_dp_on_speaker else None}
+        if model.args.use_sdp:
+            conditions |= {"reverse": True, "noise_scale": model.inference_noise_scale_dp}
+        log_durations = model.duration_predictor(x, mask, **conditions)
+        durations = torch.ceil(torch.exp(log_durations) * mask * model.length_scale)[0, 0]
+        ends = torch.round(torch.cumsum(durations, 0) / rate).long()
+        counts = torch.diff(ends, prepend=ends.new_zeros(1))
+        # coqui's memory layout, channels beside each other: it decides which noise is drawn
+        mean, log_scale = (m.mT.repeat_interleave(counts, dim=1).mT for m in (mean, log_scale))
+        noise = torch.randn_like(mean)
+        z = mean + noise * torch.exp(log_scale) * model.inference_noise_scale
+        z = model.flow(z, torch.ones_like(z[:, :1]), g=g, reverse=True)
+        latents: torch.Tensor = z[:, :, : model.max_inference_len]
+        return latents
+
+
+def check_rate(rate: float) -> None:
+    """Raise InputError for a rate that is not understood as speech."""
+    if not MIN_RATE <= rate <= MAX_RATE:
+        raise InputError(f"the rate is {rate}; use {MIN_RATE} (slow) to {MAX_RATE} (fast)")
+
+
+def _load_own(directory: Path, precision: Precision) -> CoquiVits:
+    """`vits.json` holds model_args (of coqui's VitsArgs), sample_rate, vocabulary, blank, all
+    `speakers` in table order and the `hidden` ones among them, which are never offered.
+    """
+    try:
+        settings = json.loads((directory / "vits.json").read_text())
+        state = {k: v.float() for k, v in load_file(directory / "vits.safetensors").items()}
+        rows, channels = state["emb_g.weight"].shape
+        with _RANDOM, torch.random.fork_rng(devices=[]):  # fresh weights draw from it
+            model = build_vits(settings["model_args"], rows, channels, settings.get("decoder"))
+        _fill(model, state)
+        front_end = phonemes.FrontEnd(settings["vocabulary"], settings["blank"], clean_text)
+        offered = {s: i for i, s in enumerate(settings["speakers"]) if s not in settings["hidden"]}
+        return CoquiVits(model, front_end, offered, settings["sample_rate"], precision)
+    except (OSError, KeyError, ValueError, RuntimeError, TypeError) as error:
+        raise ModelError(f"cannot read the VITS in {directory}: {error}") from error
+
+
+def _load_archive(directory: Path, precision: Precision) -> CoquiVits:
+    """The front end is ours: coqui's would call an espeak binary, which need not be there."""
+    archive = coqui_files.read(directory)
+    try:
+        config = _archived_config(archive)
+        with _RANDOM, torch.random.fork_rng(devices=[]):  # fresh weights draw from it
+            model = Vits(config)
+        _fill(model, archive.state)
+        front_end = _archived_front_end(archive.config, model.tokenizer.characters)
+    except Exception as error:  # coqui raises whatever it happens to meet
+        raise ModelError(f"the config of {directory} does not fit its weights: {error}") from error
+    speakers = {name: row for row, name in enumerate(archive.speakers)}
+    return CoquiVits(model, front_end, speakers, config.audio.sample_rate, precision)
+
+
+def _archived_config(archive: coqui_files.CoquiArchive) -> VitsConfig:
+    """The config as coqui reads it, without what only training or another machine has."""
+    config = VitsConfig()
+    config.from_dict(archive.config)
+    letters = IPAPhonemes if config.use_phonemes else Graphemes
+    config.characters = config.characters or letters().to_config()
+    kind = config.characters.characters_class or f"{letters.__module__}.{letters.__name__}"
+    if not kind.startswith("TTS."):  # coqui imports it, whatever it is
+        raise ValueError(f"characters_class {kind!r} is not one of coqui's")
+    config.characters.characters_class = kind
+    config.use_phonemes = False
+    args = config.model_args
+    args.use_speaker_embedding = config.use_speaker_embedding = True
+    config.speakers, args.speakers_file, config.speakers_file = archive.speakers, None, None
+    args.init_discriminator = args.use_speaker_encoder_as_loss = False
+    args.speaker_encoder_model_path = ""
+    return config
+
+
+def _archived_front_end(config: dict[str, Any], characters: BaseVocabulary) -> phonemes.FrontEnd:
+    """Cleaner, phonemizer and blanks as the config names them."""
+    language = config.get("phoneme_language") if config.get("use_phonemes") else None
+    language = phonemes.LANGUAGE if language == "en" else language
+    if language and not language.startswith("en"):
+        raise ValueError(f"it speaks {language!r}; vclip's text is English")
+    if config.get("phonemizer") not in (None, "espeak"):
+        raise ValueError(f"it needs the phonemizer {config['phonemizer']!r}; vclip has espeak")
+    cleaner = getattr(cleaners, config["text_cleaner"]) if config.get("text_cleaner") else None
+    return phonemes.FrontEnd(
+        characters.vocab,
+        characters.blank_id if config.get("add_blank", True) else None,
+        functools.partial(cleaner, lang="en") if cleaner else str,
+        language,
+        Punctuation.default_puncs(),
+        (characters.bos_id, characters.eos_id) if config.get("enable_eos_bos_chars") else None,
+    )
+
+
+def _fill(model: Vits, state: dict[str, torch.Tensor]) -> None:
+    """Load weights; the posterior encoder only serves training and neither ships nor loads."""
+    del model.posterior_encoder
+    model.load_state_dict({k: v for k, v in state.items() if "posterior_encoder." not in k})
 
 
 def save_vits(directory: Path, state: dict[str, torch.Tensor], settings: dict[str, Any]) -> None:
