@@ -26,7 +26,7 @@ class PitchHead(nn.Module):
         self.second = nn.Conv1d(width, width, 5, padding=2)
         self.last = nn.Conv1d(width, 2, 5, padding=2)
         nn.init.zeros_(self.last.weight)
-        self.last.bias.data = torch.tensor([math.log(150.0), 0.0])
+        self.last.bias = nn.Parameter(torch.tensor([math.log(150.0), 0.0]))
 
     def forward(self, z: Tensor, g: Tensor) -> tuple[Tensor, Tensor]:
         """Latents (B, C, frames), speakers (B, S, 1) -> log F0, voicing logits; (B, frames)."""
@@ -110,7 +110,8 @@ class HarmonicDecoder(nn.Module):
         """The same from a known pitch: log F0 and voicing in [0, 1], (B, frames) each."""
         pulses = self.pulses(log_f0.exp(), voiced)
         noise = torch.randn(pulses.shape, generator=generator, device=pulses.device)
-        frames = [s.unflatten(1, (-1, self.hop)).transpose(1, 2) for s in (pulses, noise)]
+        shape = (len(z), -1, self.hop)
+        frames = [signal.reshape(shape).transpose(1, 2) for signal in (pulses, noise)]
         pitch = torch.stack([log_f0 - math.log(150.0), voiced], dim=1)
         return torch.cat([z, pitch, *frames], dim=1)
 
@@ -130,7 +131,8 @@ class HarmonicDecoder(nn.Module):
 
     def render(self, prepared: Tensor, g: Tensor) -> Tensor:
         """Filter pulses and noise: (B, C + 2 + 2 * hop, frames) -> (B, 1, frames * hop)."""
-        told, pulses, noise = prepared.split([self.channels + 2, self.hop, self.hop], dim=1)
+        parts = [self.channels + 2, self.hop, self.hop]
+        told, pulses, noise = torch.split(prepared, parts, dim=1)
         log_h, phase, log_n = self.filters(told, g)
         voice = torch.polar(torch.exp(log_h), phase) * self.analyse(pulses)
         breath = torch.exp(log_n) * self.analyse(noise)
@@ -151,7 +153,8 @@ class HarmonicDecoder(nn.Module):
         signal = frames.transpose(1, 2).flatten(1)
         pad = (self.n_fft - self.step) // 2
         parts = F.pad(signal, (pad, pad)).unfold(1, self.n_fft, self.step)
-        return torch.fft.rfft(parts.float() * self.window, norm="ortho")
+        spectra: Tensor = torch.fft.rfft(parts.float() * self.window, norm="ortho")
+        return spectra
 
     def synthesise(self, spectra: Tensor) -> Tensor:
         """Overlap-add of spectra (B, steps, bins) -> (B, 1, steps * step)."""
@@ -162,4 +165,4 @@ class HarmonicDecoder(nn.Module):
             parts.transpose(1, 2), (1, length), (1, self.n_fft), stride=(1, self.step)
         ).squeeze(2)  # (B, 1, length)
         gain = self.window.square().sum() / self.step
-        return folded[:, :, pad : length - pad] / gain
+        return torch.div(folded[:, :, pad : length - pad], gain)

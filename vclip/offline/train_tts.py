@@ -15,7 +15,7 @@ import argparse
 import json
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +27,16 @@ from tqdm import tqdm
 
 from vclip import audio
 from vclip.errors import DataError, reported
-from vclip.offline import tts_losses
 from vclip.offline.options import add_fields, from_arguments
-from vclip.offline.tts_data import HOP, Batch, Corpus, batches, window
-from vclip.offline.tts_losses import Discriminators, MelDistance, SpectralDistance, spectrogram
-from vclip.offline.voice_distance import VoiceDistance
-from vclip.offline.warm_start import SPEAKER_SPACE, warm_start
+from vclip.offline.tts_data import HOP, Batch, Corpus, batches
+from vclip.offline.tts_judges import (
+    Discriminators,
+    discriminator_loss,
+    feature_loss,
+    generator_loss,
+)
+from vclip.offline.tts_objective import Objective, Waves, Weights
+from vclip.offline.warm_start import SPEAKER_SPACE, speaker_space, warm_start
 from vclip.tts import BLANK, VOCABULARY, CoquiVits, build_vits, save_vits
 from vclip.weights import BUNDLED
 
@@ -45,13 +49,11 @@ MODEL_ARGS: dict[str, Any] = {
 }
 DECODER: dict[str, Any] = {"sample_rate": 22050, "hop": HOP}  # of HarmonicDecoder
 ADAM: dict[str, Any] = {"betas": (0.8, 0.99), "weight_decay": 0.01}
-REACH = 16  # frames: eight layers of kernel 5 in the posterior encoder
-FLOW_REACH = 32  # frames: four couplings of four layers of kernel 5
 SAMPLE_TEXT = "A face goes in, and a voice comes out. Choose one of the voices, and let it speak."
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(Weights):
     """The reported run."""
 
     data: str = "build/tts.safetensors"
@@ -60,24 +62,16 @@ class Config:
     stages: str = "decoder:800,joint:5200"
     batch: int = 12
     engines: float = 0.25  # share of a batch that flite, festival and espeak-ng speak
-    segment: int = 48  # frames per utterance that the decoder is trained on
-    text_segment: int = 128  # frames spoken from the text: Resemblyzer hears 1.5 s at a time
     lr: float = 3e-4
     decoder_lr: float = 1e-3
     speaker_lr: float = 1e-2  # of the speaker table, whose rows see few batches
     cooldown: float = 0.3  # last share of all steps, over which the rate falls to a tenth
-    mel_weight: float = 45.0  # VITS's weights: 45, 1, 2, 1, 1
     feature_weight: float = 2.0
-    spectral_weight: float = 45.0
-    pitch_weight: float = 1.0
-    voice_weight: float = 10.0  # of the speaker consistency of speech from text
-    prior_share: float = 0.3  # of the mel weight, for speech from text
     text_every: int = 3  # joint steps between two that train the text side, the dearer half
     prior_steps: int = 0  # diagonal prior on the alignment fades over these steps of a stage
     adversarial_from: int = 800  # step at which the discriminators join
     ema: float = 0.99
-    max_seconds: float = 14.0
-    bf16: bool = True  # decoder and discriminators
+    max_seconds: float = 9.0
     threads: int = 1
     save_every: int = 100
     seed: int = 0
@@ -106,14 +100,14 @@ class Trainer:
         self.discriminators = Discriminators().to(self.device)
         if config.init:
             warm_start(self.model, self.discriminators, Path(config.init), corpus, DECODER)
+        else:
+            self.model.emb_g.weight.data = speaker_space(corpus.voice_features, 128)
         self.average = {k: v.detach().clone() for k, v in self.model.state_dict().items()}
-        self.mel = MelDistance(corpus.sample_rate).to(self.device)
-        self.spectral = SpectralDistance()
-        self.voice = VoiceDistance(corpus.sample_rate).to(self.device)
         self.optimizer = torch.optim.AdamW(self.groups(), **ADAM)
         judged = [{"params": [*self.discriminators.parameters()], "top": config.lr}]
         self.judge_optimizer = torch.optim.AdamW(judged, **ADAM)
         self.generator = torch.Generator().manual_seed(config.seed)
+        self.objective = Objective(self.model, corpus.sample_rate, config, self.generator)
 
     def groups(self) -> list[dict[str, Any]]:
         """Parameters by learning rate: speaker table, decoder, all else."""
@@ -129,28 +123,41 @@ class Trainer:
         stage = self.plan[self.step]
         for group in self.optimizer.param_groups + self.judge_optimizer.param_groups:
             group["lr"] = group["top"] * self.cooling()
-        g = self.model.emb_g(batch.speaker).unsqueeze(-1)
-        g = g.detach() if stage == "decoder" else g
-        losses: dict[str, Tensor] = {}
-        real, generated = [], []
-        if stage != "text":
-            with torch.set_grad_enabled(stage == "joint"):
-                window, z = encode_window(self.model, batch, g, self.config.segment, self.generator)
-            real.append(window.wav)
-            generated.append(self.reconstruct(window, z, g, losses))
-        if stage == "text" or (stage == "joint" and self.step % self.config.text_every == 0):
-            with torch.set_grad_enabled(stage == "joint"):
-                posterior = encode(self.model, batch, g)
-            text, sample = tts_losses.text_losses(self.model, batch, posterior, g, self.prior())
-            losses |= text
-            if stage == "joint":
-                spoken = self.speak(batch, sample, posterior[3], g, losses)
-                for waves, wav in zip((real, generated), spoken, strict=True):
-                    waves.append(wav)
-        if real and self.step >= self.config.adversarial_from:
-            self.judge(torch.cat(real), torch.cat(generated), losses)
+        losses = self.losses(batch, stage)
         self.descend(losses)
         return {key: value.item() for key, value in losses.items()}
+
+    def losses(self, batch: Batch, stage: str) -> dict[str, Tensor]:
+        """All that is to be descended at a step, each weighted."""
+        g = self.model.emb_g(batch.speaker).unsqueeze(-1)
+        losses: dict[str, Tensor] = {}
+        waves: list[Waves] = []
+        if stage != "text":
+            spoken, losses = self.objective.reconstruct(batch, g, learn=stage == "joint")
+            waves.append(spoken)
+        if stage == "text" or (stage == "joint" and self.step % self.config.text_every == 0):
+            heard, more = self.objective.read(batch, g, self.prior(), aloud=stage == "joint")
+            losses |= more
+            waves += heard
+        if waves and self.step >= self.config.adversarial_from:
+            losses |= self.judge(*(torch.cat(parts) for parts in zip(*waves, strict=True)))
+        return losses
+
+    def judge(self, real: Tensor, generated: Tensor) -> dict[str, Tensor]:
+        """Adversarial losses (VITS eq. 8-10) of waveforms (B, T); the discriminators step too."""
+        with self.objective.autocast():
+            judged_real = self.discriminators(real)
+            judge = discriminator_loss(judged_real, self.discriminators(generated.detach()))
+            self.judge_optimizer.zero_grad()
+            judge.backward()  # type: ignore[no-untyped-call]
+            self.judge_optimizer.step()
+            judged = self.discriminators(generated)
+        features = feature_loss(judged_real, judged)
+        return {
+            "adversarial": generator_loss(judged),
+            "feature": self.config.feature_weight * features,
+            "judge": judge.detach(),
+        }
 
     def descend(self, losses: dict[str, Tensor]) -> None:
         """One step down the sum of the losses."""
@@ -161,62 +168,6 @@ class Trainer:
         self.step += 1
         for key, value in self.model.state_dict().items():
             self.average[key].lerp_(value, 1 - self.config.ema)
-
-    def reconstruct(self, window: Batch, z: Tensor, g: Tensor, losses: dict[str, Tensor]) -> Tensor:
-        """Speech (B, T) from the posterior, at the recording's own pitch; adds its losses."""
-        decoder, config = self.model.waveform_decoder, self.config
-        with self.autocast():
-            log_f0, voicing = decoder.pitch(z, g)
-            wav: Tensor = decoder.render(
-                decoder.excite(z, *tts_losses.filled(window.f0)), g
-            ).squeeze(1)
-        losses["pitch"] = config.pitch_weight * tts_losses.pitch_loss(log_f0, voicing, window.f0)
-        losses["mel"] = config.mel_weight * self.mel(wav, window.wav)
-        losses["spectral"] = config.spectral_weight * self.spectral(wav, window.wav)
-        return wav
-
-    def speak(
-        self, batch: Batch, sample: Tensor, mask: Tensor, g: Tensor, losses: dict[str, Tensor]
-    ) -> tuple[Tensor, Tensor]:
-        """Real speech and speech from text of the same windows (B, T); adds its losses."""
-        decoder, config, length = self.model.waveform_decoder, self.config, self.config.text_segment
-        starts = batch.starts(length, self.generator)
-        margin = torch.nn.functional.pad
-        sample, mask = (
-            window(margin(x, (FLOW_REACH, 0)), starts, length + 2 * FLOW_REACH)
-            for x in (sample * mask, mask)
-        )
-        z = self.model.flow(sample, mask, g=g, reverse=True)[:, :, FLOW_REACH:-FLOW_REACH]
-        real = window(batch.wav, starts * HOP, length * HOP)
-        f0 = window(batch.f0, starts, length)
-        with self.autocast():
-            log_f0, voicing = decoder.pitch(z, g)
-            wav = decoder.render(decoder.excite(z, log_f0, voicing.sigmoid()), g).squeeze(1)
-        losses["text_pitch"] = config.pitch_weight * tts_losses.pitch_loss(log_f0, voicing, f0)
-        losses["text_mel"] = config.prior_share * config.mel_weight * self.mel(wav, real)
-        losses["voice"] = config.voice_weight * self.voice(wav, batch.voice)
-        part = slice(0, config.segment * HOP)
-        return real[:, part], wav[:, part]
-
-    def judge(self, real: Tensor, generated: Tensor, losses: dict[str, Tensor]) -> None:
-        """Adversarial losses (VITS eq. 8-10) of waveforms (B, T); the discriminators step too."""
-        with self.autocast():
-            judged_real = self.discriminators(real)
-            judge = tts_losses.discriminator_loss(
-                judged_real, self.discriminators(generated.detach())
-            )
-            self.judge_optimizer.zero_grad()
-            judge.backward()  # type: ignore[no-untyped-call]
-            self.judge_optimizer.step()
-            judged = self.discriminators(generated)
-        features = tts_losses.feature_loss(judged_real, judged)
-        losses["adversarial"] = tts_losses.generator_loss(judged)
-        losses["feature"] = self.config.feature_weight * features
-        losses["judge"] = judge.detach()
-
-    def autocast(self) -> torch.autocast:
-        """Half precision for decoder and discriminators."""
-        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.bf16)
 
     def cooling(self) -> float:
         """Share of the learning rate at this step: 1, then falling to a tenth."""
@@ -252,24 +203,6 @@ class Trainer:
         self.generator.set_state(state["generator"].cpu())
 
 
-def encode(model: Any, batch: Batch, g: Tensor) -> tuple[Tensor, ...]:
-    """The posterior's z, mean, log scale (B, C, frames) and mask (B, 1, frames)."""
-    return tuple(model.posterior_encoder(spectrogram(batch.wav), batch.frames, g=g))
-
-
-def encode_window(
-    model: Any, batch: Batch, g: Tensor, frames: int, generator: torch.Generator
-) -> tuple[Batch, Tensor]:
-    """A random window of every utterance and the posterior's z (B, C, frames) of it.
-
-    It is encoded with the posterior encoder's reach on both sides, which is then cut off.
-    """
-    window = batch.windows(frames + 2 * REACH, generator)
-    z = encode(model, window, g)[0][:, :, REACH:-REACH]
-    wav, f0 = window.wav[:, REACH * HOP : -REACH * HOP], window.f0[:, REACH:-REACH]
-    return replace(window, wav=wav, f0=f0), z
-
-
 def export(trainer: Trainer, directory: Path) -> None:
     """Write the averaged weights as the app reads them; what only training needs beside them."""
     settings = {
@@ -298,7 +231,7 @@ def write_samples(directory: Path, speakers: tuple[str, ...] = ("p225", "p226", 
     for name in set(speakers) & set(voice.speaker_ids):
         row = voice.speaker_embeddings[voice.speaker_ids.index(name)]
         speech = voice.synthesize(SAMPLE_TEXT, row, seed=0)
-        audio.save_wav(directory / f"sample_{name}.wav", speech.wav, speech.sample_rate)
+        audio.save(directory / f"sample_{name}.wav", speech.wav, speech.sample_rate)
 
 
 def stream(config: Config, corpus: Corpus, step: int) -> Iterator[Batch]:

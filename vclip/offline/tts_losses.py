@@ -1,11 +1,5 @@
-"""What VITS is trained by: text losses, mel distance and light adversarial discriminators.
+"""What VITS is trained by, but for its judges: text, pitch and spectral losses."""
 
-VITS's own discriminators have 46 M parameters, which no CPU trains in an evening. These have about
-0.6 M: five over periods (HiFi-GAN, arXiv 2010.05646) and three over spectrograms (UnivNet, arXiv
-2106.07889), with least-squares losses and feature matching.
-"""
-
-import itertools
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -16,20 +10,17 @@ import torch
 from monotonic_alignment_search import maximum_path
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.nn.utils.parametrizations import weight_norm
 
 from vclip.offline.tts_data import HOP, Batch
 
 N_FFT = 1024
-
-Judgement = tuple[Tensor, list[Tensor]]  # (scores, features of every layer)
 
 
 def align(
     z_p: Tensor, m_p: Tensor, logs_p: Tensor, x_mask: Tensor, y_mask: Tensor, prior: float
 ) -> Tensor:
     """Monotonic alignment (B, frames, ids) that maximises the likelihood, plus a diagonal prior."""
-    with torch.no_grad():
+    with torch.no_grad(), torch.autocast(z_p.device.type, enabled=False):
         precision = torch.exp(-2 * logs_p)
         log_likelihood = (
             torch.sum(-0.5 * math.log(2 * math.pi) - logs_p, 1).unsqueeze(-1)
@@ -56,17 +47,18 @@ def text_losses(
     """
     z, _, logs_q, y_mask = posterior
     x, m_p, logs_p, x_mask = model.text_encoder(batch.ids, batch.id_lengths, lang_emb=None)
-    z_p = model.flow(z, y_mask, g=g)
+    m_p, logs_p, z_p = (t.float() for t in (m_p, logs_p, model.flow(z, y_mask, g=g)))
     attention = align(z_p, m_p, logs_p, x_mask, y_mask, prior)
     durations = torch.log(attention.sum(1).unsqueeze(1) + 1e-6) * x_mask
     predicted = model.duration_predictor(x.detach(), x_mask, g=g.detach())
-    m_p = torch.einsum("btl,bcl->bct", attention, m_p)
-    logs_p = torch.einsum("btl,bcl->bct", attention, logs_p)
-    divergence = logs_p - logs_q - 0.5 + 0.5 * (z_p - m_p) ** 2 * torch.exp(-2 * logs_p)
+    with torch.autocast(z.device.type, enabled=False):
+        m_p = torch.einsum("btl,bcl->bct", attention, m_p)
+        logs_p = torch.einsum("btl,bcl->bct", attention, logs_p)
+    divergence = logs_p - logs_q.float() - 0.5 + 0.5 * (z_p - m_p) ** 2 * torch.exp(-2 * logs_p)
     sample = m_p + torch.randn_like(m_p) * torch.exp(logs_p) * model.inference_noise_scale
     losses = {
         "kl": (divergence * y_mask).sum() / y_mask.sum(),
-        "duration": ((predicted - durations) ** 2).sum() / x_mask.sum(),
+        "duration": ((predicted.float() - durations) ** 2).sum() / x_mask.sum(),
     }
     return losses, sample
 
@@ -146,85 +138,3 @@ class SpectralDistance(nn.Module):
             )
             distances.append(F.l1_loss(a, b))
         return torch.stack(distances).mean()
-
-
-class PeriodDiscriminator(nn.Module):
-    """Folds the waveform by a period and looks along every phase of it."""
-
-    def __init__(self, period: int, channels: Sequence[int] = (1, 16, 32, 64, 64)) -> None:
-        super().__init__()
-        self.period = period
-        self.layers = nn.ModuleList(
-            weight_norm(nn.Conv2d(a, b, (5, 1), (3, 1), (2, 0)))
-            for a, b in itertools.pairwise(channels)
-        )
-        self.last = weight_norm(nn.Conv2d(channels[-1], 1, (3, 1), 1, (1, 0)))
-
-    def forward(self, wav: Tensor) -> Judgement:
-        """wav (B, T) -> scores and features."""
-        wav = F.pad(wav, (0, -wav.shape[1] % self.period), mode="reflect")
-        return _run(self.layers, self.last, wav.reshape(len(wav), 1, -1, self.period))
-
-
-class SpectrogramDiscriminator(nn.Module):
-    """Looks at magnitudes at one time-frequency resolution."""
-
-    def __init__(self, n_fft: int, channels: int = 24) -> None:
-        super().__init__()
-        self.n_fft = n_fft
-        sizes = [(1, (2, 1)), (channels, (2, 1)), (channels, (2, 2)), (channels, (2, 1))]
-        self.layers = nn.ModuleList(
-            weight_norm(nn.Conv2d(n, channels, (7, 3), stride, (3, 1))) for n, stride in sizes
-        )
-        self.last = weight_norm(nn.Conv2d(channels, 1, 3, 1, 1))
-
-    def forward(self, wav: Tensor) -> Judgement:
-        """wav (B, T) -> scores and features."""
-        magnitudes = spectrogram(wav.float(), self.n_fft, self.n_fft // 4)
-        return _run(self.layers, self.last, torch.log(magnitudes + 1e-3).unsqueeze(1))
-
-
-def _run(layers: nn.ModuleList, last: nn.Module, x: Tensor) -> Judgement:
-    features = []
-    for layer in layers:
-        x = F.leaky_relu(layer(x), 0.1)
-        features.append(x)
-    x = last(x)
-    return x.flatten(1), [*features, x]
-
-
-class Discriminators(nn.Module):
-    """All of them; wav (B, T) -> one judgement each."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        periods, sizes = (2, 3, 5, 7, 11), (512, 1024, 2048)
-        self.all = nn.ModuleList(
-            [*map(PeriodDiscriminator, periods), *map(SpectrogramDiscriminator, sizes)]
-        )
-
-    def forward(self, wav: Tensor) -> list[Judgement]:
-        """wav (B, T) -> judgements."""
-        return [discriminator(wav) for discriminator in self.all]
-
-
-def discriminator_loss(real: list[Judgement], generated: list[Judgement]) -> Tensor:
-    """Least squares: real towards 1, generated towards 0; summed over discriminators."""
-    pairs = zip(real, generated, strict=True)
-    losses = [((1 - r.float()) ** 2).mean() + (g.float() ** 2).mean() for (r, _), (g, _) in pairs]
-    return torch.stack(losses).sum()
-
-
-def generator_loss(generated: list[Judgement]) -> Tensor:
-    """Least squares: generated towards 1."""
-    return torch.stack([((1 - g.float()) ** 2).mean() for g, _ in generated]).sum()
-
-
-def feature_loss(real: list[Judgement], generated: list[Judgement]) -> Tensor:
-    """L1 between the layers' features; real ones are targets, without gradient."""
-    losses = [
-        F.l1_loss(g.float(), r.detach().float())
-        for (_, reals), (_, fakes) in zip(real, generated, strict=True)
-        for r, g in zip(reals, fakes, strict=True)
-    ]
-    return torch.stack(losses).sum()

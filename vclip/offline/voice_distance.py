@@ -41,10 +41,11 @@ class VoiceDistance(nn.Module):
         )
         mel = self.filters @ (bins.real**2 + bins.imag**2)  # (B, n_mels, frames)
         hidden = self.network.lstm(mel.transpose(1, 2))[1][0][-1]
-        return F.normalize(torch.relu(self.network.linear(hidden)), dim=1)
+        features: Tensor = F.normalize(torch.relu(self.network.linear(hidden)), dim=1)
+        return features
 
     def resample(self, wav: Tensor) -> Tensor:
         """(B, T) at the speech's rate -> 16 kHz, in the frequency domain."""
         n = round(wav.shape[1] * RATE / self.sample_rate)
         resampled = torch.fft.irfft(torch.fft.rfft(wav)[:, : n // 2 + 1], n)
-        return resampled * (n / wav.shape[1])
+        return torch.mul(resampled, n / wav.shape[1])

@@ -1,4 +1,4 @@
-"""How the training of VITS begins: weights of an earlier run, and a speaker table that means voices."""
+"""How training of the VITS begins: earlier weights, and a speaker table that means voices."""
 
 import json
 import math
@@ -52,7 +52,7 @@ def speaker_space(voice_features: Tensor, n_channels: int) -> Tensor:
     left, values, _ = torch.linalg.svd(centred, full_matrices=False)
     scores = (left * values)[:, :n_channels]
     scores = torch.nn.functional.pad(scores, (0, n_channels - scores.shape[1]))
-    return scores * (math.sqrt(n_channels) / scores.norm(dim=1).mean())
+    return torch.mul(scores, math.sqrt(n_channels) / scores.norm(dim=1).mean())
 
 
 def plant(model: Any, voice_features: Tensor, known: list[bool], ridge: float = 10.0) -> None:
@@ -69,6 +69,7 @@ def plant(model: Any, voice_features: Tensor, known: list[bool], ridge: float = 
     for name, layer in model.named_modules():
         if name.split(".")[-1] in readers and isinstance(layer, nn.Linear | nn.Conv1d):
             weight = layer.weight.detach().flatten(1)  # (out, n_channels)
+            assert layer.bias is not None
             layer.bias.data += weight @ matrix[-1]
             planted = (weight @ matrix[:-1].T).view_as(layer.weight)
             if nn.utils.parametrize.is_parametrized(layer):
