@@ -72,7 +72,7 @@ class SignatureNet(nn.Module):
         inputs = (speaker_embeddings - net.mean.numpy()) / net.scale.numpy()
         fitted = RidgeCV(RIDGES).fit(inputs.astype(np.float64), voice_features)
         layer = net.layers[0]
-        layer.weight.data = torch.from_numpy(fitted.coef_).float()  # (V, S)
+        layer.weight.data = torch.from_numpy(fitted.coef_).float().contiguous()  # (V, S)
         layer.bias.data = torch.from_numpy(fitted.intercept_).float()
         return net.eval()
 
