@@ -15,7 +15,7 @@ test: .venv/.dev
 
 # After a new VITS or new heads: everything of the bundled model that follows from them.
 models: .venv/.dev
-	$(BIN)/python -m vclip.offline.build_bank
+	$(BIN)/python -m vclip.offline.build_bank --manifest ../shared/data/voices/manifest.csv
 	$(BIN)/python -m vclip.offline.fit_generation
 	$(BIN)/python -m vclip.offline.distill
 	$(BIN)/python -m vclip.offline.assemble

@@ -6,6 +6,7 @@ Exit code 2 and one line on stderr when it cannot start as asked.
 import argparse
 
 from vclip.errors import reported
+from vclip.weights import CHOICES
 
 
 def parse(argv: list[str] | None) -> argparse.Namespace:
@@ -13,7 +14,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--host", default="127.0.0.1", help="0.0.0.0 to be seen by others")
     parser.add_argument("--port", type=int, default=7860, help="0 takes a free one")
-    parser.add_argument("--model", default="bundled", help="name or model directory")
+    parser.add_argument("--model", default="bundled", help=CHOICES)
     return parser.parse_args(argv)
 
 

@@ -60,6 +60,46 @@ def test_models_are_found_by_name_or_path(tmp_path: Path) -> None:
         ModelDirectory.open(str(tmp_path))
 
 
+@pytest.mark.parametrize("name", ["../a.bin", "/etc/passwd", "x/../../a.bin"])
+def test_descriptions_cannot_lead_out_of_their_folder(tmp_path: Path, name: str) -> None:
+    path = make(tmp_path) / "vclip.json"
+    description = json.loads(path.read_text())
+    description["components"]["a"]["file"] = name
+    path.write_text(json.dumps(description))
+    with pytest.raises(ModelError, match="leads out"):
+        ModelDirectory.open(str(tmp_path)).file("a")
+
+
+def test_a_component_may_be_the_bundled_one_and_must_be_somewhere(tmp_path: Path) -> None:
+    path = make(tmp_path) / "vclip.json"
+    description = json.loads(path.read_text())
+    description["components"] |= {"association": {"from": "bundled"}, "b": {"from": "afar"}}
+    path.write_text(json.dumps(description))
+    directory = ModelDirectory.open(str(tmp_path))
+    assert directory.file("association") == BUNDLED / "association.safetensors"
+    assert directory.folder("a") == tmp_path and directory.has("b") and not directory.has("c")
+    with pytest.raises(ModelError, match="no file of b"):
+        directory.file("b")
+
+
+def test_models_of_the_hub_are_pinned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def fetch(repository: str, commit: str) -> Path:
+        asked.append((repository, commit))
+        return make(tmp_path)
+
+    monkeypatch.setattr("vclip.archives.fetch_snapshot", fetch)
+    commit = "0123456789abcdef" * 2 + "01234567"
+    assert ModelDirectory.open(f"some-one/a.voice@{commit}").name == "toy"
+    assert asked == [("some-one/a.voice", commit)]
+    for loose in ("some-one/a.voice", "some-one/a.voice@main", f"some-one/a.voice@{commit[:7]}"):
+        with pytest.raises(ModelError, match=r"some-one/a\.voice@COMMIT"):
+            find(loose)
+    with pytest.raises(ModelError, match="no model"):
+        find("a/b/c")
+
+
 def test_the_bundled_model_is_whole() -> None:
     directory = ModelDirectory.open("bundled")
     for name, entry in directory.description["components"].items():

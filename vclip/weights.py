@@ -25,7 +25,10 @@ DESCRIPTION = "vclip.json"
 VERSION = 1
 HUB_ID = re.compile(r"([\w.-]+/[\w.-]+?)(?:@(.*))?", re.ASCII)
 COMMIT = re.compile(r"[0-9a-f]{40}")
-CHOICES = "bundled, vctk, a model directory, or OWNER/NAME@COMMIT of the Hugging Face hub"
+CHOICES = (
+    "bundled, vctk (fetched on first use), a model directory, or OWNER/NAME@COMMIT of the "
+    "Hugging Face hub"
+)
 
 
 def find(model: str) -> Path:
