@@ -62,16 +62,17 @@ class Config(Weights):
     stages: str = "decoder:800,joint:5200"
     batch: int = 12
     engines: float = 0.25  # share of a batch that flite, festival and espeak-ng speak
-    lr: float = 3e-4
+    lr: float = 1.5e-4
     decoder_lr: float = 1e-3
-    speaker_lr: float = 1e-2  # of the speaker table, whose rows see few batches
+    speaker_lr: float = 1e-3  # of the speaker table; a row moves ten times this when it is seen
+    warmup: int = 100  # steps over which the rates rise, since Adam begins without moments
     cooldown: float = 0.3  # last share of all steps, over which the rate falls to a tenth
     feature_weight: float = 2.0
-    text_every: int = 3  # joint steps between two that train the text side, the dearer half
+    text_every: int = 2  # joint steps between two that train the text side, the dearer half
     prior_steps: int = 0  # diagonal prior on the alignment fades over these steps of a stage
     adversarial_from: int = 800  # step at which the discriminators join
-    ema: float = 0.99
-    max_seconds: float = 9.0
+    ema: float = 0.998
+    max_seconds: float = 8.0
     threads: int = 1
     save_every: int = 100
     seed: int = 0
@@ -170,9 +171,9 @@ class Trainer:
             self.average[key].lerp_(value, 1 - self.config.ema)
 
     def cooling(self) -> float:
-        """Share of the learning rate at this step: 1, then falling to a tenth."""
+        """Share of the learning rate at this step: rising to 1, at last falling to a tenth."""
         left = (len(self.plan) - self.step) / max(1, self.config.cooldown * len(self.plan))
-        return min(1.0, 0.1 + 0.9 * left)
+        return min(1.0, 0.1 + 0.9 * left, (self.step + 1) / max(1, self.config.warmup))
 
     def prior(self) -> float:
         """Weight of the diagonal prior, fading from 8 to 0 within a stage."""
