@@ -23,7 +23,7 @@ import app
 from vclip import __main__ as cli
 from vclip import audio, download, weights
 from vclip.face import Photo
-from vclip.offline import assemble
+from vclip.offline import assemble, distill, fit_generation
 from vclip.offline.acoustics import pitch
 from vclip.pipeline import FaceToVoice
 from vclip.tts import CoquiVits
@@ -49,6 +49,20 @@ class Setting:
         digest = hashlib.sha256(self.behaviour.body).hexdigest()
         described["components"]["synthesizer"] |= {"url": url, "sha256": digest}
         path.write_text(json.dumps(described))
+
+    def synthesizer(self) -> dict[str, str]:
+        """The description's entry of it."""
+        described = json.loads((self.models / "vctk" / "vclip.json").read_text())
+        entry: dict[str, str] = described["components"]["synthesizer"]
+        return entry
+
+
+class LoudnessOnly:
+    """A voice encoder that is cheap."""
+
+    def encode(self, wav: np.ndarray, sample_rate: int) -> np.ndarray:
+        features = np.full(256, 1.0 + np.abs(wav).mean(), dtype=np.float32)
+        return features / np.linalg.norm(features)
 
 
 def bank_ids() -> list[str]:
@@ -109,6 +123,24 @@ def test_rows_of_the_table_go_to_the_bank_by_name(setting: Setting) -> None:
     np.testing.assert_array_equal(first, vits.speaker_embeddings[1])
     assert len(vits.speaker_ids) == len(model.bank) + 1
     assert "ED" not in model.bank.speaker_ids
+
+
+def test_recipes_reach_the_fetched_weights_and_then_theirs_are_used(
+    setting: Setting, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """GMM and signature of the recipes replace what is fitted on first use."""
+    directory = str(setting.models / "vctk")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(distill, "ResemblyzerEncoder", LoudnessOnly)
+    assert fit_generation.main(["--directory", directory, "--n-components", "2"]) == 0
+    options = ["--n-draws", "3", "--held-out", "1", "--epochs", "1"]
+    assert distill.main(["--directory", directory, *options]) == 0
+    monkeypatch.setitem(assemble.VCTK, "synthesizer", setting.synthesizer())
+    assert assemble.main(["--directory", directory]) == 0
+    described = json.loads((setting.models / "vctk" / "vclip.json").read_text())
+    assert {"generation", "signature"} <= described["components"].keys()
+    assert FaceToVoice.from_pretrained("vctk").model == "vctk"
+    assert not (setting.cache / "fitted").exists()
 
 
 def test_command_line(setting: Setting, capsys: pytest.CaptureFixture[str]) -> None:

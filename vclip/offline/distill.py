@@ -21,7 +21,7 @@ from vclip.encoders import ResemblyzerEncoder
 from vclip.errors import reported
 from vclip.generation import SpeakerGMM
 from vclip.offline.options import add_fields, from_arguments
-from vclip.offline.speaking import SENTENCES, heard
+from vclip.offline.speaking import SENTENCES, bank_rows, heard, synthesizer_folder
 from vclip.signature import SignatureNet
 from vclip.tts import CoquiVits
 from vclip.weights import BUNDLED, sha256
@@ -47,10 +47,12 @@ class Config:
 def listen(config: Config, cache: Path) -> tuple[Array, Array]:
     """Draws (n, S) and what was heard of them (n, V); resumes from the cache."""
     directory = Path(config.directory)
-    synthesizer, encoder = CoquiVits.load(directory), ResemblyzerEncoder()
+    folder, encoder = synthesizer_folder(directory), ResemblyzerEncoder()
+    synthesizer = CoquiVits.load(folder)
     gmm = SpeakerGMM.load(directory / "generation.npz")
     draws = gmm.sample(config.n_draws, np.random.default_rng([config.seed, 1]))
-    inputs = [sha256(directory / name)[:12] for name in ("vits.safetensors", "generation.npz")]
+    weights = next(p for p in (folder / "vits.safetensors", *folder.glob("*.pth")) if p.is_file())
+    inputs = [sha256(path)[:12] for path in (weights, directory / "generation.npz")]
     path = cache / f"heard-{'-'.join(inputs)}-{config.seed}.npy"
     features: list[Array] = list(np.load(path)) if path.is_file() else []
     cache.mkdir(parents=True, exist_ok=True)
@@ -60,14 +62,6 @@ def listen(config: Config, cache: Path) -> tuple[Array, Array]:
         if (i + 1) % config.save_every == 0 or i + 1 == len(draws):
             np.save(path, np.stack(features))
     return draws, np.stack(features[: len(draws)])
-
-
-def bank_rows(directory: Path) -> tuple[Array, Array]:
-    """Speaker embeddings and voice features of the bank's speakers."""
-    synthesizer = CoquiVits.load(directory)
-    with np.load(directory / "bank.npz", allow_pickle=False) as bank:
-        rows = [synthesizer.speaker_ids.index(s) for s in bank["speaker_ids"].tolist()]
-        return synthesizer.speaker_embeddings[rows], bank["voice_features"]
 
 
 def fit(config: Config, train: tuple[Tensor, Tensor], test: tuple[Tensor, Tensor]) -> SignatureNet:

@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from vclip.errors import reported
 from vclip.generation import SpeakerGMM
-from vclip.tts import CoquiVits
+from vclip.offline.speaking import bank_rows
 from vclip.weights import BUNDLED
 
 FOLDS = 10
@@ -79,7 +79,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--n-components", type=int, help="instead of choosing")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args(argv)
-    table = CoquiVits.load(arguments.directory).speaker_embeddings
+    table, _ = bank_rows(arguments.directory)
     n_components = arguments.n_components or choose(table, arguments.seed)
     path = arguments.directory / "generation.npz"
     SpeakerGMM.fit(table, n_components, arguments.seed).save(path)

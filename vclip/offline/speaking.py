@@ -1,13 +1,16 @@
 """What a speaker embedding sounds like to the voice encoder: synthesise, then encode."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from vclip.encoders import VoiceEncoder
+from vclip.errors import DataError
 from vclip.offline.recordings import mean_voice
-from vclip.tts import Speech, Synthesizer
+from vclip.tts import CoquiVits, Speech, Synthesizer
+from vclip.weights import DESCRIPTION, ModelDirectory
 
 Array = npt.NDArray[np.float32]
 
@@ -17,6 +20,25 @@ SENTENCES = (  # our own; sounds of English in many combinations
     "When the last train leaves the station, you can hear the whole city breathing quietly.",
     "Our neighbour keeps a jar of ginger biscuits for every child who visits on Thursdays.",
 )
+
+
+def synthesizer_folder(directory: Path) -> Path:
+    """Where a directory's synthesizer lies: there, or fetched as its description says.
+
+    A directory in the making has no description yet, or one of older weights.
+    """
+    own = (directory / "vits.json").is_file() or not (directory / DESCRIPTION).is_file()
+    return directory if own else ModelDirectory.open(str(directory)).folder("synthesizer")
+
+
+def bank_rows(directory: Path) -> tuple[Array, Array]:
+    """Speaker embeddings (N, S) and voice features (N, V) of a directory's bank. DataError."""
+    synthesizer = CoquiVits.load(synthesizer_folder(directory))
+    if not (directory / "bank.npz").is_file():
+        raise DataError(f"{directory} has no bank.npz; run `python -m vclip.offline.build_bank`")
+    with np.load(directory / "bank.npz", allow_pickle=False) as bank:
+        rows = [synthesizer.speaker_ids.index(s) for s in bank["speaker_ids"].tolist()]
+        return synthesizer.speaker_embeddings[rows], bank["voice_features"]
 
 
 def speeches(
