@@ -92,7 +92,7 @@ def test_another_hash_is_refused_and_kept_until_accepted(
     assert download.fetch(closed_port(), "0" * 64, path).read_bytes() == BODY
 
 
-@pytest.mark.parametrize(("status", "asked"), [(404, 1), (403, 1), (503, download.TRIES)])
+@pytest.mark.parametrize(("status", "asked"), [(404, 1), (403, 1), (503, download.FIRST_TRIES)])
 def test_answers_that_are_errors(tmp_path: Path, status: int, asked: int) -> None:
     behaviour = Behaviour(BODY, status=status)
     with (

@@ -22,8 +22,9 @@ from vclip.errors import DownloadError
 log = logging.getLogger(__name__)
 
 TIMEOUT = (10.0, 30.0)  # seconds to connect, and between two pieces
-TRIES = 3  # in a row that bring nothing new
-WAIT = 1.0  # seconds before the second try, twice that before the third
+TRIES = 5  # in a row that bring nothing new, where something had come before
+FIRST_TRIES = 2  # where nothing has: most likely there is no network, and somebody waits
+WAIT = 1.0  # seconds before the second try, twice that before the third, and so on
 PIECE = 2**18  # bytes
 GONE = (401, 403, 404, 410)  # answers that trying again does not change
 INSTEAD = "use --model bundled, which needs no network"
@@ -57,16 +58,18 @@ def fetch(url: str, digest: str, path: Path) -> Path:
 
 
 def _receive(url: str, part: Path) -> None:
-    """Append to part until it is whole; gives up after TRIES in a row that brought nothing."""
-    failures = 0
+    """Append to part until it is whole; gives up after some tries that brought nothing."""
+    failures, tries = 0, FIRST_TRIES
     while True:
         before = _size(part)
         try:
             return _attempt(url, part)
         except requests.RequestException as error:
-            failures = 1 if _size(part) > before else failures + 1
+            if _size(part) > before:
+                failures, tries = 0, TRIES
+            failures += 1
             code = error.response.status_code if error.response is not None else None
-            if failures >= TRIES or code in GONE:
+            if failures >= tries or code in GONE:
                 raise DownloadError(_told(url, error, _size(part))) from error
             log.info("%s; trying again at byte %d", error, _size(part))
             time.sleep(WAIT * failures)
