@@ -82,7 +82,7 @@ def _attempt(url: str, part: Path) -> None:
     with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT) as response:
         begins = response.headers.get("Content-Range", f"bytes {have}-")
         if response.status_code == 416 or not begins.startswith(f"bytes {have}-"):
-            part.unlink()  # no beginning of this file, so the next try starts anew
+            part.unlink(missing_ok=True)  # no beginning of this file, so the next try starts anew
             raise requests.ConnectionError(f"{url} cannot go on at byte {have}")
         response.raise_for_status()
         have = have if response.status_code == 206 else 0  # 200: all of it, ranges are not known
