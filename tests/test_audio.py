@@ -1,4 +1,4 @@
-"""Sound files come back as they went in, and faults are said in one line."""
+"""Sound files come back as they went in, at the loudness that was asked for; faults in one line."""
 
 from pathlib import Path
 
@@ -14,15 +14,44 @@ def tone(seconds: float = 0.5, rate: int = 16000, hertz: float = 220.0) -> audio
     return (0.5 * np.sin(2 * np.pi * hertz * np.arange(int(seconds * rate)) / rate)).astype("f4")
 
 
+def babble(seconds: float = 3.0, rate: int = 22050, seed: int = 0) -> audio.Wav:
+    """Syllables of noisy harmonics, with peaks about as high above the loudness as speech has."""
+    rng, t = np.random.default_rng(seed), np.arange(int(seconds * rate)) / rate
+    phases = rng.uniform(0, 2 * np.pi, 30)
+    pulses = sum(np.cos(2 * np.pi * 120 * n * t + phases[n]) / n for n in range(1, 30))
+    syllables = np.clip(np.sin(2 * np.pi * 2 * t + rng.uniform(0, 6)), 0, 1)
+    return ((0.15 * pulses + 0.03 * rng.normal(size=len(t))) * syllables).astype(np.float32)
+
+
 def test_a_saved_sound_comes_back_to_sixteen_bits(tmp_path: Path) -> None:
-    audio.save_wav(tmp_path / "a.wav", tone(), 16000)
-    wav, rate = audio.load_wav(tmp_path / "a.wav")
-    assert rate == 16000 and wav.dtype == np.float32
-    np.testing.assert_allclose(wav, tone(), atol=1.0 / 32767)
+    for name in ("a.wav", "a.FLAC"):
+        audio.save(tmp_path / name, tone(), 16000)
+        wav, rate = audio.load_wav(tmp_path / name)
+        assert rate == 16000 and wav.dtype == np.float32
+        np.testing.assert_allclose(wav, tone(), atol=1.0 / 32767)
 
 
-def test_same_sound_same_bytes() -> None:
-    assert audio.wav_bytes(tone(), 22050) == audio.wav_bytes(tone(), 22050)
+def test_mp3_keeps_length_sound_and_loudness(tmp_path: Path) -> None:
+    given = audio.normalize_loudness(babble(), 22050)
+    audio.save(tmp_path / "a.mp3", given, 22050)
+    wav, rate = audio.load_wav(tmp_path / "a.mp3")
+    assert rate == 22050 and len(wav) == len(given)
+    assert np.sum((wav - given) ** 2) < 0.01 * np.sum(given**2)
+    assert audio.loudness(wav, rate) == pytest.approx(-16, abs=0.1)
+    assert audio.true_peak(wav) < -0.5
+    assert (tmp_path / "a.mp3").stat().st_size < 0.5 * 2 * len(given)
+
+
+@pytest.mark.parametrize("kind", audio.FORMATS)
+def test_same_sound_same_bytes(kind: str) -> None:
+    assert audio.encode(tone(), 22050, kind) == audio.encode(tone(), 22050, kind)
+
+
+@pytest.mark.parametrize("name", ["a", "a.ogg", "wav", "a.wav.txt"])
+def test_other_formats_are_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(OutputError, match=r"\.wav, \.flac, \.mp3"):
+        audio.save(tmp_path / name, tone(), 16000)
+    assert not list(tmp_path.iterdir())
 
 
 def test_channels_are_averaged(tmp_path: Path) -> None:
@@ -49,15 +78,59 @@ def test_resampling_needs_real_rates() -> None:
         audio.resample(tone(), 0, 16000)
 
 
-def test_peak_guard_turns_down_and_never_up() -> None:
-    assert np.abs(audio.guard_peak(tone() * 10)).max() == pytest.approx(audio.PEAK, abs=1e-6)
-    np.testing.assert_array_equal(audio.guard_peak(tone()), tone())
+def test_loudness_of_the_standard_s_tone() -> None:
+    """A full-scale sine of 997 Hz in one channel has -3.01 LUFS (ITU-R BS.1770-4)."""
+    assert audio.loudness(2 * tone(3, 48000, 997), 48000) == pytest.approx(-3.01, abs=0.1)
 
 
-def test_loudness_is_matched_and_silence_left() -> None:
-    loud = audio.match_loudness(tone() * 0.1, level=0.05)
-    assert np.sqrt(np.mean(loud**2)) == pytest.approx(0.05, rel=1e-3)
-    np.testing.assert_array_equal(audio.match_loudness(np.zeros(9, "f4")), np.zeros(9))
+@pytest.mark.parametrize("seconds", [0.05, 0.39, 0.4])
+def test_short_sounds_have_the_loudness_of_long_ones(seconds: float) -> None:
+    long, short = audio.loudness(tone(4), 16000), audio.loudness(tone(seconds), 16000)
+    assert short == pytest.approx(long, abs=0.3)
+
+
+def test_true_peak_sees_between_the_samples() -> None:
+    """A sine of a quarter of the rate, sampled at 45 degrees, is 3 dB higher than its samples."""
+    wav = np.sin(np.pi / 2 * np.arange(4000) + np.pi / 4).astype(np.float32)
+    assert audio.true_peak(wav[100:-100]) == pytest.approx(0, abs=0.3)
+    assert 20 * np.log10(np.abs(wav).max()) == pytest.approx(-3.01, abs=0.01)
+
+
+@pytest.mark.parametrize("lufs", [-30.0, -23.0, -16.0])
+@pytest.mark.parametrize("level", [0.01, 1.0, 3.0])
+def test_loudness_is_reached_under_the_peak_guard(lufs: float, level: float) -> None:
+    wav = audio.normalize_loudness(level * babble(), 22050, lufs)
+    assert audio.loudness(wav, 22050) == pytest.approx(lufs, abs=0.1)
+    assert audio.true_peak(wav) <= audio.TRUE_PEAK
+    again = audio.normalize_loudness(wav, 22050, lufs)
+    np.testing.assert_allclose(again, wav, atol=0.02 * np.abs(wav).max())
+
+
+def test_a_sound_of_mere_peaks_is_not_crushed() -> None:
+    clicks = np.zeros(22050, dtype=np.float32)
+    clicks[::2205] = 1.0
+    wav = audio.normalize_loudness(clicks, 22050)
+    assert audio.true_peak(wav) <= audio.TRUE_PEAK and audio.loudness(wav, 22050) < -18
+
+
+def test_without_the_limiter_only_the_gain_changes(caplog: pytest.LogCaptureFixture) -> None:
+    wav = babble()
+    wav[30000] = 1.0  # one click: the peak of all
+    with caplog.at_level("INFO"):
+        turned = audio.normalize_loudness(wav, 22050, -16, limited=False)
+    assert "softer than -16.0 LUFS" in caplog.text
+    assert audio.true_peak(turned) == pytest.approx(audio.TRUE_PEAK, abs=0.01)
+    np.testing.assert_allclose(turned, wav * (turned[30000] / wav[30000]), atol=1e-6)
+    quiet = audio.normalize_loudness(wav, 22050, -40, limited=False)
+    assert audio.loudness(quiet, 22050) == pytest.approx(-40, abs=0.01)
+
+
+def test_silence_stays_silent() -> None:
+    for wav in (np.zeros(0, "f4"), np.zeros(100, "f4"), np.zeros(20000, "f4")):
+        for limited in (True, False):
+            out = audio.normalize_loudness(wav, 16000, limited=limited)
+            np.testing.assert_array_equal(out, wav)
+        assert audio.loudness(wav, 16000) == audio.true_peak(wav) == -np.inf
 
 
 def test_full_scale_is_clipped_not_wrapped() -> None:
@@ -74,4 +147,4 @@ def test_unreadable_and_empty_files_are_data_errors(tmp_path: Path) -> None:
 
 def test_a_place_that_cannot_be_written_is_an_output_error(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="cannot write"):
-        audio.save_wav(tmp_path / "no" / "folder" / "a.wav", tone(), 16000)
+        audio.save(tmp_path / "no" / "folder" / "a.wav", tone(), 16000)

@@ -52,6 +52,20 @@ def test_speak_by_rank_and_by_id_give_the_same_bytes(
     assert 0.5 < first["seconds"] < 6 and np.sqrt(np.mean(wav**2)) > 0.02 and abs(wav).max() < 1
 
 
+def test_manner_and_format(capsys: pytest.CaptureFixture[str], face: str, tmp_path: Path) -> None:
+    said = ["speak", face, "It rained. We stayed in.", "-o"]
+    plain = run_json(capsys, *said, str(tmp_path / "a.mp3"))
+    manner = ["--rate", "0.8", "--pause", "1", "--lufs", "-23"]
+    slow = run_json(capsys, *said, str(tmp_path / "b.flac"), *manner)
+    assert plain["lufs"] == pytest.approx(-16, abs=0.1)
+    assert slow["lufs"] == pytest.approx(-23, abs=0.1)
+    assert slow["seconds"] == pytest.approx(plain["seconds"] / 0.8 + 0.75, rel=0.1)
+    for answer in (plain, slow):
+        wav, sample_rate = audio.load_wav(answer["wav"])
+        assert len(wav) / sample_rate == pytest.approx(answer["seconds"], abs=0.01)
+        assert audio.loudness(wav, sample_rate) == pytest.approx(answer["lufs"], abs=0.2)
+
+
 def test_people_can_read_it(capsys: pytest.CaptureFixture[str], face: str) -> None:
     assert main(["candidates", face, "-k", "3"]) == 0
     assert len(capsys.readouterr().out.splitlines()) == 3
@@ -66,7 +80,11 @@ BAD = [
     (["candidates", "{face}", "--box", "3"], "no face 3"),
     (["candidates", "{face}", "--model", "nonesuch"], "no model 'nonesuch'"),
     (["speak", "{face}", "", "-o", "{tmp}/o.wav"], "empty"),
-    (["speak", "{face}", "a" * 5000, "-o", "{tmp}/o.wav"], "5000 characters"),
+    (["speak", "{face}", "Ja, 日本!", "-o", "{tmp}/o.wav"], "日"),
+    (["speak", "{face}", "Hi.", "-o", "{tmp}/o.ogg"], ".wav, .flac, .mp3"),
+    (["speak", "{face}", "Hi.", "-o", "{tmp}/o.wav", "--rate", "3"], "rate is 3.0"),
+    (["speak", "{face}", "Hi.", "-o", "{tmp}/o.wav", "--pause", "3"], "pause is 3.0"),
+    (["speak", "{face}", "Hi.", "-o", "{tmp}/o.wav", "--lufs", "3"], "loudness is 3.0"),
     (["speak", "{face}", "?!...", "-o", "{tmp}/o.wav"], "nothing in the text"),
     (["speak", "{face}", "Hi.", "-o", "{tmp}/o.wav", "--speaker", "p1000"], "no speaker 'p1000'"),
     (["speak", "{face}", "Hi.", "-o", "{tmp}/o.wav", "--rank", "0"], "ranks begin at 1"),

@@ -35,7 +35,7 @@ def test_other_weights_and_other_media_are_other_keys(tmp_path: Path) -> None:
         return encoder.calls
 
     assert [calls("one"), calls("two"), calls("one")] == [1, 1, 0]
-    audio.save_wav(tmp_path / "1.wav", np.ones(16000, "f4"), 16000)
+    audio.save(tmp_path / "1.wav", np.ones(16000, "f4"), 16000)
     assert calls("one") == 1
 
 
@@ -69,7 +69,7 @@ def test_unusable_media_are_skipped_counted_and_named(tmp_path: Path) -> None:
     manifest = pairs.read_pairs(make_media(tmp_path, n=6))
     (tmp_path / "1.png").write_bytes((tmp_path / "1.png").read_bytes()[:100])
     (tmp_path / "3.wav").write_text("no sound")
-    audio.save_wav(tmp_path / "4.wav", np.zeros(100, "f4"), 16000)
+    audio.save(tmp_path / "4.wav", np.zeros(100, "f4"), 16000)
     (tmp_path / "5.png").unlink()
     store = features.FeatureStore(tmp_path / "s.sqlite")
     found = features.pair_features(manifest, *make_extractors(), store)

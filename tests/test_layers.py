@@ -10,7 +10,7 @@ LAYERS = [
     {"errors", "audio", "metrics", "weights", "phonemes", "text", "limiter", "download", "archives"}
     | {"gate", "coqui_files"},
     {"face", "encoders", "association", "bank", "generation", "signature", "tts", "harmonic"}
-    | {"derived", "streaming", "hifigan"},
+    | {"derived", "streaming", "hifigan", "narration"},
     {"pipeline"},
     {"ui", "offline", "listening", "__main__"},
 ]

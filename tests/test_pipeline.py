@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 from toy_model import make_model
 
+from vclip import audio
 from vclip.errors import InputError, ModelError, NoFaceError, SpeakerError, TextError
 from vclip.face import Photo
-from vclip.pipeline import MAX_CHARS, N_GENERATED, FaceResult, FaceToVoice, split_sentences
+from vclip.pipeline import MAX_CHARS, N_GENERATED, FaceResult, FaceToVoice, check_length
+from vclip.tts import join
 
 TEXT = "Good morning. How are you?"
 
@@ -73,11 +75,20 @@ def test_same_seed_same_samples(model: FaceToVoice) -> None:
     assert len(one) != len(other) or not np.array_equal(one, other)
 
 
-def test_the_stream_joins_to_the_whole(model: FaceToVoice) -> None:
-    parts = list(model.speak_stream(TEXT, model.candidate("p1"), seed=4))
-    assert [progress for progress, _ in parts] == [0.5, 1.0]
-    joined = np.concatenate([speech.wav for _, speech in parts])
-    np.testing.assert_array_equal(joined, model.speak(TEXT, model.candidate("p1"), seed=4).wav)
+def test_the_stream_is_the_whole_but_for_its_gain(model: FaceToVoice) -> None:
+    voice = model.candidate("p1")
+    stream = join([speech for _, speech in model.speak_stream(TEXT, voice, 4, 1.2, 0.5, -50)]).wav
+    whole = model.speak(TEXT, voice, 4, 1.2, 0.5, -50).wav
+    raw = join([speech for _, speech in model.recite(TEXT, voice, 4, 1.2, 0.5)]).wav
+    for wav in (stream, whole):
+        gain = np.abs(wav).max() / np.abs(raw).max()
+        np.testing.assert_allclose(wav, raw * gain, atol=1e-4 * np.abs(wav).max())
+
+
+def test_speech_has_the_loudness_that_was_asked_for(model: FaceToVoice) -> None:
+    for lufs in (-16, -23):
+        speech = model.speak(TEXT, model.candidate("p1"), lufs=lufs)
+        assert audio.loudness(speech.wav, speech.sample_rate) == pytest.approx(lufs, abs=0.1)
 
 
 def test_dots_between_sentences_are_skipped(model: FaceToVoice) -> None:
@@ -86,17 +97,17 @@ def test_dots_between_sentences_are_skipped(model: FaceToVoice) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "message"),
-    [("", "empty"), (" \n", "empty"), ("a" * 5000, f"limit is {MAX_CHARS}"), ("... ?!", "nothing")],
+    ("text", "message"), [("", "empty"), (" \n", "empty"), ("... ?!", "nothing"), ("да", "д")]
 )
 def test_texts_that_cannot_be_spoken(model: FaceToVoice, text: str, message: str) -> None:
     with pytest.raises(TextError, match=message):
         model.speak(text, model.candidate("p1"))
 
 
-def test_sentences_hold_all_the_words() -> None:
-    text = "Dr. Smith paid 3.50 dollars. He left!  Did he?"
-    assert split_sentences(text) == ["Dr. Smith paid 3.50 dollars.", "He left!", "Did he?"]
+def test_the_app_s_limit_counts_what_is_between_spaces() -> None:
+    check_length("  " + "a" * MAX_CHARS + "\n")
+    with pytest.raises(TextError, match=f"{MAX_CHARS + 1} characters, the limit is {MAX_CHARS}"):
+        check_length("a" * (MAX_CHARS + 1))
 
 
 @pytest.mark.parametrize(

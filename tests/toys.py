@@ -46,7 +46,7 @@ def make_media(folder: Path, n: int = 3, seconds: float = 3.5) -> Path:
         pixels = rng.integers(256, size=(32, 32, 3)) if i else np.zeros((32, 32, 3))
         Image.fromarray(pixels.astype("u1")).save(folder / f"{i}.png")
         wav = np.sin(np.arange(int(seconds * 16000)) * 0.01 * (i + 1)).astype("f4") * 0.5
-        audio.save_wav(folder / f"{i}.wav", wav, 16000)
+        audio.save(folder / f"{i}.wav", wav, 16000)
         lines.append(f"p{i},{i}.png,{i}.wav,{'FM'[i % 2]},{'dev' if i % 3 == 2 else 'train'}")
     (folder / "pairs.csv").write_text("\n".join(lines) + "\n")
     return folder / "pairs.csv"

@@ -9,9 +9,11 @@ import time
 from pathlib import Path
 from typing import Any, get_args
 
-from vclip import audio
+from vclip import audio, narration, text
 from vclip.errors import ImageError, OutputError, SpeakerError, reported
-from vclip.pipeline import Candidate, FaceResult, FaceToVoice, Source, split_sentences
+from vclip.pipeline import LUFS, PAUSE, Candidate, FaceResult, FaceToVoice, Source
+from vclip.tts import check_rate
+from vclip.weights import CHOICES
 
 
 class Clock:
@@ -33,7 +35,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     commands = parser.add_subparsers(dest="command", required=True)
     shared = argparse.ArgumentParser(add_help=False)
     shared.add_argument("face", metavar="FACE", help="a JPEG, PNG, WebP or HEIC photo")
-    shared.add_argument("--model", default="bundled", help="name or model directory")
+    shared.add_argument("--model", default="bundled", help=CHOICES)
     shared.add_argument("--source", default="both", choices=get_args(Source))
     shared.add_argument("--seed", type=int, default=0)
     shared.add_argument("--box", type=int, default=0, help="which face, 0 is the largest")
@@ -43,7 +45,10 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     listing.add_argument("-k", type=int, default=10, help="how many voices")
     speaking = commands.add_parser("speak", parents=[shared], help="let one of them speak")
     speaking.add_argument("text", metavar="TEXT")
-    speaking.add_argument("-o", "--out", required=True, metavar="OUT.wav")
+    speaking.add_argument("-o", "--out", required=True, metavar="OUT.wav", help="or .flac, .mp3")
+    speaking.add_argument("--rate", type=float, default=1.0, help="2 is twice as fast")
+    speaking.add_argument("--pause", type=float, default=PAUSE, help="seconds between sentences")
+    speaking.add_argument("--lufs", type=float, default=LUFS, help="loudness; -23 for tests")
     which = speaking.add_mutually_exclusive_group()
     which.add_argument("--rank", type=int, default=1, help="of the candidates, 1 is the best")
     which.add_argument("--speaker", help="an id of the bank, or gen-SEED-INDEX")
@@ -65,6 +70,16 @@ def check_output(path: str) -> None:
         raise OutputError(f"cannot write {path}: the folder {folder} does not exist; create it")
     if Path(path).is_dir():
         raise OutputError(f"cannot write {path}: it is a folder; name a file")
+    audio.check_format(path)
+
+
+def check_speech(options: argparse.Namespace) -> None:
+    """Complain about what is to be said, and how, before the models load."""
+    text.sentences(options.text)
+    check_rate(options.rate)
+    narration.check_pause(options.pause)
+    narration.check_lufs(options.lufs)
+    check_output(options.out)
 
 
 def pick(model: FaceToVoice, seen: FaceResult, options: argparse.Namespace) -> list[Candidate]:
@@ -86,8 +101,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     clock = Clock()
     photo = read_photo(options.face)
     if options.command == "speak":
-        split_sentences(options.text)  # complain about the text before the models load
-        check_output(options.out)
+        check_speech(options)
     model = FaceToVoice.from_pretrained(options.model)
     clock.mark("load")
     seen = model.look(photo, box=options.box, whole=options.whole)
@@ -101,11 +115,13 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         "candidates": [candidate.as_dict() for candidate in found],
     }
     if options.command == "speak":
-        speech = model.speak(options.text, found[0], options.seed)
+        manner = {"rate": options.rate, "pause": options.pause, "lufs": options.lufs}
+        speech = model.speak(options.text, found[0], options.seed, **manner)
         clock.mark("speak")
-        audio.save_wav(options.out, speech.wav, speech.sample_rate)
+        audio.save(options.out, speech.wav, speech.sample_rate)
         answer["wav"], answer["sample_rate"] = options.out, speech.sample_rate
         answer["seconds"] = round(speech.seconds, 3)
+        answer["lufs"] = round(audio.loudness(speech.wav, speech.sample_rate), 1)
     return answer | {"timings": clock.timings}
 
 
@@ -114,7 +130,7 @@ def show(answer: dict[str, Any]) -> None:
     for candidate in answer["candidates"]:
         print("{rank:3d}  {score:6.3f}  {source:9s}  {speaker_id}".format(**candidate))
     if "wav" in answer:
-        print(f"{answer['wav']}: {answer['seconds']:.2f} s at {answer['sample_rate']} Hz")
+        print("{wav}: {seconds:.2f} s at {sample_rate} Hz, {lufs} LUFS".format(**answer))
 
 
 @reported

@@ -1,22 +1,31 @@
-"""Sound in and out of files, and at another sample rate.
+"""Sound in and out of files, at another sample rate, at a given loudness.
 
 Everywhere `wav (T,)` is mono float32 in [-1, 1] and travels with its `sample_rate` in Hz.
 """
 
+import logging
 from io import BytesIO
 from math import gcd
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import pyloudnorm
 import soundfile
 from scipy.signal import resample_poly
 
 from vclip.errors import DataError, OutputError
+from vclip.limiter import Limiter, envelope
 
 Wav = npt.NDArray[np.float32]
 
-PEAK = 0.99  # of full scale: leaves room for the rounding to 16 bits and for lossy encoders
+BLOCK = 0.4  # seconds: the least that has a loudness (ITU-R BS.1770)
+TRUE_PEAK = -1.5  # dBTP: leaves room for lossy encoders
+TOLERANCE = 0.05  # LU, a tenth of what can be heard at best
+MOST = 1.4  # 3 dB: what is made up for of a sound that is nothing but peaks
+_MARGIN = 0.05  # dB that the limiter stays below it: its gain is not quite constant
+FORMATS = ("wav", "flac", "mp3")
+log = logging.getLogger(__name__)
 
 
 def load_wav(path: str | Path) -> tuple[Wav, int]:
@@ -48,16 +57,71 @@ def resample(wav: Wav, sample_rate: int, target: int) -> Wav:
     return np.asarray(resample_poly(wav, target // common, sample_rate // common), dtype=np.float32)
 
 
-def guard_peak(wav: Wav, peak: float = PEAK) -> Wav:
-    """The same sound turned down, if needed, so that no sample exceeds peak; never turned up."""
-    loudest = float(np.max(np.abs(wav), initial=0.0))
-    return wav if loudest <= peak else (wav * (peak / loudest)).astype(np.float32)
+def loudness(wav: Wav, sample_rate: int) -> float:
+    """Integrated loudness in LUFS (ITU-R BS.1770-4); -inf for silence.
+
+    A sound shorter than a gating block is repeated until it fills one.
+    """
+    block = round(BLOCK * sample_rate) + 1
+    if not len(wav) or not wav.any():
+        return -np.inf
+    filled = np.tile(wav, -(-block // len(wav))) if len(wav) < block else wav
+    meter = pyloudnorm.Meter(sample_rate)
+    return float(meter.integrated_loudness(filled.astype(np.float64)))
 
 
-def match_loudness(wav: Wav, level: float = 0.06, peak: float = PEAK) -> Wav:
-    """Scale to a root mean square of level (of full scale), then guard the peak; silence stays."""
-    rms = float(np.sqrt(np.mean(np.square(wav, dtype=np.float64)))) if len(wav) else 0.0
-    return guard_peak((wav * (level / rms)).astype(np.float32), peak) if rms > 1e-6 else wav
+def true_peak(wav: Wav) -> float:
+    """Level in dBTP of the highest peak, also between the samples (ITU-R BS.1770-4, annex 2)."""
+    highest = np.max(envelope(wav), initial=0.0)
+    return float(20 * np.log10(highest)) if highest > 0 else -np.inf
+
+
+def limiter(sample_rate: int) -> Limiter:
+    """The guard of TRUE_PEAK."""
+    return Limiter(sample_rate, 10 ** ((TRUE_PEAK - _MARGIN) / 20))
+
+
+def loudness_gain(wav: Wav, sample_rate: int, lufs: float) -> float:
+    """The factor that brings a sound to `lufs` once it has passed the limiter; 1 for silence."""
+    measured = loudness(wav, sample_rate)
+    if not np.isfinite(measured):
+        return 1.0
+    wanted = 10 ** ((lufs - measured) / 20)
+    peaks, limit, gain = envelope(wav), limiter(sample_rate), wanted
+    for _ in range(6):  # the limiter takes some loudness away: ask for a little more
+        limited = (wav * (gain * limit.gain(peaks * gain))).astype(np.float32)
+        missing = lufs - loudness(limited, sample_rate)
+        if abs(missing) < TOLERANCE or gain > MOST * wanted:
+            break
+        gain *= 10 ** (missing / 20)
+    if missing > TOLERANCE:
+        log.info("%.1f dB softer than %.1f LUFS because of its peaks", missing, lufs)
+    return float(min(gain, MOST * wanted))
+
+
+def normalize_loudness(
+    wav: Wav, sample_rate: int, lufs: float = -16.0, limited: bool = True
+) -> Wav:
+    """The same sound at `lufs`, its true peak at most TRUE_PEAK; silence stays.
+
+    The guard is a limiter; without it (listening tests) a sound with high peaks is left softer
+    than `lufs` instead, which is logged.
+    """
+    if limited:
+        gain = loudness_gain(wav, sample_rate, lufs)
+        return limiter(sample_rate)((wav * gain).astype(np.float32))
+    measured = loudness(wav, sample_rate)
+    if not np.isfinite(measured):
+        return wav
+    wanted, allowed = lufs - measured, TRUE_PEAK - true_peak(wav)
+    if wanted > allowed:
+        log.info("%.1f dB softer than %.1f LUFS because of its peaks", wanted - allowed, lufs)
+    return _amplified(wav, min(wanted, allowed))
+
+
+def _amplified(wav: Wav, gain: float) -> Wav:
+    """By a gain in dB."""
+    return (wav * 10 ** (gain / 20)).astype(np.float32)
 
 
 def to_int16(wav: Wav) -> npt.NDArray[np.int16]:
@@ -65,17 +129,31 @@ def to_int16(wav: Wav) -> npt.NDArray[np.int16]:
     return np.round(np.clip(wav, -1.0, 1.0) * 32767).astype(np.int16)
 
 
-def wav_bytes(wav: Wav, sample_rate: int) -> bytes:
-    """A complete 16-bit WAV file in memory; the same input gives the same bytes."""
+def check_format(path: str | Path) -> str:
+    """The format that a file's name asks for, one of FORMATS. Raises OutputError."""
+    kind = Path(path).suffix.lower().removeprefix(".")
+    if kind not in FORMATS:
+        names = ", ".join(f".{name}" for name in FORMATS)
+        raise OutputError(f"cannot write {path}: its name must end in one of {names}")
+    return kind
+
+
+def encode(wav: Wav, sample_rate: int, kind: str = "wav") -> bytes:
+    """A complete mono file in memory, 16 bits or MP3; the same input gives the same bytes."""
     buffer = BytesIO()
-    soundfile.write(buffer, to_int16(wav), sample_rate, format="WAV", subtype="PCM_16")
+    if kind == "mp3":  # 0 is the best of libsndfile's scale, still a quarter of the WAV
+        soundfile.write(buffer, wav, sample_rate, format="MP3", compression_level=0)
+    else:
+        samples = to_int16(wav)
+        soundfile.write(buffer, samples, sample_rate, format=kind.upper(), subtype="PCM_16")
     return buffer.getvalue()
 
 
-def save_wav(path: str | Path, wav: Wav, sample_rate: int) -> None:
-    """Write a 16-bit mono WAV file. Raises OutputError where the path cannot be written."""
+def save(path: str | Path, wav: Wav, sample_rate: int) -> None:
+    """Write a mono file in the format of its name, one of FORMATS. Raises OutputError."""
+    data = encode(wav, sample_rate, check_format(path))
     try:
-        Path(path).write_bytes(wav_bytes(wav, sample_rate))
+        Path(path).write_bytes(data)
     except OSError as error:
         raise OutputError(
             f"cannot write {path}: {error.strerror or error}; choose a folder that exists and "

@@ -7,13 +7,13 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
-import pysbd
 import torch
 
-from vclip import association, audio, derived, encoders, face
+from vclip import association, derived, encoders, face
 from vclip.bank import SpeakerBank, top
 from vclip.errors import InputError, ModelError, SpeakerError, TextError
 from vclip.generation import SpeakerGMM
+from vclip.narration import MAX_SEED, Narrator, master
 from vclip.signature import SignatureNet
 from vclip.tts import CoquiVits, Speech, Synthesizer, join
 from vclip.weights import ModelDirectory
@@ -22,11 +22,10 @@ Array = npt.NDArray[np.float32]
 Source = Literal["bank", "generated", "both"]
 
 N_GENERATED = 5000  # paper §4.1
-MAX_CHARS = 1000
+MAX_CHARS = 2000  # of a text in the app; the library has no limit
 MAX_K = 100
-MAX_SEED = 2**32 - 1
 PAUSE = 0.2  # seconds between sentences
-LOUDNESS = 0.1  # root mean square of every sentence, so that voices are compared fairly
+LUFS = -16.0  # what music and video services use; -23 for listening tests
 
 
 @dataclass(frozen=True)
@@ -82,7 +81,8 @@ class FaceToVoice:
         self.model, self.bank = model, bank
         self.sample_rate = synthesizer.sample_rate
         self._image_encoder, self._heads, self._gmm = image_encoder, heads, gmm
-        self._signature, self._synthesizer, self._detector = signature, synthesizer, detector
+        self._signature, self._detector = signature, detector
+        self._narrator = Narrator(synthesizer)
         self._bank_speaker_embeddings = _rows(synthesizer, bank.speaker_ids)
         # a few seeds are in use at a time; 5000 x (S + D) floats each
         self._generated = functools.lru_cache(maxsize=8)(self._generate)
@@ -164,31 +164,55 @@ class FaceToVoice:
             found = self._from_bank(self.bank.index(speaker_id), float("nan"))
         return replace(found, score=float(found.voice_emb @ seen.image_emb)) if seen else found
 
-    def speak(self, text: str, candidate: Candidate, seed: int = 0) -> Speech:
-        """Say a text of at most MAX_CHARS; same arguments, same samples. Raises TextError."""
-        return join([speech for _, speech in self.speak_stream(text, candidate, seed)])
+    def speak(
+        self,
+        text: str,
+        candidate: Candidate,
+        seed: int = 0,
+        rate: float = 1.0,
+        pause: float = PAUSE,
+        lufs: float = LUFS,
+    ) -> Speech:
+        """Say a text of any length at `lufs`; the same arguments give the same samples.
+
+        rate 2 is twice as fast, pause is the silence in seconds between sentences. Raises
+        TextError, InputError, BusyError.
+        """
+        pieces = self.recite(text, candidate, seed, rate, pause)
+        return master(join([speech for _, speech in pieces]), lufs)
+
+    def recite(
+        self,
+        text: str,
+        candidate: Candidate,
+        seed: int = 0,
+        rate: float = 1.0,
+        pause: float = PAUSE,
+    ) -> Iterator[tuple[float, Speech]]:
+        """What speak says piece by piece, before `narration.master` gives the whole its loudness.
+
+        Each piece comes with the share of the text that is done, roughly; wrong arguments raise
+        at once, closing the iterator stops the work.
+        """
+        check_seed(seed)
+        return self._narrator.recite(text, candidate.speaker_embedding, seed, rate, pause)
 
     def speak_stream(
-        self, text: str, candidate: Candidate, seed: int = 0
+        self,
+        text: str,
+        candidate: Candidate,
+        seed: int = 0,
+        rate: float = 1.0,
+        pause: float = PAUSE,
+        lufs: float = LUFS,
     ) -> Iterator[tuple[float, Speech]]:
-        """Sentence by sentence, each with the share of the text that is done."""
+        """The same ready to be heard while it is spoken: near `lufs`, with the voice's usual gain.
+
+        The first call with a voice measures that gain on a sentence of ours.
+        """
         check_seed(seed)
-        sentences = split_sentences(text)
-        pause = np.zeros(round(PAUSE * self.sample_rate), dtype=np.float32)
-        spoken = 0
-        for i, sentence in enumerate(sentences, start=1):
-            try:
-                speech = self._synthesizer.synthesize(
-                    sentence, candidate.speaker_embedding, (seed + i) % MAX_SEED
-                )
-            except TextError:  # a sentence of dots, say; only a text of nothing else is an error
-                if i == len(sentences) and not spoken:
-                    raise
-                continue
-            wav = audio.match_loudness(speech.wav, LOUDNESS)
-            wav = np.concatenate([pause, wav]) if spoken else wav
-            spoken += 1
-            yield i / len(sentences), Speech(wav, self.sample_rate)
+        embedding = candidate.speaker_embedding
+        return self._narrator.stream(text, embedding, seed, rate, pause, lufs)
 
     def _generate(self, seed: int) -> tuple[Array, Array]:
         speaker_embeddings = self._gmm.sample(N_GENERATED, np.random.default_rng(seed))
@@ -206,16 +230,10 @@ class FaceToVoice:
         return Candidate(0, speaker_id, "generated", score, embeddings[index], embs[index])
 
 
-def split_sentences(text: str) -> list[str]:
-    """The sentences of a text. Raises TextError if it is empty or longer than MAX_CHARS."""
-    text = " ".join(text.split())
-    if not text:
-        raise TextError("the text is empty; type what the voice should say")
-    if len(text) > MAX_CHARS:
-        raise TextError(
-            f"the text has {len(text)} characters, the limit is {MAX_CHARS}; shorten it"
-        )
-    return [sentence.strip() for sentence in pysbd.Segmenter(language="en").segment(text)]
+def check_length(text: str) -> None:
+    """Raise TextError for a text that is too long for the app."""
+    if (length := len(text.strip())) > MAX_CHARS:
+        raise TextError(f"the text has {length} characters, the limit is {MAX_CHARS}; shorten it")
 
 
 def check_request(k: int, source: str, seed: int) -> None:

@@ -17,5 +17,5 @@ def write(speech: Speech, speaker_id: str, seed: int) -> str:
     folder = Path(get_upload_folder())
     folder.mkdir(parents=True, exist_ok=True)
     path = Path(tempfile.mkdtemp(dir=folder)) / f"vclip_{speaker_id}_seed{seed}.wav"
-    audio.save_wav(path, speech.wav, speech.sample_rate)
+    audio.save(path, speech.wav, speech.sample_rate)
     return str(path)

@@ -1,0 +1,115 @@
+"""A whole text in one voice: sentence after sentence, pauses between them, one loudness.
+
+`recite` gives what the synthesizer says at its own level; `master` brings a finished recital to a
+loudness; `stream` does so on the way, with a gain that was measured on another sentence.
+"""
+
+import functools
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+from vclip import audio, text
+from vclip.errors import InputError
+from vclip.limiter import LimiterStream
+from vclip.tts import Speech, Synthesizer, check_rate
+
+Array = npt.NDArray[np.float32]
+
+MAX_SEED = 2**32 - 1
+MAX_PAUSE = 2.0  # seconds
+MIN_LUFS, MAX_LUFS = -60.0, -10.0
+PACE = 14.0  # characters per second of unhurried speech: only for the bar that shows progress
+# short, because a voice's first stream waits for it; docs/log.md has what longer ones would gain
+CALIBRATION = "Hello there, how are you?"
+
+
+class Narrator:
+    """Speaks whole texts with a synthesizer; shared by all requests."""
+
+    def __init__(self, synthesizer: Synthesizer) -> None:
+        self._synthesizer = synthesizer
+        # a gain is a few bytes, its key the bytes of a speaker embedding
+        self._gain = functools.lru_cache(maxsize=2048)(self._measure_gain)
+
+    def recite(
+        self, words: str, speaker_embedding: Array, seed: int, rate: float, pause: float
+    ) -> Iterator[tuple[float, Speech]]:
+        """Pieces at the model's own level, each with the share of the text that is done, roughly.
+
+        Sentence i of a text is spoken with seed + i. Wrong arguments raise here, before the first
+        piece: TextError, InputError.
+        """
+        check_rate(rate)
+        check_pause(pause)
+        return self._recite(text.sentences(words), speaker_embedding, seed, rate, pause)
+
+    def stream(
+        self,
+        words: str,
+        speaker_embedding: Array,
+        seed: int,
+        rate: float,
+        pause: float,
+        lufs: float,
+    ) -> Iterator[tuple[float, Speech]]:
+        """The same at about `lufs`, under the true-peak guard."""
+        check_lufs(lufs)
+        pieces = self.recite(words, speaker_embedding, seed, rate, pause)
+        return self._level(pieces, np.asarray(speaker_embedding, dtype=np.float32), lufs)
+
+    def _recite(
+        self, sentences: list[str], speaker_embedding: Array, seed: int, rate: float, pause: float
+    ) -> Iterator[tuple[float, Speech]]:
+        sample_rate = self._synthesizer.sample_rate
+        silence = Speech(np.zeros(round(pause * sample_rate), dtype=np.float32), sample_rate)
+        done, total = 0, sum(map(len, sentences))
+        for i, sentence in enumerate(sentences, start=1):
+            if i > 1 and len(silence.wav):
+                yield done / total, silence
+            seconds, expected = 0.0, len(sentence) / PACE / rate
+            pieces = self._synthesizer.stream(
+                sentence, speaker_embedding, (seed + i) % MAX_SEED, rate
+            )
+            for piece in pieces:
+                seconds += piece.seconds
+                yield (done + len(sentence) * min(seconds / expected, 1)) / total, piece
+            done += len(sentence)
+
+    def _level(
+        self, pieces: Iterator[tuple[float, Speech]], speaker_embedding: Array, lufs: float
+    ) -> Iterator[tuple[float, Speech]]:
+        sample_rate = self._synthesizer.sample_rate
+        gain = self._gain(speaker_embedding.tobytes(), lufs)
+        limiter = LimiterStream(audio.limiter(sample_rate))
+        for share, piece in pieces:
+            wav = limiter.feed((piece.wav * gain).astype(np.float32))
+            if len(wav):
+                yield share, Speech(wav, sample_rate)
+        yield 1.0, Speech(limiter.finish(), sample_rate)
+
+    def _measure_gain(self, speaker_embedding: bytes, lufs: float) -> float:
+        """The factor that brings this voice to `lufs`, by a sentence of ours."""
+        vector = np.frombuffer(speaker_embedding, dtype=np.float32)
+        speech = self._synthesizer.synthesize(CALIBRATION, vector, 0)
+        return audio.loudness_gain(speech.wav, speech.sample_rate, lufs)
+
+
+def master(speech: Speech, lufs: float) -> Speech:
+    """A whole recital at `lufs`, under the true-peak guard."""
+    check_lufs(lufs)
+    wav = audio.normalize_loudness(speech.wav, speech.sample_rate, lufs)
+    return Speech(wav, speech.sample_rate)
+
+
+def check_pause(pause: float) -> None:
+    """Raise InputError for a pause that cannot be meant."""
+    if not 0 <= pause <= MAX_PAUSE:
+        raise InputError(f"the pause is {pause} s; use 0 to {MAX_PAUSE:g} seconds")
+
+
+def check_lufs(lufs: float) -> None:
+    """Raise InputError for a loudness that no speech has."""
+    if not MIN_LUFS <= lufs <= MAX_LUFS:
+        raise InputError(f"the loudness is {lufs} LUFS; use {MIN_LUFS:g} to {MAX_LUFS:g}")
