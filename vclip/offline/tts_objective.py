@@ -32,6 +32,7 @@ class Weights:
     text_segment: int = 128  # frames spoken from the text: Resemblyzer hears 1.5 s at a time
     mel_weight: float = 45.0  # VITS's
     spectral_weight: float = 45.0
+    kl_weight: float = 3.0  # VITS has 1; more keeps the posterior to what a text can say
     pitch_weight: float = 1.0
     voice_weight: float = 10.0  # of the speaker consistency of speech from text
     prior_share: float = 0.3  # of the mel weight, for speech from text
@@ -84,6 +85,7 @@ class Objective:
             with torch.set_grad_enabled(aloud):
                 posterior = encode(self.model, batch, g)
             losses, sample = text_losses(self.model, batch, posterior, g, prior)
+            losses["kl"] = self.weights.kl_weight * losses["kl"]
         if not aloud:
             return [], losses
         waves, more = self.speak(batch, sample, posterior[3], g)
