@@ -30,7 +30,7 @@ from vclip import coqui_files, phonemes, streaming
 from vclip.errors import InputError, ModelError
 from vclip.gate import Gate
 from vclip.harmonic import HarmonicDecoder
-from vclip.hifigan import Hifigan, Precision
+from vclip.hifigan import Hifigan, Precision, remove_weight_norm
 
 Array = npt.NDArray[np.float32]
 MIN_RATE, MAX_RATE = 0.5, 2.0
@@ -165,6 +165,7 @@ class CoquiVits:
         self.sample_rate, self._front_end = sample_rate, front_end
         self.speaker_ids, self._rows = list(speakers), list(speakers.values())
         self._model = model.eval()
+        remove_weight_norm(model)
         own = model.waveform_decoder
         is_harmonic = isinstance(own, HarmonicDecoder)
         self._decoder: streaming.Decoder = own if is_harmonic else Hifigan(own, precision)
@@ -191,23 +192,29 @@ class CoquiVits:
         self, text: str, speaker_embedding: Array, seed: int, rate: float = 1.0
     ) -> Speech:
         """Speak one sentence in the voice of a raw-scale speaker embedding (S,)."""
-        return join(list(self.stream(text, speaker_embedding, seed, rate)))
+        pieces = self._stream(text, speaker_embedding, seed, rate, streaming.LARGEST)
+        return join(list(pieces))
 
     def stream(
         self, text: str, speaker_embedding: Array, seed: int, rate: float = 1.0
     ) -> Iterator[Speech]:
         """The same in pieces; wrong arguments raise here, BusyError with the first piece."""
+        return self._stream(text, speaker_embedding, seed, rate, streaming.FIRST)
+
+    def _stream(
+        self, text: str, speaker_embedding: Array, seed: int, rate: float, first: int
+    ) -> Iterator[Speech]:
         check_rate(rate)
         ids = torch.tensor([self.to_ids(text)])
         vector = torch.from_numpy(np.array(speaker_embedding, dtype=np.float32))
-        return self._stream(ids, vector[None, :, None], seed, rate)
+        return self._pieces(ids, vector[None, :, None], seed, rate, first)
 
-    def _stream(
-        self, ids: torch.Tensor, g: torch.Tensor, seed: int, rate: float
+    def _pieces(
+        self, ids: torch.Tensor, g: torch.Tensor, seed: int, rate: float, first: int
     ) -> Iterator[Speech]:
         with self._gate.first():
             prepared = self._prepare(ids, g, seed, rate)
-        for window in streaming.windows(prepared.shape[2], self._decoder.reach):
+        for window in streaming.windows(prepared.shape[2], self._decoder.reach, first):
             with self._gate.turn():
                 wav = streaming.render(self._decoder, prepared, g, window)
             yield Speech(wav.clamp(-1.0, 1.0).numpy(), self.sample_rate)
@@ -248,9 +255,11 @@ def check_rate(rate: float) -> None:
         raise InputError(f"the rate is {rate}; use {MIN_RATE} (slow) to {MAX_RATE} (fast)")
 
 
-def _load_own(directory: Path, precision: Precision) -> CoquiVits:
-    """`vits.json` holds model_args (of coqui's VitsArgs), sample_rate, vocabulary, blank, all
-    `speakers` in table order and the `hidden` ones among them, which are never offered.
+def read_vits(directory: Path) -> tuple[Vits, dict[str, Any]]:
+    """The model and settings of `vits.safetensors` and `vits.json`. Raises ModelError.
+
+    The JSON holds model_args (of coqui's VitsArgs), sample_rate, vocabulary, blank, perhaps a
+    `decoder`, all `speakers` in table order and the `hidden` ones among them, never offered.
     """
     try:
         settings = json.loads((directory / "vits.json").read_text())
@@ -259,11 +268,19 @@ def _load_own(directory: Path, precision: Precision) -> CoquiVits:
         with _RANDOM, torch.random.fork_rng(devices=[]):  # fresh weights draw from it
             model = build_vits(settings["model_args"], rows, channels, settings.get("decoder"))
         _fill(model, state)
+    except (OSError, KeyError, ValueError, RuntimeError, TypeError) as error:
+        raise ModelError(f"cannot read the VITS in {directory}: {error}") from error
+    return model.eval(), settings
+
+
+def _load_own(directory: Path, precision: Precision) -> CoquiVits:
+    model, settings = read_vits(directory)
+    try:
         front_end = phonemes.FrontEnd(settings["vocabulary"], settings["blank"], clean_text)
         offered = {s: i for i, s in enumerate(settings["speakers"]) if s not in settings["hidden"]}
         return CoquiVits(model, front_end, offered, settings["sample_rate"], precision)
-    except (OSError, KeyError, ValueError, RuntimeError, TypeError) as error:
-        raise ModelError(f"cannot read the VITS in {directory}: {error}") from error
+    except KeyError as error:
+        raise ModelError(f"{directory}/vits.json has no {error}; export it again") from error
 
 
 def _load_archive(directory: Path, precision: Precision) -> CoquiVits:

@@ -1,95 +1,66 @@
-"""How long a visitor waits: `python -m vclip.offline.bench [--json]`.
+"""How fast all of it is: `python -m vclip bench [--json]`, with the targets beside the figures.
 
-Starts the app on a free port and times, as a client sees them: the first candidates counted from
-the start of the process, then candidates, a resample and one sentence of speech on the warm app
-(medians). Real-time factor is synthesis time over duration of speech. Machines differ and are
-shared: compare figures of one run only.
+Machines differ and are shared: compare figures of one run only. What is measured and how is said in
+bench_speech.py (the synthesizers) and bench_app.py (the app as its visitors see it).
 """
 
 import argparse
 import json
-import statistics
-import subprocess
-import sys
-import time
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
 
-from gradio_client import Client, handle_file
+import torch
 
-from vclip import audio
 from vclip.errors import reported
-from vclip.offline.pairs import REPO
 
-FACE = REPO / "assets/examples/face_1.jpg"
-TEXT = "Hello! This is a voice that might go with the face in the picture."
-
-
-def timed(action: Callable[[], Any]) -> tuple[float, Any]:
-    """Seconds that an action took, and its result."""
-    begun = time.perf_counter()
-    result = action()
-    return time.perf_counter() - begun, result
+TARGETS = {  # at most
+    "bundled_real_time_factor": 0.05,
+    "bundled_first_audio_ms": 150.0,
+    "full_size_time_of_coqui": 0.8,
+}
 
 
-def median(action: Callable[[int], Any], times: int) -> float:
-    """Median seconds; the action is told how often it ran, so that seeds can differ."""
-    return statistics.median(timed(lambda i=i: action(i))[0] for i in range(times))  # type: ignore[misc]
+def measure(times: int, app: bool) -> dict[str, float]:
+    """All figures; seconds and ratios unless a name says otherwise."""
+    from vclip.offline import bench_app, bench_speech
+
+    figures = {"threads": float(torch.get_num_threads())}
+    figures |= bench_speech.bundled(times)
+    figures |= bench_speech.bundled_against_coqui(times)
+    figures |= bench_speech.full_size_against_coqui(times)
+    if app:
+        figures |= bench_app.measure(times)
+    return figures
 
 
-def address(app: subprocess.Popen[str]) -> str:
-    """Where the app says that it listens."""
-    assert app.stdout is not None
-    for line in app.stdout:
-        if "http://" in line:
-            return line.split()[-1]
-    raise RuntimeError("the app stopped before it listened")
+def line(name: str, value: float) -> str:
+    """A figure for people, with its target and whether it is met."""
+    target = TARGETS.get(name)
+    if target is None:
+        return f"{name:36s} {value:9.4g}"
+    return f"{name:36s} {value:9.4g}   at most {target:g}: {'yes' if value <= target else 'NO'}"
 
 
-def measure(times: int) -> dict[str, float]:
-    """All figures, in seconds."""
-    begun = time.perf_counter()
-    command = [sys.executable, "app.py", "--port", "0"]
-    with subprocess.Popen(command, cwd=REPO, stdout=subprocess.PIPE, text=True) as app:
-        try:
-            client = Client(address(app), verbose=False)
-            photo = handle_file(FACE)
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The options, for this command line and for `python -m vclip bench`."""
+    parser.add_argument("--times", type=int, default=5, help="runs that each median is of")
+    parser.add_argument("--no-app", action="store_true", help="only the synthesizers")
+    parser.add_argument("--json", action="store_true")
 
-            def candidates(seed: int) -> Any:
-                return client.predict(photo, "both", 10, seed, api_name="/candidates")
 
-            best = candidates(0)["candidates"][0]["speaker_id"]
-            figures = {"start_to_first_candidates": time.perf_counter() - begun}
-
-            def speak(seed: int) -> Any:
-                return client.predict(TEXT, best, seed, api_name="/speak")
-
-            speak(0)  # the first call warms torch up
-            figures["face_to_top_10"] = median(lambda _: candidates(0), times)
-            figures["face_to_top_10_of_a_new_seed"] = median(lambda i: candidates(i + 1), times)
-            figures["text_to_wav"] = median(speak, times)
-            wav, sample_rate = audio.load_wav(Path(str(speak(0))))
-            figures["seconds_of_speech"] = len(wav) / sample_rate
-        finally:
-            app.terminate()
-    figures["real_time_factor"] = figures["text_to_wav"] / figures["seconds_of_speech"]
-    return {name: round(value, 3) for name, value in figures.items()}
+def run(options: argparse.Namespace) -> None:
+    """Measure and print."""
+    figures = measure(options.times, not options.no_app)
+    if options.json:
+        print(json.dumps(figures))
+    else:
+        print("\n".join(line(name, value) for name, value in figures.items()))
 
 
 @reported
 def main(argv: list[str] | None = None) -> int:
     """Command line."""
     parser = argparse.ArgumentParser(prog="python -m vclip.offline.bench", description=__doc__)
-    parser.add_argument("--times", type=int, default=5)
-    parser.add_argument("--json", action="store_true")
-    options = parser.parse_args(argv)
-    figures = measure(options.times)
-    if options.json:
-        print(json.dumps(figures))
-        return 0
-    for name, value in figures.items():
-        print(f"{name:30s} {value:7.3f}")
+    add_options(parser)
+    run(parser.parse_args(argv))
     return 0
 
 

@@ -1,0 +1,130 @@
+"""How fast the synthesizers are: the bundled one against the clock, any VITS against coqui's own.
+
+The full-size VITS has coqui's default options, 109 speakers of 256 numbers, and random weights in
+place of the published ones: time does not depend on what weights say. They are scaled so that the
+sound is as loud as speech; as they were never trained it is noise, the hardest case for rounding.
+"""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from vclip import phonemes
+from vclip.hifigan import Precision
+from vclip.offline.timing import in_turns, median
+from vclip.pipeline import FaceToVoice
+from vclip.tts import BLANK, VOCABULARY, CoquiVits, build_vits, clean_text, read_vits
+from vclip.weights import ModelDirectory
+
+Array = npt.NDArray[np.float32]
+
+PARAGRAPH = (  # 15 s in most voices
+    "The market opens before sunrise, and by seven the best bread is gone. "
+    "Ask for the small round loaf with seeds. If it rains, the stalls move under the old bridge, "
+    "where somebody usually plays the accordion. Bring a bag, a little patience and some coins."
+)
+SENTENCE = "Please bring the blue umbrella, because the weather looks rather uncertain today."
+SPEAKERS, CHANNELS = 109, 256  # of coqui's VCTK model
+NOTHING_ELSE = {"x_lengths": None, "d_vectors": None, "language_ids": None, "durations": None}
+
+
+def bundled(times: int) -> dict[str, float]:
+    """Real-time factor and milliseconds to the first sound, both from the text on, warm."""
+    model = FaceToVoice.from_pretrained()
+    voice = model.candidate(model.bank.speaker_ids[0])
+    length = model.speak(PARAGRAPH, voice).seconds
+    whole = median(lambda i: model.speak(PARAGRAPH, voice, i), times)
+    first = median(lambda i: next(iter(model.speak_stream(PARAGRAPH, voice, i))), times)
+    return {
+        "bundled_paragraph_seconds": length,
+        "bundled_real_time_factor": whole / length,
+        "bundled_first_audio_ms": 1000 * first,
+    }
+
+
+def bundled_against_coqui(times: int) -> dict[str, float]:
+    """The adapter and coqui's inference on the bundled weights."""
+    folder = ModelDirectory.open("bundled").folder("synthesizer")
+    vits, (model, settings) = CoquiVits.load(folder), read_vits(folder)
+    rows = [settings["speakers"].index(speaker_id) for speaker_id in vits.speaker_ids]
+    return _against_coqui("bundled", vits, model, rows, times)
+
+
+def full_size_against_coqui(times: int) -> dict[str, float]:
+    """The same with a full-size VITS, and what bfloat16 changes in its spectrum."""
+    model, precise = make_full_size(), adapt(make_full_size(), "float32")
+    fast = adapt(make_full_size())
+    figures = _against_coqui("full_size", fast, model, list(range(SPEAKERS)), times)
+    row = fast.speaker_embeddings[0]
+    one, other = (vits.synthesize(SENTENCE, row, 0).wav for vits in (precise, fast))
+    error = np.abs(coqui(model, precise.to_ids(SENTENCE), 0, 0) - one).max()
+    return figures | {
+        "full_size_float32_largest_error": float(error),
+        "full_size_log_spectral_distance_db": log_spectral_distance(one, other),
+    }
+
+
+def make_full_size() -> Any:
+    """Coqui's VITS with default options; the same random weights every time."""
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        torch.manual_seed(0)
+        model = build_vits({}, SPEAKERS, CHANNELS).eval()
+        for name, parameter in model.waveform_decoder.named_parameters():
+            if "original0" in name or name.endswith("conv_post.weight"):  # weight norm's gains
+                parameter.mul_(2.0)
+    return model
+
+
+def adapt(model: Any, precision: Precision = "auto") -> CoquiVits:
+    """Our adapter of such a model, which it takes over."""
+    front_end = phonemes.FrontEnd(VOCABULARY, BLANK, clean_text)
+    speakers = {f"s{row}": row for row in range(SPEAKERS)}
+    del model.posterior_encoder
+    return CoquiVits(model, front_end, speakers, 22050, precision)
+
+
+@torch.inference_mode()
+def coqui(model: Any, ids: list[int], row: int, seed: int) -> Array:
+    """Coqui's own inference for a row of the speaker table."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        inputs = NOTHING_ELSE | {"speaker_ids": torch.tensor([row])}
+        wav = model.inference(torch.tensor([ids]), inputs)["model_outputs"][0, 0]
+    return np.asarray(wav.clamp(-1, 1).numpy(), dtype=np.float32)
+
+
+def _against_coqui(
+    name: str, vits: CoquiVits, model: Any, rows: list[int], times: int
+) -> dict[str, float]:
+    table = vits.speaker_embeddings
+
+    def ours(seed: int) -> Array:
+        return vits.synthesize(SENTENCE, table[seed % len(table)], seed).wav
+
+    def theirs(seed: int) -> Array:
+        return coqui(model, vits.to_ids(SENTENCE), rows[seed % len(table)], seed)
+
+    taken = in_turns({"ours": ours, "coqui": theirs}, times)
+    length = len(ours(0)) / vits.sample_rate
+    return {
+        f"{name}_seconds_of_speech": length,
+        f"{name}_coqui_real_time_factor": taken["coqui"] / length,
+        f"{name}_time_of_coqui": taken["ours"] / taken["coqui"],
+    }
+
+
+def log_spectral_distance(one: Array, other: Array, floor_db: float = -80.0) -> float:
+    """Root mean square over bins, mean over frames, of the difference in dB.
+
+    Both are floored at floor_db below the loudest bin of `one`: what nobody hears does not count.
+    """
+    window = torch.hann_window(1024)
+    spectra = [
+        torch.stft(torch.from_numpy(wav), 1024, 256, window=window, return_complex=True).abs()
+        for wav in (one, other)
+    ]
+    floor = spectra[0].max() * 10 ** (floor_db / 20)
+    a, b = (20 * torch.log10(spectrum.clamp_min(floor)) for spectrum in spectra)
+    return float((a - b).square().mean(0).sqrt().mean())
