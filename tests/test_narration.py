@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from vclip import audio
-from vclip.errors import InputError, TextError
-from vclip.narration import CALIBRATION, Narrator, master
+from vclip.errors import BusyError, InputError, TextError
+from vclip.narration import CALIBRATION, PLACES, Narrator, master
 from vclip.tts import Speech, join
 
 RATE = 16000
@@ -129,3 +129,16 @@ def test_wrong_arguments_raise_before_anything_is_said(
     with pytest.raises(error):
         Narrator(toy).stream(speaker_embedding=VOICE, seed=0, **arguments)
     assert not toy.heard
+
+
+def test_one_text_too_many_is_told_and_the_others_go_on(toy: Toy) -> None:
+    narrator = Narrator(toy)
+    several = [narrator.recite(TEXT, VOICE, seed, 1.0, 0.0) for seed in range(PLACES + 1)]
+    for pieces in several[:-1]:
+        next(pieces)
+    with pytest.raises(BusyError, match="try again"):
+        next(several[-1])
+    assert whole(several[0]).any()  # to its end, past its second sentence
+    several[1].close()  # type: ignore[attr-defined]
+    for _ in range(2):
+        assert whole(narrator.recite(TEXT, VOICE, 1, 1.0, 0.0)).any()

@@ -14,8 +14,7 @@ from safetensors.torch import load_file
 from toy_archive import Archive, make_archive
 from toy_model import MODEL_ARGS, N_CHANNELS, SPEAKERS, make_vits
 
-from vclip.errors import BusyError, InputError, ModelError, TextError
-from vclip.gate import Gate
+from vclip.errors import InputError, ModelError, TextError
 from vclip.tts import CoquiVits, Speech, build_vits, join
 
 TEXT = "Good morning."
@@ -182,14 +181,6 @@ def test_a_rate_divides_the_length(archive: Archive, rate: float) -> None:
 def test_rates_that_nobody_understands(vits: CoquiVits, rate: float) -> None:
     with pytest.raises(InputError, match=r"use 0\.5"):
         vits.stream(TEXT, vits.speaker_embeddings[0], 0, rate)
-
-
-def test_more_requests_than_the_queue_holds(directory: Path) -> None:
-    vits = CoquiVits.load(directory)
-    vits._gate = Gate(1, 0)
-    with vits._gate.first(), pytest.raises(BusyError, match="try again"):
-        vits.synthesize(TEXT, vits.speaker_embeddings[0], 0)
-    assert vits.synthesize(TEXT, vits.speaker_embeddings[0], 0).seconds > 0
 
 
 def test_hidden_speakers_are_not_offered(vits: CoquiVits) -> None:

@@ -1,4 +1,4 @@
-"""Who may compute now: a few at once, a bounded queue behind them, a clear refusal beyond that."""
+"""How many requests are served at once: the rest is told at once that it is too many."""
 
 import threading
 from collections.abc import Iterator
@@ -8,25 +8,17 @@ from vclip.errors import BusyError
 
 
 class Gate:
-    """At most `running` turns at once; at most `waiting` newcomers wait for their first one."""
+    """So many places, for requests at work and in the queue alike."""
 
-    def __init__(self, running: int, waiting: int) -> None:
-        self._turns = threading.Semaphore(running)
-        self._places = threading.Semaphore(running + waiting)
+    def __init__(self, places: int) -> None:
+        self._places = threading.Semaphore(places)
 
     @contextmanager
-    def first(self) -> Iterator[None]:
-        """The first turn of a request. Raises BusyError at once if too many wait already."""
+    def place(self) -> Iterator[None]:
+        """Be one of them. Raises BusyError where all places are taken."""
         if not self._places.acquire(blocking=False):
-            raise BusyError("too many people are listening just now; try again in a moment")
+            raise BusyError("too many texts are being spoken just now; try again in a moment")
         try:
-            with self._turns:
-                yield
+            yield
         finally:
             self._places.release()
-
-    @contextmanager
-    def turn(self) -> Iterator[None]:
-        """Any later turn of a request that has begun: it waits, but is never refused."""
-        with self._turns:
-            yield

@@ -12,12 +12,14 @@ import numpy.typing as npt
 
 from vclip import audio, text
 from vclip.errors import InputError
+from vclip.gate import Gate
 from vclip.limiter import LimiterStream
 from vclip.tts import Speech, Synthesizer, check_rate
 
 Array = npt.NDArray[np.float32]
 
 MAX_SEED = 2**32 - 1
+PLACES = 32  # texts at once, speaking or waiting for a turn: as many as the app queues
 MAX_PAUSE = 2.0  # seconds
 MIN_LUFS, MAX_LUFS = -60.0, -10.0
 PACE = 14.0  # characters per second of unhurried speech: only for the bar that shows progress
@@ -30,6 +32,7 @@ class Narrator:
 
     def __init__(self, synthesizer: Synthesizer) -> None:
         self._synthesizer = synthesizer
+        self._gate = Gate(PLACES)
         # a gain is a few bytes, its key the bytes of a speaker embedding
         self._gain = functools.lru_cache(maxsize=2048)(self._measure_gain)
 
@@ -39,11 +42,12 @@ class Narrator:
         """Pieces at the model's own level, each with the share of the text that is done, roughly.
 
         Sentence i of a text is spoken with seed + i. Wrong arguments raise here, before the first
-        piece: TextError, InputError.
+        piece: TextError, InputError. The first piece raises BusyError where too many are spoken.
         """
         check_rate(rate)
         check_pause(pause)
-        return self._recite(text.sentences(words), speaker_embedding, seed, rate, pause)
+        pieces = self._recite(text.sentences(words), speaker_embedding, seed, rate, pause)
+        return self._admitted(pieces)
 
     def stream(
         self,
@@ -58,6 +62,10 @@ class Narrator:
         check_lufs(lufs)
         pieces = self.recite(words, speaker_embedding, seed, rate, pause)
         return self._level(pieces, np.asarray(speaker_embedding, dtype=np.float32), lufs)
+
+    def _admitted(self, pieces: Iterator[tuple[float, Speech]]) -> Iterator[tuple[float, Speech]]:
+        with self._gate.place():
+            yield from pieces
 
     def _recite(
         self, sentences: list[str], speaker_embedding: Array, seed: int, rate: float, pause: float

@@ -28,13 +28,11 @@ from safetensors.torch import load_file, save_file
 
 from vclip import coqui_files, phonemes, streaming
 from vclip.errors import InputError, ModelError
-from vclip.gate import Gate
 from vclip.harmonic import HarmonicDecoder
 from vclip.hifigan import Hifigan, Precision, remove_weight_norm
 
 Array = npt.NDArray[np.float32]
 MIN_RATE, MAX_RATE = 0.5, 2.0
-WAITING = 32  # requests that may queue for their first turn; the app's own queue is as long
 _RANDOM = threading.Lock()  # torch has one global generator for all models
 
 
@@ -104,7 +102,7 @@ class Synthesizer(Protocol):
     ) -> Speech:
         """Speak one sentence; the same arguments give the same samples.
 
-        A rate of 2 is twice as fast. Raises TextError, InputError (rate), BusyError.
+        A rate of 2 is twice as fast. Raises TextError, InputError (rate).
         """
         ...
 
@@ -169,7 +167,7 @@ class CoquiVits:
         own = model.waveform_decoder
         is_harmonic = isinstance(own, HarmonicDecoder)
         self._decoder: streaming.Decoder = own if is_harmonic else Hifigan(own, precision)
-        self._gate = Gate(os.cpu_count() or 1, WAITING)
+        self._turns = threading.Semaphore(os.cpu_count() or 1)
 
     @classmethod
     def load(cls, directory: Path, precision: Precision = "auto") -> "CoquiVits":
@@ -198,7 +196,7 @@ class CoquiVits:
     def stream(
         self, text: str, speaker_embedding: Array, seed: int, rate: float = 1.0
     ) -> Iterator[Speech]:
-        """The same in pieces; wrong arguments raise here, BusyError with the first piece."""
+        """The same in pieces; wrong arguments raise here, before the first one."""
         return self._stream(text, speaker_embedding, seed, rate, streaming.FIRST)
 
     def _stream(
@@ -212,10 +210,10 @@ class CoquiVits:
     def _pieces(
         self, ids: torch.Tensor, g: torch.Tensor, seed: int, rate: float, first: int
     ) -> Iterator[Speech]:
-        with self._gate.first():
+        with self._turns:
             prepared = self._prepare(ids, g, seed, rate)
         for window in streaming.windows(prepared.shape[2], self._decoder.reach, first):
-            with self._gate.turn():
+            with self._turns:
                 wav = streaming.render(self._decoder, prepared, g, window)
             yield Speech(wav.clamp(-1.0, 1.0).numpy(), self.sample_rate)
 
