@@ -162,9 +162,40 @@ def test_from_a_photo_to_speech(page: Page, photo: Path, tmp_path: Path) -> None
     page.fill("#text textarea", " ")
     page.click("#speak")
     expect(page.locator("#speech-message")).to_contain_text("empty")
+    page.fill("#text textarea", "Say \u4f60\u597d to all.")
+    page.click("#speak")
+    expect(page.locator("#speech-message")).to_contain_text("\u4f60 (character 5)")
+    page.fill("#text textarea", " " + "word " * 500)
+    expect(page.locator("#count .over output")).to_have_text("2499")
+    page.click("#speak")
+    expect(page.locator("#speech-message")).to_contain_text("limit is 2000")
     page.fill("#text textarea", "Still here.")
+    expect(page.locator("#count .note")).to_have_text("11 of 2000 characters, in English")
     page.click("#speak")
     expect(page.locator("#speech-message .message")).to_have_count(0)
+
+
+def test_manner_by_keyboard(page: Page) -> None:
+    """Speed down to a half and an MP3, with keys alone."""
+    page.locator("#examples button").first.press("Enter")
+    expect(marks(page)).to_have_count(10)
+    seconds = []
+    for keys in ([], ["Home"]):
+        speed = page.get_by_label("range slider for Speed")
+        for key in keys:
+            speed.press(key)
+            page.locator("#manner input[value='wav']").focus()
+            page.keyboard.press("ArrowUp")  # round to the last
+            expect(page.locator("#manner input[value='mp3']")).to_be_checked()
+        page.locator("#speak").press("Enter")
+        kind = "mp3" if keys else "wav"
+        page.wait_for_function(
+            "kind => [...document.querySelectorAll('audio')]"
+            ".some(a => a.src.endsWith(kind) && a.duration > 0.5)",
+            arg=kind,
+        )
+        seconds.append(page.locator("#audio audio").evaluate("a => a.duration"))
+    assert seconds[1] == pytest.approx(2 * seconds[0], rel=0.1)
 
 
 def test_example_and_keyboard(page: Page) -> None:
@@ -211,6 +242,11 @@ def test_api_without_a_browser(address: str, photo: Path, tmp_path: Path) -> Non
     wav = client.predict("Good morning.", speaker_id, 5, api_name="/speak")
     assert Path(wav).name == f"vclip_{speaker_id}_seed5.wav"
     assert soundfile.info(wav).duration > 0.5 and soundfile.info(wav).subtype == "PCM_16"
+    slow = client.predict("Good morning.", speaker_id, 5, 0.5, 0.0, "flac", api_name="/speak")
+    assert soundfile.info(slow).format == "FLAC"
+    assert soundfile.info(slow).duration > 1.6 * soundfile.info(wav).duration
+    with pytest.raises(AppError, match="rate is 9"):
+        client.predict("Hello.", speaker_id, 0, 9, api_name="/speak")
     for text, name in [("", speaker_id), ("a" * 5000, speaker_id), ("...", speaker_id)]:
         with pytest.raises(AppError, match=r"text"):
             client.predict(text, name, 0, api_name="/speak")

@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vclip import face
+from vclip import audio, face
 from vclip.bank import SpeakerBank, top
 from vclip.errors import ImageError, InputError, NoFaceError, SpeakerError, TextError
 from vclip.pipeline import Candidate, FaceResult, FaceToVoice
-from vclip.tts import Speech, join
+from vclip.speech import Speech, join
 from vclip.ui import endpoints, page, pictures, serve, speeches, texts
 from vclip.ui.visit import Desk, K, Visit, next_seed
 
@@ -68,16 +68,18 @@ class FakeModel:
         best = top(np.array([c.score for c in found]), k)
         return [Candidate(**(vars(found[i]) | {"rank": r})) for r, i in enumerate(best, 1)]
 
-    def speak_stream(
-        self, text: str, candidate: Candidate, seed: int = 0
+    def recite(
+        self, text: str, candidate: Candidate, seed: int = 0, rate: float = 1, pause: float = 0.2
     ) -> Iterator[tuple[float, Speech]]:
         if not text:
             raise TextError("the text is empty")
-        yield 0.5, Speech(np.full(800, 0.1, np.float32), 8000)
-        yield 1.0, Speech(np.full(800, 0.2, np.float32), 8000)
+        yield 0.5, Speech(np.full(round(800 / rate), 0.1, np.float32), 8000)
+        yield 1.0, Speech(np.full(round(800 / rate), 0.2, np.float32), 8000)
 
-    def speak(self, text: str, candidate: Candidate, seed: int = 0) -> Speech:
-        return join([speech for _, speech in self.speak_stream(text, candidate, seed)])
+    def speak(
+        self, text: str, candidate: Candidate, seed: int = 0, rate: float = 1, pause: float = 0.2
+    ) -> Speech:
+        return join([speech for _, speech in self.recite(text, candidate, seed, rate, pause)])
 
 
 @pytest.fixture(scope="module")
@@ -175,12 +177,15 @@ def test_speaking_needs_a_voice(desk: Desk) -> None:
     with pytest.raises(SpeakerError):
         desk.speak(Visit(), "Hello.")
     visit = desk.pick(Visit(), "p1")  # possible without any face
-    speech = join([part for _, part in desk.speak(visit, "Hello.")])
-    assert len(speech.wav) == 1600
+    for rate, samples in ((1.0, 1600), (2.0, 800)):
+        speech = join([part for _, part in desk.speak(visit, "Hello.", rate, 0.0)])
+        assert len(speech.wav) == samples
+    with pytest.raises(TextError, match="2001 characters"):
+        desk.speak(visit, "a" * 2001)
 
 
 def test_a_step_that_fails_changes_nothing_but_the_message(desk: Desk) -> None:
-    for error, told in [(ImageError("too dark"), "too dark"), (KeyError("x"), texts.FAILED)]:
+    for error, told in [(ImageError("too dark"), "Too dark"), (KeyError("x"), texts.FAILED)]:
 
         def fail(visit: Visit, error: Exception = error) -> Visit:
             raise error
@@ -248,22 +253,34 @@ def test_speech_keeps_its_level(
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
     path = endpoints.say(desk.model, "Hello.", "p2", 7)
     assert Path(path).name == "vclip_p2_seed7.wav" and Path(path).is_relative_to(tmp_path)
-    from vclip import audio
-
     wav, sample_rate = audio.load_wav(path)
     assert sample_rate == 8000 and abs(np.abs(wav).max() - 0.2) < 1e-3
     assert speeches.write(Speech(wav, 8000), "p2", 7) != path  # two visitors, two files
 
 
+@pytest.mark.parametrize("kind", audio.FORMATS)
+def test_formats_and_manner_of_the_speak_endpoint(
+    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    path = endpoints.say(desk.model, "Hello.", "p2", 7, 0.5, 0.0, kind)
+    wav, _ = audio.load_wav(path)
+    assert Path(path).name == f"vclip_p2_seed7.{kind}" and len(wav) == 3200
+    with pytest.raises(InputError, match="wav, flac, mp3"):
+        endpoints.say(desk.model, "Hello.", "p2", 7, kind="../x")
+    with pytest.raises(TextError, match="limit is 2000"):
+        endpoints.say(desk.model, "a" * 2001, "p2", 7)
+
+
 def test_sweep_forgets_photos_before_speech(tmp_path: Path) -> None:
-    for name in ("a/face.jpg", "b/vclip_p1_seed0.wav", "c/upload"):
+    for name in ("a/face.jpg", "b/vclip_p1_seed0.wav", "c/upload", "d/s.mp3"):
         (tmp_path / name).parent.mkdir()
         (tmp_path / name).write_bytes(b"x")
     now = (tmp_path / "a/face.jpg").stat().st_ctime
     assert serve.sweep(tmp_path, now + 30) == 0
     assert serve.sweep(tmp_path, now + 100) == 2
-    assert [p.name for p in tmp_path.iterdir()] == ["b"]
-    assert serve.sweep(tmp_path, now + 4000) == 1
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["b", "d"]
+    assert serve.sweep(tmp_path, now + 4000) == 2
 
 
 def test_cache_is_private_and_temporary(monkeypatch: pytest.MonkeyPatch) -> None:

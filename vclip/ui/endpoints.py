@@ -6,9 +6,9 @@ from typing import Any, TypeVar
 
 import gradio as gr
 
-from vclip import face
+from vclip import audio, face
 from vclip.errors import InputError, VclipError
-from vclip.pipeline import MAX_K, FaceToVoice, Source
+from vclip.pipeline import MAX_K, PAUSE, FaceToVoice, Source, check_length
 from vclip.ui import speeches, texts
 from vclip.ui.visit import K, next_seed
 
@@ -27,15 +27,21 @@ def add(model: FaceToVoice) -> None:
         """The same for the seed after this one, which the answer names."""
         return _guarded(lambda: find(model, photo, source, k, next_seed(_seed(seed))))
 
-    def speak(text: str, speaker_id: str, seed: int) -> str:
-        """A WAV file of the text, spoken by a voice of the bank or by gen-SEED-INDEX."""
-        return _guarded(lambda: say(model, text, speaker_id, seed))
+    def speak(text: str, speaker_id: str, seed: int, rate: float, pause: float, format: str) -> str:
+        """A WAV, FLAC or MP3 file of the text, spoken by a voice of the bank or gen-SEED-INDEX.
+
+        rate 0.5 to 2 is the speed, pause 0 to 2 the seconds between sentences.
+        """
+        return _guarded(lambda: say(model, text, speaker_id, seed, rate, pause, format))
 
     photo = gr.File(type="binary", visible=False, label="photo")
     source = gr.Radio(["both", "bank", "generated"], value="both", visible=False, label="source")
     k = gr.Number(K, precision=0, visible=False, label="k")
     seed = gr.Number(0, precision=0, visible=False, label="seed")
     text, speaker = (gr.Textbox(visible=False, label=name) for name in ("text", "speaker_id"))
+    rate = gr.Number(1.0, visible=False, label="rate")
+    pause = gr.Number(PAUSE, visible=False, label="pause")
+    kind = gr.Radio(list(audio.FORMATS), value="wav", visible=False, label="format")
     answer = gr.JSON(visible=False, label="answer")
     speech = gr.Audio(type="filepath", visible=False, label="speech")
     asked = [photo, source, k, seed]
@@ -43,7 +49,11 @@ def add(model: FaceToVoice) -> None:
     gr.Button(visible=False).click(candidates, asked, answer, api_name="candidates", **limits)
     gr.Button(visible=False).click(resample, asked, answer, api_name="resample", **limits)
     gr.Button(visible=False).click(
-        speak, [text, speaker, seed], speech, api_name="speak", concurrency_id="speech"
+        speak,
+        [text, speaker, seed, rate, pause, kind],
+        speech,
+        api_name="speak",
+        concurrency_id="speech",
     )
 
 
@@ -64,10 +74,21 @@ def find(model: FaceToVoice, photo: bytes, source: Source, k: int, seed: int) ->
     }
 
 
-def say(model: FaceToVoice, text: str, speaker_id: str, seed: int) -> str:
-    """The answer of /speak: the path of a WAV file. Raises InputError."""
-    speech = model.speak(text or "", model.candidate(speaker_id or ""), _seed(seed))
-    return speeches.write(speech, speaker_id, seed)
+def say(
+    model: FaceToVoice,
+    text: str,
+    speaker_id: str,
+    seed: int,
+    rate: float | None = None,
+    pause: float | None = None,
+    kind: str | None = None,
+) -> str:
+    """The answer of /speak: the path of a file. Raises InputError."""
+    check_length(text or "")
+    voice, seed = model.candidate(speaker_id or ""), _seed(seed)
+    manner = {"rate": 1.0 if rate is None else rate, "pause": PAUSE if pause is None else pause}
+    speech = model.speak(text or "", voice, seed, **manner)
+    return speeches.write(speech, speaker_id, seed, kind or "wav")
 
 
 def _seed(seed: int | None) -> int:

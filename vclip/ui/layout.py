@@ -7,7 +7,10 @@ from typing import Any
 
 import gradio as gr
 
-from vclip.pipeline import Candidate
+from vclip import audio
+from vclip.narration import MAX_PAUSE
+from vclip.pipeline import MAX_CHARS, PAUSE, Candidate
+from vclip.tts import MAX_RATE, MIN_RATE
 from vclip.ui import pictures, texts
 from vclip.ui.visit import Desk, Visit
 
@@ -35,6 +38,9 @@ class Parts:
     best: gr.Radio
     bank: gr.Dropdown
     text: gr.Textbox
+    rate: gr.Slider
+    pause: gr.Slider
+    kind: gr.Radio
     speak: gr.Button
     speech_message: gr.HTML
     audio: gr.Audio
@@ -119,9 +125,11 @@ def _speech_column(desk: Desk) -> dict[str, Any]:
     bank = gr.Dropdown(
         choices(desk.everyone(Visit())), value=None, label=texts.BANK, elem_id="bank"
     )
-    text = gr.Textbox(
-        texts.TEXT, label=texts.TEXT_LABEL, info=texts.limit(), lines=2, max_lines=4, elem_id="text"
+    text = gr.Textbox(texts.TEXT, label=texts.TEXT_LABEL, lines=3, max_lines=6, elem_id="text")
+    gr.HTML(
+        f'<p class="note" data-limit="{MAX_CHARS}">{texts.count(texts.TEXT)}</p>', elem_id="count"
     )
+    manner = _manner()
     speak = gr.Button(texts.SPEAK, variant="primary", elem_id="speak")
     message = gr.HTML("", elem_id="speech-message")
     audio = gr.Audio(
@@ -138,7 +146,22 @@ def _speech_column(desk: Desk) -> dict[str, Any]:
         "best": best,
         "bank": bank,
         "text": text,
+        **manner,
         "speak": speak,
         "speech_message": message,
         "audio": audio,
     }
+
+
+def _manner() -> dict[str, Any]:
+    """How it is said, and in what file."""
+    with gr.Row(elem_id="manner", equal_height=True):
+        rate = gr.Slider(
+            MIN_RATE, MAX_RATE, 1.0, step=0.05, label=texts.SPEED, buttons=[], min_width=110
+        )
+        pause = gr.Slider(
+            0, MAX_PAUSE, PAUSE, step=0.1, label=texts.PAUSE, buttons=[], min_width=110
+        )
+        kinds = [(kind.upper(), kind) for kind in audio.FORMATS]
+        kind = gr.Radio(kinds, value=audio.FORMATS[0], label=texts.FORMAT, min_width=150)
+    return {"rate": rate, "pause": pause, "kind": kind}

@@ -9,7 +9,9 @@ from typing import Any
 import gradio as gr
 
 from vclip.errors import VclipError
-from vclip.tts import Speech, join
+from vclip.narration import master
+from vclip.pipeline import LUFS
+from vclip.speech import Speech, join
 from vclip.ui import endpoints, pictures, speeches, texts
 from vclip.ui.layout import EXAMPLES, Parts, add_parts, choices
 from vclip.ui.visit import Desk, Visit
@@ -17,6 +19,9 @@ from vclip.ui.visit import Desk, Visit
 log = logging.getLogger(__name__)
 SEARCH: dict[str, Any] = {"concurrency_id": "search", "concurrency_limit": 4}
 SPEECH: dict[str, Any] = {"concurrency_id": "speech", "concurrency_limit": 2}
+
+# in the browser, at once: the last message goes and the last speech falls silent
+HUSH = "() => { document.querySelectorAll('#audio audio').forEach((a) => a.pause()); return ''; }"
 
 
 def build(desk: Desk) -> gr.Blocks:
@@ -150,22 +155,32 @@ def _only_message(message: str) -> list[Any]:
 
 
 def _wire_speech(desk: Desk, parts: Parts) -> None:
-    def utter(visit: Visit, text: str, progress: gr.Progress = gr.Progress()) -> tuple[Any, Any]:  # noqa: B008
+    def utter(
+        visit: Visit,
+        text: str,
+        rate: float,
+        pause: float,
+        kind: str,
+        progress: gr.Progress = gr.Progress(),  # noqa: B008
+    ) -> tuple[Any, Any]:
         """Gradio finds the progress bar by this default."""
         try:
-            speech = join(_watch(desk.speak(visit, text), progress))
+            pieces = _watch(desk.speak(visit, text, rate, pause), progress)
+            speech = master(join(pieces), LUFS)
             assert visit.picked is not None
-            return speeches.write(speech, visit.picked.speaker_id, visit.seed), ""
+            return speeches.write(speech, visit.picked.speaker_id, visit.seed, kind), ""
         except VclipError as error:
             return gr.skip(), pictures.message(str(error))
         except Exception:
             log.exception("speaking failed")
             return gr.skip(), pictures.message(texts.FAILED)
 
+    for trigger in (parts.speak.click, parts.text.submit):
+        trigger(None, None, parts.speech_message, js=HUSH, api_visibility="private")
     gr.on(
         [parts.speak.click, parts.text.submit],
         utter,
-        [parts.visit, parts.text],
+        [parts.visit, parts.text, parts.rate, parts.pause, parts.kind],
         [parts.audio, parts.speech_message],
         show_progress_on=[parts.audio],
         api_visibility="private",
@@ -173,10 +188,10 @@ def _wire_speech(desk: Desk, parts: Parts) -> None:
     )
 
 
-def _watch(sentences: Iterator[tuple[float, Speech]], progress: gr.Progress) -> list[Speech]:
+def _watch(pieces: Iterator[tuple[float, Speech]], progress: gr.Progress) -> list[Speech]:
     progress(0, desc=texts.SPEAKING)
     parts = []
-    for share, speech in sentences:
+    for share, speech in pieces:
         progress(share, desc=texts.SPEAKING)
         parts.append(speech)
     return parts

@@ -96,5 +96,6 @@ def _pixels(path: Path) -> npt.NDArray[np.uint8]:
 
 
 def message(text: str) -> str:
-    """A message that screen readers announce; empty text, empty element."""
-    return f'<p class="message" role="alert">{html.escape(text)}</p>' if text else ""
+    """A message that screen readers announce, as a sentence; empty text, empty element."""
+    said = html.escape(text[:1].upper() + text[1:])
+    return f'<p class="message" role="alert">{said}</p>' if text else ""

@@ -16,7 +16,7 @@ import gradio as gr
 import uvicorn
 from fastapi import FastAPI
 
-from vclip import __version__
+from vclip import __version__, audio
 from vclip.errors import InputError
 from vclip.ui import look
 
@@ -54,7 +54,8 @@ def sweep(folder: Path, now: float) -> int:
     """Delete photos older than a minute and speech older than an hour; returns how many."""
     deleted = 0
     for path in [path for path in folder.rglob("*") if path.is_file()]:
-        limit = SPEECH_SECONDS if path.suffix == ".wav" else PHOTO_SECONDS
+        is_speech = path.suffix.removeprefix(".") in audio.FORMATS
+        limit = SPEECH_SECONDS if is_speech else PHOTO_SECONDS
         with contextlib.suppress(OSError):  # gone already, or its folder is in use again
             if now - path.stat().st_ctime > limit:
                 path.unlink()

@@ -50,6 +50,7 @@ BANK = "Any voice of the bank"
 
 TEXT_LABEL = "What should it say?"
 TEXT = "Hello! This is a voice that might go with the face in the picture."
+SPEED, PAUSE, FORMAT = "Speed", "Pause (s)", "File"
 SPEAK = "Speak"
 AUDIO = "Speech"
 SPEAKING = "Speaking"
@@ -75,6 +76,6 @@ def faces_found(n: int, chosen: int) -> str:
     return "" if n == 1 else f"{n} faces found; face {chosen + 1} is used."
 
 
-def limit() -> str:
-    """The text box's limit."""
-    return f"at most {MAX_CHARS} characters of English"
+def count(text: str) -> str:
+    """How much of the limit a text takes; keys.js keeps the number up to date."""
+    return f"<output>{len(text.strip())}</output> of {MAX_CHARS} characters, in English"

@@ -10,8 +10,17 @@ from typing import cast
 
 from vclip import face
 from vclip.errors import InputError, NoFaceError, SpeakerError
-from vclip.pipeline import MAX_SEED, Candidate, FaceResult, FaceToVoice, Source, check_request
-from vclip.tts import Speech
+from vclip.narration import MAX_SEED
+from vclip.pipeline import (
+    PAUSE,
+    Candidate,
+    FaceResult,
+    FaceToVoice,
+    Source,
+    check_length,
+    check_request,
+)
+from vclip.speech import Speech
 from vclip.ui import texts
 from vclip.ui.voicemap import VoiceMap
 
@@ -111,11 +120,14 @@ class Desk:
         cloud = self.model.cloud(visit.seed)
         return self.map.draw(cloud, image_emb, visit.candidates, visit.picked, visit.source)
 
-    def speak(self, visit: Visit, text: str) -> Iterator[tuple[float, Speech]]:
-        """Sentence by sentence, each with the share that is done."""
+    def speak(
+        self, visit: Visit, text: str, rate: float = 1.0, pause: float = PAUSE
+    ) -> Iterator[tuple[float, Speech]]:
+        """Piece by piece, each with the share that is done; `master` the whole of them."""
         if visit.picked is None:
             raise SpeakerError(texts.NO_VOICE)
-        return self.model.speak_stream(text, visit.picked, visit.seed)
+        check_length(text)
+        return self.model.recite(text, visit.picked, visit.seed, rate, pause)
 
     def _face(self, visit: Visit, photo: face.Photo, whole: bool = False) -> Visit:
         seen = self.model.look(photo, whole=whole)

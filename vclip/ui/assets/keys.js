@@ -9,3 +9,11 @@ document.addEventListener('keydown', (event) => {
   next.focus();
   next.click();
 });
+// How much of the limit the text takes, counted as Python counts.
+document.addEventListener('input', (event) => {
+  if (!event.target.matches('#text textarea')) return;
+  const note = document.querySelector('#count .note');
+  const length = [...event.target.value.trim()].length;
+  note.querySelector('output').textContent = length;
+  note.classList.toggle('over', length > Number(note.dataset.limit));
+});
