@@ -13,7 +13,7 @@ from vclip.offline.evaluate_tts import Config, Evaluation, count_phonemes, held_
 from vclip.offline.figures import Figure
 from vclip.offline.prepare_tts import Config as PrepareConfig
 from vclip.offline.prepare_tts import level, sentences, transcribed
-from vclip.tts import Speech
+from vclip.speech import Speech
 
 SPEAKERS = ["c225", "c226", "c300"]
 

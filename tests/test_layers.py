@@ -8,7 +8,7 @@ from conftest import REPO
 
 LAYERS = [
     {"errors", "audio", "metrics", "weights", "phonemes", "text", "limiter", "download", "archives"}
-    | {"gate", "coqui_files"},
+    | {"gate", "coqui_files", "speech"},
     {"face", "encoders", "association", "bank", "generation", "signature", "tts", "harmonic"}
     | {"derived", "streaming", "hifigan", "narration"},
     {"pipeline"},

@@ -11,7 +11,7 @@ from vclip import audio
 from vclip.errors import InputError, ModelError, NoFaceError, SpeakerError, TextError
 from vclip.face import Photo
 from vclip.pipeline import MAX_CHARS, N_GENERATED, FaceResult, FaceToVoice, check_length
-from vclip.tts import join
+from vclip.speech import join
 
 TEXT = "Good morning. How are you?"
 

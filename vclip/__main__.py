@@ -14,7 +14,7 @@ from vclip import audio, narration, text
 from vclip.errors import ImageError, OutputError, SpeakerError, reported
 from vclip.offline import bench
 from vclip.pipeline import LUFS, PAUSE, Candidate, FaceResult, FaceToVoice, Source
-from vclip.tts import check_rate
+from vclip.speech import check_rate
 from vclip.weights import CHOICES
 
 

@@ -14,7 +14,7 @@ from vclip import audio, text
 from vclip.errors import InputError
 from vclip.gate import Gate
 from vclip.limiter import LimiterStream
-from vclip.tts import Speech, Synthesizer, check_rate
+from vclip.speech import Speech, Synthesizer, check_rate
 
 Array = npt.NDArray[np.float32]
 

@@ -15,7 +15,8 @@ from vclip.errors import InputError, ModelError, SpeakerError, TextError
 from vclip.generation import SpeakerGMM
 from vclip.narration import MAX_SEED, Narrator, master
 from vclip.signature import SignatureNet
-from vclip.tts import CoquiVits, Speech, Synthesizer, join
+from vclip.speech import Speech, Synthesizer, join
+from vclip.tts import CoquiVits
 from vclip.weights import ModelDirectory
 
 Array = npt.NDArray[np.float32]

@@ -1,4 +1,4 @@
-"""The speaking side: a `Synthesizer` protocol and the adapter for coqui's VITS.
+"""The adapter for coqui's VITS, a `speech.Synthesizer`.
 
 The only file that imports coqui's `TTS`. What it takes care of:
 * torchaudio's wheel is a CUDA build whose extension cannot load beside a CPU-only torch; VITS needs
@@ -16,10 +16,9 @@ import os
 import sys
 import threading
 import types
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -27,12 +26,12 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from vclip import coqui_files, phonemes, streaming
-from vclip.errors import InputError, ModelError
+from vclip.errors import ModelError
 from vclip.harmonic import HarmonicDecoder
 from vclip.hifigan import Hifigan, Precision, remove_weight_norm
+from vclip.speech import Speech, check_rate, join
 
 Array = npt.NDArray[np.float32]
-MIN_RATE, MAX_RATE = 0.5, 2.0
 _RANDOM = threading.Lock()  # torch has one global generator for all models
 
 
@@ -66,51 +65,6 @@ from TTS.tts.utils.text.punctuation import Punctuation  # noqa: E402
 
 VOCABULARY: list[str] = list(IPAPhonemes().vocab)
 BLANK: int = VOCABULARY.index("<BLNK>")
-
-
-@dataclass(frozen=True)
-class Speech:
-    """Synthetic speech: wav (T,) float32 in [-1, 1] at sample_rate Hz."""
-
-    wav: Array
-    sample_rate: int
-
-    @property
-    def seconds(self) -> float:
-        """How long it lasts."""
-        return len(self.wav) / self.sample_rate
-
-
-def join(parts: Sequence[Speech]) -> Speech:
-    """One speech out of its sentences."""
-    return Speech(np.concatenate([part.wav for part in parts]), parts[0].sample_rate)
-
-
-class Synthesizer(Protocol):
-    """What the pipeline asks of a multi-speaker text-to-speech model."""
-
-    sample_rate: int
-    speaker_ids: list[str]
-
-    @property
-    def speaker_embeddings(self) -> Array:
-        """(N, S) raw-scale embeddings of the speakers that may be offered."""
-        ...
-
-    def synthesize(
-        self, text: str, speaker_embedding: Array, seed: int, rate: float = 1.0
-    ) -> Speech:
-        """Speak one sentence; the same arguments give the same samples.
-
-        A rate of 2 is twice as fast. Raises TextError, InputError (rate).
-        """
-        ...
-
-    def stream(
-        self, text: str, speaker_embedding: Array, seed: int, rate: float = 1.0
-    ) -> Iterator[Speech]:
-        """The same in pieces, the first one soon; closing the iterator stops the work."""
-        ...
 
 
 def clean_text(text: str) -> str:
@@ -245,12 +199,6 @@ class CoquiVits:
         z = model.flow(z, torch.ones_like(z[:, :1]), g=g, reverse=True)
         latents: torch.Tensor = z[:, :, : model.max_inference_len]
         return latents
-
-
-def check_rate(rate: float) -> None:
-    """Raise InputError for a rate that is not understood as speech."""
-    if not MIN_RATE <= rate <= MAX_RATE:
-        raise InputError(f"the rate is {rate}; use {MIN_RATE} (slow) to {MAX_RATE} (fast)")
 
 
 def read_vits(directory: Path) -> tuple[Vits, dict[str, Any]]:

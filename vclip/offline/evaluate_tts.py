@@ -39,7 +39,8 @@ from vclip.offline.prepare_tts import Config as PrepareConfig
 from vclip.offline.prepare_tts import level, split_lines, split_sentences, transcribed
 from vclip.offline.recognition import Recogniser, of_known_words, spoken_words
 from vclip.offline.tts_figures import Utterance
-from vclip.tts import CoquiVits, Synthesizer, clean_text
+from vclip.speech import Synthesizer
+from vclip.tts import CoquiVits, clean_text
 from vclip.weights import BUNDLED
 
 Array = npt.NDArray[np.float32]

@@ -9,7 +9,8 @@ import numpy.typing as npt
 from vclip.encoders import VoiceEncoder
 from vclip.errors import DataError
 from vclip.offline.recordings import mean_voice
-from vclip.tts import CoquiVits, Speech, Synthesizer
+from vclip.speech import Speech, Synthesizer
+from vclip.tts import CoquiVits
 from vclip.weights import DESCRIPTION, ModelDirectory
 
 Array = npt.NDArray[np.float32]

@@ -10,7 +10,7 @@ import gradio as gr
 from vclip import audio
 from vclip.narration import MAX_PAUSE
 from vclip.pipeline import MAX_CHARS, PAUSE, Candidate
-from vclip.tts import MAX_RATE, MIN_RATE
+from vclip.speech import MAX_RATE, MIN_RATE
 from vclip.ui import pictures, texts
 from vclip.ui.visit import Desk, Visit
 
