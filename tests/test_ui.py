@@ -251,7 +251,7 @@ def test_speech_keeps_its_level(
     desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
-    path = endpoints.say(desk.model, "Hello.", "p2", 7)
+    path = speeches.write(Speech(np.full(8000, 0.2, np.float32), 8000), "p2", 7)
     assert Path(path).name == "vclip_p2_seed7.wav" and Path(path).is_relative_to(tmp_path)
     wav, sample_rate = audio.load_wav(path)
     assert sample_rate == 8000 and abs(np.abs(wav).max() - 0.2) < 1e-3
@@ -263,13 +263,13 @@ def test_formats_and_manner_of_the_speak_endpoint(
     desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
-    path = endpoints.say(desk.model, "Hello.", "p2", 7, 0.5, 0.0, kind)
+    *_, path = endpoints.say(desk.model, "Hello.", "p2", 7, 0.5, 0.0, kind)
     wav, _ = audio.load_wav(path)
     assert Path(path).name == f"vclip_p2_seed7.{kind}" and len(wav) == 3200
     with pytest.raises(InputError, match="wav, flac, mp3"):
-        endpoints.say(desk.model, "Hello.", "p2", 7, kind="../x")
+        list(endpoints.say(desk.model, "Hello.", "p2", 7, kind="../x"))
     with pytest.raises(TextError, match="limit is 2000"):
-        endpoints.say(desk.model, "a" * 2001, "p2", 7)
+        next(endpoints.say(desk.model, "a" * 2001, "p2", 7))
 
 
 def test_sweep_forgets_photos_before_speech(tmp_path: Path) -> None:

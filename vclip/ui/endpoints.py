@@ -1,14 +1,17 @@
 """Named API endpoints /candidates, /resample and /speak: stateless, typed, for gradio_client."""
 
+import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 import gradio as gr
 
 from vclip import audio, face
 from vclip.errors import InputError, VclipError
-from vclip.pipeline import MAX_K, PAUSE, FaceToVoice, Source, check_length
+from vclip.narration import master
+from vclip.pipeline import LUFS, MAX_K, PAUSE, FaceToVoice, Source, check_length
+from vclip.speech import Speech, join
 from vclip.ui import speeches, texts
 from vclip.ui.visit import K, next_seed
 
@@ -27,12 +30,15 @@ def add(model: FaceToVoice) -> None:
         """The same for the seed after this one, which the answer names."""
         return _guarded(lambda: find(model, photo, source, k, next_seed(_seed(seed))))
 
-    def speak(text: str, speaker_id: str, seed: int, rate: float, pause: float, format: str) -> str:
+    def speak(
+        text: str, speaker_id: str, seed: int, rate: float, pause: float, format: str
+    ) -> Iterator[Any]:
         """A WAV, FLAC or MP3 file of the text, spoken by a voice of the bank or gen-SEED-INDEX.
 
         rate 0.5 to 2 is the speed, pause 0 to 2 the seconds between sentences.
         """
-        return _guarded(lambda: say(model, text, speaker_id, seed, rate, pause, format))
+        with _ours():
+            yield from say(model, text, speaker_id, seed, rate, pause, format)
 
     photo = gr.File(type="binary", visible=False, label="photo")
     source = gr.Radio(["both", "bank", "generated"], value="both", visible=False, label="source")
@@ -82,13 +88,14 @@ def say(
     rate: float | None = None,
     pause: float | None = None,
     kind: str | None = None,
-) -> str:
-    """The answer of /speak: the path of a file. Raises InputError."""
+) -> Iterator[Any]:
+    """The answer of /speak: the path of a file, after some that say nothing. Raises InputError."""
     check_length(text or "")
-    voice, seed = model.candidate(speaker_id or ""), _seed(seed)
+    voice, seed, parts = model.candidate(speaker_id or ""), _seed(seed), list[Speech]()
     manner = {"rate": 1.0 if rate is None else rate, "pause": PAUSE if pause is None else pause}
-    speech = model.speak(text or "", voice, seed, **manner)
-    return speeches.write(speech, speaker_id, seed, kind or "wav")
+    for _ in speeches.gather(model.recite(text or "", voice, seed, **manner), parts):
+        yield gr.skip()
+    yield speeches.write(master(join(parts), LUFS), speaker_id, seed, kind or "wav")
 
 
 def _seed(seed: int | None) -> int:
@@ -98,9 +105,15 @@ def _seed(seed: int | None) -> int:
 
 
 def _guarded(work: Callable[[], T]) -> T:
+    with _ours():
+        return work()
+
+
+@contextlib.contextmanager
+def _ours() -> Iterator[None]:
     """Our own messages reach the client; of anything else it learns only that it failed."""
     try:
-        return work()
+        yield
     except VclipError as error:
         raise gr.Error(str(error), print_exception=False) from None
     except Exception:

@@ -162,18 +162,22 @@ def _wire_speech(desk: Desk, parts: Parts) -> None:
         pause: float,
         kind: str,
         progress: gr.Progress = gr.Progress(),  # noqa: B008
-    ) -> tuple[Any, Any]:
+    ) -> Iterator[tuple[Any, Any]]:
         """Gradio finds the progress bar by this default."""
+        parts: list[Speech] = []
+        progress(0, desc=texts.SPEAKING)
         try:
-            pieces = _watch(desk.speak(visit, text, rate, pause), progress)
-            speech = master(join(pieces), LUFS)
+            for share in speeches.gather(desk.speak(visit, text, rate, pause), parts):
+                yield gr.skip(), gr.skip()
+                progress(share, desc=texts.SPEAKING)
+            speech = master(join(parts), LUFS)
             assert visit.picked is not None
-            return speeches.write(speech, visit.picked.speaker_id, visit.seed, kind), ""
+            yield speeches.write(speech, visit.picked.speaker_id, visit.seed, kind), ""
         except VclipError as error:
-            return gr.skip(), pictures.message(str(error))
+            yield gr.skip(), pictures.message(str(error))
         except Exception:
             log.exception("speaking failed")
-            return gr.skip(), pictures.message(texts.FAILED)
+            yield gr.skip(), pictures.message(texts.FAILED)
 
     for trigger in (parts.speak.click, parts.text.submit):
         trigger(None, None, parts.speech_message, js=HUSH, api_visibility="private")
@@ -186,12 +190,3 @@ def _wire_speech(desk: Desk, parts: Parts) -> None:
         api_visibility="private",
         **SPEECH,
     )
-
-
-def _watch(pieces: Iterator[tuple[float, Speech]], progress: gr.Progress) -> list[Speech]:
-    progress(0, desc=texts.SPEAKING)
-    parts = []
-    for share, speech in pieces:
-        progress(share, desc=texts.SPEAKING)
-        parts.append(speech)
-    return parts

@@ -4,6 +4,8 @@ A file rather than an array: Gradio would normalise the peak of an array and und
 """
 
 import tempfile
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from gradio.utils import get_upload_folder
@@ -11,6 +13,8 @@ from gradio.utils import get_upload_folder
 from vclip import audio
 from vclip.errors import InputError
 from vclip.speech import Speech
+
+EVERY = 0.25  # seconds; a yield costs Gradio some milliseconds
 
 
 def write(speech: Speech, speaker_id: str, seed: int, kind: str = "wav") -> str:
@@ -22,3 +26,16 @@ def write(speech: Speech, speaker_id: str, seed: int, kind: str = "wav") -> str:
     path = Path(tempfile.mkdtemp(dir=folder)) / f"vclip_{speaker_id}_seed{seed}.{kind}"
     audio.save(path, speech.wav, speech.sample_rate)
     return str(path)
+
+
+def gather(pieces: Iterator[tuple[float, Speech]], parts: list[Speech]) -> Iterator[float]:
+    """Fill `parts`; a few times a second yields the share that is done.
+
+    Each yield is a place where Gradio can leave a visitor who hung up: it closes the generator.
+    """
+    last = time.monotonic()
+    for share, piece in pieces:
+        parts.append(piece)
+        if time.monotonic() - last >= EVERY:
+            yield share
+            last = time.monotonic()
