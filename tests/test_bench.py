@@ -70,5 +70,6 @@ def test_all_figures_of_speech(monkeypatch: pytest.MonkeyPatch) -> None:
     figures = bench.measure(1, app=False)
     assert set(bench.TARGETS) <= set(figures)
     assert all(np.isfinite(value) and value >= 0 for value in figures.values())
-    assert figures["full_size_float32_largest_error"] < 1e-5
+    for name in ("bundled", "full_size"):
+        assert figures[f"{name}_log_spectral_distance_db"] < 3
     assert figures["bundled_paragraph_seconds"] > 0.5
