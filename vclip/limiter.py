@@ -5,7 +5,7 @@ for the whole would leave most voices softer than the others. The gain at a samp
 neighbourhood only, so a stream of chunks is limited exactly as the whole is.
 """
 
-from functools import cached_property
+import functools
 
 import numpy as np
 import numpy.typing as npt
@@ -22,8 +22,8 @@ _FILTER = 10  # samples on both sides that scipy's resample_poly looks at
 def envelope(wav: Wav) -> Wav:
     """(T,) highest magnitude at and just after each sample, seen at four times the rate."""
     between = resample_poly(wav.astype(np.float32), OVERSAMPLING, 1) if len(wav) else wav
-    magnitudes = np.abs(between).reshape(-1, OVERSAMPLING).max(axis=1)
-    return np.asarray(np.maximum(magnitudes, np.abs(wav)), dtype=np.float32)
+    phases = [np.abs(between[i::OVERSAMPLING]) for i in range(OVERSAMPLING)]  # faster than an axis
+    return np.asarray(functools.reduce(np.maximum, phases, np.abs(wav)), dtype=np.float32)
 
 
 class Limiter:
@@ -35,7 +35,7 @@ class Limiter:
         self._half = max(1, round(seconds * sample_rate))
         self.reach = 2 * self._half + _FILTER + 1
 
-    @cached_property
+    @functools.cached_property
     def _window(self) -> npt.NDArray[np.float64]:
         window = hann(2 * self._half + 3)[1:-1]
         return np.asarray(window / window.sum())

@@ -14,7 +14,7 @@ from vclip import audio, text
 from vclip.errors import InputError
 from vclip.gate import Gate
 from vclip.limiter import LimiterStream
-from vclip.speech import Speech, Synthesizer, check_rate
+from vclip.speech import Speech, Synthesizer, check_rate, join
 
 Array = npt.NDArray[np.float32]
 
@@ -23,8 +23,8 @@ PLACES = 32  # texts at once, speaking or waiting for a turn: as many as the app
 MAX_PAUSE = 2.0  # seconds
 MIN_LUFS, MAX_LUFS = -60.0, -10.0
 PACE = 14.0  # characters per second of unhurried speech: only for the bar that shows progress
-# short, because a voice's first stream waits for it; docs/log.md has what longer ones would gain
-CALIBRATION = "Hello there, how are you?"
+CALIBRATION = "We walked home along the river, and nobody said a word."
+ENOUGH = 1.0  # seconds of it: a voice's first stream waits for them
 
 
 class Narrator:
@@ -98,9 +98,14 @@ class Narrator:
         yield 1.0, Speech(limiter.finish(), sample_rate)
 
     def _measure_gain(self, speaker_embedding: bytes, lufs: float) -> float:
-        """The factor that brings this voice to `lufs`, by a sentence of ours."""
+        """The factor that brings this voice to `lufs`, by the beginning of a sentence of ours."""
         vector = np.frombuffer(speaker_embedding, dtype=np.float32)
-        speech = self._synthesizer.synthesize(CALIBRATION, vector, 0)
+        heard: list[Speech] = []
+        for piece in self._synthesizer.stream(CALIBRATION, vector, 0):
+            heard.append(piece)
+            if sum(piece.seconds for piece in heard) >= ENOUGH:
+                break
+        speech = join(heard)
         return audio.loudness_gain(speech.wav, speech.sample_rate, lufs)
 
 
