@@ -22,6 +22,7 @@ MAGNITUDES = {
     "k": "thousand", "K": "thousand", "M": "million", "mn": "million", "m": "million",
     "bn": "billion", "B": "billion", "tn": "trillion",
 }  # fmt: skip
+PER = "second|minute|hour|day|night|week|month|year|person|head|piece|page"
 BIG = "hundred|thousand|million|billion|trillion"
 
 UNITS = {
@@ -112,7 +113,8 @@ INNER = {
 }  # fmt: skip
 # perhaps the end of a sentence
 FINAL = {
-    "etc.": "et cetera", "et al.": "et al", "Inc.": "Incorporated", "Ltd.": "Limited",
+    "etc.": "et cetera", "a.m.": "eigh M", "p.m.": "P M", "Ph.D.": "P H D",
+     "et al.": "et al", "Inc.": "Incorporated", "Ltd.": "Limited",
     "Co.": "Company", "Corp.": "Corporation", "Jr.": "Junior", "Sr.": "Senior", "Bros.": "Brothers",
     "Ave.": "Avenue", "Blvd.": "Boulevard", "Rd.": "Road", "Dept.": "Department",
     "Univ.": "University", "a.k.a.": "also known as", "Jan.": "January", "Feb.": "February",

@@ -218,7 +218,8 @@ RULES: list[Rule] = [
     rule(r"(?<=\d):(?=\d)", " to "),
     # what is no quantity
     rule(r"(?<![\w+])\+\d[\d ().–-]{6,}\d|(?<!\w)\(?\b\d{3}\)?[ .-]\d{3}[ .-]\d{4}\b"
-         r"|\b0\d{2,4} \d{3,4} ?\d{3,4}\b|\b\d{3}-\d{4}\b|\b\d{2,4}(?:-\d{2,4}){2,}\b", _phone),
+         r"|\b0\d{2,4} \d{3,4} ?\d{3,4}\b|\b\d{3}-\d{4}\b|\b\d{1,6}(?:-\d{1,6}){2,}\b", _phone),
+    rule(r"\b([A-Za-z]{1,3})(?=\d+\.\d)", r"\1 "),
     rule(r"\b\d+(?:\.\d+){2,}", lambda m: " point ".join(map(cardinal, m[0].split(".")))),
     rule(r"\b(\d+)(?:st|nd|rd|th)\b", lambda m: ordinal(m[1])),
     rule(r"(?<!\w)'?(?P<years>\d{3}0|[2-9]0)'?s\b", _decade),

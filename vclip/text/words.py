@@ -60,7 +60,8 @@ def _final(spoken: str) -> Callable[[Match], str]:
 def _abbreviations() -> list[Rule]:
     """Of the lexicon's tables, each at the beginning of a word."""
     found = [
-        rule(rf"(?<![\w.]){short}\b\.?(?=\s+[A-Z])", full) for short, full in lexicon.TITLES.items()
+        rule(rf"(?<![\w.]){short}\b\.?(?=\s+(?:[A-Z]|and\b))", full)
+        for short, full in lexicon.TITLES.items()
     ]
     for short, full in lexicon.INNER.items():
         found.append(rule(rf"(?<![\w.]){re.escape(short)}(?:,(?=\s))?(?!\w)", full))
@@ -84,6 +85,10 @@ BEFORE_NUMBERS: list[Rule] = [
     rule(r"\b([CF])#", r"\1 sharp"),
     rule(r"\b([A-Za-z])\+\+", r"\1 plus plus"),
     rule(r"(?<!\w)~(?=\d)", "about "),
+    rule(r"(?<=\d)\s?'\s?(\d{1,2})\s?\"", r" feet \1 inches"),
+    rule(rf"(?<=\w)/(?=(?:{lexicon.PER})\b)", " per "),
+    rule(r"(?<=[a-z])\.(?=[A-Z][a-z])", ". "),
+    rule(r"(?<=[A-Za-z]),(?=[A-Za-z])", ", "),
     rule(r"(?<=\d)\s?\*\s?(?=\d)", " times "),
     rule(r"(?<=[\d\s])<(?=[\s\d])", " less than "),
     rule(r"(?<=[\d\s])>(?=[\s\d])", " greater than "),
