@@ -62,7 +62,7 @@ class Config(Weights):
     stages: str = "decoder:800,joint:5200"
     batch: int = 12
     engines: float = 0.25  # share of a batch that flite, festival and espeak-ng speak
-    lr: float = 1.5e-4
+    lr: float = 1e-4
     decoder_lr: float = 1e-3
     speaker_lr: float = 1e-3  # of the speaker table; a row moves ten times this when it is seen
     warmup: int = 100  # steps over which the rates rise, since Adam begins without moments

@@ -94,7 +94,11 @@ class Objective:
     def speak(
         self, batch: Batch, sample: Tensor, mask: Tensor, g: Tensor
     ) -> tuple[Waves, dict[str, Tensor]]:
-        """Speech of a window from a sample (B, C, frames) of the prior, as synthesis makes it."""
+        """Speech of a window from a sample (B, C, frames) of the prior, as synthesis makes it.
+
+        Decoder and speakers learn from it. The text side does not: what makes a sample's speech
+        better narrows the prior, which the divergence then pulls wide (docs/log.md).
+        """
         decoder, weights, length = (
             self.model.waveform_decoder,
             self.weights,
@@ -105,8 +109,9 @@ class Objective:
             window(F.pad(x, (FLOW_REACH, 0)), starts, length + 2 * FLOW_REACH)
             for x in (sample * mask, mask)
         )
-        with self.autocast():
+        with torch.no_grad(), self.autocast():
             z = self.model.flow(sample, mask, g=g, reverse=True)[:, :, FLOW_REACH:-FLOW_REACH]
+        with self.autocast():
             log_f0, voicing = decoder.pitch(z, g)
             wav = decoder.render(decoder.excite(z, log_f0, voicing.sigmoid()), g).squeeze(1)
         real, f0 = window(batch.wav, starts * HOP, length * HOP), window(batch.f0, starts, length)
