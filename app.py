@@ -26,10 +26,12 @@ def main(argv: list[str] | None = None) -> int:
 
     with serve.open_port(options.host, options.port) as listener, serve.private_cache() as cache:
         print(f"loading the model {options.model} ...", flush=True)
+        from vclip import threads
         from vclip.pipeline import FaceToVoice
         from vclip.ui.page import build
         from vclip.ui.visit import Desk
 
+        threads.use_one_each()
         model = FaceToVoice.from_pretrained(options.model)
         page = build(Desk(model))
         serve.run(serve.application(page, {"model": model.model}, cache), listener)

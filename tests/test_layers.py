@@ -8,7 +8,7 @@ from conftest import REPO
 
 LAYERS = [
     {"errors", "audio", "metrics", "weights", "phonemes", "text", "limiter", "download", "archives"}
-    | {"gate", "coqui_files", "speech"},
+    | {"gate", "coqui_files", "speech", "threads"},
     {"face", "encoders", "association", "bank", "generation", "signature", "tts", "harmonic"}
     | {"derived", "streaming", "hifigan", "narration"},
     {"pipeline"},

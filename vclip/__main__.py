@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import Any, get_args
 
-from vclip import audio, narration, text
+from vclip import audio, narration, text, threads
 from vclip.errors import ImageError, OutputError, SpeakerError, reported
 from vclip.offline import bench
 from vclip.pipeline import LUFS, PAUSE, Candidate, FaceResult, FaceToVoice, Source
@@ -140,6 +140,7 @@ def show(answer: dict[str, Any]) -> None:
 def main(argv: list[str] | None = None) -> int:
     """Command line."""
     options = parse(argv)
+    threads.use_one_each()
     if options.command == "bench":
         bench.run(options)
         return 0

@@ -9,6 +9,7 @@ import json
 
 import torch
 
+from vclip import threads
 from vclip.errors import reported
 
 TARGETS = {  # at most
@@ -60,7 +61,9 @@ def main(argv: list[str] | None = None) -> int:
     """Command line."""
     parser = argparse.ArgumentParser(prog="python -m vclip.offline.bench", description=__doc__)
     add_options(parser)
-    run(parser.parse_args(argv))
+    options = parser.parse_args(argv)
+    threads.use_one_each()
+    run(options)
     return 0
 
 
