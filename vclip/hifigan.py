@@ -1,11 +1,11 @@
 """Coqui's HiFi-GAN, the decoder of VITS, laid out for a CPU.
 
-It is 95 % of the time of a full-size VITS. Measured on one core with AMX, as shares of coqui's own
-time: without weight norm 0.9; channels last in memory 0.7 to 0.8, because oneDNN then works on the
-tensors as they lie; channels last and bfloat16 0.2. Autocast alone stays at 0.5: it spends its gain
-on copies. Without AMX bfloat16 is no faster than float32. ONNX Runtime (float32) came to 0.7,
-OpenVINO to 0.5 and in bfloat16 0.25: neither is worth a dependency. Batches of four sentences take
-0.9 to 1.3 times as long as one after the other.
+It is 95 % of the time of a full-size VITS. Measured in one run on one core with AMX, as shares of
+coqui's own time: without weight norm 0.88; channels last in memory too, so that oneDNN works on the
+tensors as they lie, 0.83; that in bfloat16 0.20. Autocast alone comes to 0.60: it spends its gain
+on copies. ONNX Runtime came to 1.00, OpenVINO to 0.77 and in bfloat16 to 0.25: neither is worth a
+dependency. Without AMX bfloat16 is no faster than float32. A batch of four sentences takes 0.9 to
+1.4 times as long as one after the other, so there are no batches.
 """
 
 import math
