@@ -1,6 +1,7 @@
 """Measures of sounds whose answer is known: tones, noise, silence, clipping; labelled voices."""
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -50,6 +51,14 @@ def test_median_pitch_agrees_with_sex_labels(shared: Path) -> None:
     f0 = [np.median(acoustics.pitch(*audio.load_wav(shared / "voices" / r["path"]))) for r in rows]
     right = [(hz > 165) == (row["sex"] == "F") for hz, row in zip(f0, rows, strict=True)]
     assert len(right) > 20 and np.mean(right) >= 0.95
+
+
+def test_intonation_is_in_semitones_and_forgives_octave_errors() -> None:
+    up_and_down = 130.0 * 2 ** (np.tile([-2.0, 2.0], 50) / 12)
+    sounds = [up_and_down, np.append(up_and_down, [65.0 / 2, 520.0]), np.full(50, 130.0)]
+    still = acoustics.measure(np.zeros(RATE, dtype=np.float32), RATE)
+    found = [replace(still, f0=f0).intonation for f0 in sounds]
+    assert found == pytest.approx([2.0, 2.0, 0.0], abs=0.3) and still.intonation == 0
 
 
 @pytest.mark.parametrize("f0", [75.0, 110.0, 217.3, 330.0])

@@ -98,3 +98,25 @@ def test_an_untrained_decoder_speaks_at_a_middle_pitch() -> None:
     log_f0, voicing = fresh.pitch(*latents(10))
     assert torch.allclose(log_f0.exp(), torch.tensor(150.0))
     assert torch.allclose(voicing, torch.tensor(0.0))
+
+
+def test_intonation_is_widened_about_the_voice_and_jitter_is_not() -> None:
+    made = HarmonicDecoder(6, 4, RATE, width=16, hidden=24, blocks=1, pitch_range=2.0)
+    time = torch.arange(400.0)
+    melody, jitter = 0.1 * torch.sin(2 * math.pi * time / 200), 0.02 * torch.cos(math.pi * time)
+    level, voiced = math.log(140.0), torch.ones(1, 400)
+    widened = made.intone((level + melody + jitter)[None], voiced)[0]
+    inner = slice(20, -20)  # at the ends there is less to average
+    wanted = level + 2 * melody + jitter
+    torch.testing.assert_close(widened[inner], wanted[inner], atol=5e-3, rtol=0)
+    made.pitch_range = 1.0
+    torch.testing.assert_close(made.intone((level + melody)[None], voiced)[0], level + melody)
+
+
+def test_the_level_of_a_voice_is_that_of_its_voiced_frames() -> None:
+    made = HarmonicDecoder(6, 4, RATE, width=16, hidden=24, blocks=1, pitch_range=3.0)
+    log_f0 = torch.cat(
+        [torch.full((1, 60), math.log(120.0)), torch.full((1, 60), math.log(400.0))], 1
+    )
+    voiced = (torch.arange(120) < 60).float()[None]
+    assert made.intone(log_f0, voiced)[0, :50].exp().mean() == pytest.approx(120.0, rel=1e-3)

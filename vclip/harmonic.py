@@ -80,8 +80,10 @@ class HarmonicDecoder(nn.Module):
         hop: int = 256,
         splits: int = 2,
         n_fft: int = 512,
+        pitch_range: float = 1.0,
     ) -> None:
         super().__init__()
+        self.pitch_range = pitch_range
         self.channels, self.sample_rate, self.hop = channels, sample_rate, hop
         self.step, self.n_fft, self.splits = hop // splits, n_fft, splits
         # convolutions, and the samples that a filter frame takes in and gives out
@@ -102,7 +104,19 @@ class HarmonicDecoder(nn.Module):
     def prepare(self, z: Tensor, g: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Latents, pitch, pulses and noise of a whole utterance, (B, C + 2 + 2 * hop, frames)."""
         log_f0, voicing = self.pitch(z, g)
-        return self.excite(z, log_f0, torch.sigmoid(voicing), generator)
+        voiced = torch.sigmoid(voicing)
+        return self.excite(z, self.intone(log_f0, voiced), voiced, generator)
+
+    def intone(self, log_f0: Tensor, voiced: Tensor, frames: int = 15) -> Tensor:
+        """Widen the intonation: the smooth part of log F0, by pitch_range about the voice's level.
+
+        A text says little about its melody; what is predicted is an average of many, and flat.
+        """
+        level = (log_f0 * voiced).sum(1, keepdim=True) / voiced.sum(1, keepdim=True).clamp(min=1.0)
+        padded = F.pad(log_f0.unsqueeze(1), (frames // 2, frames // 2), mode="replicate")
+        smooth = F.avg_pool1d(padded, frames, 1).squeeze(1)
+        widened = log_f0 + (self.pitch_range - 1) * (smooth - level)
+        return widened.clamp(math.log(MIN_F0), math.log(MAX_F0))
 
     def excite(
         self, z: Tensor, log_f0: Tensor, voiced: Tensor, generator: torch.Generator | None = None

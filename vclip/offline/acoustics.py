@@ -18,6 +18,7 @@ PERIOD_RANGE = (60.0, 350.0)  # Hz; searched for periodicity
 QUIET = 40.0  # dB below the loud frames of the same sound is silence
 CLIPPED = 0.999  # of full scale
 HOP = 0.01  # seconds between frames
+MELODY = 9.0  # semitones
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,17 @@ class Sound:
     def spoken(self) -> float:
         """Seconds from the first sound to the last."""
         return self.seconds - self.leading - self.trailing
+
+    @property
+    def intonation(self) -> float:
+        """Standard deviation of F0 in semitones about its median; 0 without voiced frames.
+
+        Frames more than MELODY away are octave errors or creak and left out.
+        """
+        if not len(self.f0):
+            return 0.0
+        semitones = 12 * np.log2(self.f0 / np.median(self.f0))
+        return float(np.std(semitones[np.abs(semitones) < MELODY]))
 
 
 def measure(wav: Wav, sample_rate: int) -> Sound:

@@ -179,6 +179,7 @@ def artefacts(
         Figure(part, f"{prefix}pace_lowest", min(paces), least=0.5, note="of seconds per phoneme"),
         Figure(part, f"{prefix}pace_highest", max(paces), most=2, note="of seconds per phoneme"),
         *hoarseness(sounds, others, part, prefix),
+        intonation(sounds, others, part, prefix),
     ]
 
 
@@ -195,6 +196,13 @@ def hoarseness(
         Figure(part, f"{prefix}periodicity_ratio", one / other, least=0.9, note="to recordings"),
         Figure(part, f"{prefix}voiced", shares[0], note=voiced),
     ]
+
+
+def intonation(ours: Sequence[Sound], others: Sequence[Sound], part: str, prefix: str) -> Figure:
+    """How much the melody of an utterance moves, against that of the recordings."""
+    one, other = (float(np.mean([s.intonation for s in sounds])) for sounds in (ours, others))
+    note = f"semitones (standard deviation); recordings {other:.2f}"
+    return Figure(part, f"{prefix}intonation", one, note=note)
 
 
 def generation(

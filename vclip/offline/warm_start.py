@@ -13,11 +13,10 @@ from vclip.errors import DataError
 from vclip.offline.tts_data import Corpus
 
 SPEAKER_SPACE = "principal components of voice features"  # how tables of this recipe began
+DECODER = "waveform_decoder."
 
 
-def warm_start(
-    model: Any, discriminators: nn.Module, init: Path, corpus: Corpus, decoder: dict[str, Any]
-) -> None:
+def warm_start(model: Any, discriminators: nn.Module, init: Path, corpus: Corpus) -> None:
     """Take over weights; speakers are matched by name, new ones begin as the most similar voice.
 
     A decoder of another make is left out: the model's own begins at random.
@@ -30,10 +29,10 @@ def warm_start(
         judges = {k[6:]: v.float() for k, v in rest.items() if k.startswith("judge.")}
         discriminators.load_state_dict(judges)
         state |= {k: v for k, v in rest.items() if not k.startswith("judge.")}
-    if settings.get("decoder") != decoder:
-        state = {k: v for k, v in state.items() if not k.startswith("waveform_decoder.")}
-        fresh = model.waveform_decoder.state_dict()
-        state |= {f"waveform_decoder.{key}": value for key, value in fresh.items()}
+    fresh = {f"{DECODER}{k}": v for k, v in model.waveform_decoder.state_dict().items()}
+    shapes = {key: value.shape for key, value in state.items() if key.startswith(DECODER)}
+    if shapes != {key: value.shape for key, value in fresh.items()}:
+        state = {k: v for k, v in state.items() if not k.startswith(DECODER)} | fresh
     table, known = state["emb_g.weight"].float(), settings["speakers"]
     names = nearest_known(corpus, known)
     state["emb_g.weight"] = torch.stack([table[known.index(name)] for name in names])
