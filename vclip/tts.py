@@ -269,7 +269,7 @@ def _archived_front_end(config: dict[str, Any], characters: BaseVocabulary) -> p
     language = phonemes.LANGUAGE if language == "en" else language
     if language and not language.startswith("en"):
         raise ValueError(f"it speaks {language!r}; vclip's text is English")
-    if config.get("phonemizer") not in (None, "espeak"):
+    if (config.get("phonemizer") or "espeak") != "espeak":
         raise ValueError(f"it needs the phonemizer {config['phonemizer']!r}; vclip has espeak")
     cleaner = getattr(cleaners, config["text_cleaner"]) if config.get("text_cleaner") else None
     return phonemes.FrontEnd(

@@ -19,7 +19,7 @@ from vclip.weights import BUNDLED, DESCRIPTION, VERSION, ModelDirectory, sha256
 
 VOICES = (
     "VCTK (CC BY 4.0), CMU Arctic, HiFi-TTS (CC BY 4.0), M-AILABS and LJ Speech voices as spoken "
-    "by Mimic 3 (CC BY-SA 4.0) and coqui (MIT); flite's CMU voices"
+    "by Mimic 3 (CC BY-SA 4.0) and coqui (MIT); voices of flite, festival and espeak-ng"
 )
 COMPONENTS: dict[str, dict[str, str]] = {
     "image_encoder": {
@@ -36,7 +36,7 @@ COMPONENTS: dict[str, dict[str, str]] = {
     },
     "synthesizer": {
         "file": "vits.safetensors",
-        "command": "python -m vclip.offline.prepare_tts, train_tts, fit_speakers",
+        "command": "python -m vclip.offline.prepare_tts, train_tts",
         "data": VOICES,
         "licence": "CC BY-SA 4.0 (follows the Mimic 3 samples)",
     },
