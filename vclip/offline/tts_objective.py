@@ -97,7 +97,8 @@ class Objective:
         """Speech of a window from a sample (B, C, frames) of the prior, as synthesis makes it.
 
         Decoder and speakers learn from it. The text side does not: what makes a sample's speech
-        better narrows the prior, which the divergence then pulls wide (docs/log.md).
+        better narrows the prior, which the divergence then pulls wide. Nor does the pitch: a sample
+        says little about it, so that what is right on average is flat (docs/log.md).
         """
         decoder, weights, length = (
             self.model.waveform_decoder,
@@ -111,12 +112,11 @@ class Objective:
         )
         with torch.no_grad(), self.autocast():
             z = self.model.flow(sample, mask, g=g, reverse=True)[:, :, FLOW_REACH:-FLOW_REACH]
-        with self.autocast():
             log_f0, voicing = decoder.pitch(z, g)
+        with self.autocast():
             wav = decoder.render(decoder.excite(z, log_f0, voicing.sigmoid()), g).squeeze(1)
-        real, f0 = window(batch.wav, starts * HOP, length * HOP), window(batch.f0, starts, length)
+        real = window(batch.wav, starts * HOP, length * HOP)
         losses = {
-            "text_pitch": weights.pitch_weight * pitch_loss(log_f0, voicing, f0),
             "text_mel": weights.prior_share * weights.mel_weight * self.mel(wav, real),
             "voice": weights.voice_weight * self.voice(wav, batch.voice),
         }
