@@ -21,6 +21,9 @@ PAIRS = [
     ("1000000000 stars", "one billion stars"),
     ("1234567890123", "one two three four five six seven eight nine zero one two three"),
     ("v2.0", "v two point zero"),
+    ("3.2e-5 of 1.5E+10", "three point two times ten to the power of minus five of one point five "
+     "times ten to the power of ten"),
+    ("room 3E5", "room three E five"),
     ("978-3-16", "nine seven eight, three, one six"),
     ("version 3.11.2", "version three point eleven point two"),
     ("1\u202f234\u202f567", f"one million {LARGE}"),
@@ -46,6 +49,8 @@ PAIRS = [
     ("the 4th of July", "the fourth of July"),
     ("May 5", "May fifth"),
     ("March 2026", "March twenty twenty-six"),
+    ("12/31/99 or 3/4/26", "December thirty-first, nineteen ninety-nine or March fourth, twenty "
+     "twenty-six"),
     ("Marching 5 miles", "Marching five miles"),
     ("at 3:30 pm", "at three thirty P M"),
     ("at 10:05 a.m. and on", "at ten oh five eigh M and on"),
@@ -114,6 +119,8 @@ PAIRS = [
     ("Tom & Ann + x = 5%", "Tom and Ann plus x equals five percent"),
     ("π and x²", "pi and x squared"),
     ("**bold** _it_", "bold it"),
+    ("un<b>kind</b> &amp; <a href='x'>rude</a>", "unkind and rude"),
+    ("x <y and y> z, 5<6", "x y and y z, five less than six"),
 ]  # fmt: skip
 
 
@@ -150,6 +157,12 @@ def test_sentences() -> None:
     ]
 
 
+def test_paragraphs_of_html_stay_apart() -> None:
+    assert text.sentences("<h1>News</h1><p class=a>It rains</p>Or<BR/>not") == [
+        "News", "It rains", "Or", "not",
+    ]  # fmt: skip
+
+
 def test_a_single_line_break_is_a_space() -> None:
     assert text.sentences("one\ntwo. Three.") == ["one two.", "Three."]
 
@@ -167,6 +180,7 @@ def test_a_single_line_break_is_a_space() -> None:
         ("a\ue000", r"U\+E000 \(character 2\)"),
         ("абвгдежзийклм", r"й \(character 10\) and 3 more; "),
         ("مرحبا", "Latin letters"),
+        ("&#1076;", "д"),
     ],
 )
 def test_refused(typed: str, message: str) -> None:

@@ -1,5 +1,6 @@
 """Any Unicode text to Latin letters and plain signs, or a TextError that names what is neither."""
 
+import html
 import re
 import unicodedata
 
@@ -24,15 +25,24 @@ _PLAIN = str.maketrans(
 _SPACED = re.compile(r"(?<=\d)[\u00a0\u2009\u202f](?=\d{3}(?!\d))")  # 1 234 567, as ISO groups it
 _FRACTION = re.compile(r"(\d?)([¼-¾⅐-⅞])")
 _DROPPED = re.compile(r"[^\w\s!\"#$%&'()*+,\-./:;<=>?@\[\\\]^{}~–" + "".join(lexicon.SIGNS) + "]")
+# an attribute needs its value: x <y and y> z is no tag
+_TAG = re.compile(
+    r"</?([A-Za-z][\w:-]*)(?:\s+[\w:-]+\s*=\s*(?:\"[^\"]*\"|'[^']*'|[^\s\"'<>]+))*\s*/?>", re.ASCII
+)
+_BLOCK = re.compile("br|div|h[1-6r]|li|ol|p|table|tr|ul", re.IGNORECASE)
+_ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z]\w{1,30});", re.ASCII)
 _GREEK = re.compile(r"[Ͱ-Ͽἀ-῾]")
 
 
 def plain(text: str) -> str:
     """Latin and Greek letters, ASCII digits and signs, `–` and the signs of the lexicon.
 
-    Emoji become their names between commas. Raises TextError for letters of other scripts.
+    Emoji become their names between commas, HTML tags are left out. Raises TextError for letters
+    of other scripts.
     """
+    text = _ENTITY.sub(lambda m: html.unescape(m[0]), text)
     refuse_foreign(text)
+    text = _TAG.sub(_break, text)
     text = emoji.replace_emoji(_SPACED.sub("", text.translate(_PLAIN)), _named)
     text = re.sub(r"(, [^,]+,)(?:\s*\1)+", r"\1", text)  # a row of the same emoji is said once
     text = _FRACTION.sub(lambda m: f"{m[1]} {unicodedata.normalize('NFKC', m[2])}", text)
@@ -66,6 +76,11 @@ def _is_foreign(character: str) -> bool:
         if category[0] == "L" and not re.match("LATIN|GREEK|MODIFIER|FEMININE|MASCULINE", name):
             return True
     return False
+
+
+def _break(tag: re.Match[str]) -> str:
+    """Paragraphs of pasted HTML stay apart; bold letters stay in their word."""
+    return "\n\n" if _BLOCK.fullmatch(tag[1]) else ""
 
 
 def _named(found: str, data: dict[str, str]) -> str:

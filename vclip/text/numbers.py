@@ -86,12 +86,14 @@ def _iso_date(match: Match) -> str:
 
 
 def _slash_date(match: Match) -> str:
-    month, day = int(match["first"]), match["second"]
+    month, day, of = int(match["first"]), match["second"], match["year"]
+    if len(of) == 2:  # 1969 to 2068, as POSIX reads them
+        of = ("19" if of > "68" else "20") + of
     if month > 12 or match["sign"] == ".":  # 21.11.2026 is how Europe writes it
         month, day = int(day), match["first"]
     valid = 1 <= month <= 12 and 1 <= int(day) <= 31
     return (
-        _day(day, month, match["year"])
+        _day(day, month, of)
         if valid
         else " ".join(bare(part) for part in re.findall(r"\d+", match[0]))
     )
@@ -123,6 +125,13 @@ def _time(match: Match) -> str:
     if half:
         said.append(letters(half.upper()) + " M" + (stop(match) if match[0][-1] == "." else ""))
     return " ".join(said)
+
+
+def _power_of_ten(match: Match) -> str:
+    """3.2e-5; without point or sign it may as well be the name of a thing: 3E5."""
+    if match[0].isalnum():
+        return match[0]
+    return f"{cardinal(match[1])} times ten to the power of {match[2].replace('-', 'minus ')}"
 
 
 def _phone(match: Match) -> str:
@@ -207,6 +216,8 @@ RULES: list[Rule] = [
          r"(?P<day>0[1-9]|[12]\d|3[01])(?![\w-])", _iso_date),
     rule(rf"(?<![\w/.])(?P<first>\d\d?)(?P<sign>[/.])(?P<second>\d\d?)(?P=sign){_YEAR}",
          _slash_date),
+    rule(r"(?<![\w/.-])(?P<first>\d\d?)(?P<sign>/)(?P<second>\d\d?)/(?P<year>\d\d)(?![\w/-]|\.\d)",
+         _slash_date),
     rule(rf"\b{_MONTH}\s+{_DAY}(?:,?\s+{_YEAR})?", _named_date),
     rule(rf"(?<![\w.,:])(?P<day>\d{{1,2}})(?:st|nd|rd|th)?\s+(?P<of>of\s+)?{_MONTH}(?:,?\s+{_YEAR})?",
          _named_date),
@@ -217,6 +228,7 @@ RULES: list[Rule] = [
     rule(rf"(?<![\w:.,])(?P<hour>1[0-2]|[1-9])(?P<minute>)(?P<second>){_HALF}", _time),
     rule(r"(?<=\d):(?=\d)", " to "),
     # what is no quantity
+    rule(r"(?<![\w.,])(\d+(?:\.\d+)?)[eE]\+?(-?\d{1,3})(?![\w.]*\d)(?!\w)", _power_of_ten),
     rule(r"(?<![\w+])\+\d[\d ().–-]{6,}\d|(?<!\w)\(?\b\d{3}\)?[ .-]\d{3}[ .-]\d{4}\b"
          r"|\b0\d{2,4} \d{3,4} ?\d{3,4}\b|\b\d{3}-\d{4}\b|\b\d{1,6}(?:-\d{1,6}){2,}\b", _phone),
     rule(r"\b([A-Za-z]{1,3})(?=\d+\.\d)", r"\1 "),
