@@ -53,6 +53,7 @@ def test_targets_are_said_with_the_figures(
     shown = capsys.readouterr().out.splitlines()
     assert "at most 0.05: yes" in shown[0] and "at most 0.8: NO" in shown[1]
     assert "at most" not in shown[2]
+    assert main(["bench", "--times", "0"]) == 2 and "at least 1 run" in capsys.readouterr().err
     assert set(bench.TARGETS) > set(FIGURES) - {"threads"}
 
 

@@ -112,7 +112,14 @@ def test_the_app_s_limit_counts_what_is_between_spaces() -> None:
 
 @pytest.mark.parametrize(
     ("speaker_id", "message"),
-    [("p999", "p999"), ("gen-1", "gen-SEED"), ("gen-1-5000", "5000"), ("gen-x-1", "gen-SEED")],
+    [
+        ("p999", "p999"),
+        ("gen-1", "gen-SEED"),
+        ("gen-1-5000", "5000"),
+        ("gen-x-1", "gen-SEED"),
+        ("gen-4294967296-0", "gen-SEED"),
+        (f"gen-{'0' * 5000}-1", "gen-SEED"),
+    ],
 )
 def test_unknown_speakers(model: FaceToVoice, speaker_id: str, message: str) -> None:
     with pytest.raises(SpeakerError, match=message):

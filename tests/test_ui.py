@@ -268,6 +268,8 @@ def test_formats_and_manner_of_the_speak_endpoint(
     assert Path(path).name == f"vclip_p2_seed7.{kind}" and len(wav) == 3200
     with pytest.raises(InputError, match="wav, flac, mp3"):
         list(endpoints.say(desk.model, "Hello.", "p2", 7, kind="../x"))
+    with pytest.raises(InputError, match="the rate is 'fast'; send a number"):
+        next(endpoints.say(desk.model, "Hello.", "p2", 7, "fast"))  # type: ignore[arg-type]
     with pytest.raises(TextError, match="limit is 2000"):
         next(endpoints.say(desk.model, "a" * 2001, "p2", 7))
 

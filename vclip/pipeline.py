@@ -1,6 +1,7 @@
 """From a face to candidate voices to speech: what the app, the command line and a notebook call."""
 
 import functools
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
@@ -261,10 +262,9 @@ def _rows(synthesizer: Synthesizer, speaker_ids: Sequence[str]) -> Array:
 
 
 def _parse_generated(speaker_id: str) -> tuple[int, int]:
-    parts = speaker_id.split("-")
-    digits = len(parts) == 3 and all(part.isascii() and part.isdigit() for part in parts[1:])
-    if digits and int(parts[1]) <= MAX_SEED and int(parts[2]) < N_GENERATED:
-        return int(parts[1]), int(parts[2])
+    found = re.fullmatch(r"gen-(\d{1,10})-(\d{1,4})", speaker_id, re.ASCII)
+    if found and (seed := int(found[1])) <= MAX_SEED and (index := int(found[2])) < N_GENERATED:
+        return seed, index
     raise SpeakerError(
         f"there is no generated speaker {speaker_id!r}; "
         f"ids are gen-SEED-INDEX with an index below {N_GENERATED}"

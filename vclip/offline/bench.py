@@ -10,7 +10,7 @@ import json
 import torch
 
 from vclip import threads
-from vclip.errors import reported
+from vclip.errors import InputError, reported
 
 TARGETS = {  # at most
     "bundled_real_time_factor": 0.05,
@@ -48,7 +48,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Measure and print."""
+    """Measure and print. Raises InputError."""
+    if options.times < 1:
+        raise InputError(f"--times is {options.times}; a median needs at least 1 run")
     figures = measure(options.times, not options.no_app)
     if options.json:
         print(json.dumps(figures))

@@ -92,16 +92,25 @@ def say(
     """The answer of /speak: the path of a file, after some that say nothing. Raises InputError."""
     check_length(text or "")
     voice, seed, parts = model.candidate(speaker_id or ""), _seed(seed), list[Speech]()
-    manner = {"rate": 1.0 if rate is None else rate, "pause": PAUSE if pause is None else pause}
+    manner = {"rate": _number("rate", rate, 1.0), "pause": _number("pause", pause, PAUSE)}
     for _ in speeches.gather(model.recite(text or "", voice, seed, **manner), parts):
         yield gr.skip()
-    yield speeches.write(master(join(parts), LUFS), speaker_id, seed, kind or "wav")
+    yield speeches.write(master(join(parts), LUFS), voice.speaker_id, seed, kind or "wav")
 
 
 def _seed(seed: int | None) -> int:
     if seed is None:
         raise InputError(texts.NO_SEED)
     return seed
+
+
+def _number(name: str, value: object, default: float) -> float:
+    """gr.Number hands on whatever JSON a client sends."""
+    if value is None:
+        return default
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise InputError(f"the {name} is {value!r}; send a number")
+    return value
 
 
 def _guarded(work: Callable[[], T]) -> T:
