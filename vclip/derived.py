@@ -5,9 +5,9 @@ just fetched can speak in new voices at once. What was fitted is cached by the h
 The distilled signature (`vclip.offline.distill`) is better and takes hours.
 """
 
-import contextlib
 import hashlib
 import logging
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -75,14 +75,11 @@ def _cached(name: str, load: Callable[[Path], Fitted], fit: Callable[[], Fitted]
     if path.is_file():
         return load(path)
     fitted = fit()
-    fresh = path.with_name(f"{path.stem}.{id(fitted)}{path.suffix}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        fitted.save(fresh)
-        fresh.replace(path)
+        with tempfile.TemporaryDirectory(dir=path.parent) as folder:  # other processes fit, too
+            fitted.save(Path(folder) / name)
+            (Path(folder) / name).replace(path)
     except OSError as error:
         log.warning("what was fitted cannot be kept in %s: %s", path.parent, error)
-    finally:
-        with contextlib.suppress(OSError):
-            fresh.unlink(missing_ok=True)
     return fitted

@@ -164,13 +164,13 @@ def _wire_speech(desk: Desk, parts: Parts) -> None:
         progress: gr.Progress = gr.Progress(),  # noqa: B008
     ) -> Iterator[tuple[Any, Any]]:
         """Gradio finds the progress bar by this default."""
-        parts: list[Speech] = []
+        said: list[Speech] = []
         progress(0, desc=texts.SPEAKING)
         try:
-            for share in speeches.gather(desk.speak(visit, text, rate, pause), parts):
+            for share in speeches.gather(desk.speak(visit, text, rate, pause), said):
                 yield gr.skip(), gr.skip()
                 progress(share, desc=texts.SPEAKING)
-            speech = master(join(parts), LUFS)
+            speech = master(join(said), LUFS)
             assert visit.picked is not None
             yield speeches.write(speech, visit.picked.speaker_id, visit.seed, kind), ""
         except VclipError as error:
