@@ -73,4 +73,5 @@ def test_all_figures_of_speech(monkeypatch: pytest.MonkeyPatch) -> None:
     assert all(np.isfinite(value) and value >= 0 for value in figures.values())
     for name in ("bundled", "full_size"):
         assert figures[f"{name}_log_spectral_distance_db"] < 3
+    assert figures["full_size_float32_log_spectral_distance_db"] < 0.01
     assert figures["bundled_paragraph_seconds"] > 0.5

@@ -15,10 +15,9 @@ from vclip import metrics
 from vclip.offline.acoustics import Sound, harmonics_to_noise
 from vclip.offline.figures import Figure, Floats, bootstrapped, estimated, share_of
 from vclip.offline.recognition import spoken_words, word_error_rate, word_errors
+from vclip.offline.voice_sex import THRESHOLD
 
 Array = npt.NDArray[np.float32]
-
-SEX_BORDER = 165.0  # Hz; median F0 against it agrees with 98 % of VCTK's sex labels
 
 
 @dataclass(frozen=True)
@@ -131,7 +130,7 @@ def pitch(spoken: list[list[Utterance]], recorded: list[list[Utterance]]) -> lis
     ours, theirs = (np.array([median_f0(g) for g in groups]) for groups in (spoken, recorded))
     off = np.nan_to_num(np.abs(ours / theirs - 1), nan=1.0)  # nothing voiced is as wrong as can be
     median = bootstrapped(lambda n: float(np.median(np.repeat(off, n.astype(int)))), len(off))
-    same = list((ours > SEX_BORDER) == (theirs > SEX_BORDER))
+    same = list((ours > THRESHOLD) == (theirs > THRESHOLD))
     return [
         share_of("b", "f0_within_10_percent", list(off < 0.1), "speakers", least=0.85),
         estimated("b", "f0_deviation", median, most=0.1, note="median, relative"),
