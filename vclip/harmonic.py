@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-MIN_F0, MAX_F0 = 50.0, 550.0  # Hz
+MIN_F0, MIDDLE_F0, MAX_F0 = 50.0, 150.0, 550.0  # Hz
 
 
 class PitchHead(nn.Module):
@@ -26,7 +26,7 @@ class PitchHead(nn.Module):
         self.second = nn.Conv1d(width, width, 5, padding=2)
         self.last = nn.Conv1d(width, 2, 5, padding=2)
         nn.init.zeros_(self.last.weight)
-        self.last.bias = nn.Parameter(torch.tensor([math.log(150.0), 0.0]))
+        self.last.bias = nn.Parameter(torch.tensor([math.log(MIDDLE_F0), 0.0]))
 
     def forward(self, z: Tensor, g: Tensor) -> tuple[Tensor, Tensor]:
         """Latents (B, C, frames), speakers (B, S, 1) -> log F0, voicing logits; (B, frames)."""
@@ -126,7 +126,7 @@ class HarmonicDecoder(nn.Module):
         noise = torch.randn(pulses.shape, generator=generator, device=pulses.device)
         shape = (len(z), -1, self.hop)
         frames = [signal.reshape(shape).transpose(1, 2) for signal in (pulses, noise)]
-        pitch = torch.stack([log_f0 - math.log(150.0), voiced], dim=1)
+        pitch = torch.stack([log_f0 - math.log(MIDDLE_F0), voiced], dim=1)
         return torch.cat([z, pitch, *frames], dim=1)
 
     def pulses(self, f0: Tensor, voiced: Tensor) -> Tensor:

@@ -59,7 +59,7 @@ def render(decoder: Decoder, prepared: Tensor, g: Tensor, window: Window) -> Ten
     return wav[offset : offset + (window.stop - window.start) * decoder.hop]
 
 
-def stream(decoder: Decoder, prepared: Tensor, g: Tensor) -> Iterator[Tensor]:
+def stream(decoder: Decoder, prepared: Tensor, g: Tensor, first: int = FIRST) -> Iterator[Tensor]:
     """The waveform in pieces; nothing is decoded before it is asked for."""
-    for window in windows(prepared.shape[2], decoder.reach):
+    for window in windows(prepared.shape[2], decoder.reach, first):
         yield render(decoder, prepared, g, window)

@@ -82,6 +82,8 @@ def build_vits(
 
     With `decoder`, its HiFi-GAN gives way to a HarmonicDecoder of these arguments.
     """
+    if decoder is not None:  # coqui makes its own decoder all the same: the smallest
+        model_args = model_args | {"upsample_initial_channel_decoder": 16}
     args = VitsArgs(
         **model_args,
         num_chars=len(VOCABULARY),
@@ -166,10 +168,14 @@ class CoquiVits:
     ) -> Iterator[Speech]:
         with self._turns:
             prepared = self._prepare(ids, g, seed, rate)
-        for window in streaming.windows(prepared.shape[2], self._decoder.reach, first):
-            with self._turns:
-                wav = streaming.render(self._decoder, prepared, g, window)
+        waves = streaming.stream(self._decoder, prepared, g, first)
+        while (wav := self._next(waves)) is not None:
             yield Speech(wav.clamp(-1.0, 1.0).numpy(), self.sample_rate)
+
+    def _next(self, waves: Iterator[torch.Tensor]) -> torch.Tensor | None:
+        """The next window, decoded in turn."""
+        with self._turns:
+            return next(waves, None)
 
     def _prepare(self, ids: torch.Tensor, g: torch.Tensor, seed: int, rate: float) -> torch.Tensor:
         """Everything but the long decoding, in the order in which coqui draws random numbers."""

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import parselmouth
-import pyloudnorm
+
+from vclip import audio
 
 Wav = npt.NDArray[np.float32]
 Floats = npt.NDArray[np.float64]
@@ -144,10 +145,9 @@ def silences(wav: npt.NDArray[np.floating], sample_rate: int) -> tuple[float, fl
 
 def loudness(wav: npt.NDArray[np.floating], sample_rate: int) -> float:
     """Integrated loudness in LUFS; -inf where it is silent or shorter than a block of 0.4 s."""
-    meter = pyloudnorm.Meter(sample_rate)
-    if len(wav) <= meter.block_size * sample_rate:
+    if len(wav) <= audio.BLOCK * sample_rate:
         return float("-inf")
-    return float(meter.integrated_loudness(np.asarray(wav, dtype=np.float64)))
+    return audio.loudness(np.asarray(wav, dtype=np.float32), sample_rate)
 
 
 def harmonics_to_noise(periodicity: float) -> float:

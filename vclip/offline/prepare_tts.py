@@ -32,6 +32,7 @@ from vclip.encoders import ResemblyzerEncoder
 from vclip.errors import DataError, reported
 from vclip.offline.options import add_fields, from_arguments
 from vclip.offline.pairs import read_rows
+from vclip.offline.recordings import mean_voice
 from vclip.offline.tts_data import HOP
 from vclip.tts import BLANK, VOCABULARY, clean_text
 
@@ -207,8 +208,7 @@ def voice_features(
     encoder, features = ResemblyzerEncoder(), []
     for speaker in tqdm(speakers, desc="voices"):
         wavs = sorted((u.wav for u in utterances if u.speaker == speaker), key=len)[-most:]
-        mean = np.mean([encoder.encode(wav, sample_rate) for wav in wavs], axis=0)
-        features.append(mean / np.linalg.norm(mean))
+        features.append(mean_voice([encoder.encode(wav, sample_rate) for wav in wavs]))
     return torch.from_numpy(np.stack(features))
 
 

@@ -1,7 +1,7 @@
 """Batches for VITS from the file that `prepare_tts` writes."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -96,17 +96,13 @@ def batches(
     size: int,
     rng: np.random.Generator,
     max_seconds: float,
-    speakers: Sequence[int] | None = None,
     engines: float = 0.5,
 ) -> Iterator[Batch]:
     """Endless batches of similar lengths, a share of them the engines' many sentences.
 
     A batch is drawn around one random quantile of length in both parts, so that little is padding.
-    With `speakers`, only these rows of the speaker table are drawn from.
     """
     usable = corpus.n_samples <= max_seconds * corpus.sample_rate
-    if speakers is not None:
-        usable &= np.isin(corpus.speaker, speakers)
     parts = []
     for part, share in ((corpus.synthetic, engines), (~corpus.synthetic, 1 - engines)):
         rows = np.flatnonzero(part & usable)

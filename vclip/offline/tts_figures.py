@@ -15,7 +15,8 @@ from vclip import metrics
 from vclip.offline.acoustics import Sound, harmonics_to_noise
 from vclip.offline.figures import Figure, Floats, bootstrapped, estimated, share_of
 from vclip.offline.recognition import spoken_words, word_error_rate, word_errors
-from vclip.offline.voice_sex import THRESHOLD
+from vclip.offline.recordings import mean_voice
+from vclip.offline.voice_sex import by_pitch
 
 Array = npt.NDArray[np.float32]
 
@@ -47,8 +48,7 @@ def by_speaker(utterances: Sequence[Utterance]) -> dict[str, list[Utterance]]:
 
 def voice(utterances: Sequence[Utterance]) -> Array:
     """Mean voice features (V,) of one speaker, at unit norm."""
-    mean = np.mean([utterance.voice_features for utterance in utterances], axis=0)
-    return np.asarray(mean / np.linalg.norm(mean), dtype=np.float32)
+    return mean_voice([utterance.voice_features for utterance in utterances])
 
 
 def median_f0(utterances: Sequence[Utterance]) -> float:
@@ -130,7 +130,7 @@ def pitch(spoken: list[list[Utterance]], recorded: list[list[Utterance]]) -> lis
     ours, theirs = (np.array([median_f0(g) for g in groups]) for groups in (spoken, recorded))
     off = np.nan_to_num(np.abs(ours / theirs - 1), nan=1.0)  # nothing voiced is as wrong as can be
     median = bootstrapped(lambda n: float(np.median(np.repeat(off, n.astype(int)))), len(off))
-    same = list((ours > THRESHOLD) == (theirs > THRESHOLD))
+    same = list(by_pitch(ours) == by_pitch(theirs))
     return [
         share_of("b", "f0_within_10_percent", list(off < 0.1), "speakers", least=0.85),
         estimated("b", "f0_deviation", median, most=0.1, note="median, relative"),

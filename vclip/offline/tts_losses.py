@@ -11,6 +11,7 @@ from monotonic_alignment_search import maximum_path
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from vclip.harmonic import MIDDLE_F0
 from vclip.offline.tts_data import HOP, Batch
 
 N_FFT = 1024
@@ -79,7 +80,9 @@ def filled(f0: Tensor) -> tuple[Tensor, Tensor]:
     rows = []
     for row in f0.cpu().numpy():
         known = np.flatnonzero(row)
-        steady = np.interp(np.arange(len(row)), known, row[known]) if len(known) else row + 150.0
+        if not len(known):
+            row, known = row + MIDDLE_F0, np.arange(len(row))
+        steady = np.interp(np.arange(len(row)), known, row[known])
         rows.append(torch.from_numpy(np.log(steady).astype(np.float32)))
     return torch.stack(rows).to(f0.device), (f0 > 0).float()
 
