@@ -5,14 +5,21 @@ language; what depends on a visit is written here, in the language that the brow
 """
 
 import math
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, fields
+
+import gradio as gr
+from gradio.i18n import I18nData
 
 from vclip.pipeline import MAX_CHARS, Candidate
+from vclip.ui.german import GERMAN
 
 
 @dataclass(frozen=True)
 class Texts:
     """One language. Names of fields are the keys of gr.I18n."""
+
+    language: str = "en"  # as in RFC 5646; the attribute `lang` of HTML
 
     # head
     title: str = "vclip"
@@ -40,10 +47,13 @@ class Texts:
     )
     no_photo: str = "No face yet. The map shows every voice; a face will colour it by fit."
     whole: str = "Use the whole picture"
-    forget: str = "Forget my photo"
+    forget: str = "Forget my photo and everything else"
     crop_used: str = "What the model sees"
     choose_face: str = "Choose a face"
     face: str = "the face"
+    your_photo: str = "your photo"
+    face_number: str = "face {n}"
+    example_number: str = "example face {n}"
     faces_found: str = "{n} faces found; face {chosen} is used."
 
     # map and list of voices
@@ -80,11 +90,70 @@ class Texts:
     speaking: str = "Speaking"
     count: str = "{length} of {limit} characters, in English"
 
+    # why this voice
+    why: str = "Why this voice?"
+    why_empty: str = (
+        "With a face and a voice, this says how well they fit, and how little that means."
+    )
+    why_fit: str = "The fit of {voice} is {fit} (cosine in the searched space, −1 to 1)."
+    why_percentile: str = (
+        "It fits this face better than it fits {share} % of {n} other faces. Half of them would be "
+        "chance."
+    )
+    why_neighbours: str = "Nearest voices of the bank:"
+    why_weak: str = (
+        "Faces tell little about voices: most of what can be predicted goes with sex and age. A "
+        "high fit says that this voice would be plausible, not that it is this person’s."
+    )
+    why_measured: str = (
+        "Of two voices, the model finds the one that belongs to an unknown face in {share} % of "
+        "cases ({people} people; guessing: 50 %)."
+    )
+    control: str = "Try another face"
+    control_note: str = "Control: what would a random other face have got?"
+    control_title: str = "Other face no. {n} of {total}"
+    control_shared: str = "{n} of {k} voices are the same."
+    control_fit: str = "fit there"
+    control_here: str = "fit to your face"
+
+    # shaping a voice
+    shape: str = "Change it"
+    shape_note: str = (
+        "The sliders start from the picked voice and move it along the directions in which voices "
+        "differ most, in standard deviations; its fit is measured anew each time."
+    )
+    direction_1: str = "Direction 1"
+    direction_2: str = "Direction 2"
+    direction_3: str = "Direction 3"
+    direction_4: str = "Direction 4"
+    partner: str = "Blend with"
+    share: str = "Share of the other voice"
+    near: str = "More like this"
+    everywhere: str = "Back to all voices"
+    around: str = "Searching near {voice}."
+
+    # keeping a voice
+    keep: str = "Keep it"
+    keep_note: str = (
+        "A voice card is a small file that brings this voice back, here or on the command line."
+    )
+    keep_empty: str = "Pick a voice, and its card can be downloaded here."
+    card: str = "Download the voice card"
+    card_upload: str = "Open a voice card"
+
+    # speaking
+    tab_speak: str = "Speak"
+    tab_compare: str = "Compare"
+    speech_seed: str = "Seed"
+    compare: str = "Say it in every voice of the list"
+    no_voices: str = "Show a face first: the voices that fit it are compared."
+
     # messages
     no_voice: str = "Pick a voice on the map or in the list first."
     photo_gone: str = "The photo of this visit is gone; choose it again."
-    not_offered: str = "This voice was not offered here; pick one on the map or in the list."
-    no_seed: str = "The seed is empty; type a whole number."
+    no_number: str = "A number is missing; type a whole one for the seed and for the voices."
+    no_face_yet: str = "Show a face first, or take an example."
+    no_partner: str = "Choose a voice to blend with."
     failed: str = "Something went wrong on our side; please try again."
 
     def voice(self, candidate: Candidate) -> str:
@@ -106,3 +175,30 @@ class Texts:
 
 
 ENGLISH = Texts()
+LANGUAGES = {"en": ENGLISH, "de": Texts(language="de", **GERMAN)}
+NAMES = frozenset(field.name for field in fields(Texts)) - {"language"}
+I18N = gr.I18n(
+    **{code: {name: getattr(said, name) for name in NAMES} for code, said in LANGUAGES.items()}
+)
+
+
+def static(name: str) -> I18nData:
+    """A text that the browser shows in its own language. Raises KeyError for unknown names."""
+    if name not in NAMES:
+        raise KeyError(f"vclip.ui.texts.Texts has no field {name!r}")
+    return I18N(name)
+
+
+def of(accept_language: str | None) -> Texts:
+    """The language that a browser likes best of ours (RFC 9110, 12.5.4); English if it has none."""
+    wanted = [_weighed(wish) for wish in (accept_language or "").split(",")]
+    ours = [(weight, code) for code, weight in wanted if weight > 0 and code in LANGUAGES]
+    best = max(ours, key=lambda wish: wish[0], default=(0.0, "en"))  # of equals the first
+    return LANGUAGES[best[1]]
+
+
+def _weighed(wish: str) -> tuple[str, float]:
+    """`de-AT;q=0.8` to (de, 0.8); what is not a weight counts as refused."""
+    tag, _, parameters = wish.partition(";")
+    found = re.fullmatch(r"\s*q=([01](?:\.\d{0,3})?)\s*", parameters.lower() or "q=1")
+    return tag.strip().lower().split("-")[0], float(found[1]) if found else 0.0
