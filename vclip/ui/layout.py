@@ -1,4 +1,4 @@
-"""The layout: three columns, face, voice and speech, and their components."""
+"""The layout: face, voices and speech side by side, what can be done with a voice below them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,16 +7,17 @@ from typing import Any
 
 import gradio as gr
 
-from vclip import audio
-from vclip.narration import MAX_PAUSE
-from vclip.pipeline import MAX_CHARS, PAUSE, Candidate
+from vclip import card
+from vclip.narration import MAX_PAUSE, PACE
+from vclip.pipeline import DIRECTIONS, MAX_CHARS, PAUSE, Candidate
 from vclip.speech import MAX_RATE, MIN_RATE
-from vclip.ui import pictures, texts
-from vclip.ui.visit import Desk, Visit
+from vclip.ui import pictures, takelist, voicelist, why
+from vclip.ui.texts import ENGLISH, Texts, static
+from vclip.ui.visit import EXAMPLES, MOST_K, Desk, K, Visit
 
 HERE = Path(__file__).parent / "assets"
-EXAMPLES = sorted((Path(__file__).resolve().parents[2] / "assets" / "examples").glob("*.jpg"))
-CLICKS = (HERE / "clicks.js").read_text()
+CLICKS, VOICES = ((HERE / name).read_text() for name in ("clicks.js", "voices.js"))
+CARD_BYTES = card.MAX_BYTES
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,8 @@ class Parts:
     """The components that steps read or write."""
 
     visit: gr.State
+    spoken: gr.State
+    compared: gr.State
     upload: gr.File
     camera: gr.Image
     examples: gr.HTML
@@ -33,54 +36,89 @@ class Parts:
     forget: gr.Button
     source: gr.Radio
     seed: gr.Number
+    k: gr.Number
     resample: gr.Button
+    around: gr.HTML
+    everywhere: gr.Button
     map: gr.HTML
-    best: gr.Radio
+    voice_message: gr.HTML
+    voices: gr.HTML
     bank: gr.Dropdown
     text: gr.Textbox
     rate: gr.Slider
     pause: gr.Slider
-    kind: gr.Radio
+    speech_seed: gr.Number
     speak: gr.Button
+    stop: gr.Button
     speech_message: gr.HTML
-    audio: gr.Audio
+    player: gr.HTML
+    takes: gr.HTML
+    compare_run: gr.Button
+    compare: gr.HTML
+    why: gr.HTML
+    shuffle: gr.Button
+    control: gr.HTML
+    shape_message: gr.HTML
+    moves: list[gr.Slider]
+    partner: gr.Dropdown
+    share: gr.Slider
+    near: gr.Button
+    keep: gr.HTML
+    card: gr.UploadButton
+    card_message: gr.HTML
 
 
-def add_parts(desk: Desk) -> Parts:
-    """The three columns, inside the Blocks that is being built."""
+def add_parts(desk: Desk, states: dict[str, gr.State]) -> Parts:
+    """All of the page below its head, inside the Blocks that is being built."""
     with gr.Row(elem_id="columns", equal_height=False):
         with gr.Column(scale=3, min_width=280):
-            left = _face_column()
+            found = _face_column()
         with gr.Column(scale=6, min_width=320):
-            middle = _map_column(desk)
-        with gr.Column(scale=4, min_width=280):
-            right = _speech_column(desk)
-    return Parts(visit=gr.State(Visit(), time_to_live=3600), **left, **middle, **right)
+            found |= _map_column(desk)
+        with gr.Column(scale=4, min_width=300):
+            found |= _speech_column(desk)
+    with gr.Row(elem_id="more", equal_height=False):
+        with gr.Column(min_width=300):
+            found |= _why_card()
+        with gr.Column(min_width=300):
+            found |= _shape_card(desk)
+        with gr.Column(min_width=260):
+            found |= _keep_card()
+    return Parts(**states, **found)
 
 
-def choices(voices: Sequence[Candidate]) -> list[tuple[str, str | int | float]]:
-    """Voices for a list: what is shown and the id behind it."""
+def choices(texts: Texts, voices: Sequence[Candidate]) -> list[tuple[str, str | int | float]]:
+    """Voices for a dropdown: what is shown and the id behind it."""
     return [(texts.voice(voice), voice.speaker_id) for voice in voices]
 
 
-def _heading(number: int, title: str) -> None:
-    gr.HTML(f'<h2><i aria-hidden="true">{number}</i>{title}</h2>')
+def _heading(number: int | None, title: str) -> None:
+    mark = f'<i aria-hidden="true">{number}</i>' if number else ""
+    gr.HTML(f"<h2>{mark}{static(title)}</h2>")
+
+
+def _note(name: str) -> None:
+    gr.HTML(f'<p class="note">{static(name)}</p>')
+
+
+def _message(name: str) -> gr.HTML:
+    return gr.HTML("", elem_id=f"{name}-message", elem_classes="messages")
 
 
 def _face_column() -> dict[str, Any]:
-    _heading(1, texts.STEP_FACE)
+    _heading(1, "step_face")
     with gr.Tabs():
-        with gr.Tab(texts.UPLOAD):
+        with gr.Tab(static("upload")):
             upload = gr.File(
                 type="binary",
                 file_types=["image", ".heic", ".heif"],  # Linux knows no media type for HEIC
-                label=texts.UPLOAD_LABEL,
+                label=static("upload_label"),
                 show_label=False,
                 height=126,
                 elem_id="upload",
             )
-            gr.HTML(f'<p class="note">{texts.UPLOAD_NOTE}</p>')
-        with gr.Tab(texts.CAMERA):
+            _note("upload_note")
+        with gr.Tab(static("camera")):
             camera = gr.Image(
                 type="filepath",
                 image_mode=None,  # the file as it came, not decoded and saved again
@@ -89,12 +127,15 @@ def _face_column() -> dict[str, Any]:
                 height=240,
                 elem_id="camera",
             )
-    message = gr.HTML("", elem_id="face-message")
-    whole = gr.Button(texts.WHOLE, visible=False, variant="primary", size="sm", elem_id="whole")
-    face = gr.HTML(pictures.face_panel(None, None), js_on_load=CLICKS, elem_id="face")
-    strip = pictures.example_strip(EXAMPLES)
+            _note("camera_note")
+    message = _message("face")
+    whole = gr.Button(
+        static("whole"), visible=False, variant="primary", size="sm", elem_id="whole"
+    )
+    face = gr.HTML(pictures.face_panel(ENGLISH, None, None), js_on_load=CLICKS, elem_id="face")
+    strip = pictures.example_strip(ENGLISH, EXAMPLES)
     examples = gr.HTML(strip, js_on_load=CLICKS, elem_id="examples")
-    forget = gr.Button(texts.FORGET, visible=False, size="sm", elem_id="forget")
+    forget = gr.Button(static("forget"), size="sm", elem_id="forget")
     return {
         "upload": upload,
         "camera": camera,
@@ -107,61 +148,146 @@ def _face_column() -> dict[str, Any]:
 
 
 def _map_column(desk: Desk) -> dict[str, Any]:
-    _heading(2, texts.STEP_VOICE)
+    _heading(2, "step_voice")
+    sources: list[tuple[Any, str]] = [
+        (static(f"source_{name}"), name) for name in ("both", "bank", "generated")
+    ]
     with gr.Row(elem_id="controls", equal_height=True):
         source = gr.Radio(
-            texts.SOURCES, value="both", label=texts.SOURCE_LABEL, elem_id="source", scale=4
+            sources, value="both", label=static("source_label"), elem_id="source", scale=4
         )
-        seed = gr.Number(0, label=texts.SEED, precision=0, elem_id="seed", min_width=90, scale=1)
-        resample = gr.Button(texts.RESAMPLE, elem_id="resample", min_width=110, scale=1)
-    voicemap = gr.HTML(desk.draw(Visit()), js_on_load=CLICKS, elem_id="map")
-    gr.HTML(f'<p class="note">{texts.MAP_NOTE}</p>')
-    return {"source": source, "seed": seed, "resample": resample, "map": voicemap}
-
-
-def _speech_column(desk: Desk) -> dict[str, Any]:
-    _heading(3, texts.STEP_SPEECH)
-    best = gr.Radio([], label=texts.BEST, visible=False, elem_id="best")
-    bank = gr.Dropdown(
-        choices(desk.everyone(Visit())), value=None, label=texts.BANK, elem_id="bank"
-    )
-    text = gr.Textbox(texts.TEXT, label=texts.TEXT_LABEL, lines=3, max_lines=6, elem_id="text")
-    gr.HTML(
-        f'<p class="note" data-limit="{MAX_CHARS}">{texts.count(texts.TEXT)}</p>', elem_id="count"
-    )
-    manner = _manner()
-    speak = gr.Button(texts.SPEAK, variant="primary", elem_id="speak")
-    message = gr.HTML("", elem_id="speech-message")
-    audio = gr.Audio(
-        label=texts.AUDIO,
-        type="filepath",
-        interactive=False,
-        autoplay=True,
-        buttons=["download"],
-        # the browser's own player: reachable by keyboard, and known on every phone
-        waveform_options=gr.WaveformOptions(show_recording_waveform=False),
-        elem_id="audio",
-    )
+        k = gr.Number(
+            K, label=static("k"), precision=0, minimum=1, maximum=MOST_K, elem_id="k",
+            min_width=80, scale=1,
+        )  # fmt: skip
+        seed = gr.Number(
+            0, label=static("seed"), precision=0, elem_id="seed", min_width=80, scale=1
+        )
+        resample = gr.Button(static("resample"), elem_id="resample", min_width=110, scale=1)
+    message = _message("voice")
+    with gr.Row(elem_id="around", equal_height=True):
+        around = gr.HTML("", elem_id="around-note")
+        everywhere = gr.Button(
+            static("everywhere"), visible=False, size="sm", elem_id="everywhere", min_width=140
+        )
+    voicemap = gr.HTML(desk.draw(Visit()), js_on_load=VOICES, elem_id="map")
+    _note("map_note")
     return {
-        "best": best,
-        "bank": bank,
-        "text": text,
-        **manner,
-        "speak": speak,
-        "speech_message": message,
-        "audio": audio,
+        "source": source,
+        "seed": seed,
+        "k": k,
+        "resample": resample,
+        "voice_message": message,
+        "around": around,
+        "everywhere": everywhere,
+        "map": voicemap,
     }
 
 
-def _manner() -> dict[str, Any]:
-    """How it is said, and in what file."""
+def _speech_column(desk: Desk) -> dict[str, Any]:
+    _heading(3, "step_speech")
+    voices = gr.HTML(voicelist.draw(ENGLISH, [], None), js_on_load=VOICES, elem_id="voices")
+    bank = gr.Dropdown(
+        choices(ENGLISH, desk.everyone(Visit())), value=None, label=static("bank"), elem_id="bank"
+    )
+    text = gr.Textbox(
+        ENGLISH.text, label=static("text_label"), lines=3, max_lines=6, elem_id="text"
+    )
+    gr.HTML(
+        f'<p class="note" data-limit="{MAX_CHARS}" data-pace="{PACE}" data-work="{WORK}">'
+        f"{ENGLISH.counted(ENGLISH.text)}</p>",
+        elem_id="count",
+    )
+    with gr.Tabs(elem_id="ways"):
+        with gr.Tab(static("tab_speak")):
+            speaking = _speaking()
+        with gr.Tab(static("tab_compare")):
+            compare_run = gr.Button(static("compare"), elem_id="compare-run")
+            compare = gr.HTML(
+                takelist.compare(ENGLISH, []), js_on_load=CLICKS, elem_id="compare"
+            )
+    return {
+        "voices": voices,
+        "bank": bank,
+        "text": text,
+        **speaking,
+        "compare_run": compare_run,
+        "compare": compare,
+    }
+
+
+def _speaking() -> dict[str, Any]:
+    """How it is said, the buttons, and what was said."""
     with gr.Row(elem_id="manner", equal_height=True):
         rate = gr.Slider(
-            MIN_RATE, MAX_RATE, 1.0, step=0.05, label=texts.SPEED, buttons=[], min_width=110
+            MIN_RATE, MAX_RATE, 1.0, step=0.05, label=static("speed"), buttons=[], min_width=110
         )
         pause = gr.Slider(
-            0, MAX_PAUSE, PAUSE, step=0.1, label=texts.PAUSE, buttons=[], min_width=110
+            0, MAX_PAUSE, PAUSE, step=0.1, label=static("pause"), buttons=[], min_width=110
         )
-        kinds = [(kind.upper(), kind) for kind in audio.FORMATS]
-        kind = gr.Radio(kinds, value=audio.FORMATS[0], label=texts.FORMAT, min_width=150)
-    return {"rate": rate, "pause": pause, "kind": kind}
+        seed = gr.Number(0, label=static("speech_seed"), precision=0, min_width=70)
+    with gr.Row(elem_id="go", equal_height=True):
+        speak = gr.Button(static("speak"), variant="primary", elem_id="speak", scale=3)
+        stop = gr.Button(static("stop"), elem_id="stop", scale=1, min_width=80)
+    message = _message("speech")
+    player = gr.HTML(takelist.player(ENGLISH, None), elem_id="player")
+    takes = gr.HTML(takelist.history(ENGLISH, []), elem_id="takes")
+    return {
+        "rate": rate,
+        "pause": pause,
+        "speech_seed": seed,
+        "speak": speak,
+        "stop": stop,
+        "speech_message": message,
+        "player": player,
+        "takes": takes,
+    }
+
+
+def _why_card() -> dict[str, Any]:
+    _heading(None, "why")
+    explained = gr.HTML(why.draw(ENGLISH, None, None), js_on_load=CLICKS, elem_id="why")
+    shuffle = gr.Button(static("control"), size="sm", elem_id="shuffle", interactive=False)
+    note = why.control(ENGLISH, None, None, 0)
+    control = gr.HTML(note, js_on_load=CLICKS, elem_id="control")
+    return {"why": explained, "shuffle": shuffle, "control": control}
+
+
+def _shape_card(desk: Desk) -> dict[str, Any]:
+    _heading(None, "shape")
+    message = _message("shape")
+    with gr.Group(elem_id="sliders"):
+        moves = [
+            gr.Slider(-3, 3, 0, step=0.1, label=static(f"direction_{n}"), buttons=[])
+            for n in range(1, DIRECTIONS + 1)
+        ]
+    _note("shape_note")
+    with gr.Row(elem_id="blend", equal_height=True):
+        partner = gr.Dropdown(
+            choices(ENGLISH, desk.everyone(Visit())),
+            value=None, label=static("partner"), elem_id="partner", min_width=130,
+        )  # fmt: skip
+        share = gr.Slider(0, 1, 0.5, step=0.05, label=static("share"), buttons=[], min_width=130)
+    near = gr.Button(static("near"), elem_id="near")
+    return {
+        "shape_message": message,
+        "moves": moves,
+        "partner": partner,
+        "share": share,
+        "near": near,
+    }
+
+
+def _keep_card() -> dict[str, Any]:
+    _heading(None, "keep")
+    message = _message("card")
+    keep = gr.HTML(pictures.card_link(ENGLISH, None, None), elem_id="keep")
+    upload = gr.UploadButton(
+        static("card_upload"), file_types=[".json"], type="binary", size="sm", elem_id="card"
+    )
+    _note("keep_note")
+    return {"keep": keep, "card": upload, "card_message": message}
+
+
+WORK = 0.05
+"""Seconds of work per second of speech that is promised before the first take tells better."""

@@ -1,85 +1,158 @@
-"""The page: every control wired to a step of the visit."""
+"""The page: every control wired to a step of the visit, every part of the page to what it shows."""
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
+from vclip import card
 from vclip.errors import VclipError
-from vclip.narration import master
-from vclip.pipeline import LUFS
-from vclip.speech import Speech, join
-from vclip.ui import endpoints, pictures, speeches, texts
-from vclip.ui.layout import EXAMPLES, Parts, add_parts, choices
-from vclip.ui.visit import Desk, Visit
+from vclip.ui import endpoints, pictures, takelist, texts, voicelist, why
+from vclip.ui.layout import Parts, add_parts, choices
+from vclip.ui.speaking import Speaker, wire_speech
+from vclip.ui.takes import Takes
+from vclip.ui.visit import EXAMPLES, Desk, Visit
 
 log = logging.getLogger(__name__)
 SEARCH: dict[str, Any] = {"concurrency_id": "search", "concurrency_limit": 4}
-SPEECH: dict[str, Any] = {"concurrency_id": "speech", "concurrency_limit": 2}
+MESSAGES = ("face_message", "voice_message", "shape_message", "card_message")
+SLIDERS = ("moves", "share")
+# what a step may change, by the names of Parts
+SHAPED = ("visit", "map", "voices", "bank", "why", "keep", *MESSAGES)
+PICKED = (*SHAPED, *SLIDERS)
+CONTROL = ("visit", "control", *MESSAGES)
+ALL = (
+    "face", "whole", "source", "seed", "k", "around", "everywhere", "shuffle", "control", *PICKED,
+)  # fmt: skip
+HUSH = "() => window.vclip.stop()"
 
-# in the browser, at once: the last message goes and the last speech falls silent
-HUSH = "() => { document.querySelectorAll('#audio audio').forEach((a) => a.pause()); return ''; }"
 
-
-def build(desk: Desk) -> gr.Blocks:
-    """The whole app for one model; hand it to `serve`."""
+def build(desk: Desk, takes: Takes, stage: bool = False) -> gr.Blocks:
+    """The whole app for one model; hand it to `serve`. stage: begin with an example, show keys."""
     page: gr.Blocks
-    with gr.Blocks(title=texts.TITLE, analytics_enabled=False, fill_width=True) as page:
-        gr.HTML(
-            f"<header><h1>{texts.TITLE}</h1><p>{texts.TAGLINE}</p>"
-            f'<p class="note">{texts.CAUTION}</p></header>'
-        )
-        parts = add_parts(desk)
-        gr.HTML(f'<p class="note">{texts.PRIVACY}</p>')
+    with gr.Blocks(title=texts.ENGLISH.title, analytics_enabled=False, fill_width=True) as page:
+        head = gr.HTML(pictures.head(texts.ENGLISH))
+        parts = add_parts(desk, _states(takes))
+        if stage:
+            gr.HTML(f'<p class="note">{texts.static("keys")}</p>', elem_id="keys")
+        gr.HTML(f'<p class="note">{texts.static("privacy")}</p>')
         _wire(desk, parts)
+        _wire_clicks(desk, parts)
+        wire_speech(Speaker(desk, takes), parts)
+        _wire_forget(desk, takes, parts)
+        _wire_load(page, desk, parts, head, stage)
         endpoints.add(desk.model)
     page.state_session_capacity = 200  # visits remembered at once, a few MB each
     page.queue(max_size=32)
     return page
 
 
-def show(desk: Desk, visit: Visit) -> dict[str, Any]:
-    """What every part of the page is to show of a visit, by the names of Parts."""
-    picked = visit.picked.speaker_id if visit.picked else None
-    offered = desk.offered(visit)
+def _states(takes: Takes) -> dict[str, gr.State]:
+    """What is remembered of a visitor; an hour after leaving it is gone, with its sound."""
+
+    def drop(spoken: Sequence[takelist.Spoken]) -> None:
+        takes.drop([one.token for one in spoken])
+
     return {
-        "visit": replace(visit, message=""),
-        "face_message": pictures.message(visit.message),
-        "whole": gr.update(visible=visit.faceless is not None),
-        "forget": gr.update(visible=visit.photo is not None or visit.faceless is not None),
-        "face": pictures.face_panel(visit.photo, visit.seen),
-        "source": visit.source,
-        "seed": visit.seed,
-        "map": desk.draw(visit),
-        "best": gr.update(
-            choices=choices(offered),
-            value=picked if picked in [c.speaker_id for c in offered] else None,
-            visible=bool(offered),
-        ),
-        "bank": gr.update(
-            choices=choices(desk.everyone(visit)),
-            value=picked if visit.picked and visit.picked.source == "bank" else None,
-        ),
+        "visit": gr.State(Visit(), time_to_live=3600),
+        "spoken": gr.State((), time_to_live=3600, delete_callback=drop),
+        "compared": gr.State((), time_to_live=3600, delete_callback=takes.drop),
     }
 
 
-SHOWN = (
-    "visit", "face_message", "whole", "forget", "face", "source", "seed", "map", "best", "bank",
-)  # fmt: skip
+def show(desk: Desk, visit: Visit, names: Sequence[str] = ALL) -> dict[str, Any]:
+    """What these parts of the page are to show of a visit."""
+    said = visit.texts
+    picked = visit.picked
+    makers: dict[str, Callable[[], Any]] = {
+        "visit": lambda: replace(visit, message=""),
+        "whole": lambda: gr.update(visible=visit.faceless is not None),
+        "face": lambda: pictures.face_panel(said, visit.photo, visit.seen),
+        "source": lambda: visit.source,
+        "seed": lambda: visit.seed,
+        "k": lambda: visit.k,
+        "around": lambda: pictures.around(said, visit.around),
+        "everywhere": lambda: gr.update(visible=visit.around is not None),
+        "map": lambda: desk.draw(visit),
+        "voices": lambda: voicelist.draw(said, desk.offered(visit), picked),
+        "bank": lambda: _bank(desk, visit),
+        "why": lambda: why.draw(said, picked, desk.why(visit)),
+        "shuffle": lambda: gr.update(interactive=visit.seen is not None and desk.model.n_faces > 0),
+        "control": lambda: why.control(
+            said, desk.control(visit), visit.other, desk.model.n_faces
+        ),
+        "keep": lambda: pictures.card_link(
+            said, picked, card.voice_card(desk.model, picked) if picked else None
+        ),
+        "moves": lambda: [0.0] * 4,
+        "share": lambda: 0.5,
+        "face_message": lambda: pictures.message(visit.message),
+    }
+    empty: Callable[[], Any] = lambda: ""  # noqa: E731
+    return {name: makers.get(name, empty)() for name in names}
+
+
+def _bank(desk: Desk, visit: Visit) -> Any:
+    picked = visit.picked
+    return gr.update(
+        choices=choices(visit.texts, desk.everyone(visit)),
+        value=picked.speaker_id if picked and picked.source == "bank" else None,
+    )
+
+
+def components(parts: Parts, names: Sequence[str]) -> list[Any]:
+    """The components behind these names; `moves` are several."""
+    found: list[Any] = []
+    for name in names:
+        part = getattr(parts, name)
+        found += part if isinstance(part, list) else [part]
+    return found
+
+
+def values(shown: dict[str, Any]) -> list[Any]:
+    """The same for what they are to show."""
+    found: list[Any] = []
+    for value in shown.values():
+        found += value if isinstance(value, list) else [value]
+    return found
+
+
+def guarded(
+    desk: Desk, step: Callable[..., Visit], names: Sequence[str], message: str
+) -> Callable[..., list[Any]]:
+    """A step as Gradio calls it: an error becomes a message in its place and all else stays."""
+
+    def run(visit: Visit, *inputs: Any) -> list[Any]:
+        try:
+            return values(show(desk, step(visit, *inputs), names))
+        except VclipError as error:
+            told = str(error)
+        except Exception:
+            log.exception("a step failed")
+            told = visit.texts.failed
+        kept: dict[str, Any] = {n: [gr.skip()] * 4 if n == "moves" else gr.skip() for n in names}
+        return values(kept | {message: pictures.message(told)})
+
+    return run
 
 
 def _wire(desk: Desk, parts: Parts) -> None:
-    outputs = [getattr(parts, name) for name in SHOWN]
-
-    def on(trigger: Any, step: Callable[..., Visit], *inputs: Any, **extra: Any) -> Any:
+    def on(
+        trigger: Any,
+        step: Callable[..., Visit],
+        *inputs: Any,
+        names: Sequence[str] = ALL,
+        message: str = "voice_message",
+        **extra: Any,
+    ) -> Any:
         """A control, a step of the visit, and what the step needs beside the visit."""
         return trigger(
-            _guarded(desk, step),
+            guarded(desk, step, names, message),
             [parts.visit, *inputs],
-            outputs,
+            components(parts, names),
             show_progress_on=[parts.map],
             api_visibility="private",
             **(SEARCH | extra),
@@ -92,101 +165,104 @@ def _wire(desk: Desk, parts: Parts) -> None:
     def snapshot(visit: Visit, path: str | None) -> Visit:
         return desk.bring(visit, Path(path).read_bytes()) if path else visit
 
-    on(parts.upload.upload, desk.bring, parts.upload).then(**reset(parts.upload))
-    on(parts.camera.input, snapshot, parts.camera).then(**reset(parts.camera))
-    on(parts.whole.click, desk.use_whole)
-    on(parts.forget.click, lambda _: Visit()).then(**reset(parts.audio))
-    on(parts.source.input, desk.search, parts.source, parts.seed)
-    on(parts.seed.submit, lambda v, seed: desk.search(v, v.source, seed), parts.seed)
+    face: dict[str, Any] = {"message": "face_message"}
+    on(parts.upload.upload, desk.bring, parts.upload, **face).then(**reset(parts.upload))
+    on(parts.camera.input, snapshot, parts.camera, **face).then(**reset(parts.camera))
+    on(parts.whole.click, desk.use_whole, **face)
+    for trigger in (parts.source.input, parts.seed.submit, parts.k.submit):
+        on(trigger, desk.search, parts.source, parts.seed, parts.k)
     on(parts.resample.click, desk.resample)
-    on(parts.best.input, desk.pick, parts.best, show_progress="hidden")
-    on(parts.bank.input, desk.pick, parts.bank, show_progress="hidden")
-    _wire_clicks(desk, parts, outputs)
-    _wire_speech(desk, parts)
+    on(parts.near.click, desk.near, message="shape_message")
+    on(parts.everywhere.click, desk.everywhere)
+    on(parts.shuffle.click, desk.shuffle, names=CONTROL, show_progress="hidden")
+    quiet: dict[str, Any] = {"show_progress": "hidden", "trigger_mode": "always_last"}
+    on(parts.bank.input, desk.pick, parts.bank, names=PICKED, **quiet)
+    on(parts.card.upload, desk.open_card, parts.card, names=PICKED, message="card_message")
+    shape: dict[str, Any] = quiet | {"message": "shape_message"}
+    for move in parts.moves:
+        on(move.input, desk.move, *parts.moves, names=SHAPED, **shape)
+    blended = (*SHAPED, "moves")
+    for control in (parts.partner.input, parts.share.input):
+        on(control, desk.blend, parts.partner, parts.share, names=blended, **shape)
 
 
-def _wire_clicks(desk: Desk, parts: Parts, outputs: list[Any]) -> None:
+def _wire_clicks(desk: Desk, parts: Parts) -> None:
     """Clicks inside HTML arrive as events of their own; what they carry is not to be trusted."""
 
-    def example(visit: Visit, index: object) -> Visit:
-        if not isinstance(index, int) or not 0 <= index < len(EXAMPLES):
-            return visit
-        return desk.bring(visit, EXAMPLES[index].read_bytes())
+    def on(
+        trigger: Any, step: Callable[..., Visit], *keys: str, names: Sequence[str], **extra: Any
+    ) -> None:
+        run = guarded(desk, step, names, extra.pop("message", "voice_message"))
 
-    def pick(visit: Visit, event: gr.EventData) -> list[Any]:
-        return _guarded(desk, desk.pick)(visit, event._data.get("id"))
+        def handle(visit: Visit, event: gr.EventData) -> list[Any]:
+            return run(visit, *(event._data.get(key) for key in keys))
 
-    def spot(visit: Visit, event: gr.EventData) -> list[Any]:
-        x, y = event._data.get("x"), event._data.get("y")
-        return _guarded(desk, desk.pick_at)(visit, x, y)
+        trigger(
+            handle,
+            parts.visit,
+            components(parts, names),
+            api_visibility="private",
+            show_progress_on=[parts.map],
+            **(SEARCH | extra),
+        )
 
-    def face(visit: Visit, event: gr.EventData) -> list[Any]:
-        return _guarded(desk, desk.choose_face)(visit, event._data.get("index"))
-
-    def bring(visit: Visit, event: gr.EventData) -> list[Any]:
-        return _guarded(desk, example)(visit, event._data.get("index"))
-
-    same: dict[str, Any] = {"inputs": parts.visit, "outputs": outputs, "api_visibility": "private"}
-    same |= SEARCH | {"show_progress_on": [parts.map]}
-    parts.map.pick(pick, show_progress="hidden", **same)
-    parts.map.spot(spot, show_progress="hidden", **same)
-    parts.face.face(face, **same)
-    parts.examples.example(bring, **same)
-
-
-def _guarded(desk: Desk, step: Callable[..., Visit]) -> Callable[..., list[Any]]:
-    """A step as Gradio calls it: an error becomes a message and everything else stays."""
-
-    def run(visit: Visit, *inputs: Any) -> list[Any]:
-        try:
-            shown = show(desk, step(visit, *inputs))
-        except VclipError as error:
-            return _only_message(str(error))
-        except Exception:
-            log.exception("a step failed")
-            return _only_message(texts.FAILED)
-        return [shown[name] for name in SHOWN]
-
-    return run
+    quiet: dict[str, Any] = {"names": PICKED, "show_progress": "hidden"}
+    for component in (parts.map, parts.voices, parts.compare, parts.why, parts.control):
+        on(component.pick, desk.pick, "id", **quiet, trigger_mode="always_last")
+    on(parts.map.spot, desk.pick_at, "x", "y", **quiet)
+    on(parts.face.face, desk.choose_face, "index", names=ALL, message="face_message")
+    on(parts.examples.example, desk.example, "index", names=ALL, message="face_message")
 
 
-def _only_message(message: str) -> list[Any]:
-    return [pictures.message(message) if n == "face_message" else gr.skip() for n in SHOWN]
+def _wire_forget(desk: Desk, takes: Takes, parts: Parts) -> None:
+    names = (*ALL, "spoken", "compared", "player", "takes", "compare", "speech_message")
 
+    def forget(
+        visit: Visit, spoken: Sequence[takelist.Spoken], compared: Sequence[str]
+    ) -> list[Any]:
+        """Face, voices and speech of this visitor, here and on the server."""
+        takes.drop([*(one.token for one in spoken), *compared])
+        fresh = Visit(language=visit.language)
+        return values(show(desk, fresh) | _silence(fresh))
 
-def _wire_speech(desk: Desk, parts: Parts) -> None:
-    def utter(
-        visit: Visit,
-        text: str,
-        rate: float,
-        pause: float,
-        kind: str,
-        progress: gr.Progress = gr.Progress(),  # noqa: B008
-    ) -> Iterator[tuple[Any, Any]]:
-        """Gradio finds the progress bar by this default."""
-        said: list[Speech] = []
-        progress(0, desc=texts.SPEAKING)
-        try:
-            for share in speeches.gather(desk.speak(visit, text, rate, pause), said):
-                yield gr.skip(), gr.skip()
-                progress(share, desc=texts.SPEAKING)
-            speech = master(join(said), LUFS)
-            assert visit.picked is not None
-            yield speeches.write(speech, visit.picked.speaker_id, visit.seed, kind), ""
-        except VclipError as error:
-            yield gr.skip(), pictures.message(str(error))
-        except Exception:
-            log.exception("speaking failed")
-            yield gr.skip(), pictures.message(texts.FAILED)
-
-    for trigger in (parts.speak.click, parts.text.submit):
-        trigger(None, None, parts.speech_message, js=HUSH, api_visibility="private")
-    gr.on(
-        [parts.speak.click, parts.text.submit],
-        utter,
-        [parts.visit, parts.text, parts.rate, parts.pause, parts.kind],
-        [parts.audio, parts.speech_message],
-        show_progress_on=[parts.audio],
+    parts.forget.click(
+        forget,
+        [parts.visit, parts.spoken, parts.compared],
+        components(parts, names),
+        js=None,
         api_visibility="private",
-        **SPEECH,
     )
+    parts.forget.click(None, js=HUSH, api_visibility="private")
+
+
+def _silence(visit: Visit) -> dict[str, Any]:
+    """No speech yet."""
+    return {
+        "spoken": (),
+        "compared": (),
+        "player": takelist.player(visit.texts, None),
+        "takes": takelist.history(visit.texts, []),
+        "compare": takelist.compare(visit.texts, []),
+        "speech_message": "",
+    }
+
+
+def _wire_load(page: gr.Blocks, desk: Desk, parts: Parts, head: gr.HTML, stage: bool) -> None:
+    """On arrival: everything in the visitor's language, on a stage with an example at hand."""
+    names = (*ALL, "player", "takes", "compare")
+
+    def arrive(visit: Visit, request: gr.Request) -> list[Any]:
+        said = texts.of(request.headers.get("accept-language"))
+        visit = replace(visit, language=said.language)
+        if stage and visit.photo is None:
+            visit = desk.example(visit, 0)
+        shown = show(desk, visit)
+        shown |= {n: v for n, v in _silence(visit).items() if n in names}
+        return [
+            *values(shown),
+            pictures.head(said),
+            pictures.example_strip(said, EXAMPLES),
+        ]
+
+    outputs = [*components(parts, names), head, parts.examples]
+    page.load(arrive, parts.visit, outputs, show_progress="hidden", api_visibility="private")

@@ -6,15 +6,17 @@ Inline, because then no picture of a visitor is a file that a URL could fetch.
 import base64
 import html
 import io
+import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
 from vclip import face
-from vclip.pipeline import FaceResult
-from vclip.ui import texts
+from vclip.pipeline import Candidate, FaceResult
+from vclip.ui.texts import Texts
 
 PREVIEW = 480  # px, long side of the photo on the page
 THUMB = 96  # px, of a crop
@@ -29,17 +31,17 @@ def data_uri(pixels: npt.NDArray[np.uint8], long_side: int) -> str:
     return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode()
 
 
-def face_panel(photo: face.Photo | None, seen: FaceResult | None) -> str:
+def face_panel(texts: Texts, photo: face.Photo | None, seen: FaceResult | None) -> str:
     """The photo with its boxes, the crop that is used, and the faces to choose from."""
     if photo is None or seen is None:
-        return f'<p class="hint">{texts.NO_PHOTO}</p>'
+        return f'<p class="hint">{texts.no_photo}</p>'
     chosen = _index(seen)
-    note = texts.faces_found(len(seen.boxes), chosen)
+    note = texts.faces(len(seen.boxes), chosen)
     return (
-        f'<div class="seen">{_photo(photo, seen, chosen)}'
-        f'<figure class="crop"><img src="{data_uri(seen.image, 160)}" alt="{texts.CROP_USED}">'
-        f"<figcaption>{texts.CROP_USED}</figcaption></figure></div>"
-        + (f'<p class="note">{note}</p>{_choices(photo, seen, chosen)}' if note else "")
+        f'<div class="seen">{_photo(texts, photo, seen, chosen)}'
+        f'<figure class="crop"><img src="{data_uri(seen.image, 160)}" alt="{texts.crop_used}">'
+        f"<figcaption>{texts.crop_used}</figcaption></figure></div>"
+        + (f'<p class="note">{note}</p>{_choices(texts, photo, seen, chosen)}' if note else "")
     )
 
 
@@ -47,11 +49,11 @@ def _index(seen: FaceResult) -> int:
     return next((i for i, box in enumerate(seen.boxes) if box == seen.box), 0)
 
 
-def _photo(photo: face.Photo, seen: FaceResult, chosen: int) -> str:
+def _photo(texts: Texts, photo: face.Photo, seen: FaceResult, chosen: int) -> str:
     height, width = photo.pixels.shape[:2]
     boxes = "" if seen.detector == "none" else _rectangles(seen, chosen)
     return (
-        f'<figure class="photo"><img src="{data_uri(photo.pixels, PREVIEW)}" alt="your photo">'
+        f'<figure class="photo"><img src="{data_uri(photo.pixels, PREVIEW)}" alt="{texts.your_photo}">'
         f'<svg viewBox="0 0 {width} {height}" aria-hidden="true">{boxes}</svg></figure>'
     )
 
@@ -68,31 +70,60 @@ def _rectangles(seen: FaceResult, chosen: int) -> str:
     return "".join(parts)
 
 
-def _choices(photo: face.Photo, seen: FaceResult, chosen: int) -> str:
+def _choices(texts: Texts, photo: face.Photo, seen: FaceResult, chosen: int) -> str:
     buttons = "".join(
         f'<button type="button" data-face="{i}" aria-pressed="{str(i == chosen).lower()}" '
-        f'aria-label="face {i + 1}">'
+        f'aria-label="{texts.face_number.format(n=i + 1)}">'
         f'<img src="{data_uri(face.crop(photo, box, THUMB), THUMB)}" alt=""></button>'
         for i, box in enumerate(seen.boxes)
     )
-    return f'<div class="thumbs" role="group" aria-label="{texts.CHOOSE_FACE}">{buttons}</div>'
+    return f'<div class="thumbs" role="group" aria-label="{texts.choose_face}">{buttons}</div>'
 
 
-def example_strip(paths: list[Path]) -> str:
+def example_strip(texts: Texts, paths: list[Path]) -> str:
     """The example faces as buttons."""
     buttons = "".join(
-        f'<button type="button" data-example="{i}" aria-label="example face {i + 1}">'
+        f'<button type="button" data-example="{i}" '
+        f'aria-label="{texts.example_number.format(n=i + 1)}">'
         f'<img src="{data_uri(_pixels(path), THUMB)}" alt=""></button>'
         for i, path in enumerate(paths)
     )
     return (
-        f'<p class="note">{texts.EXAMPLES}</p><div class="thumbs six">{buttons}</div>'
-        f'<p class="credit">{texts.EXAMPLE_CREDIT}</p>'
+        f'<p class="note">{texts.examples}</p><div class="thumbs six">{buttons}</div>'
+        f'<p class="credit">{texts.example_credit}</p>'
     )
 
 
 def _pixels(path: Path) -> npt.NDArray[np.uint8]:
     return face.load(path.read_bytes()).pixels
+
+
+def head(texts: Texts) -> str:
+    """Title, one line on what this is, one on what it is not."""
+    return (
+        f"<header><h1>{texts.title}</h1><p>{texts.tagline}</p>"
+        f'<p class="note">{texts.caution}</p></header>'
+    )
+
+
+def around(texts: Texts, speaker_id: str | None) -> str:
+    """Near which voice is searched, if near any."""
+    if speaker_id is None:
+        return ""
+    name = f'<b class="id">{html.escape(speaker_id)}</b>'
+    return f'<p class="note" role="status">{texts.around.format(voice=name)}</p>'
+
+
+def card_link(texts: Texts, picked: Candidate | None, card: dict[str, Any] | None) -> str:
+    """The voice card of the picked voice as a download; inline, so that nothing is stored."""
+    if picked is None or card is None:
+        return f'<p class="hint">{texts.keep_empty}</p>'
+    data = base64.b64encode(json.dumps(card, indent=1).encode()).decode()
+    name = html.escape(picked.speaker_id)
+    return (
+        f'<p><b class="id">{name}</b></p><a class="download" download="{file_name(picked.speaker_id)}'
+        f'.json" href="data:application/json;base64,{data}">{texts.card}</a>'
+    )
 
 
 def message(text: str) -> str:

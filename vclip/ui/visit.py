@@ -3,141 +3,244 @@
 Steps raise VclipError and then change nothing, so that the page can keep what it shows.
 """
 
+import functools
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import cast
+from pathlib import Path
+from typing import Literal, cast
 
-from vclip import face
+from vclip import card, face, voice_ids
 from vclip.errors import InputError, NoFaceError, SpeakerError
+from vclip.explain import Why
 from vclip.narration import MAX_SEED
 from vclip.pipeline import (
     PAUSE,
+    Array,
     Candidate,
     FaceResult,
     FaceToVoice,
+    Shuffled,
     Source,
     check_length,
     check_request,
 )
 from vclip.speech import Speech
-from vclip.ui import texts
+from vclip.ui.texts import LANGUAGES, Texts
 from vclip.ui.voicemap import VoiceMap
 
-K = 10  # candidates shown
+K, MOST_K = 10, 20  # candidates shown
+EXAMPLES = sorted((Path(__file__).resolve().parents[2] / "assets" / "examples").glob("*.jpg"))
 
 
 @dataclass(frozen=True)
 class Visit:
     """All that is remembered of one visitor, in memory only."""
 
+    language: str = "en"
     photo: face.Photo | None = None
     seen: FaceResult | None = None
     faceless: face.Photo | None = None  # the last photo in which no face was found
     source: Source = "both"
     seed: int = 0
+    k: int = K
+    around: str | None = None  # the voice near which is searched; None: everywhere
     candidates: tuple[Candidate, ...] = ()
     picked: Candidate | None = None
-    message: str = ""
+    base: Candidate | None = None  # what is being shaped into the picked voice
+    shaping: Literal["", "move", "blend"] = ""
+    other: int | None = None  # the reference face that serves as control
+    message: str = ""  # about the last photo
+
+    @property
+    def texts(self) -> Texts:
+        """In this visitor's language."""
+        return LANGUAGES[self.language]
 
 
 class Desk:
-    """Serves visitors with one model; holds nothing about any of them."""
+    """The steps, over one model and its map; holds nothing of any visitor."""
 
     def __init__(self, model: FaceToVoice) -> None:
         self.model = model
         self.map = VoiceMap(model.bank.speaker_ids, model.bank.voice_emb, model.cloud(0))
+        self._look_at_example = functools.cache(self._read_example)  # composites: nobody's photo
 
     def bring(self, visit: Visit, data: bytes) -> Visit:
         """A new photo. Without a face in it the visit goes on with the old one, and says so."""
         photo = face.load(data)
         try:
-            return self._face(visit, photo)
+            return self._face(visit, photo, self.model.look(photo))
         except NoFaceError as error:
             return replace(visit, faceless=photo, message=str(error))
+
+    def example(self, visit: Visit, index: object) -> Visit:
+        """One of the bundled faces."""
+        if not isinstance(index, int) or not 0 <= index < len(EXAMPLES):
+            raise InputError(visit.texts.photo_gone)
+        return self._face(visit, *self._look_at_example(index))
 
     def use_whole(self, visit: Visit) -> Visit:
         """Take the whole of the photo in which no face was found."""
         if visit.faceless is None:
-            raise InputError(texts.PHOTO_GONE)
-        return self._face(visit, visit.faceless, whole=True)
+            raise InputError(visit.texts.photo_gone)
+        return self._face(visit, visit.faceless, self.model.look(visit.faceless, whole=True))
 
     def choose_face(self, visit: Visit, index: object) -> Visit:
         """Another of the faces in the photo."""
         if visit.photo is None or visit.seen is None:
-            raise InputError(texts.PHOTO_GONE)
-        if not isinstance(index, int) or not 0 <= index < len(visit.seen.boxes):
-            raise InputError(texts.PHOTO_GONE)
+            raise InputError(visit.texts.photo_gone)
         boxes = visit.seen.boxes
+        if not isinstance(index, int) or not 0 <= index < len(boxes):
+            raise InputError(visit.texts.photo_gone)
         seen = self.model.look(visit.photo, box=boxes[index])
-        return self._search(replace(visit, seen=replace(seen, boxes=boxes)))
+        return self._face(visit, visit.photo, replace(seen, boxes=boxes))
 
-    def search(self, visit: Visit, source: str, seed: int | None) -> Visit:
-        """The same face with another source or seed."""
-        if seed is None:
-            raise InputError(texts.NO_SEED)
-        check_request(K, source, seed)
-        return self._search(replace(visit, source=cast(Source, source), seed=int(seed)))
+    def search(self, visit: Visit, source: str, seed: int | None, k: int | None) -> Visit:
+        """The same face with another source, seed or number of voices."""
+        if seed is None or k is None:
+            raise InputError(visit.texts.no_number)
+        check_request(k, source, seed)
+        around = visit.around if source == visit.source else None
+        k = min(k, MOST_K)
+        asked = replace(visit, source=cast(Source, source), seed=int(seed), k=k, around=around)
+        return self._search(asked)
 
     def resample(self, visit: Visit) -> Visit:
         """The next seed; of generated voices too if only the bank was searched."""
-        source: Source = "generated" if visit.source == "bank" else visit.source
-        return self.search(visit, source, next_seed(visit.seed))
+        if visit.source == "bank" and visit.around is None:
+            visit = replace(visit, source="generated")
+        return self._search(replace(visit, seed=next_seed(visit.seed)))
+
+    def near(self, visit: Visit) -> Visit:
+        """Voices like the picked one, ranked by their fit to the face."""
+        if visit.picked is None:
+            raise SpeakerError(visit.texts.no_voice)
+        if visit.seen is None:
+            raise InputError(visit.texts.no_face_yet)
+        return self._search(replace(visit, around=visit.picked.speaker_id))
+
+    def everywhere(self, visit: Visit) -> Visit:
+        """Back from voices like one to all of them."""
+        return self._search(replace(visit, around=None))
 
     def pick(self, visit: Visit, speaker_id: object) -> Visit:
-        """A voice of the bank, or a generated one that is offered now. Raises SpeakerError."""
+        """A voice by its id, whatever way it was made. Raises SpeakerError."""
         offered = {c.speaker_id: c for c in self.offered(visit)}
-        if isinstance(speaker_id, str) and speaker_id in offered:
-            return replace(visit, picked=offered[speaker_id], message="")
-        if not isinstance(speaker_id, str) or speaker_id not in self.model.bank.speaker_ids:
-            raise SpeakerError(texts.NOT_OFFERED)
-        return replace(visit, picked=self.model.candidate(speaker_id, visit.seen), message="")
+        if not isinstance(speaker_id, str):
+            raise SpeakerError(visit.texts.no_voice)
+        voice = offered.get(speaker_id) or self.model.candidate(speaker_id, visit.seen)
+        return replace(visit, picked=voice, base=None, shaping="")
 
     def pick_at(self, visit: Visit, x: object, y: object) -> Visit:
         """The generated voice at a place of the map, if there is one."""
-        if visit.source == "bank" or not (_is_number(x) and _is_number(y)):
+        bank_only = visit.source == "bank" and visit.around is None
+        if bank_only or not (_is_number(x) and _is_number(y)):
             return visit
-        index = self.map.nearest(self.model.cloud(visit.seed), cast(float, x), cast(float, y))
+        index = self.map.nearest(self.cloud(visit), cast(float, x), cast(float, y))
         if index is None:
             return visit
-        picked = self.model.candidate(f"gen-{visit.seed}-{index}", visit.seen)
-        return replace(visit, picked=picked, message="")
+        if visit.around is None:
+            return self.pick(visit, f"gen-{visit.seed}-{index}")
+        return self.pick(visit, voice_ids.near(visit.around, visit.seed, index))
+
+    def open_card(self, visit: Visit, data: bytes) -> Visit:
+        """The voice of a saved card or of the JSON beside a speech. Raises DataError."""
+        saved = card.read(data)
+        saved.check(self.model)
+        return self.pick(visit, saved.voice)
+
+    def move(self, visit: Visit, *moves: float) -> Visit:
+        """The voice that was picked, moved along the principal directions."""
+        base = self._base(visit, "move")
+        moved = voice_ids.move(base.speaker_id, moves)
+        return self._shaped(visit, base, "move", moved)
+
+    def blend(self, visit: Visit, other: object, share: float) -> Visit:
+        """Between the voice that was picked and another one."""
+        if not isinstance(other, str):
+            raise SpeakerError(visit.texts.no_partner)
+        base = self._base(visit, "blend")
+        return self._shaped(visit, base, "blend", voice_ids.blend(base.speaker_id, other, share))
+
+    def shuffle(self, visit: Visit) -> Visit:
+        """Another reference face for the control."""
+        if visit.seen is None or not self.model.n_faces:
+            raise InputError(visit.texts.no_face_yet)
+        index = 0 if visit.other is None else (visit.other + 1) % self.model.n_faces
+        return replace(visit, other=index)
 
     def offered(self, visit: Visit) -> list[Candidate]:
-        """The best fits, and the generated voice that was picked on the map beside them."""
+        """The best fits, and the picked voice after them if it is none of them."""
         ids = {c.speaker_id for c in visit.candidates}
-        extra = visit.picked if visit.picked and visit.picked.source == "generated" else None
-        return [*visit.candidates, *([extra] if extra and extra.speaker_id not in ids else [])]
+        extra = [visit.picked] if visit.picked and visit.picked.speaker_id not in ids else []
+        return [*visit.candidates, *extra]
 
     def everyone(self, visit: Visit) -> list[Candidate]:
         """The whole bank, best fit first if there is a face."""
         bank = [self.model.candidate(s, visit.seen) for s in self.model.bank.speaker_ids]
         return sorted(bank, key=lambda c: -c.score) if visit.seen else bank
 
+    def cloud(self, visit: Visit) -> Array:
+        """voice_emb of the generated voices among which this visitor searches."""
+        return self.model.cloud(visit.seed, visit.around)
+
     def draw(self, visit: Visit) -> str:
         """The map as this visitor sees it."""
         image_emb = visit.seen.image_emb if visit.seen else None
-        cloud = self.model.cloud(visit.seed)
-        return self.map.draw(cloud, image_emb, visit.candidates, visit.picked, visit.source)
+        source = visit.source if visit.around is None else "generated"
+        return self.map.draw(
+            visit.texts, self.cloud(visit), image_emb, visit.candidates, visit.picked, source
+        )
+
+    def why(self, visit: Visit) -> Why | None:
+        """What can be said about the picked voice and the face."""
+        if visit.picked is None or visit.seen is None:
+            return None
+        return self.model.explain(visit.picked, visit.seen)
+
+    def control(self, visit: Visit) -> Shuffled | None:
+        """What another face would have got, once asked for."""
+        if visit.seen is None or visit.other is None:
+            return None
+        seen, k, source = visit.seen, visit.k, visit.source
+        return self.model.shuffled(seen, k, source, visit.seed, visit.other, visit.around)
 
     def speak(
-        self, visit: Visit, text: str, rate: float = 1.0, pause: float = PAUSE
+        self, voice: Candidate, text: str, seed: int, rate: float = 1.0, pause: float = PAUSE
     ) -> Iterator[tuple[float, Speech]]:
-        """Piece by piece, each with the share that is done; `master` the whole of them."""
-        if visit.picked is None:
-            raise SpeakerError(texts.NO_VOICE)
+        """Raw pieces, each with the share that is done; see `FaceToVoice.recite`."""
         check_length(text)
-        return self.model.recite(text, visit.picked, visit.seed, rate, pause)
+        return self.model.recite(text, voice, seed, rate, pause)
 
-    def _face(self, visit: Visit, photo: face.Photo, whole: bool = False) -> Visit:
-        seen = self.model.look(photo, whole=whole)
-        return self._search(replace(visit, photo=photo, seen=seen, faceless=None))
+    def _face(self, visit: Visit, photo: face.Photo, seen: FaceResult) -> Visit:
+        fresh = replace(visit, photo=photo, seen=seen, faceless=None, around=None, other=None)
+        return self._search(fresh)
 
     def _search(self, visit: Visit) -> Visit:
         if visit.seen is None:
-            return replace(visit, message="")
-        found = self.model.candidates(visit.seen, K, visit.source, visit.seed)
-        return replace(visit, candidates=tuple(found), picked=found[0], message="")
+            return visit
+        found = self.model.candidates(
+            visit.seen, visit.k, visit.source, visit.seed, visit.around
+        )
+        return replace(visit, candidates=tuple(found), picked=found[0], base=None, shaping="")
+
+    def _read_example(self, index: int) -> tuple[face.Photo, FaceResult]:
+        photo = face.load(EXAMPLES[index].read_bytes())
+        return photo, self.model.look(photo)
+
+    def _base(self, visit: Visit, how: str) -> Candidate:
+        """The voice that one way of shaping starts from; another way goes on from its result."""
+        base = visit.base if visit.shaping == how else visit.picked
+        if base is None:
+            raise SpeakerError(visit.texts.no_voice)
+        return base
+
+    def _shaped(
+        self, visit: Visit, base: Candidate, how: Literal["move", "blend"], speaker_id: str
+    ) -> Visit:
+        picked = self.model.candidate(speaker_id, visit.seen)
+        return replace(visit, picked=picked, base=base, shaping=how)
 
 
 def _is_number(value: object) -> bool:

@@ -1,0 +1,174 @@
+"""Speaking on the page: one voice, heard as it is spoken, or all of the list one after another."""
+
+import logging
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import gradio as gr
+
+from vclip import audio, card
+from vclip.errors import InputError, SpeakerError, VclipError
+from vclip.narration import master
+from vclip.pipeline import LUFS, Candidate
+from vclip.speech import Speech, join
+from vclip.ui import pictures, takelist
+from vclip.ui.layout import Parts
+from vclip.ui.takes import Take, Takes
+from vclip.ui.visit import Desk, Visit
+
+log = logging.getLogger(__name__)
+SPEECH: dict[str, Any] = {"concurrency_id": "speech", "concurrency_limit": 2}
+REMEMBERED = 20  # takes of a visit
+EVERY = 0.25  # seconds between yields, where Gradio can leave a visitor; one costs milliseconds
+KIND = audio.FORMATS[0]  # of the file that a card describes
+
+
+class Saying(NamedTuple):
+    """What is to be said, and how."""
+
+    text: str
+    rate: float
+    pause: float
+    seed: int
+
+
+class Speaker:
+    """What Speak and Compare do, as generators: closing one stops its work and drops its sound."""
+
+    def __init__(self, desk: Desk, takes: Takes) -> None:
+        self.desk, self.takes = desk, takes
+        self.model = desk.model
+
+    def utter(
+        self, visit: Visit, spoken: Sequence[takelist.Spoken], saying: Saying
+    ) -> Iterator[tuple[Any, Any, Any]]:
+        """Updates of player, list of takes and takes; the player's first one starts the sound."""
+        voice = visit.picked
+        if voice is None:
+            raise SpeakerError(visit.texts.no_voice)
+        said: list[Speech] = []
+        live = self.model.live(tap(self._recite(voice, saying), said), voice)
+        take = self.takes.start(self.model.sample_rate)
+        try:
+            yield takelist.player(visit.texts, take), gr.skip(), gr.skip()
+            for piece in paced(piece for _, piece in live):
+                if piece is None:
+                    yield gr.skip(), gr.skip(), gr.skip()
+                else:
+                    take.feed(piece)
+            speech = self._finish(take, voice, saying, said)
+        except BaseException:  # also when the visitor stops it or leaves
+            self.takes.drop([take.token])
+            raise
+        new = takelist.Spoken(
+            take.token, voice.speaker_id, saying.text.strip(), speech.seconds, saying.seed
+        )
+        kept = (new, *spoken)[:REMEMBERED]
+        self.takes.drop([one.token for one in spoken[REMEMBERED - 1 :]])
+        yield takelist.player(visit.texts, take), takelist.history(visit.texts, kept), kept
+
+    def compare(
+        self, visit: Visit, compared: Sequence[str], saying: Saying
+    ) -> Iterator[tuple[Any, Any]]:
+        """Updates of the rows and the tokens of their takes: every voice at the same loudness."""
+        voices = self.desk.offered(visit)
+        if not voices:
+            raise InputError(visit.texts.no_voices)
+        rows: list[tuple[Candidate, Take | None]] = [(voice, None) for voice in voices]
+        begun = self._recite(voices[0], saying)  # complains before anything is dropped
+        self.takes.drop(compared)
+        yield takelist.compare(visit.texts, rows), ()
+        for i, voice in enumerate(voices):
+            said: list[Speech] = []
+            pieces = begun if i == 0 else self._recite(voice, saying)
+            for piece in paced(speech for _, speech in pieces):
+                if piece is None:
+                    yield gr.skip(), gr.skip()
+                else:
+                    said.append(piece)
+            take = self.takes.start(self.model.sample_rate)
+            self._finish(take, voice, saying, said)
+            rows[i] = (voice, take)
+            tokens = tuple(take.token for _, take in rows if take)
+            yield takelist.compare(visit.texts, rows), tokens
+
+    def _recite(self, voice: Candidate, saying: Saying) -> Iterator[tuple[float, Speech]]:
+        text, rate, pause, seed = saying
+        return self.desk.speak(voice, text, seed, rate, pause)
+
+    def _finish(
+        self, take: Take, voice: Candidate, saying: Saying, said: Sequence[Speech]
+    ) -> Speech:
+        speech = master(join(said), LUFS)
+        text, rate, pause, seed = saying
+        sidecar = card.speech_card(
+            self.model, voice, text, seed, rate, pause, LUFS, KIND, speech
+        )
+        take.finish(speech, sidecar)
+        return speech
+
+
+def tap(
+    pieces: Iterator[tuple[float, Speech]], said: list[Speech]
+) -> Iterator[tuple[float, Speech]]:
+    """The same pieces, each remembered on its way."""
+    for share, piece in pieces:
+        said.append(piece)
+        yield share, piece
+
+
+def paced(pieces: Iterator[Speech]) -> Iterator[Speech | None]:
+    """The same pieces with a None a few times a second: a place to stop at."""
+    last = time.monotonic()
+    for piece in pieces:
+        yield piece
+        if time.monotonic() - last >= EVERY:
+            yield None
+            last = time.monotonic()
+
+
+def wire_speech(speaker: Speaker, parts: Parts) -> None:
+    """Speak, Stop, Compare."""
+
+    def guarded(steps: Callable[..., Iterator[tuple[Any, ...]]], n: int) -> Callable[..., Any]:
+        """A generator of updates of n parts as Gradio calls it, the speech message behind them."""
+
+        def run(
+            visit: Visit, kept: Any, text: str, rate: float, pause: float, seed: int | None
+        ) -> Iterator[tuple[Any, ...]]:
+            try:
+                if seed is None:
+                    raise InputError(visit.texts.no_number)
+                for update in steps(visit, kept, Saying(text, rate, pause, seed)):
+                    yield *update, ""
+            except VclipError as error:
+                yield *[gr.skip()] * n, pictures.message(str(error))
+            except Exception:
+                log.exception("speaking failed")
+                yield *[gr.skip()] * n, pictures.message(visit.texts.failed)
+
+        return run
+
+    saying = [parts.text, parts.rate, parts.pause, parts.speech_seed]
+    hidden: dict[str, Any] = {"api_visibility": "private"}
+    speak = gr.on(
+        [parts.speak.click, parts.text.submit],
+        guarded(speaker.utter, 3),
+        [parts.visit, parts.spoken, *saying],
+        [parts.player, parts.takes, parts.spoken, parts.speech_message],
+        show_progress_on=[parts.player],
+        **hidden,
+        **SPEECH,
+    )
+    compare = parts.compare_run.click(
+        guarded(speaker.compare, 2),
+        [parts.visit, parts.compared, *saying],
+        [parts.compare, parts.compared, parts.speech_message],
+        show_progress_on=[parts.compare],
+        **hidden,
+        **SPEECH,
+    )
+    for trigger in (parts.speak.click, parts.text.submit, parts.compare_run.click):
+        trigger(None, js="() => window.vclip.unlock()", **hidden)
+    parts.stop.click(None, cancels=[speak, compare], js="() => window.vclip.stop()", **hidden)

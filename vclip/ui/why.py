@@ -1,0 +1,60 @@
+"""Why this voice, as HTML: its fit, how special that is, what is near, and a control."""
+
+import html
+import math
+
+from vclip.explain import Why
+from vclip.pipeline import Candidate, Shuffled
+from vclip.ui.texts import Texts
+
+
+def draw(texts: Texts, picked: Candidate | None, why: Why | None, reliability: str = "") -> str:
+    """The explanation of the picked voice; elements with data-voice pick another one."""
+    if picked is None or why is None:
+        return f'<p class="hint">{texts.why_empty}</p>'
+    lines = [_fit(texts, picked, why), _percentile(texts, why), _neighbours(texts, why)]
+    return "".join(lines) + f'<p class="note">{texts.why_weak} {reliability}</p>'
+
+
+def control(texts: Texts, shuffled: Shuffled | None, index: int | None, total: int) -> str:
+    """What another face would have got, with the scores of both faces."""
+    if shuffled is None or index is None:
+        return f'<p class="note">{texts.control_note}</p>'
+    rows = "".join(
+        f"<tr><td>{voice.rank}</td><td>{_pick(voice.speaker_id)}</td>"
+        f"<td>{voice.score:.2f}</td><td>{here:.2f}</td></tr>"
+        for voice, here in zip(shuffled.candidates, shuffled.scores_here, strict=True)
+    )
+    shared = texts.control_shared.format(n=shuffled.n_shared, k=len(shuffled.candidates))
+    title = texts.control_title.format(n=index + 1, total=total)
+    return (
+        f'<p class="note" role="status"><b>{title}.</b> {shared}</p>'
+        f'<table class="control"><thead><tr><th scope="col">#</th><th scope="col">{texts.step_voice}</th>'
+        f'<th scope="col">{texts.control_fit}</th><th scope="col">{texts.control_here}</th></tr></thead>'
+        f"<tbody>{rows}</tbody></table>"
+    )
+
+
+def _fit(texts: Texts, picked: Candidate, why: Why) -> str:
+    name = f"<b>{html.escape(picked.speaker_id)}</b>"
+    fit = f"<b>{why.score:.2f}</b>"
+    return f"<p>{texts.why_fit.format(voice=name, fit=fit)}</p>"
+
+
+def _percentile(texts: Texts, why: Why) -> str:
+    if why.percentile is None or math.isnan(why.percentile):
+        return ""
+    share = round(100 * why.percentile)
+    said = texts.why_percentile.format(share=f"<b>{share}</b>", n=why.n_faces)
+    bar = f'<div class="share" aria-hidden="true"><i style="width:{share}%"></i></div>'
+    return f"{bar}<p>{said}</p>"
+
+
+def _neighbours(texts: Texts, why: Why) -> str:
+    voices = ", ".join(f"{_pick(name)} ({cosine:.2f})" for name, cosine in why.neighbours)
+    return f"<p>{texts.why_neighbours} {voices}</p>"
+
+
+def _pick(speaker_id: str) -> str:
+    name = html.escape(speaker_id)
+    return f'<button type="button" class="link" data-voice="{name}">{name}</button>'
