@@ -8,10 +8,10 @@ from conftest import REPO
 
 LAYERS = [
     {"errors", "audio", "metrics", "weights", "phonemes", "text", "limiter", "download", "archives"}
-    | {"gate", "coqui_files", "speech", "threads"},
+    | {"gate", "coqui_files", "speech", "threads", "voice_ids"},
     {"face", "encoders", "association", "bank", "generation", "signature", "tts", "harmonic"}
-    | {"derived", "streaming", "hifigan", "narration"},
-    {"pipeline"},
+    | {"derived", "streaming", "hifigan", "narration", "limits"},
+    {"pipeline", "seeing", "voices", "explain", "card"},
     {"ui", "offline", "listening", "__main__"},
 ]
 FILES = sorted((REPO / "vclip").rglob("*.py"))

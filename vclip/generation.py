@@ -1,9 +1,12 @@
 """New speakers: a Gaussian mixture over the speaker table of the TTS (paper §3.2, §4.1).
 
 PCA keeps 99 % of the variance, a diagonal-covariance GMM is fitted to the projections; samples are
-projected back. The mixture is unconditional: a face only ranks what it draws.
+projected back. The mixture is unconditional: a face only ranks what it draws. Its axes also say in
+which directions a voice can be moved, and how far is far.
 """
 
+import functools
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -13,6 +16,8 @@ import numpy.typing as npt
 from vclip.errors import ModelError
 
 Array = npt.NDArray[np.float64]
+Embeddings = npt.NDArray[np.float32]
+NEAR = 0.4  # of the speakers' own spread: draws sound alike and yet differ
 
 
 @dataclass(frozen=True)
@@ -28,7 +33,7 @@ class SpeakerGMM:
     @classmethod
     def fit(
         cls,
-        speaker_embeddings: npt.NDArray[np.float32],
+        speaker_embeddings: Embeddings,
         n_components: int,
         seed: int,
         variance_kept: float = 0.99,
@@ -44,14 +49,41 @@ class SpeakerGMM:
         ).fit(projected)
         return cls(pca.mean_, pca.components_, gmm.weights_, gmm.means_, gmm.covariances_)
 
-    def sample(self, n: int, rng: np.random.Generator) -> npt.NDArray[np.float32]:
+    def sample(self, n: int, rng: np.random.Generator) -> Embeddings:
         """n speaker embeddings (n, S), raw scale."""
         component = rng.choice(len(self.weights), size=n, p=self.weights)
         noise = rng.standard_normal((n, self.means.shape[1]))
         projected = self.means[component] + noise * np.sqrt(self.variances[component])
         return (projected @ self.axes + self.mean).astype(np.float32)  # (n, P) @ (P, S)
 
-    def log_prob(self, speaker_embeddings: npt.NDArray[np.float32]) -> Array:
+    def near(
+        self, centre: Embeddings, n: int, rng: np.random.Generator, spread: float = NEAR
+    ) -> Embeddings:
+        """n speaker embeddings (n, S) around centre (S,); what PCA left out of it stays."""
+        noise = rng.standard_normal((n, len(self.axes))) * self.deviations * spread
+        return (centre + noise @ self.axes).astype(np.float32)  # (n, P) @ (P, S)
+
+    def move(self, speaker_embedding: Embeddings, moves: Sequence[float]) -> Embeddings:
+        """The embedding (S,), moved by standard deviations along the first axes."""
+        steps = np.zeros(len(self.axes))
+        steps[: len(moves)] = moves[: len(steps)]
+        return (speaker_embedding + (steps * self.deviations) @ self.axes).astype(np.float32)
+
+    def coordinates(self, speaker_embedding: Embeddings) -> Array:
+        """Where an embedding (S,) lies along every axis (P,), in standard deviations."""
+        projected = self.axes @ (speaker_embedding - self.mean)  # (P, S) @ (S,)
+        return np.asarray((projected - self.weights @ self.means) / self.deviations)
+
+    @functools.cached_property
+    def deviations(self) -> Array:
+        """Standard deviation (P,) of the whole mixture along each axis, largest first.
+
+        Law of total variance; the axes are uncorrelated over the speakers, so this is all of it.
+        """
+        centre = self.weights @ self.means
+        return np.asarray(np.sqrt(self.weights @ (self.variances + (self.means - centre) ** 2)))
+
+    def log_prob(self, speaker_embeddings: Embeddings) -> Array:
         """Log density (N,) of embeddings (N, S), in the space that PCA keeps."""
         projected = (speaker_embeddings - self.mean) @ self.axes.T  # (N, S) @ (S, P)
         delta = projected[:, None, :] - self.means  # (N, K, P)

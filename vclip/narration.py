@@ -14,11 +14,11 @@ from vclip import audio, text
 from vclip.errors import InputError
 from vclip.gate import Gate
 from vclip.limiter import LimiterStream
+from vclip.speech import MAX_SEED as MAX_SEED  # part of this module's face
 from vclip.speech import Speech, Synthesizer, check_rate, join
 
 Array = npt.NDArray[np.float32]
 
-MAX_SEED = 2**32 - 1
 PLACES = 32  # texts at once, speaking or waiting for a turn: as many as the app queues
 MAX_PAUSE = 2.0  # seconds
 MIN_LUFS, MAX_LUFS = -60.0, -10.0
@@ -61,6 +61,13 @@ class Narrator:
         """The same at about `lufs`, under the true-peak guard."""
         check_lufs(lufs)
         pieces = self.recite(words, speaker_embedding, seed, rate, pause)
+        return self.live(pieces, speaker_embedding, lufs)
+
+    def live(
+        self, pieces: Iterator[tuple[float, Speech]], speaker_embedding: Array, lufs: float
+    ) -> Iterator[tuple[float, Speech]]:
+        """Pieces of `recite` at about `lufs` while they come. Raises InputError at once."""
+        check_lufs(lufs)
         return self._level(pieces, np.asarray(speaker_embedding, dtype=np.float32), lufs)
 
     def _admitted(self, pieces: Iterator[tuple[float, Speech]]) -> Iterator[tuple[float, Speech]]:

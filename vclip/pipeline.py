@@ -1,69 +1,41 @@
 """From a face to candidate voices to speech: what the app, the command line and a notebook call."""
 
-import functools
-import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Literal, get_args
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
-from vclip import association, derived, encoders, face
+from vclip import __version__, association, audio, derived, encoders, explain, face, narration
 from vclip.bank import SpeakerBank, top
-from vclip.errors import InputError, ModelError, SpeakerError, TextError
-from vclip.generation import SpeakerGMM
-from vclip.narration import MAX_SEED, Narrator, master
-from vclip.signature import SignatureNet
-from vclip.speech import Speech, Synthesizer, join
+from vclip.errors import ModelError
+from vclip.explain import Shuffled as Shuffled  # what is written twice is this module's face
+from vclip.explain import Why as Why
+from vclip.limits import MAX_CHARS as MAX_CHARS
+from vclip.limits import MAX_K as MAX_K
+from vclip.limits import RANGES
+from vclip.limits import Source as Source
+from vclip.limits import check_length as check_length
+from vclip.limits import check_request as check_request
+from vclip.narration import Narrator, master
+from vclip.seeing import FaceResult as FaceResult
+from vclip.seeing import Sight
+from vclip.speech import Speech, Synthesizer, check_seed, join
 from vclip.tts import CoquiVits
+from vclip.voice_ids import DIRECTIONS as DIRECTIONS
+from vclip.voice_ids import FORMS
+from vclip.voice_ids import N_GENERATED as N_GENERATED
+from vclip.voice_ids import N_NEAR as N_NEAR
+from vclip.voices import Candidate as Candidate
+from vclip.voices import Voices, drawn_id, encode_voice
 from vclip.weights import ModelDirectory
 
 Array = npt.NDArray[np.float32]
-Source = Literal["bank", "generated", "both"]
 
-N_GENERATED = 5000  # paper §4.1
-MAX_CHARS = 2000  # of a text in the app; the library has no limit
-MAX_K = 100
 PAUSE = 0.2  # seconds between sentences
 LUFS = -16.0  # what music and video services use; -23 for listening tests
-
-
-@dataclass(frozen=True)
-class FaceResult:
-    """A face as it was seen: image (size, size, 3) uint8, image_emb (D,) of unit norm."""
-
-    image: npt.NDArray[np.uint8]
-    box: face.Box
-    boxes: list[face.Box]
-    detector: str
-    image_emb: Array
-
-    def as_dict(self) -> dict[str, Any]:
-        """What is told of it as JSON: box in pixels, detector, number of faces."""
-        return {
-            "box": self.box.as_list(),
-            "detector": self.detector,
-            "faces": len(self.boxes),
-        }
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A voice on offer. score is the cosine with the face; NaN where no face was given."""
-
-    rank: int
-    speaker_id: str
-    source: Literal["bank", "generated"]
-    score: float
-    speaker_embedding: Array  # (S,), raw scale
-    voice_emb: Array  # (D,), unit norm
-
-    def as_dict(self) -> dict[str, Any]:
-        """What is told of it as JSON."""
-        names = ("rank", "speaker_id", "source")
-        return {name: getattr(self, name) for name in names} | {"score": round(self.score, 6)}
 
 
 class FaceToVoice:
@@ -71,23 +43,16 @@ class FaceToVoice:
 
     def __init__(
         self,
-        model: str,
-        image_encoder: encoders.ImageEncoder,
-        heads: association.Association,
-        bank: SpeakerBank,
-        gmm: SpeakerGMM,
-        signature: SignatureNet,
+        directory: ModelDirectory,
+        sight: Sight,
+        voices: Voices,
         synthesizer: Synthesizer,
-        detector: face.Detector,
+        image_features: Array,
     ) -> None:
-        self.model, self.bank = model, bank
-        self.sample_rate = synthesizer.sample_rate
-        self._image_encoder, self._heads, self._gmm = image_encoder, heads, gmm
-        self._signature, self._detector = signature, detector
-        self._narrator = Narrator(synthesizer)
-        self._bank_speaker_embeddings = _rows(synthesizer, bank.speaker_ids)
-        # a few seeds are in use at a time; 5000 x (S + D) floats each
-        self._generated = functools.lru_cache(maxsize=8)(self._generate)
+        self.model, self.components = directory.name, directory.components
+        self.bank, self.sample_rate = voices.bank, synthesizer.sample_rate
+        self._sight, self._voices, self._narrator = sight, voices, Narrator(synthesizer)
+        self._faces = sight.encode(image_features)  # (N, D), of other people
 
     @classmethod
     def from_pretrained(cls, model: str = "bundled") -> "FaceToVoice":
@@ -101,16 +66,17 @@ class FaceToVoice:
         with np.load(directory.file("bank"), allow_pickle=False) as file:
             ids, voice_features = file["speaker_ids"].tolist(), file["voice_features"]
         table = _rows(synthesizer, ids)
-        return cls(
-            model=directory.name,
-            image_encoder=encoders.load_face_encoder(directory.file("image_encoder")),
-            heads=heads,
-            bank=SpeakerBank(ids, _voice_emb(heads, torch.from_numpy(voice_features))),
+        voices = Voices(
+            bank=SpeakerBank(ids, encode_voice(heads, torch.from_numpy(voice_features))),
+            speaker_embeddings=table,
             gmm=derived.generation(directory, table),
             signature=derived.signature(directory, table, voice_features),
-            synthesizer=synthesizer,
-            detector=face.Detector(),
+            heads=heads,
         )
+        encoder = encoders.load_face_encoder(directory.file("image_encoder"))
+        sight = Sight(encoder, heads, face.Detector())
+        faces = _reference_faces(directory, encoder.dimension)
+        return cls(directory, sight, voices, synthesizer, faces)
 
     def look(
         self, photo: bytes | face.Photo, box: face.Box | int | None = None, whole: bool = False
@@ -119,34 +85,23 @@ class FaceToVoice:
 
         Raises ImageError, NoFaceError (whole=True uses the whole picture instead), InputError.
         """
-        photo = face.load(photo) if isinstance(photo, bytes) else photo
-        if whole:
-            boxes, detector = [face.whole(photo)], "none"
-        else:
-            boxes, detector = face.find(photo, self._detector), self._detector.name
-        if isinstance(box, int) and not 0 <= box < len(boxes):
-            raise InputError(f"there is no face {box}; the photo has faces 0 to {len(boxes) - 1}")
-        chosen = boxes[box or 0] if isinstance(box, int | None) else box
-        image = face.crop(photo, chosen, self._image_encoder.image_size)
-        features = torch.from_numpy(self._image_encoder.encode(image[None]))  # (1, F)
-        with torch.inference_mode():
-            image_emb = self._heads.encode_image(features)[0].numpy()
-        return FaceResult(image, chosen, boxes, detector, image_emb)
+        return self._sight.look(photo, box, whole)
 
     def candidates(
-        self, seen: FaceResult, k: int = 10, source: Source = "both", seed: int = 0
+        self,
+        seen: FaceResult,
+        k: int = 10,
+        source: Source = "both",
+        seed: int = 0,
+        around: str | None = None,
     ) -> list[Candidate]:
-        """The k voices that fit best, of the bank, of N_GENERATED new ones, or of both."""
+        """The k voices that fit best, of the bank, of N_GENERATED new ones, or of both.
+
+        Of the N_NEAR new ones around a voice if the id of one is given; source is then ignored.
+        Raises InputError, SpeakerError.
+        """
         check_request(k, source, seed)
-        found: list[Candidate] = []
-        if source in ("bank", "both"):
-            hits = self.bank.search(seen.image_emb, k)
-            found += [self._from_bank(hit.index, hit.score) for hit in hits]
-        if source in ("generated", "both"):
-            scores = self.cloud(seed) @ seen.image_emb  # one product ranks all
-            found += [self._from_gmm(seed, int(i), float(scores[i])) for i in top(scores, k)]
-        found.sort(key=lambda candidate: -candidate.score)
-        return [replace(candidate, rank=rank) for rank, candidate in enumerate(found[:k], start=1)]
+        return self._rank(seen.image_emb, k, source, seed, around)
 
     def resample(
         self, seen: FaceResult, seed: int, k: int = 10, source: Source = "generated"
@@ -154,17 +109,70 @@ class FaceToVoice:
         """Candidates of another seed: other generated voices for the same face."""
         return self.candidates(seen, k, source, seed)
 
-    def cloud(self, seed: int = 0) -> Array:
-        """voice_emb (N_GENERATED, D) of a seed's generated voices, as the TTS will sound."""
-        return self._generated(seed)[1]
+    def cloud(self, seed: int = 0, around: str | None = None) -> Array:
+        """voice_emb of a seed's voices, (N_GENERATED, D) or (N_NEAR, D) around a voice."""
+        return self._voices.cloud(seed, around)
 
     def candidate(self, speaker_id: str, seen: FaceResult | None = None) -> Candidate:
-        """A voice by its id, of the bank or `gen-SEED-INDEX`; rank 0. Raises SpeakerError."""
-        if speaker_id.startswith("gen-"):
-            found = self._from_gmm(*_parse_generated(speaker_id), float("nan"))
-        else:
-            found = self._from_bank(self.bank.index(speaker_id), float("nan"))
+        """A voice by any id of `voice_ids`; rank 0. Raises SpeakerError."""
+        found = self._voices.make(speaker_id)
         return replace(found, score=float(found.voice_emb @ seen.image_emb)) if seen else found
+
+    def shape(self, candidate: Candidate) -> list[float]:
+        """Where it lies along the DIRECTIONS, in standard deviations of the bank."""
+        return self._voices.shape(candidate.speaker_embedding)
+
+    @property
+    def n_faces(self) -> int:
+        """Reference faces to compare with; 0 if the model directory has none."""
+        return len(self._faces)
+
+    def explain(self, candidate: Candidate, seen: FaceResult) -> Why:
+        """How a voice fits this face, how it fits others, and what it resembles."""
+        return explain.explain(candidate, seen.image_emb, self._faces, self.bank)
+
+    def shuffled(
+        self,
+        seen: FaceResult,
+        k: int = 10,
+        source: Source = "both",
+        seed: int = 0,
+        index: int = 0,
+        around: str | None = None,
+    ) -> Shuffled:
+        """The candidates of reference face `index` instead. Raises ModelError, InputError."""
+        explain.check_face(index, self.n_faces)
+        offered = self.candidates(seen, k, source, seed, around)
+        other = self._rank(self._faces[index], k, source, seed, around)
+        return explain.compare(offered, other, seen.image_emb)
+
+    @property
+    def weights(self) -> dict[str, str]:
+        """SHA-256 of every component that has a file."""
+        return {name: e["sha256"] for name, e in self.components.items() if e.get("sha256")}
+
+    def describe(self) -> dict[str, Any]:
+        """What the model is made of and what may be asked of it, as JSON."""
+        told = ("sha256", "data", "command", "licence", "url")
+        return {
+            "model": self.model,
+            "version": __version__,
+            "components": {
+                name: {key: entry[key] for key in told if key in entry}
+                for name, entry in self.components.items()
+            },
+            "speakers": list(self.bank.speaker_ids),
+            "sample_rate": self.sample_rate,
+            "generated": N_GENERATED,
+            "near": N_NEAR,
+            "directions": DIRECTIONS,
+            "faces": self.n_faces,
+            "formats": list(audio.FORMATS),
+            "voice_ids": FORMS,
+            "max_chars": MAX_CHARS,
+            "max_k": MAX_K,
+            "limits": RANGES,
+        }
 
     def speak(
         self,
@@ -199,6 +207,15 @@ class FaceToVoice:
         check_seed(seed)
         return self._narrator.recite(text, candidate.speaker_embedding, seed, rate, pause)
 
+    def live(
+        self, pieces: Iterator[tuple[float, Speech]], candidate: Candidate, lufs: float = LUFS
+    ) -> Iterator[tuple[float, Speech]]:
+        """Pieces of `recite` ready to be heard: near `lufs`, with the voice's usual gain.
+
+        The first call with a voice measures that gain on a sentence of ours.
+        """
+        return self._narrator.live(pieces, candidate.speaker_embedding, lufs)
+
     def speak_stream(
         self,
         text: str,
@@ -208,49 +225,22 @@ class FaceToVoice:
         pause: float = PAUSE,
         lufs: float = LUFS,
     ) -> Iterator[tuple[float, Speech]]:
-        """The same ready to be heard while it is spoken: near `lufs`, with the voice's usual gain.
+        """`live` of `recite`: what speak says, ready to be heard while it is spoken."""
+        narration.check_lufs(lufs)
+        return self.live(self.recite(text, candidate, seed, rate, pause), candidate, lufs)
 
-        The first call with a voice measures that gain on a sentence of ours.
-        """
-        check_seed(seed)
-        embedding = candidate.speaker_embedding
-        return self._narrator.stream(text, embedding, seed, rate, pause, lufs)
-
-    def _generate(self, seed: int) -> tuple[Array, Array]:
-        speaker_embeddings = self._gmm.sample(N_GENERATED, np.random.default_rng(seed))
-        with torch.inference_mode():
-            voice_features = self._signature(torch.from_numpy(speaker_embeddings))
-        return speaker_embeddings, _voice_emb(self._heads, voice_features)
-
-    def _from_bank(self, index: int, score: float) -> Candidate:
-        embedding, emb = self._bank_speaker_embeddings[index], self.bank.voice_emb[index]
-        return Candidate(0, self.bank.speaker_ids[index], "bank", score, embedding, emb)
-
-    def _from_gmm(self, seed: int, index: int, score: float) -> Candidate:
-        embeddings, embs = self._generated(seed)
-        speaker_id = f"gen-{seed}-{index}"
-        return Candidate(0, speaker_id, "generated", score, embeddings[index], embs[index])
-
-
-def check_length(text: str) -> None:
-    """Raise TextError for a text that is too long for the app."""
-    if (length := len(text.strip())) > MAX_CHARS:
-        raise TextError(f"the text has {length} characters, the limit is {MAX_CHARS}; shorten it")
-
-
-def check_request(k: int, source: str, seed: int) -> None:
-    """Raise InputError for a k, source or seed that cannot be served."""
-    if not 1 <= k <= MAX_K:
-        raise InputError(f"k is {k}; ask for 1 to {MAX_K} voices")
-    if source not in get_args(Source):
-        raise InputError(f"there is no source {source!r}; use {', '.join(get_args(Source))}")
-    check_seed(seed)
-
-
-def check_seed(seed: int) -> None:
-    """Raise InputError for a seed out of range."""
-    if not 0 <= seed <= MAX_SEED:
-        raise InputError(f"the seed is {seed}; use a number from 0 to {MAX_SEED}")
+    def _rank(
+        self, image_emb: Array, k: int, source: Source, seed: int, around: str | None
+    ) -> list[Candidate]:
+        found: list[tuple[float, str]] = []
+        if around is None and source in ("bank", "both"):
+            found += [(hit.score, hit.speaker_id) for hit in self.bank.search(image_emb, k)]
+        if around is not None or source in ("generated", "both"):
+            scores = self.cloud(seed, around) @ image_emb  # one product ranks all
+            found += [(float(scores[i]), drawn_id(seed, int(i), around)) for i in top(scores, k)]
+        found.sort(key=lambda hit: -hit[0])
+        ranked = enumerate(found[:k], start=1)
+        return [self._voices.make(name, score, rank) for rank, (score, name) in ranked]
 
 
 def _rows(synthesizer: Synthesizer, speaker_ids: Sequence[str]) -> Array:
@@ -261,16 +251,9 @@ def _rows(synthesizer: Synthesizer, speaker_ids: Sequence[str]) -> Array:
     return synthesizer.speaker_embeddings[[rows[s] for s in speaker_ids]]
 
 
-def _parse_generated(speaker_id: str) -> tuple[int, int]:
-    found = re.fullmatch(r"gen-(\d{1,10})-(\d{1,4})", speaker_id, re.ASCII)
-    if found and (seed := int(found[1])) <= MAX_SEED and (index := int(found[2])) < N_GENERATED:
-        return seed, index
-    raise SpeakerError(
-        f"there is no generated speaker {speaker_id!r}; "
-        f"ids are gen-SEED-INDEX with an index below {N_GENERATED}"
-    )
-
-
-def _voice_emb(heads: association.Association, voice_features: torch.Tensor) -> Array:
-    with torch.inference_mode():
-        return np.asarray(heads.encode_voice(voice_features).numpy(), dtype=np.float32)
+def _reference_faces(directory: ModelDirectory, dimension: int) -> Array:
+    """image_features (N, dimension) of other people; none where the directory has none."""
+    if not directory.has("faces"):
+        return np.zeros((0, dimension), dtype=np.float32)
+    with np.load(directory.file("faces"), allow_pickle=False) as file:
+        return np.asarray(file["image_features"], dtype=np.float32)

@@ -11,6 +11,7 @@ from vclip.errors import InputError
 
 Array = npt.NDArray[np.float32]
 MIN_RATE, MAX_RATE = 0.5, 2.0
+MAX_SEED = 2**32 - 1
 
 
 @dataclass(frozen=True)
@@ -62,3 +63,9 @@ def check_rate(rate: float) -> None:
     """Raise InputError for a rate that is not understood as speech."""
     if not MIN_RATE <= rate <= MAX_RATE:
         raise InputError(f"the rate is {rate}; use {MIN_RATE} (slow) to {MAX_RATE} (fast)")
+
+
+def check_seed(seed: int) -> None:
+    """Raise InputError for a seed out of range."""
+    if not 0 <= seed <= MAX_SEED:
+        raise InputError(f"the seed is {seed}; use a number from 0 to {MAX_SEED}")

@@ -87,6 +87,16 @@ class ModelDirectory:
         """Whether the description names it."""
         return component in self.description["components"]
 
+    @property
+    def components(self) -> dict[str, Mapping[str, Any]]:
+        """What is told of each, the bundled model's hashes for what is taken from there."""
+        entries = dict(self.description["components"])
+        for name, entry in entries.items():
+            if entry.get("from") == BUNDLED.name:
+                theirs = ModelDirectory.open(BUNDLED.name).components.get(name, {})
+                entries[name] = {**entry, "sha256": theirs.get("sha256", "")}
+        return entries
+
     def file(self, component: str) -> Path:
         """Path of a component's weights. Raises ModelError if missing or altered."""
         entry = self._entry(component)

@@ -1,0 +1,35 @@
+"""What may be asked of the app, and the complaint when it is more."""
+
+from typing import Literal, get_args
+
+from vclip import voice_ids
+from vclip.errors import InputError, TextError
+from vclip.narration import MAX_LUFS, MAX_PAUSE, MIN_LUFS
+from vclip.speech import MAX_RATE, MAX_SEED, MIN_RATE, check_seed
+
+Source = Literal["bank", "generated", "both"]
+
+MAX_CHARS = 2000  # of a text in the app; the library has no limit
+MAX_K = 100
+RANGES = {
+    "seed": [0, MAX_SEED],
+    "rate": [MIN_RATE, MAX_RATE],
+    "pause": [0, MAX_PAUSE],
+    "lufs": [MIN_LUFS, MAX_LUFS],
+    "move": [-voice_ids.MOST, voice_ids.MOST],
+}
+
+
+def check_length(text: str) -> None:
+    """Raise TextError for a text that is too long for the app."""
+    if (length := len(text.strip())) > MAX_CHARS:
+        raise TextError(f"the text has {length} characters, the limit is {MAX_CHARS}; shorten it")
+
+
+def check_request(k: int, source: str, seed: int) -> None:
+    """Raise InputError for a k, source or seed that cannot be served."""
+    if not 1 <= k <= MAX_K:
+        raise InputError(f"k is {k}; ask for 1 to {MAX_K} voices")
+    if source not in get_args(Source):
+        raise InputError(f"there is no source {source!r}; use {', '.join(get_args(Source))}")
+    check_seed(seed)

@@ -1,0 +1,68 @@
+"""From a photo to the face in it and its place among the voices."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from vclip import face
+from vclip.association import Association
+from vclip.encoders import ImageEncoder
+from vclip.errors import InputError
+
+Array = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class FaceResult:
+    """A face as it was seen: image (size, size, 3) uint8, image_emb (D,) of unit norm."""
+
+    image: npt.NDArray[np.uint8]
+    box: face.Box
+    boxes: list[face.Box]
+    detector: str
+    image_emb: Array
+
+    def as_dict(self) -> dict[str, Any]:
+        """What is told of it as JSON: box in pixels, detector, number of faces."""
+        return {
+            "box": self.box.as_list(),
+            "detector": self.detector,
+            "faces": len(self.boxes),
+        }
+
+
+@dataclass(frozen=True)
+class Sight:
+    """Finds faces and encodes them; shared by all requests."""
+
+    encoder: ImageEncoder
+    heads: Association
+    detector: face.Detector
+
+    def look(
+        self, photo: bytes | face.Photo, box: face.Box | int | None, whole: bool
+    ) -> FaceResult:
+        """Find the faces, take the largest (or a box, or the box of an index) and encode it.
+
+        Raises ImageError, NoFaceError (whole=True uses the whole picture instead), InputError.
+        """
+        photo = face.load(photo) if isinstance(photo, bytes) else photo
+        if whole:
+            boxes, detector = [face.whole(photo)], "none"
+        else:
+            boxes, detector = face.find(photo, self.detector), self.detector.name
+        if isinstance(box, int) and not 0 <= box < len(boxes):
+            raise InputError(f"there is no face {box}; the photo has faces 0 to {len(boxes) - 1}")
+        chosen = boxes[box or 0] if isinstance(box, int | None) else box
+        image = face.crop(photo, chosen, self.encoder.image_size)
+        image_emb = self.encode(self.encoder.encode(image[None]))[0]
+        return FaceResult(image, chosen, boxes, detector, image_emb)
+
+    def encode(self, image_features: Array) -> Array:
+        """image_features (N, F) -> image_emb (N, D)."""
+        with torch.inference_mode():
+            embs = self.heads.encode_image(torch.from_numpy(image_features))
+        return np.asarray(embs.numpy(), dtype=np.float32)

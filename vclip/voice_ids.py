@@ -1,0 +1,196 @@
+"""A voice's id says how to make it, so nothing about a voice needs a session.
+
+    p225                      a speaker of the bank: any name without ( ) , ;
+    gen-SEED-INDEX            draw INDEX of the SEED's N_GENERATED draws of the mixture
+    near(ID;SEED;INDEX)       draw INDEX of the SEED's N_NEAR draws around a voice
+    blend(ID;ID;SHARE)        the straight line between two voices, 0 to 1, SHARE of the second
+    move(ID;A,B,C,D)          A, B, C, D standard deviations along the principal directions, -3 to 3
+
+Ids nest. The canonical id has no spaces, two decimals and no zeros that say nothing; a step that
+changes nothing (no move, a share of 0 or 1) is the voice itself.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from vclip.errors import SpeakerError
+from vclip.speech import MAX_SEED
+
+N_GENERATED = 5000  # paper §4.1
+N_NEAR = 1000
+DIRECTIONS = 4
+MOST = 3.0  # standard deviations of a move
+MAX_LENGTH = 200  # characters: bounds what one id can cost
+FORMS = "NAME, gen-SEED-INDEX, near(ID;SEED;INDEX), blend(ID;ID;SHARE) or move(ID;A,B,C,D)"
+
+
+@dataclass(frozen=True)
+class Bank:
+    """A speaker of the bank."""
+
+    name: str
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True)
+class Generated:
+    """A draw of the mixture."""
+
+    seed: int
+    index: int
+
+    def __str__(self) -> str:
+        return f"gen-{self.seed}-{self.index}"
+
+
+@dataclass(frozen=True)
+class Near:
+    """A draw around another voice."""
+
+    base: "Voice"
+    seed: int
+    index: int
+
+    def __str__(self) -> str:
+        return f"near({self.base};{self.seed};{self.index})"
+
+
+@dataclass(frozen=True)
+class Blend:
+    """Between two voices; share of the second."""
+
+    base: "Voice"
+    other: "Voice"
+    share: float
+
+    def __str__(self) -> str:
+        return f"blend({self.base};{self.other};{_text(self.share)})"
+
+
+@dataclass(frozen=True)
+class Moved:
+    """A voice moved along the DIRECTIONS."""
+
+    base: "Voice"
+    moves: tuple[float, ...]  # without trailing zeros
+
+    def __str__(self) -> str:
+        return f"move({self.base};{','.join(map(_text, self.moves))})"
+
+
+Voice = Bank | Generated | Near | Blend | Moved
+
+
+def parse(speaker_id: str) -> Voice:
+    """What an id says; str() of it is the canonical id. Raises SpeakerError."""
+    if len(speaker_id) > MAX_LENGTH:
+        raise SpeakerError(
+            f"the id of this voice has {len(speaker_id)} characters, the limit is {MAX_LENGTH}; "
+            "start again from a voice of the map"
+        )
+    text = speaker_id.strip()
+    if text.startswith("gen-"):
+        return _generated(text)
+    if made := re.fullmatch(r"(near|blend|move)\((.*)\)", text):
+        form, parts = made[1], _split(made[2], speaker_id)
+        if form == "near" and len(parts) == 3:
+            return _near(speaker_id, *parts)
+        if form == "blend" and len(parts) == 3:
+            return _blend(speaker_id, *parts)
+        if form == "move" and len(parts) == 2:
+            return _move(speaker_id, *parts)
+    elif text and text.isprintable() and not re.search("[(),;]", text):
+        return Bank(text)
+    raise _malformed(speaker_id)
+
+
+def near(speaker_id: str, seed: int, index: int) -> str:
+    """The canonical id of a draw around a voice. Raises SpeakerError."""
+    return str(parse(f"near({speaker_id};{seed};{index})"))
+
+
+def blend(speaker_id: str, other: str, share: float) -> str:
+    """The canonical id of a voice between two. Raises SpeakerError."""
+    return str(parse(f"blend({speaker_id};{other};{share:.2f})"))
+
+
+def move(speaker_id: str, moves: Sequence[float]) -> str:
+    """The canonical id of a moved voice. Raises SpeakerError."""
+    return str(parse(f"move({speaker_id};{','.join(f'{by:.2f}' for by in moves)})"))
+
+
+def _generated(text: str) -> Generated:
+    if found := re.fullmatch(r"gen-(\d{1,10})-(\d{1,4})", text, re.ASCII):
+        seed, index = int(found[1]), int(found[2])
+        if seed <= MAX_SEED and index < N_GENERATED:
+            return Generated(seed, index)
+    raise SpeakerError(
+        f"there is no generated speaker {text!r}; "
+        f"ids are gen-SEED-INDEX with an index below {N_GENERATED}"
+    )
+
+
+def _near(whole: str, base: str, seed: str, index: str) -> Near:
+    found = Near(parse(base), _whole(seed, whole), _whole(index, whole))
+    if found.seed > MAX_SEED or found.index >= N_NEAR:
+        raise SpeakerError(
+            f"there is no voice {whole!r}; a seed is at most {MAX_SEED}, an index below {N_NEAR}"
+        )
+    return found
+
+
+def _blend(whole: str, base: str, other: str, share: str) -> Voice:
+    first, second, part = parse(base), parse(other), _number(share, whole)
+    if not 0 <= part <= 1:
+        raise SpeakerError(f"there is no voice {whole!r}; a share is from 0 to 1")
+    return {0.0: first, 1.0: second}.get(part) or Blend(first, second, part)
+
+
+def _move(whole: str, base: str, moves: str) -> Voice:
+    numbers = [_number(part, whole) for part in moves.split(",")]
+    if len(numbers) > DIRECTIONS or any(abs(by) > MOST for by in numbers):
+        raise SpeakerError(
+            f"there is no voice {whole!r}; a move has up to {DIRECTIONS} numbers "
+            f"from {-MOST:g} to {MOST:g}"
+        )
+    while numbers and not numbers[-1]:
+        numbers.pop()
+    return Moved(parse(base), tuple(numbers)) if numbers else parse(base)
+
+
+def _split(inner: str, whole: str) -> list[str]:
+    """Its parts between the semicolons that no inner parentheses hold."""
+    parts, depth = [""], 0
+    for character in inner:
+        depth += (character == "(") - (character == ")")
+        if depth < 0:
+            raise _malformed(whole)
+        if character == ";" and not depth:
+            parts.append("")
+        else:
+            parts[-1] += character
+    return parts
+
+
+def _whole(text: str, whole: str) -> int:
+    if not re.fullmatch(r"\d{1,10}", text.strip(), re.ASCII):
+        raise _malformed(whole)
+    return int(text)
+
+
+def _number(text: str, whole: str) -> float:
+    """To two decimals; what is written is never shorter than its canonical text."""
+    if not re.fullmatch(r"[+-]?\d{1,2}(\.\d{1,6})?", text.strip(), re.ASCII):
+        raise _malformed(whole)
+    return round(float(text), 2) + 0.0  # no negative zero
+
+
+def _text(number: float) -> str:
+    return f"{number:.2f}".rstrip("0").rstrip(".")
+
+
+def _malformed(speaker_id: str) -> SpeakerError:
+    return SpeakerError(f"there is no voice {speaker_id!r}; an id is {FORMS}")

@@ -1,0 +1,142 @@
+"""Every voice that an id can name: those of the bank, drawn ones, and what is made of them.
+
+The same id gives the same speaker embedding, whatever was asked before.
+"""
+
+import functools
+import hashlib
+import math
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from vclip import voice_ids
+from vclip.association import Association
+from vclip.bank import SpeakerBank
+from vclip.generation import SpeakerGMM
+from vclip.signature import SignatureNet
+from vclip.voice_ids import DIRECTIONS, N_GENERATED, N_NEAR, Bank, Blend, Generated, Moved, Near
+
+Array = npt.NDArray[np.float32]
+Kind = Literal["bank", "generated", "shaped"]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A voice on offer. score is the cosine with the face; NaN where no face was given."""
+
+    rank: int
+    speaker_id: str
+    source: Kind
+    score: float
+    speaker_embedding: Array  # (S,), raw scale
+    voice_emb: Array  # (D,), unit norm
+
+    def as_dict(self) -> dict[str, Any]:
+        """What is told of it as JSON."""
+        names = ("rank", "speaker_id", "source")
+        return {name: getattr(self, name) for name in names} | {"score": round(self.score, 6)}
+
+
+class Voices:
+    """Makes them; shared by all requests."""
+
+    def __init__(
+        self,
+        bank: SpeakerBank,
+        speaker_embeddings: Array,
+        gmm: SpeakerGMM,
+        signature: SignatureNet,
+        heads: Association,
+    ) -> None:
+        self.bank, self.gmm = bank, gmm
+        self._rows, self._signature, self._heads = speaker_embeddings, signature, heads
+        # a few seeds and centres are in use at a time; up to 5000 x (S + D) floats each
+        self._drawn = functools.lru_cache(maxsize=16)(self._draw)
+        self._clouds = functools.lru_cache(maxsize=16)(self._heard_draws)
+
+    def cloud(self, seed: int, around: str | None = None) -> Array:
+        """voice_emb of a seed's voices: (N_GENERATED, D), or (N_NEAR, D) around a voice.
+
+        Raises SpeakerError.
+        """
+        return self._clouds(seed, None if around is None else str(voice_ids.parse(around)))
+
+    def make(self, speaker_id: str, score: float = math.nan, rank: int = 0) -> Candidate:
+        """The voice of an id. Raises SpeakerError."""
+        voice = voice_ids.parse(speaker_id)
+        embedding = self._speaker_embedding(voice)
+        emb, kind = self._voice_emb(voice, embedding)
+        return Candidate(rank, str(voice), kind, score, embedding, emb)
+
+    def shape(self, speaker_embedding: Array) -> list[float]:
+        """Coordinates along the DIRECTIONS, in standard deviations; 0 where the bank has none."""
+        found = self.gmm.coordinates(speaker_embedding)[:DIRECTIONS].tolist()
+        return [float(x) for x in found] + [0.0] * (DIRECTIONS - len(found))
+
+    def heard(self, speaker_embeddings: Array) -> Array:
+        """voice_emb (N, D) of speaker embeddings (N, S), as the TTS will sound."""
+        with torch.inference_mode():
+            voice_features = self._signature(torch.from_numpy(speaker_embeddings))
+        return encode_voice(self._heads, voice_features)
+
+    def _draw(self, seed: int, around: str | None) -> Array:
+        """Speaker embeddings of a seed, around the voice of a canonical id if one is given."""
+        if around is None:
+            return self.gmm.sample(N_GENERATED, np.random.default_rng(seed))
+        centre = self._speaker_embedding(voice_ids.parse(around))
+        # other noise for each centre: a search around its own result must not repeat its steps
+        name = int.from_bytes(hashlib.sha256(around.encode()).digest()[:8], "little")
+        return self.gmm.near(centre, N_NEAR, np.random.default_rng([seed, name]))
+
+    def _heard_draws(self, seed: int, around: str | None) -> Array:
+        return self.heard(self._drawn(seed, around))
+
+    def _speaker_embedding(self, voice: voice_ids.Voice) -> Array:
+        """(S,) raw scale. Raises SpeakerError for a name that the bank does not have."""
+        made: Array
+        match voice:
+            case Bank(name):
+                made = self._rows[self.bank.index(name)]
+            case Generated(seed, index):
+                made = self._drawn(seed, None)[index]
+            case Near(base, seed, index):
+                made = self._drawn(seed, str(base))[index]
+            case Blend(base, other, share):
+                one, two = map(self._speaker_embedding, (base, other))
+                made = np.asarray((1 - share) * one + share * two, dtype=np.float32)
+            case Moved(base, moves):
+                made = self.gmm.move(self._speaker_embedding(base), moves)
+        return made
+
+    def _voice_emb(self, voice: voice_ids.Voice, embedding: Array) -> tuple[Array, Kind]:
+        """Of the bank's voices what was heard, of all others what the signature expects.
+
+        So a voice that is moved by next to nothing does not score quite like the voice of the bank
+        it came from: the prediction differs from the recording, not the sound.
+        """
+        match voice:
+            case Bank(name):
+                return self.bank.voice_emb[self.bank.index(name)], "bank"
+            case Generated(seed, index):
+                return self.cloud(seed)[index], "generated"
+            case Near(base, seed, index):
+                return self.cloud(seed, str(base))[index], "shaped"
+            case _:
+                return self.heard(embedding[None])[0], "shaped"
+
+
+def drawn_id(seed: int, index: int, around: str | None) -> str:
+    """The id of a draw of `Voices.cloud`. Raises SpeakerError."""
+    if around is None:
+        return str(Generated(seed, index))
+    return voice_ids.near(around, seed, index)
+
+
+def encode_voice(heads: Association, voice_features: torch.Tensor) -> Array:
+    """voice_features (N, V) -> voice_emb (N, D)."""
+    with torch.inference_mode():
+        return np.asarray(heads.encode_voice(voice_features).numpy(), dtype=np.float32)
