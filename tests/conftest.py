@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+pytest_plugins = ["running"]  # the app as a process, a browser and its visitors
 REPO = Path(__file__).resolve().parent.parent
 SHARED = Path(os.environ.get("VCLIP_SHARED", REPO.parent / "shared")) / "data"
 

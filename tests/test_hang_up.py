@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import uvicorn
 from fastapi import FastAPI
-from test_ui import FakeModel
+from fake_model import FakeModel
 
 from vclip.pipeline import FaceToVoice
 from vclip.speech import Speech

@@ -27,6 +27,7 @@ CONTROL = ("visit", "control", *MESSAGES)
 ALL = (
     "face", "whole", "source", "seed", "k", "around", "everywhere", "shuffle", "control", *PICKED,
 )  # fmt: skip
+ARRIVED = "() => { document.documentElement.dataset.ready = ''; }"  # for tests and measurements
 HUSH = "() => window.vclip.stop()"
 
 
@@ -265,4 +266,5 @@ def _wire_load(page: gr.Blocks, desk: Desk, parts: Parts, head: gr.HTML, stage: 
         ]
 
     outputs = [*components(parts, names), head, parts.examples]
-    page.load(arrive, parts.visit, outputs, show_progress="hidden", api_visibility="private")
+    hidden: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+    page.load(arrive, parts.visit, outputs, **hidden).then(None, js=ARRIVED, **hidden)

@@ -1,0 +1,74 @@
+"""The page without a browser: steps and their parts, messages, endpoints that it names."""
+
+import asyncio
+from pathlib import Path
+from typing import Any, cast
+
+import gradio as gr
+import pytest
+from fake_model import FakeModel, picture
+
+from vclip.errors import ImageError
+from vclip.pipeline import FaceToVoice
+from vclip.ui import page
+from vclip.ui.takes import Takes
+from vclip.ui.texts import ENGLISH
+from vclip.ui.visit import Desk, K, Visit
+
+
+@pytest.fixture(scope="module")
+def desk() -> Desk:
+    return Desk(cast(FaceToVoice, FakeModel()))
+
+
+@pytest.mark.parametrize("where", page.MESSAGES)
+def test_a_step_that_fails_changes_nothing_but_its_message(desk: Desk, where: str) -> None:
+    for error, told in [(ImageError("too dark"), "Too dark"), (KeyError("x"), ENGLISH.failed)]:
+
+        def fail(visit: Visit, error: Exception = error) -> Visit:
+            raise error
+
+        names = [name for name in page.ALL if name != "moves"]
+        shown = dict(zip(names, page.guarded(desk, fail, names, where)(Visit()), strict=True))
+        assert told in shown.pop(where)
+        assert all(value == gr.skip() for value in shown.values())
+
+
+def test_show_marks_the_picked_voice_in_the_right_list(desk: Desk) -> None:
+    visit = desk.search(desk.bring(Visit(), picture(90)), "generated", 0, K)
+    assert page.show(desk, visit)["bank"]["value"] is None
+    shown = page.show(desk, desk.pick(visit, "p4"))
+    assert shown["bank"]["value"] == "p4"
+    fits = [float(label.rsplit("fit ")[1]) for label, _ in shown["bank"]["choices"]]
+    assert fits == sorted(fits, reverse=True) and len(fits) == 12
+
+
+def test_every_group_of_parts_can_be_shown(desk: Desk) -> None:
+    visit = desk.bring(Visit(), picture(90))
+    for names in (page.ALL, page.PICKED, page.SHAPED, page.CONTROL):
+        shown = page.show(desk, visit, names)
+        assert tuple(shown) == tuple(names)
+        assert len(page.values(shown)) == len(names) + 3 * ("moves" in names)
+
+
+async def build(desk: Desk, folder: Path, stage: bool) -> gr.Blocks:
+    """In a running loop: without one Gradio opens some, for ever."""
+    return page.build(desk, Takes(folder), stage)
+
+
+@pytest.mark.parametrize("stage", [False, True])
+def test_page_builds_and_names_its_endpoints(desk: Desk, tmp_path: Path, stage: bool) -> None:
+    built = asyncio.run(build(desk, tmp_path, stage))
+    named = {f.api_name for f in built.fns.values() if f.api_visibility == "public"}
+    assert named == {"candidates", "resample", "speak", "describe_model"}
+    assert built.analytics_enabled is False
+
+
+def test_the_queue_is_bounded_and_the_work_is_shared(desk: Desk, tmp_path: Path) -> None:
+    built = asyncio.run(build(desk, tmp_path, False))
+    assert built.max_size is None or built.max_size <= 32
+    limits: dict[str, Any] = {}
+    for f in built.fns.values():
+        if f.concurrency_id in ("search", "speech"):
+            limits.setdefault(f.concurrency_id, set()).add(f.concurrency_limit)
+    assert set(limits) == {"search", "speech"}
