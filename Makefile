@@ -1,8 +1,9 @@
 # make demo: the app on http://127.0.0.1:7860.  make test: everything that CI runs.
+# make bench: how fast it is here.  make screenshots: every state of the page, into build/screenshots.
 PYTHON ?= python3.11
 BIN := .venv/bin
 
-.PHONY: demo test models
+.PHONY: demo test bench screenshots models
 
 demo: .venv/.app
 	$(BIN)/python app.py
@@ -12,6 +13,12 @@ test: .venv/.dev
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/pytest
+
+bench: .venv/.dev
+	$(BIN)/python -m vclip bench
+
+screenshots: .venv/.dev
+	$(BIN)/python -m vclip.offline.screenshots
 
 # After a new VITS or new heads: everything of the bundled model that follows from them.
 models: .venv/.dev

@@ -69,7 +69,7 @@ def test_all_figures_of_speech(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bench_speech, "PARAGRAPH", "Good morning. Come in.")
     monkeypatch.setattr(bench_speech, "SENTENCE", "Good morning.")
     figures = bench.measure(1, app=False)
-    assert set(bench.TARGETS) <= set(figures)
+    assert {name for name in bench.TARGETS if not name.startswith("page_")} <= set(figures)
     assert all(np.isfinite(value) and value >= 0 for value in figures.values())
     for name in ("bundled", "full_size"):
         assert figures[f"{name}_log_spectral_distance_db"] < 3

@@ -1,7 +1,8 @@
 """How fast all of it is: `python -m vclip bench [--json]`, with the targets beside the figures.
 
 Machines differ and are shared: compare figures of one run only. What is measured and how is said in
-bench_speech.py (the synthesizers) and bench_app.py (the app as its visitors see it).
+bench_speech.py (the synthesizers), bench_app.py (the app as a script meets it) and bench_page.py
+(its page in Chromium).
 """
 
 import argparse
@@ -16,19 +17,22 @@ TARGETS = {  # at most
     "bundled_real_time_factor": 0.05,
     "bundled_first_audio_ms": 150.0,
     "full_size_time_of_coqui": 0.8,
+    "page_start_to_usable": 8.0,
+    "page_face_to_map": 1.0,
+    "page_speak_to_first_sound": 0.5,
 }
 
 
 def measure(times: int, app: bool) -> dict[str, float]:
     """All figures; seconds and ratios unless a name says otherwise."""
-    from vclip.offline import bench_app, bench_speech
+    from vclip.offline import bench_app, bench_page, bench_speech
 
     figures = {"threads": float(torch.get_num_threads())}
     figures |= bench_speech.bundled(times)
     figures |= bench_speech.bundled_against_coqui(times)
     figures |= bench_speech.full_size_against_coqui(times)
     if app:
-        figures |= bench_app.measure(times)
+        figures |= bench_app.measure(times) | bench_page.measure(times)
     return figures
 
 

@@ -1,7 +1,5 @@
 """How long a visitor waits, as a client of the app sees it: candidates, a resample, a sentence."""
 
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -9,6 +7,7 @@ from typing import Any
 from gradio_client import Client, handle_file
 
 from vclip import audio
+from vclip.offline import browser
 from vclip.offline.pairs import REPO
 from vclip.offline.timing import median
 
@@ -16,40 +15,27 @@ FACE = REPO / "assets/examples/face_1.jpg"
 TEXT = "Hello! This is a voice that might go with the face in the picture."
 
 
-def address(app: subprocess.Popen[str]) -> str:
-    """Where the app says that it listens."""
-    assert app.stdout is not None
-    for line in app.stdout:
-        if "http://" in line:
-            return line.split()[-1]
-    raise RuntimeError("the app stopped before it listened")
-
-
 def measure(times: int) -> dict[str, float]:
     """Seconds, medians: the first candidates count from the start of the process."""
     begun = time.perf_counter()
-    command = [sys.executable, "app.py", "--port", "0"]
-    with subprocess.Popen(command, cwd=REPO, stdout=subprocess.PIPE, text=True) as app:
-        try:
-            client = Client(address(app), verbose=False)
-            photo = handle_file(FACE)
+    with browser.app() as process:
+        client = Client(browser.address(process), verbose=False)
+        photo = handle_file(FACE)
 
-            def candidates(seed: int) -> Any:
-                return client.predict(photo, "both", 10, seed, api_name="/candidates")
+        def candidates(seed: int) -> Any:
+            return client.predict(photo, "both", 10, seed, api_name="/candidates")
 
-            best = candidates(0)["candidates"][0]["speaker_id"]
-            figures = {"app_start_to_first_candidates": time.perf_counter() - begun}
+        best = candidates(0)["candidates"][0]["speaker_id"]
+        figures = {"app_start_to_first_candidates": time.perf_counter() - begun}
 
-            def speak(seed: int) -> Any:
-                return client.predict(TEXT, best, seed, api_name="/speak")
+        def speak(seed: int) -> Any:
+            return client.predict(TEXT, best, seed, api_name="/speak")
 
-            speak(0)  # the first call warms torch up
-            figures["app_face_to_top_10"] = median(lambda _: candidates(0), times)
-            figures["app_face_to_top_10_of_a_new_seed"] = median(lambda i: candidates(i + 1), times)
-            figures["app_text_to_wav"] = median(speak, times)
-            wav, sample_rate = audio.load_wav(Path(str(speak(0))))
-            figures["app_seconds_of_speech"] = len(wav) / sample_rate
-        finally:
-            app.terminate()
+        speak(0)  # the first call warms torch up
+        figures["app_face_to_top_10"] = median(lambda _: candidates(0), times)
+        figures["app_face_to_top_10_of_a_new_seed"] = median(lambda i: candidates(i + 1), times)
+        figures["app_text_to_wav"] = median(speak, times)
+        wav, sample_rate = audio.load_wav(Path(str(speak(0))))
+        figures["app_seconds_of_speech"] = len(wav) / sample_rate
     figures["app_real_time_factor"] = figures["app_text_to_wav"] / figures["app_seconds_of_speech"]
     return figures
