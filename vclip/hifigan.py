@@ -35,6 +35,11 @@ class Hifigan:
         # the last layer costs nothing; in float32 it halves what bfloat16 changes in the spectrum
         generator.conv_post = nn.Sequential(_Float(), generator.conv_post.float())
 
+    def to(self, device: str) -> "Hifigan":
+        """Move it, as a module is moved."""
+        self._generator.to(device)
+        return self
+
     def prepare(self, z: Tensor, g: Tensor) -> Tensor:
         """Nothing of HiFi-GAN needs the whole utterance."""
         return z

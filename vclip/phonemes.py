@@ -2,6 +2,7 @@
 
 import functools
 import logging
+import os
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,10 @@ LANGUAGE = "en-us"
 PUNCTUATION = "!'(),-.:;?"
 MARKS = '!"(),.:;?-'  # kept in their places; espeak-ng sees the words between them
 _LOCK = threading.Lock()  # espeak-ng keeps state of its own and is not reentrant
+# a process that is forked off (ZeroGPU's) must not find it held by a thread that it has not got
+os.register_at_fork(
+    before=_LOCK.acquire, after_in_parent=_LOCK.release, after_in_child=_LOCK.release
+)
 
 
 @functools.cache

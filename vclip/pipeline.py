@@ -48,17 +48,20 @@ class FaceToVoice:
         voices: Voices,
         synthesizer: Synthesizer,
         image_features: Array,
+        narrator: type[Narrator] = Narrator,
     ) -> None:
         self.model, self.components = directory.name, directory.components
         self.bank, self.sample_rate = voices.bank, synthesizer.sample_rate
-        self._sight, self._voices, self._narrator = sight, voices, Narrator(synthesizer)
+        self._sight, self._voices, self._narrator = sight, voices, narrator(synthesizer)
         self._faces = sight.encode(image_features)  # (N, D), of other people
 
     @classmethod
-    def from_pretrained(cls, model: str = "bundled") -> "FaceToVoice":
+    def from_pretrained(
+        cls, model: str = "bundled", narrator: type[Narrator] = Narrator
+    ) -> "FaceToVoice":
         """Load a shipped model by name, a directory by path, or one of the hub by id@commit.
 
-        What is not here is fetched on first use. Raises ModelError.
+        What is not here is fetched on first use. narrator: what speaks. Raises ModelError.
         """
         directory = ModelDirectory.open(model)
         synthesizer = CoquiVits.load(directory.folder("synthesizer"))
@@ -76,7 +79,7 @@ class FaceToVoice:
         encoder = encoders.load_face_encoder(directory.file("image_encoder"))
         sight = Sight(encoder, heads, face.Detector())
         faces = _reference_faces(directory, encoder.dimension)
-        return cls(directory, sight, voices, synthesizer, faces)
+        return cls(directory, sight, voices, synthesizer, faces, narrator)
 
     def look(
         self, photo: bytes | face.Photo, box: face.Box | int | None = None, whole: bool = False

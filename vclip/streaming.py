@@ -21,6 +21,10 @@ class Decoder(Protocol):
     hop: int  # samples of a frame
     reach: int  # frames of context on both sides that `render` looks at
 
+    def to(self, device: str) -> "Decoder":
+        """Move it to a device, as a module is moved."""
+        ...
+
     def prepare(self, z: Tensor, g: Tensor) -> Tensor:
         """Latents (1, C, frames), speaker (1, S, 1) -> (1, C', frames) for `render`."""
         ...

@@ -10,6 +10,7 @@ The only file that imports coqui's `TTS`. What it takes care of:
   lock, window by window.
 """
 
+import copy
 import functools
 import json
 import os
@@ -33,6 +34,10 @@ from vclip.speech import Speech, check_rate, join
 
 Array = npt.NDArray[np.float32]
 _RANDOM = threading.Lock()  # torch has one global generator for all models
+# a process that is forked off (ZeroGPU's) must not find it held by a thread that it has not got
+os.register_at_fork(
+    before=_RANDOM.acquire, after_in_parent=_RANDOM.release, after_in_child=_RANDOM.release
+)
 
 
 def _stub_torchaudio_extension() -> None:
@@ -123,6 +128,7 @@ class CoquiVits:
         own = model.waveform_decoder
         is_harmonic = isinstance(own, HarmonicDecoder)
         self._decoder: streaming.Decoder = own if is_harmonic else Hifigan(own, precision)
+        self._renderer, self._device = self._decoder, "cpu"
         self._turns = threading.Semaphore(os.cpu_count() or 1)
 
     @classmethod
@@ -131,6 +137,17 @@ class CoquiVits:
         if coqui_files.is_archive(directory):
             return _load_archive(directory, precision)
         return _load_own(directory, precision)
+
+    def on(self, device: str) -> "CoquiVits":
+        """The same voice decoded on another device, beside this one.
+
+        The text side, all random numbers and what the decoder prepares stay on the CPU: the same
+        seed gives the same speech, up to rounding.
+        """
+        other = copy.copy(self)
+        other._renderer, other._device = copy.deepcopy(self._decoder).to(device), device
+        other._turns = threading.Semaphore(os.cpu_count() or 1)
+        return other
 
     @property
     def speaker_embeddings(self) -> Array:
@@ -167,10 +184,10 @@ class CoquiVits:
         self, ids: torch.Tensor, g: torch.Tensor, seed: int, rate: float, first: int
     ) -> Iterator[Speech]:
         with self._turns:
-            prepared = self._prepare(ids, g, seed, rate)
-        waves = streaming.stream(self._decoder, prepared, g, first)
+            prepared = self._prepare(ids, g, seed, rate).to(self._device)
+        waves = streaming.stream(self._renderer, prepared, g.to(self._device), first)
         while (wav := self._next(waves)) is not None:
-            yield Speech(wav.clamp(-1.0, 1.0).numpy(), self.sample_rate)
+            yield Speech(wav.clamp(-1.0, 1.0).cpu().numpy(), self.sample_rate)
 
     def _next(self, waves: Iterator[torch.Tensor]) -> torch.Tensor | None:
         """The next window, decoded in turn."""
