@@ -1,16 +1,26 @@
-"""How the page looks: a theme of system fonts (nothing is fetched), the style sheet."""
+"""How the page looks: a theme of system fonts (nothing is fetched), style sheets, scripts, icon."""
 
 from pathlib import Path
 
 import gradio as gr
 
 ASSETS = Path(__file__).parent / "assets"
-CSS = ASSETS / "style.css"
+CSS = [ASSETS / f"{name}.css" for name in ("style", "voices", "speech", "cards")]
+ICON, THUMBNAIL = ASSETS / "icon.png", ASSETS / "thumbnail.png"
 # Gradio's own footer is beyond the reach of its `css`; on a phone only a dot is left of it
 FOOTER = "<style>@media (max-width: 700px) { footer { display: none !important; } }</style>"
-HEAD = f"{FOOTER}<script>{(ASSETS / 'keys.js').read_text()}</script>"
+STAGED = "<script>document.documentElement.classList.add('stage');</script>"
 SANS = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "Helvetica Neue", "sans-serif"]
 MONO = ["ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace"]
+
+
+def head(stage: bool = False) -> str:
+    """What the page puts into its head; in stage mode <html> has the class `stage`."""
+    scripts = [(ASSETS / name).read_text() for name in ("keys.js", "player.js")]
+    # not among CSS: Gradio would put a selector of its own before `html.stage`
+    style = f"<style>{(ASSETS / 'stage.css').read_text()}</style>"
+    shown = FOOTER + (STAGED + style) * stage
+    return shown + "".join(f"<script>{script}</script>" for script in scripts)
 
 
 def theme() -> gr.themes.Base:

@@ -1,4 +1,4 @@
-"""The server: one port, /healthz, a private cache that forgets."""
+"""The server: one port, the page, its takes, pictures and /healthz, a cache that forgets."""
 
 import asyncio
 import contextlib
@@ -10,15 +10,21 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import gradio as gr
+import gradio.mcp
 import uvicorn
 from fastapi import FastAPI
+from fastapi.responses import FileResponse
 
 from vclip import __version__, audio
-from vclip.errors import InputError
-from vclip.ui import look
+from vclip.errors import InputError, ModelError
+from vclip.pipeline import FaceToVoice
+from vclip.ui import look, takeroutes
+from vclip.ui.social import SocialTags, tags
+from vclip.ui.takes import Takes
+from vclip.ui.texts import ENGLISH, I18N
 
 PHOTO_SECONDS = 60  # an upload is read at once; identical uploads share a file, hence the delay
 SPEECH_SECONDS = 3600  # long enough to replay and download
@@ -64,21 +70,71 @@ def sweep(folder: Path, now: float) -> int:
     return deleted
 
 
-def application(page: gr.Blocks, health: dict[str, Any], folder: Path) -> FastAPI:
-    """The page at /, plain JSON for machines at /healthz."""
+def application(
+    page: gr.Blocks,
+    health: dict[str, Any],
+    folder: Path,
+    *,
+    takes: Takes,
+    model: FaceToVoice,
+    stage: bool = False,
+    mcp: bool = False,
+) -> FastAPI:
+    """The page at /, its takes and previews, plain JSON for machines at /healthz.
 
+    mcp: the endpoints as tools at /gradio_api/mcp, too. Raises ModelError if that cannot be had.
+    """
+    app = FastAPI(
+        lifespan=_lifespan(folder, takes), docs_url=None, redoc_url=None, openapi_url=None
+    )
+    _add_plain_routes(app, page, health)
+    takeroutes.add(app, takes, model)
+    _mount(app, page, stage, mcp)
+    if mcp:
+        # it was read when gradio was imported, before there was a private cache
+        gradio.mcp.DEFAULT_TEMP_DIR = str(folder)
+        if page.mcp_server_obj is None:
+            raise ModelError(f"the MCP server does not start: {page.mcp_error}")
+    app.add_middleware(SocialTags, tags=tags(ENGLISH, public_address()))
+    app.state.page = page
+    return app
+
+
+def public_address() -> str:
+    """Where others reach a Space, without a slash; empty elsewhere."""
+    host = os.environ.get("SPACE_HOST", "")
+    return f"https://{host}" if host else ""
+
+
+def _lifespan(folder: Path, takes: Takes) -> Any:
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        task = asyncio.create_task(_sweep_for_ever(folder))
+        task = asyncio.create_task(_sweep_for_ever(folder, takes))
         yield
         task.cancel()
 
-    app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+    return lifespan
+
+
+def _add_plain_routes(app: FastAPI, page: gr.Blocks, health: dict[str, Any]) -> None:
+    started = time.monotonic()
 
     @app.get("/healthz")
     async def healthz() -> dict[str, Any]:
-        return {"status": "ok", "version": __version__, **health}
+        return {
+            "status": "ok",
+            "version": __version__,
+            "seconds_up": round(time.monotonic() - started),
+            "queued": len(page._queue),
+            **health,
+        }
 
+    @app.get("/thumbnail.png")
+    async def thumbnail() -> FileResponse:
+        return FileResponse(look.THUMBNAIL, headers={"Cache-Control": "public, max-age=86400"})
+
+
+def _mount(app: FastAPI, page: gr.Blocks, stage: bool, mcp: bool) -> None:
     # Only launch() sets these, and without them Gradio 6.31 lets any path of this machine through
     # as an "upload" (processing_utils._check_allowed) and serves SVGs inline
     page.has_launched = page.is_running = True
@@ -91,20 +147,22 @@ def application(page: gr.Blocks, health: dict[str, Any], folder: Path) -> FastAP
         show_error=False,
         ssr_mode=False,
         pwa=False,
-        mcp_server=False,
+        mcp_server=mcp,
         enable_monitoring=False,
         max_file_size="20mb",  # face.load has the exact limit and the better message
+        favicon_path=str(look.ICON),
+        i18n=I18N,
         theme=look.theme(),
-        css_paths=[look.CSS],
-        head=look.HEAD,
+        css_paths=look.CSS,
+        head=look.head(stage),
     )
-    return app
 
 
-async def _sweep_for_ever(folder: Path) -> None:
+async def _sweep_for_ever(folder: Path, takes: Takes) -> None:
     while True:
         await asyncio.sleep(SWEEP_SECONDS)
         await asyncio.to_thread(sweep, folder, time.time())
+        takes.sweep(time.time())
 
 
 class Server(uvicorn.Server):
@@ -128,8 +186,30 @@ class Server(uvicorn.Server):
 
 def run(app: FastAPI, listener: socket.socket) -> None:
     """Serve until interrupted. No access log: it would name the uploads."""
-    config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=3)
+    config = uvicorn.Config(
+        app,
+        log_level="warning",
+        access_log=False,
+        timeout_graceful_shutdown=3,
+        # a Space is reached through its https proxy only, whose address is not known before
+        forwarded_allow_ips="*" if on_space() else None,
+    )
+    server = Server(config)
+    _introduce(app.state.page, server, listener)
     # uvicorn raises the signal that stopped it once more: it must not skip our clean-up
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with contextlib.suppress(KeyboardInterrupt):
-        Server(config).run(sockets=[listener])
+        server.run(sockets=[listener])
+
+
+def on_space() -> bool:
+    """Whether this is a Hugging Face Space."""
+    return bool(os.environ.get("SPACE_ID"))
+
+
+def _introduce(page: gr.Blocks, server: Server, listener: socket.socket) -> None:
+    """What else only launch() tells: the MCP server calls the app, ZeroGPU closes its port."""
+    server.config.port = listener.getsockname()[1]
+    page.server = cast(Any, server)
+    if page.mcp_server_obj:
+        page.mcp_server_obj._local_url = f"http://127.0.0.1:{server.config.port}/"

@@ -67,7 +67,10 @@ class Texts:
     resample: str = "Resample"
     map_label: str = "Map of the voices. The list beside it offers the same choice to the keyboard."
     key_bank: str = "voice of the bank"
-    key_cloud: str = "generated voices, denser where darker"
+    key_cloud: str = "generated voices, more where the shade is stronger"
+    key_generated: str = "generated, among the best"
+    key_shaped: str = "changed by you"
+    hear: str = "Play a preview on hover"
     fit: str = "fit"
     map_note: str = (
         "Click any point to pick its voice. Near means similar voices; the true space has more "
@@ -155,6 +158,12 @@ class Texts:
     no_face_yet: str = "Show a face first, or take an example."
     no_partner: str = "Choose a voice to blend with."
     failed: str = "Something went wrong on our side; please try again."
+
+    # stage mode: the keys, as HTML
+    keys: str = (
+        "<kbd>Space</kbd> speak or stop &nbsp; <kbd>1</kbd>–<kbd>9</kbd> pick a voice &nbsp; "
+        "<kbd>R</kbd> resample &nbsp; <kbd>Esc</kbd> wipe face and voices"
+    )
 
     def voice(self, candidate: Candidate) -> str:
         """How a voice is named: rank if it has one, id, fit if a face is known."""

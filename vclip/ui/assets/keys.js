@@ -9,11 +9,31 @@ document.addEventListener('keydown', (event) => {
   next.focus();
   next.click();
 });
-// How much of the limit the text takes, counted as Python counts.
-document.addEventListener('input', (event) => {
-  if (!event.target.matches('#text textarea')) return;
-  const note = document.querySelector('#count .note');
-  const length = [...event.target.value.trim()].length;
-  note.querySelector('output').textContent = length;
-  note.classList.toggle('over', length > Number(note.dataset.limit));
-});
+
+// On a stage (html.stage) single keys do what a talk needs. They come first (capture), so that
+// Space does not also press whatever has the focus.
+const TYPING = 'input:not([type=radio], [type=checkbox], [type=button]), textarea, select, [contenteditable]';
+const press = (id) => {
+  const found = document.querySelector(`${id} button, button${id}, ${id}`);
+  if (!found || found.disabled) return;
+  if (document.activeElement !== document.body) document.activeElement.blur();
+  found.click();
+};
+const STAGE_KEYS = {
+  ' ': () => press(window.vclip?.playing?.() ? '#stop' : '#speak'),
+  r: () => press('#resample'),
+  Escape: () => press('#forget'),
+};
+document.addEventListener('keydown', (event) => {
+  if (!document.documentElement.classList.contains('stage') || event.isComposing) return;
+  if (event.ctrlKey || event.altKey || event.metaKey || event.repeat) return;
+  if (event.target.closest(TYPING) && event.key !== 'Escape') return;
+  const row = /^[1-9]$/.test(event.key) && Number(event.key);
+  const rows = document.querySelectorAll('#voices [role=option]');
+  const act = row ? rows[row - 1] && (() => rows[row - 1].click()) : STAGE_KEYS[event.key]
+    ?? STAGE_KEYS[event.key.toLowerCase()];
+  if (!act) return;
+  event.preventDefault();
+  event.stopPropagation();
+  act();
+}, true);
