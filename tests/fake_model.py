@@ -128,10 +128,10 @@ class FakeModel:
                 raise SpeakerError("there is no such draw")
             return np.asarray(self.cloud(voice.seed)[voice.index])
         if isinstance(voice, voice_ids.Near):
-            return np.asarray(self.cloud(voice.seed, str(voice.centre))[voice.index])
+            return np.asarray(self.cloud(voice.seed, str(voice.base))[voice.index])
         if isinstance(voice, voice_ids.Blend):
-            ends = [self._emb(str(end)) for end in (voice.first, voice.second)]
+            ends = [self._emb(str(end)) for end in (voice.base, voice.other)]
             return unit((1 - voice.share) * ends[0] + voice.share * ends[1])
-        moved = self._emb(str(voice.start)).copy()
+        moved = self._emb(str(voice.base)).copy()
         moved[: len(voice.moves)] += voice.moves
         return unit(moved)

@@ -1,5 +1,6 @@
 """Sound files come back as they went in, at the loudness that was asked for; faults in one line."""
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +46,19 @@ def test_mp3_keeps_length_sound_and_loudness(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", audio.FORMATS)
 def test_same_sound_same_bytes(kind: str) -> None:
     assert audio.encode(tone(), 22050, kind) == audio.encode(tone(), 22050, kind)
+
+
+@pytest.mark.parametrize("kind", audio.FORMATS)
+def test_files_say_that_they_are_synthetic_and_sound_the_same(kind: str) -> None:
+    wav = babble()
+    plain = io.BytesIO()
+    if kind == "mp3":
+        soundfile.write(plain, wav, 22050, format="MP3", compression_level=0)
+    else:
+        soundfile.write(plain, audio.to_int16(wav), 22050, format=kind, subtype="PCM_16")
+    with soundfile.SoundFile(io.BytesIO(audio.encode(wav, 22050, kind))) as file:
+        assert file.comment == "synthetic speech" and file.samplerate == 22050
+        np.testing.assert_array_equal(file.read(), soundfile.read(io.BytesIO(plain.getvalue()))[0])
 
 
 @pytest.mark.parametrize("name", ["a", "a.ogg", "wav", "a.wav.txt"])

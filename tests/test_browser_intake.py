@@ -54,9 +54,7 @@ def test_heic(page: Page, example: Image.Image, tmp_path: Path) -> None:
     assert len(best(page)) == 10
 
 
-def test_several_faces_and_choosing_one(
-    page: Page, example: Image.Image, tmp_path: Path
-) -> None:
+def test_several_faces_and_choosing_one(page: Page, example: Image.Image, tmp_path: Path) -> None:
     second = Image.open(EXAMPLES[3]).convert("RGB")
     both = Image.new("RGB", (example.width + second.width, max(example.height, second.height)))
     both.paste(example, (0, 0))

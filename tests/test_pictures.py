@@ -45,7 +45,9 @@ def test_a_card_is_a_link_that_holds_it(desk: Desk) -> None:
     picked = desk.model.candidate("move(p1;1,0,0,0)")
     written = card.voice_card(desk.model, picked)
     link = pictures.card_link(ENGLISH, picked, written)
-    name, data = re.findall(r'download="([^"]+)" href="data:application/json;base64,([^"]+)"', link)[0]
+    name, data = re.findall(
+        r'download="([^"]+)" href="data:application/json;base64,([^"]+)"', link
+    )[0]
     assert json.loads(base64.b64decode(data)) == written
     assert re.fullmatch(r"[A-Za-z0-9._-]+\.json", name)
     assert "href" not in pictures.card_link(ENGLISH, None, None)

@@ -108,9 +108,7 @@ def test_picking(desk: Desk, visit: Visit) -> None:
             desk.pick(visit, name)
 
 
-def test_a_picked_voice_that_is_no_best_fit_is_offered_after_them(
-    desk: Desk, visit: Visit
-) -> None:
+def test_a_picked_voice_that_is_no_best_fit_is_offered_after_them(desk: Desk, visit: Visit) -> None:
     ids = [c.speaker_id for c in visit.candidates]
     assert [c.speaker_id for c in desk.offered(visit)] == ids
     other = next(f"p{i}" for i in range(N_BANK) if f"p{i}" not in ids)
@@ -130,7 +128,7 @@ def test_a_place_on_the_map_picks_a_generated_voice(desk: Desk, visit: Visit) ->
 def test_more_like_this_and_back(desk: Desk, visit: Visit) -> None:
     near = desk.near(desk.pick(visit, "p3"))
     assert near.around == "p3" and len(near.candidates) == K
-    assert {str(voice_ids.parse(c.speaker_id).centre) for c in near.candidates} == {"p3"}  # type: ignore[union-attr]
+    assert {str(voice_ids.parse(c.speaker_id).base) for c in near.candidates} == {"p3"}  # type: ignore[union-attr]
     scores = [c.score for c in near.candidates]
     assert scores == sorted(scores, reverse=True)
     again = desk.resample(near)
@@ -155,7 +153,7 @@ def test_sliders_move_the_picked_voice_and_not_what_they_made(desk: Desk, visit:
     twice = desk.move(once, 1.5, -0.5, 0, 0)
     direct = desk.move(start, 1.5, -0.5, 0, 0)
     assert twice.picked is not None and direct.picked is not None and start.picked is not None
-    assert twice.picked.speaker_id == direct.picked.speaker_id == "move(p3;1.5,-0.5,0,0)"
+    assert twice.picked.speaker_id == direct.picked.speaker_id == "move(p3;1.5,-0.5)"
     assert twice.picked.source == "shaped" and twice.picked.score != start.picked.score
     home = desk.move(twice, 0, 0, 0, 0).picked
     assert home is not None and home.speaker_id == "p3"
@@ -170,11 +168,9 @@ def test_a_blend_goes_on_from_a_moved_voice(desk: Desk, visit: Visit) -> None:
     assert half.picked is not None and less.picked is not None and moved.picked is not None
     assert half.picked.speaker_id == f"blend({moved.picked.speaker_id};p4;0.5)"
     assert less.picked.speaker_id == f"blend({moved.picked.speaker_id};p4;0.25)"
-    ends = [desk.blend(moved, "p4", share).picked for share in (0.0, 1.0)]
-    wanted = [moved.picked, desk.model.candidate("p4")]
-    for end, voice in zip(ends, wanted, strict=True):
-        assert end is not None
-        assert end.voice_emb == pytest.approx(voice.voice_emb, abs=1e-5)
+    for share, end in ((0.0, moved.picked.speaker_id), (1.0, "p4")):
+        blended = desk.blend(moved, "p4", share).picked
+        assert blended is not None and blended.speaker_id == end
     for other in (None, "nobody", 4):
         with pytest.raises(SpeakerError):
             desk.blend(moved, other, 0.5)

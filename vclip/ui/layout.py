@@ -7,7 +7,6 @@ from typing import Any
 
 import gradio as gr
 
-from vclip import card
 from vclip.narration import MAX_PAUSE, PACE
 from vclip.pipeline import DIRECTIONS, MAX_CHARS, PAUSE, Candidate
 from vclip.speech import MAX_RATE, MIN_RATE
@@ -17,7 +16,6 @@ from vclip.ui.visit import EXAMPLES, MOST_K, Desk, K, Visit
 
 HERE = Path(__file__).parent / "assets"
 CLICKS, VOICES = ((HERE / name).read_text() for name in ("clicks.js", "voices.js"))
-CARD_BYTES = card.MAX_BYTES
 
 
 @dataclass(frozen=True)
@@ -129,9 +127,7 @@ def _face_column() -> dict[str, Any]:
             )
             _note("camera_note")
     message = _message("face")
-    whole = gr.Button(
-        static("whole"), visible=False, variant="primary", size="sm", elem_id="whole"
-    )
+    whole = gr.Button(static("whole"), visible=False, variant="primary", size="sm", elem_id="whole")
     face = gr.HTML(pictures.face_panel(ENGLISH, None, None), js_on_load=CLICKS, elem_id="face")
     strip = pictures.example_strip(ENGLISH, EXAMPLES)
     examples = gr.HTML(strip, js_on_load=CLICKS, elem_id="examples")
@@ -203,9 +199,7 @@ def _speech_column(desk: Desk) -> dict[str, Any]:
             speaking = _speaking()
         with gr.Tab(static("tab_compare")):
             compare_run = gr.Button(static("compare"), elem_id="compare-run")
-            compare = gr.HTML(
-                takelist.compare(ENGLISH, []), js_on_load=CLICKS, elem_id="compare"
-            )
+            compare = gr.HTML(takelist.compare(ENGLISH, []), js_on_load=CLICKS, elem_id="compare")
     return {
         "voices": voices,
         "bank": bank,

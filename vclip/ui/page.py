@@ -82,9 +82,7 @@ def show(desk: Desk, visit: Visit, names: Sequence[str] = ALL) -> dict[str, Any]
         "bank": lambda: _bank(desk, visit),
         "why": lambda: why.draw(said, picked, desk.why(visit)),
         "shuffle": lambda: gr.update(interactive=visit.seen is not None and desk.model.n_faces > 0),
-        "control": lambda: why.control(
-            said, desk.control(visit), visit.other, desk.model.n_faces
-        ),
+        "control": lambda: why.control(said, desk.control(visit), visit.other, desk.model.n_faces),
         "keep": lambda: pictures.card_link(
             said, picked, card.voice_card(desk.model, picked) if picked else None
         ),

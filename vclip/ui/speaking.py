@@ -102,9 +102,7 @@ class Speaker:
     ) -> Speech:
         speech = master(join(said), LUFS)
         text, rate, pause, seed = saying
-        sidecar = card.speech_card(
-            self.model, voice, text, seed, rate, pause, LUFS, KIND, speech
-        )
+        sidecar = card.speech_card(self.model, voice, text, seed, rate, pause, LUFS, KIND, speech)
         take.finish(speech, sidecar)
         return speech
 

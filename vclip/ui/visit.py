@@ -28,6 +28,7 @@ from vclip.pipeline import (
 from vclip.speech import Speech
 from vclip.ui.texts import LANGUAGES, Texts
 from vclip.ui.voicemap import VoiceMap
+from vclip.voices import drawn_id
 
 K, MOST_K = 10, 20  # candidates shown
 EXAMPLES = sorted((Path(__file__).resolve().parents[2] / "assets" / "examples").glob("*.jpg"))
@@ -140,9 +141,7 @@ class Desk:
         index = self.map.nearest(self.cloud(visit), cast(float, x), cast(float, y))
         if index is None:
             return visit
-        if visit.around is None:
-            return self.pick(visit, f"gen-{visit.seed}-{index}")
-        return self.pick(visit, voice_ids.near(visit.around, visit.seed, index))
+        return self.pick(visit, drawn_id(visit.seed, index, visit.around))
 
     def open_card(self, visit: Visit, data: bytes) -> Visit:
         """The voice of a saved card or of the JSON beside a speech. Raises DataError."""
@@ -220,9 +219,7 @@ class Desk:
     def _search(self, visit: Visit) -> Visit:
         if visit.seen is None:
             return visit
-        found = self.model.candidates(
-            visit.seen, visit.k, visit.source, visit.seed, visit.around
-        )
+        found = self.model.candidates(visit.seen, visit.k, visit.source, visit.seed, visit.around)
         return replace(visit, candidates=tuple(found), picked=found[0], base=None, shaping="")
 
     def _read_example(self, index: int) -> tuple[face.Photo, FaceResult]:
