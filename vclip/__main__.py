@@ -1,20 +1,24 @@
 """The command line: `python -m vclip candidates FACE` and `python -m vclip speak FACE TEXT -o OUT`.
 
-`python -m vclip bench` says how fast they are on this machine.
+`python -m vclip speak --voice CARD.json -o OUT` says again what the card of a speech says, to the
+same bytes; with a TEXT, that text in the card's voice. `python -m vclip bench` says how fast they
+are on this machine.
 Exit code 0, or 2 with one line on stderr when something the user gave cannot be used.
 """
 
 import argparse
+import hashlib
 import json
+import sys
 import time
 from pathlib import Path
 from typing import Any, get_args
 
-from vclip import audio, narration, text, threads
-from vclip.errors import ImageError, OutputError, SpeakerError, reported
+from vclip import audio, card, narration, text, threads, voice_ids
+from vclip.errors import DataError, ImageError, OutputError, SpeakerError, TextError, reported
 from vclip.offline import bench
 from vclip.pipeline import LUFS, PAUSE, Candidate, FaceResult, FaceToVoice, Source
-from vclip.speech import check_rate
+from vclip.speech import Speech, check_rate
 from vclip.weights import CHOICES
 
 
@@ -33,10 +37,10 @@ class Clock:
 
 def parse(argv: list[str] | None) -> argparse.Namespace:
     """The options; argparse itself exits with 2 on unknown ones."""
+    argv = sys.argv[1:] if argv is None else argv
     parser = argparse.ArgumentParser(prog="python -m vclip", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     shared = argparse.ArgumentParser(add_help=False)
-    shared.add_argument("face", metavar="FACE", help="a JPEG, PNG, WebP or HEIC photo")
     shared.add_argument("--model", default="bundled", help=CHOICES)
     shared.add_argument("--source", default="both", choices=get_args(Source))
     shared.add_argument("--seed", type=int, default=0)
@@ -44,18 +48,38 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     shared.add_argument("--whole", action="store_true", help="use the picture without looking")
     shared.add_argument("--json", action="store_true")
     listing = commands.add_parser("candidates", parents=[shared], help="list fitting voices")
+    add_face(listing)
     listing.add_argument("-k", type=int, default=10, help="how many voices")
     speaking = commands.add_parser("speak", parents=[shared], help="let one of them speak")
-    speaking.add_argument("text", metavar="TEXT")
-    speaking.add_argument("-o", "--out", required=True, metavar="OUT.wav", help="or .flac, .mp3")
-    speaking.add_argument("--rate", type=float, default=1.0, help="2 is twice as fast")
-    speaking.add_argument("--pause", type=float, default=PAUSE, help="seconds between sentences")
-    speaking.add_argument("--lufs", type=float, default=LUFS, help="loudness; -23 for tests")
-    which = speaking.add_mutually_exclusive_group()
-    which.add_argument("--rank", type=int, default=1, help="of the candidates, 1 is the best")
-    which.add_argument("--speaker", help="an id of the bank, or gen-SEED-INDEX")
+    by_card = any(word.split("=")[0] == "--voice" for word in argv)
+    if not by_card:
+        add_face(speaking)
+    speaking.add_argument("text", metavar="TEXT", nargs="?" if by_card else None)
+    add_speech(speaking)
     bench.add_options(commands.add_parser("bench", help="how fast all of it is on this machine"))
     return parser.parse_args(argv)
+
+
+def add_face(parser: argparse.ArgumentParser) -> None:
+    """The photo."""
+    parser.add_argument("face", metavar="FACE", help="a JPEG, PNG, WebP or HEIC photo")
+
+
+def add_speech(parser: argparse.ArgumentParser) -> None:
+    """In which voice, how, and where to."""
+    parser.add_argument("-o", "--out", required=True, metavar="OUT.wav", help="or .flac, .mp3")
+    parser.add_argument("--rate", type=float, default=1.0, help="2 is twice as fast")
+    parser.add_argument("--pause", type=float, default=PAUSE, help="seconds between sentences")
+    parser.add_argument("--lufs", type=float, default=LUFS, help="loudness; -23 for tests")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--rank", type=int, default=1, help="of the candidates, 1 is the best")
+    which.add_argument("--speaker", help=f"an id: {voice_ids.FORMS}")
+    which.add_argument(
+        "--voice",
+        metavar="CARD.json",
+        help="instead of FACE: a saved voice, or a speech, which without TEXT is said again as "
+        "the card says",
+    )
 
 
 def read_photo(path: str) -> bytes:
@@ -101,6 +125,8 @@ def pick(model: FaceToVoice, seen: FaceResult, options: argparse.Namespace) -> l
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
     """Carry out a command; returns what --json prints."""
+    if getattr(options, "voice", None):
+        return run_card(options)
     clock = Clock()
     photo = read_photo(options.face)
     if options.command == "speak":
@@ -118,22 +144,75 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         "candidates": [candidate.as_dict() for candidate in found],
     }
     if options.command == "speak":
-        manner = {"rate": options.rate, "pause": options.pause, "lufs": options.lufs}
-        speech = model.speak(options.text, found[0], options.seed, **manner)
+        answer |= write(say(model, found[0], options), options.out)
         clock.mark("speak")
-        audio.save(options.out, speech.wav, speech.sample_rate)
-        answer["wav"], answer["sample_rate"] = options.out, speech.sample_rate
-        answer["seconds"] = round(speech.seconds, 3)
-        answer["lufs"] = round(audio.loudness(speech.wav, speech.sample_rate), 1)
     return answer | {"timings": clock.timings}
+
+
+def run_card(options: argparse.Namespace) -> dict[str, Any]:
+    """Speak in the voice of a card, or as the card of a speech says."""
+    clock = Clock()
+    saved = read_card(options.voice)
+    if options.text is not None:
+        check_speech(options)
+    elif saved.said is None:
+        raise TextError(f"{options.voice} is the card of a voice and says no text; add TEXT")
+    check_output(options.out)
+    model = FaceToVoice.from_pretrained(options.model)
+    clock.mark("load")
+    saved.check(model)
+    voice = model.candidate(saved.voice)
+    answer: dict[str, Any] = {"model": model.model, "voice": voice.speaker_id}
+    if options.text is not None:
+        answer |= write(say(model, voice, options), options.out)
+    else:
+        answer |= write(saved.speak(model), options.out)
+        answer |= compare(saved, Path(options.out))
+    clock.mark("speak")
+    return answer | {"timings": clock.timings}
+
+
+def read_card(path: str) -> card.Card:
+    """A saved voice or speech. Raises DataError."""
+    try:
+        with Path(path).open("rb") as file:
+            return card.read(file.read(card.MAX_SIZE + 1))
+    except OSError as error:
+        raise DataError(f"cannot read the card {path}: {error.strerror}") from error
+
+
+def say(model: FaceToVoice, voice: Candidate, options: argparse.Namespace) -> Speech:
+    """The text of the command line in a voice."""
+    manner = {"rate": options.rate, "pause": options.pause, "lufs": options.lufs}
+    return model.speak(options.text, voice, options.seed, **manner)
+
+
+def write(speech: Speech, path: str) -> dict[str, Any]:
+    """Save a speech; what is told of it."""
+    audio.save(path, speech.wav, speech.sample_rate)
+    return {
+        "wav": path,
+        "sample_rate": speech.sample_rate,
+        "seconds": round(speech.seconds, 3),
+        "lufs": round(audio.loudness(speech.wav, speech.sample_rate), 1),
+    }
+
+
+def compare(saved: card.Card, path: Path) -> dict[str, Any]:
+    """Whether the file is the one that the card was saved with; None if of another format."""
+    if saved.said is None or audio.check_format(path) != saved.said.kind:
+        return {"identical": None}
+    return {"identical": hashlib.sha256(path.read_bytes()).hexdigest() == saved.said.sha256}
 
 
 def show(answer: dict[str, Any]) -> None:
     """The answer for people."""
-    for candidate in answer["candidates"]:
+    for candidate in answer.get("candidates", []):
         print("{rank:3d}  {score:6.3f}  {source:9s}  {speaker_id}".format(**candidate))
     if "wav" in answer:
         print("{wav}: {seconds:.2f} s at {sample_rate} Hz, {lufs} LUFS".format(**answer))
+    if answer.get("identical") is False:
+        print("it sounds the same but is not the card's file byte for byte: other libraries or CPU")
 
 
 @reported

@@ -25,6 +25,7 @@ TOLERANCE = 0.05  # LU, a tenth of what can be heard at best
 MOST = 1.4  # 3 dB: what is made up for of a sound that is nothing but peaks
 _MARGIN = 0.05  # dB that the limiter stays below it: its gain is not quite constant
 FORMATS = ("wav", "flac", "mp3")
+COMMENT = "synthetic speech"  # in every file that is written
 log = logging.getLogger(__name__)
 
 
@@ -141,11 +142,14 @@ def check_format(path: str | Path) -> str:
 def encode(wav: Wav, sample_rate: int, kind: str = "wav") -> bytes:
     """A complete mono file in memory, 16 bits or MP3; the same input gives the same bytes."""
     buffer = BytesIO()
+    options: dict[str, object] = {"subtype": "PCM_16"}
     if kind == "mp3":  # 0 is the best of libsndfile's scale, still a quarter of the WAV
-        soundfile.write(buffer, wav, sample_rate, format="MP3", compression_level=0)
-    else:
-        samples = to_int16(wav)
-        soundfile.write(buffer, samples, sample_rate, format=kind.upper(), subtype="PCM_16")
+        options = {"compression_level": 0}
+    with soundfile.SoundFile(
+        buffer, "w", sample_rate, channels=1, format=kind.upper(), **options
+    ) as file:
+        file.comment = COMMENT
+        file.write(wav if kind == "mp3" else to_int16(wav))
     return buffer.getvalue()
 
 
