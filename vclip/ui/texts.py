@@ -151,6 +151,25 @@ class Texts:
     compare: str = "Say it in every voice of the list"
     no_voices: str = "Show a face first: the voices that fit it are compared."
 
+    # takes: what plays, what was spoken, the same sentence in many voices
+    estimate: str = "about {seconds} s of speech, ready to play in {wait} s"
+    player_empty: str = "What you have it say plays here."
+    preparing: str = "Preparing"
+    stopped: str = "Stopped."
+    not_spoken: str = "This could not be spoken."
+    takes: str = "Takes"
+    take: str = "{voice}: {text}"
+    said_seconds: str = "{seconds} s"
+    said_seed: str = "seed {seed}"
+    play: str = "Play or pause {what}"
+    download: str = "Download {kind} of {what}"
+    card_file: str = "the record that speaks it again (JSON)"
+    compare_empty: str = "The same words in every voice of the list, equally loud, one click each."
+    compare_ready: str = "{n} of {k} voices have spoken."
+    compare_wait: str = "{voice} has not spoken yet"
+    use: str = "Use"
+    use_voice: str = "Use the voice {voice}"
+
     # messages
     no_voice: str = "Pick a voice on the map or in the list first."
     photo_gone: str = "The photo of this visit is gone; choose it again."
@@ -178,9 +197,13 @@ class Texts:
         return "" if n == 1 else self.faces_found.format(n=n, chosen=chosen + 1)
 
     def counted(self, text: str) -> str:
-        """How much of the limit a text takes; player.js keeps the number up to date."""
-        length = f"<output>{len(text.strip())}</output>"
-        return self.count.format(length=length, limit=MAX_CHARS)
+        """How much of the limit a text takes, and how long; player.js keeps the numbers right."""
+        length, seconds, wait = (
+            f'<output data-of="{name}" aria-live="off">{value}</output>'
+            for name, value in (("length", len(text.strip())), ("seconds", "–"), ("wait", "–"))
+        )
+        count = self.count.format(length=length, limit=MAX_CHARS)
+        return f"{count} · {self.estimate.format(seconds=seconds, wait=wait)}"
 
 
 ENGLISH = Texts()
