@@ -1,18 +1,26 @@
-"""Named API endpoints /candidates, /resample and /speak: stateless, typed, for gradio_client."""
+"""Named API endpoints, stateless and typed, for curl, gradio_client and, if asked for, MCP clients.
+
+The docstrings of the functions in `add` are what Gradio's page of the API and MCP clients show.
+"""
 
 import contextlib
 import logging
+import tempfile
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, TypeVar
 
 import gradio as gr
+from gradio.utils import get_upload_folder
 
 from vclip import audio, face
 from vclip.errors import InputError, VclipError
-from vclip.narration import master
+from vclip.narration import MAX_PAUSE, master
 from vclip.pipeline import LUFS, MAX_K, PAUSE, FaceToVoice, Source, check_length
-from vclip.speech import Speech, join
-from vclip.ui import speeches, texts
+from vclip.speech import MAX_RATE, MAX_SEED, MIN_RATE, Speech, join
+from vclip.ui.speaking import paced
+from vclip.ui.takes import file_name
+from vclip.ui.texts import ENGLISH
 from vclip.ui.visit import K, next_seed
 
 log = logging.getLogger(__name__)
@@ -22,45 +30,86 @@ T = TypeVar("T")
 def add(model: FaceToVoice) -> None:
     """Register the endpoints in the Blocks that is being built, with components nobody sees."""
 
-    def candidates(photo: bytes, source: Source, k: int, seed: int) -> dict[str, Any]:
-        """Voices for the largest face of a photo, best fit first."""
+    def candidates(
+        photo: bytes, source: Source = "both", k: int = K, seed: int = 0
+    ) -> dict[str, Any]:
+        """Voices that could go with the largest face of a photo, best fit first.
+
+        The link between a face and a voice is weak: these are plausible voices, never the
+        person's own. Each has a speaker_id, which /speak takes, and a score, the cosine of face
+        and voice.
+
+        Args:
+            photo: A photo with a face: JPEG, PNG, WebP or HEIC, up to 16 MB. Not kept.
+            source: "bank" for recorded speakers, "generated" for new voices, "both" for all.
+            k: How many voices, 1 to 100.
+            seed: Which generated voices are searched, 0 to 4294967295.
+        """
         return _guarded(lambda: find(model, photo, source, k, seed))
 
-    def resample(photo: bytes, source: Source, k: int, seed: int) -> dict[str, Any]:
-        """The same for the seed after this one, which the answer names."""
+    def resample(
+        photo: bytes, source: Source = "generated", k: int = K, seed: int = 0
+    ) -> dict[str, Any]:
+        """Other generated voices for the same face: the candidates of the seed after this one.
+
+        Args:
+            photo: A photo with a face: JPEG, PNG, WebP or HEIC, up to 16 MB. Not kept.
+            source: "generated" for new voices, "both" for these and recorded speakers.
+            k: How many voices, 1 to 100.
+            seed: The seed that was used last; the answer names the next one.
+        """
         return _guarded(lambda: find(model, photo, source, k, next_seed(_seed(seed))))
 
     def speak(
-        text: str, speaker_id: str, seed: int, rate: float, pause: float, format: str
+        text: str,
+        speaker_id: str,
+        seed: int = 0,
+        rate: float = 1.0,
+        pause: float = PAUSE,
+        format: str = "wav",
     ) -> Iterator[Any]:
-        """A WAV, FLAC or MP3 file of the text, spoken by a voice of the bank or gen-SEED-INDEX.
+        """A sound file of an English text in any voice; it says in itself that it is synthetic.
 
-        rate 0.5 to 2 is the speed, pause 0 to 2 the seconds between sentences.
+        Args:
+            text: What is said, up to 2000 characters.
+            speaker_id: Any voice: p225, gen-SEED-INDEX, near(ID;SEED;INDEX), blend(ID;ID;SHARE),
+                move(ID;A,B,C,D); describe_model says more.
+            seed: Chance in melody and noise; the same seed gives the same file.
+            rate: Speed, 0.5 to 2.
+            pause: Silence between sentences in seconds, 0 to 2.
+            format: "wav", "flac" or "mp3".
         """
         with _ours():
             yield from say(model, text, speaker_id, seed, rate, pause, format)
 
-    photo = gr.File(type="binary", visible=False, label="photo")
-    source = gr.Radio(["both", "bank", "generated"], value="both", visible=False, label="source")
-    k = gr.Number(K, precision=0, visible=False, label="k")
-    seed = gr.Number(0, precision=0, visible=False, label="seed")
-    text, speaker = (gr.Textbox(visible=False, label=name) for name in ("text", "speaker_id"))
-    rate = gr.Number(1.0, visible=False, label="rate")
-    pause = gr.Number(PAUSE, visible=False, label="pause")
-    kind = gr.Radio(list(audio.FORMATS), value="wav", visible=False, label="format")
-    answer = gr.JSON(visible=False, label="answer")
-    speech = gr.Audio(type="filepath", visible=False, label="speech")
-    asked = [photo, source, k, seed]
-    limits: dict[str, Any] = {"concurrency_id": "search"}
-    gr.Button(visible=False).click(candidates, asked, answer, api_name="candidates", **limits)
-    gr.Button(visible=False).click(resample, asked, answer, api_name="resample", **limits)
-    gr.Button(visible=False).click(
-        speak,
-        [text, speaker, seed, rate, pause, kind],
-        speech,
-        api_name="speak",
-        concurrency_id="speech",
-    )
+    def describe_model() -> dict[str, Any]:
+        """What the model is made of (files, hashes, licences), its speakers and its limits."""
+        return _guarded(model.describe)
+
+    hidden: dict[str, Any] = {"visible": False}
+    photo = gr.File(type="binary", label="photo", **hidden)
+    sources = [gr.Radio(list(SOURCES), value=v, label="source", **hidden) for v in DEFAULTS]
+    k = gr.Number(K, precision=0, label="k", **hidden)
+    seed = gr.Number(0, precision=0, label="seed", **hidden)
+    text, speaker = (gr.Textbox(label=name, **hidden) for name in ("text", "speaker_id"))
+    rate, pause = gr.Number(1.0, label="rate", **hidden), gr.Number(PAUSE, label="pause", **hidden)
+    kind = gr.Radio(list(audio.FORMATS), value="wav", label="format", **hidden)
+    answer = gr.JSON(label="answer", **hidden)
+    speech = gr.Audio(type="filepath", label="speech", **hidden)
+
+    def offer(step: Callable[..., Any], inputs: list[Any], output: Any, pool: str) -> None:
+        gr.Button(visible=False).click(
+            step, inputs, output, api_name=step.__name__, concurrency_id=pool
+        )
+
+    offer(candidates, [photo, sources[0], k, seed], answer, "search")
+    offer(resample, [photo, sources[1], k, seed], answer, "search")
+    offer(speak, [text, speaker, seed, rate, pause, kind], speech, "speech")
+    offer(describe_model, [], answer, "search")
+
+
+SOURCES: tuple[Source, ...] = ("both", "bank", "generated")
+DEFAULTS: tuple[Source, ...] = ("both", "generated")  # of /candidates, of /resample
 
 
 def find(model: FaceToVoice, photo: bytes, source: Source, k: int, seed: int) -> dict[str, Any]:
@@ -89,28 +138,60 @@ def say(
     pause: float | None = None,
     kind: str | None = None,
 ) -> Iterator[Any]:
-    """The answer of /speak: the path of a file, after some that say nothing. Raises InputError."""
+    """The answer of /speak: the path of a file, after some that say nothing. Raises InputError.
+
+    Each of these is a place where Gradio can leave a client that hung up: it closes the generator.
+    """
+    kind = _format(kind)
     check_length(text or "")
-    voice, seed, parts = model.candidate(speaker_id or ""), _seed(seed), list[Speech]()
-    manner = {"rate": _number("rate", rate, 1.0), "pause": _number("pause", pause, PAUSE)}
-    for _ in speeches.gather(model.recite(text or "", voice, seed, **manner), parts):
-        yield gr.skip()
-    yield speeches.write(master(join(parts), LUFS), voice.speaker_id, seed, kind or "wav")
+    voice, seed, said = model.candidate(speaker_id or ""), _seed(seed), list[Speech]()
+    manner = {
+        "rate": _number("rate", rate, 1.0, MIN_RATE, MAX_RATE),
+        "pause": _number("pause", pause, PAUSE, 0, MAX_PAUSE),
+    }
+    pieces = model.recite(text or "", voice, seed, **manner)
+    for piece in paced(piece for _, piece in pieces):
+        if piece is None:
+            yield gr.skip()
+        else:
+            said.append(piece)
+    yield write(master(join(said), LUFS), voice.speaker_id, seed, kind)
+
+
+def write(speech: Speech, speaker_id: str, seed: int, kind: str) -> str:
+    """Path of a new file in the app's private cache, named after voice and seed.
+
+    A file rather than an array: Gradio would normalise the peak of an array and undo the loudness.
+    """
+    folder = Path(get_upload_folder())
+    folder.mkdir(parents=True, exist_ok=True)
+    path = Path(tempfile.mkdtemp(dir=folder)) / f"{file_name(speaker_id)}_seed{seed}.{kind}"
+    audio.save(path, speech.wav, speech.sample_rate)
+    return str(path)
 
 
 def _seed(seed: int | None) -> int:
-    if seed is None:
-        raise InputError(texts.NO_SEED)
+    if not isinstance(seed, int):
+        raise InputError(f"the seed is missing; use a number from 0 to {MAX_SEED}")
     return seed
 
 
-def _number(name: str, value: object, default: float) -> float:
+def _number(name: str, value: object, default: float, least: float, most: float) -> float:
     """gr.Number hands on whatever JSON a client sends."""
     if value is None:
         return default
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise InputError(f"the {name} is {value!r}; send a number")
+        raise InputError(f"the {name} is {value!r}; send a number from {least:g} to {most:g}")
     return value
+
+
+def _format(kind: str | None) -> str:
+    """Of what gr.Radio lets through: a list of choices checks nothing by itself."""
+    if kind is None:
+        return audio.FORMATS[0]
+    if kind not in audio.FORMATS:
+        raise InputError(f"there is no format {kind!r}; use {', '.join(audio.FORMATS)}")
+    return kind
 
 
 def _guarded(work: Callable[[], T]) -> T:
@@ -127,4 +208,4 @@ def _ours() -> Iterator[None]:
         raise gr.Error(str(error), print_exception=False) from None
     except Exception:
         log.exception("an endpoint failed")
-        raise gr.Error(texts.FAILED, print_exception=False) from None
+        raise gr.Error(ENGLISH.failed, print_exception=False) from None

@@ -195,7 +195,7 @@ def run(app: FastAPI, listener: socket.socket) -> None:
         forwarded_allow_ips="*" if on_space() else None,
     )
     server = Server(config)
-    _introduce(app.state.page, server, listener)
+    introduce(app, server, listener)
     # uvicorn raises the signal that stopped it once more: it must not skip our clean-up
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with contextlib.suppress(KeyboardInterrupt):
@@ -207,8 +207,9 @@ def on_space() -> bool:
     return bool(os.environ.get("SPACE_ID"))
 
 
-def _introduce(page: gr.Blocks, server: Server, listener: socket.socket) -> None:
-    """What else only launch() tells: the MCP server calls the app, ZeroGPU closes its port."""
+def introduce(app: FastAPI, server: uvicorn.Server, listener: socket.socket) -> None:
+    """What else only launch() tells: where MCP calls the app; ZeroGPU's processes close the port."""
+    page: gr.Blocks = app.state.page
     server.config.port = listener.getsockname()[1]
     page.server = cast(Any, server)
     if page.mcp_server_obj:

@@ -1,0 +1,46 @@
+"""The server with a page of nothing but endpoints, in this process: for tests of routes and API."""
+
+import asyncio
+import contextlib
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import gradio as gr
+import uvicorn
+from fastapi import FastAPI
+
+from vclip.pipeline import FaceToVoice
+from vclip.ui import endpoints, serve
+from vclip.ui.takes import Takes
+
+
+async def application(model: FaceToVoice, folder: Path, **options: Any) -> FastAPI:
+    """In a running loop: without one Gradio opens some, for ever."""
+    with gr.Blocks(analytics_enabled=False) as page:
+        endpoints.add(model)
+    page.queue(max_size=32)
+    return serve.application(
+        page, {"model": model.model}, folder, takes=Takes(folder), model=model, **options
+    )
+
+
+@contextlib.contextmanager
+def served(model: FaceToVoice, folder: Path, **options: Any) -> Iterator[str]:
+    """The address of the server while it runs."""
+    with mock.patch.dict(os.environ, {"GRADIO_TEMP_DIR": str(folder)}):
+        app = asyncio.run(application(model, folder, **options))
+        listener = serve.open_port("127.0.0.1", 0)
+        server = uvicorn.Server(uvicorn.Config(app, log_level="error"))
+        serve.introduce(app, server, listener)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join()
+            listener.close()
