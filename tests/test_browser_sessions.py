@@ -21,7 +21,7 @@ def speak(page: Page, text: str) -> str:
     page.fill("#text textarea", text)
     page.click("#speak")
     expect(page.locator("#takes li")).to_have_count(1)
-    return str(page.locator("#takes [data-token]").first.get_attribute("data-token"))
+    return str(page.locator("#takes [data-play]").first.get_attribute("data-play"))
 
 
 def test_two_visitors_never_see_each_other(visitor: Visitor, address: str) -> None:
@@ -69,7 +69,7 @@ def test_a_talk_needs_keys_only_and_no_network(visitor: Visitor, stage: str) -> 
     page.keyboard.press("r")
     expect(page.locator("#seed input")).to_have_value("1")
     page.keyboard.press(" ")
-    expect(page.locator("#takes [data-token]")).not_to_have_count(0)
+    expect(page.locator("#takes [data-play]")).not_to_have_count(0)
     page.locator("#text textarea").focus()
     page.keyboard.type(" r 5")
     expect(page.locator("#text textarea")).to_have_value("Hello! This is a voice that might go with the face in the picture. r 5")  # fmt: skip  # noqa: E501
@@ -77,7 +77,7 @@ def test_a_talk_needs_keys_only_and_no_network(visitor: Visitor, stage: str) -> 
     page.keyboard.press("Escape")
     expect(page.locator("#face img")).to_have_count(0)
     expect(page.locator("#voices [role=option]")).to_have_count(0)
-    expect(page.locator("#takes [data-token]")).to_have_count(0)
+    expect(page.locator("#takes [data-play]")).to_have_count(0)
     size = page.locator("#text textarea").evaluate("e => parseFloat(getComputedStyle(e).fontSize)")
     assert size >= 20
     assert page.evaluate("document.scrollingElement.scrollWidth <= innerWidth")

@@ -67,7 +67,7 @@ def compared(page: Any) -> None:
     page.wait_for_selector("#control table")
     page.locator("#ways button[role=tab]").nth(1).click()
     page.click("#compare-run")
-    page.wait_for_function("document.querySelectorAll('#compare [data-token]').length === 10")
+    page.wait_for_function("document.querySelectorAll('#compare [data-play]').length === 10")
 
 
 def group(page: Any) -> None:

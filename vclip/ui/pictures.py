@@ -6,7 +6,6 @@ Inline, because then no picture of a visitor is a file that a URL could fetch.
 import base64
 import html
 import io
-import json
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,9 @@ import numpy.typing as npt
 from PIL import Image
 
 from vclip import face
+from vclip.card import to_json
 from vclip.pipeline import Candidate, FaceResult
+from vclip.ui.takes import file_name
 from vclip.ui.texts import Texts
 
 PREVIEW = 480  # px, long side of the photo on the page
@@ -52,8 +53,9 @@ def _index(seen: FaceResult) -> int:
 def _photo(texts: Texts, photo: face.Photo, seen: FaceResult, chosen: int) -> str:
     height, width = photo.pixels.shape[:2]
     boxes = "" if seen.detector == "none" else _rectangles(seen, chosen)
+    source = data_uri(photo.pixels, PREVIEW)
     return (
-        f'<figure class="photo"><img src="{data_uri(photo.pixels, PREVIEW)}" alt="{texts.your_photo}">'
+        f'<figure class="photo"><img src="{source}" alt="{texts.your_photo}">'
         f'<svg viewBox="0 0 {width} {height}" aria-hidden="true">{boxes}</svg></figure>'
     )
 
@@ -118,11 +120,12 @@ def card_link(texts: Texts, picked: Candidate | None, card: dict[str, Any] | Non
     """The voice card of the picked voice as a download; inline, so that nothing is stored."""
     if picked is None or card is None:
         return f'<p class="hint">{texts.keep_empty}</p>'
-    data = base64.b64encode(json.dumps(card, indent=1).encode()).decode()
+    data = base64.b64encode(to_json(card).encode()).decode()
     name = html.escape(picked.speaker_id)
     return (
-        f'<p><b class="id">{name}</b></p><a class="download" download="{file_name(picked.speaker_id)}'
-        f'.json" href="data:application/json;base64,{data}">{texts.card}</a>'
+        f'<p><b class="id">{name}</b></p>'
+        f'<a class="download" download="{file_name(picked.speaker_id)}.json" '
+        f'href="data:application/json;base64,{data}">{texts.card}</a>'
     )
 
 

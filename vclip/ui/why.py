@@ -27,11 +27,11 @@ def control(texts: Texts, shuffled: Shuffled | None, index: int | None, total: i
     )
     shared = texts.control_shared.format(n=shuffled.n_shared, k=len(shuffled.candidates))
     title = texts.control_title.format(n=index + 1, total=total)
+    columns = ("#", texts.step_voice, texts.control_fit, texts.control_here)
+    heads = "".join(f'<th scope="col">{name}</th>' for name in columns)
     return (
         f'<p class="note" role="status"><b>{title}.</b> {shared}</p>'
-        f'<table class="control"><thead><tr><th scope="col">#</th><th scope="col">{texts.step_voice}</th>'
-        f'<th scope="col">{texts.control_fit}</th><th scope="col">{texts.control_here}</th></tr></thead>'
-        f"<tbody>{rows}</tbody></table>"
+        f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>"
     )
 
 
