@@ -25,6 +25,7 @@ models: .venv/.dev
 	$(BIN)/python -m vclip.offline.build_bank --manifest ../shared/data/voices/manifest.csv
 	$(BIN)/python -m vclip.offline.fit_generation
 	$(BIN)/python -m vclip.offline.distill
+	$(BIN)/python -m vclip.offline.build_faces
 	$(BIN)/python -m vclip.offline.assemble
 
 .venv/.app: requirements.txt

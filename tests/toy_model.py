@@ -14,6 +14,7 @@ from vclip.signature import SignatureNet
 from vclip.tts import BLANK, VOCABULARY, build_vits, save_vits
 
 N_CHANNELS = 16
+N_FACES = 7
 MODEL_ARGS = {
     "hidden_channels": 16,
     "hidden_channels_ffn_text_encoder": 32,
@@ -68,5 +69,7 @@ def make_model(directory: Path) -> Path:
     voice_features = np.abs(rng.normal(size=(5, 256))).astype(np.float32)
     names = np.array([s for s in SPEAKERS if s != "fslt"])
     np.savez(directory / "bank.npz", speaker_ids=names, voice_features=voice_features)
+    faces = rng.normal(size=(N_FACES, face.dimension)).astype(np.float16)
+    np.savez(directory / "faces.npz", image_features=faces)
     (directory / "vclip.json").write_text(json.dumps(describe(directory)))
     return directory

@@ -2,7 +2,7 @@
 
 Names every component with file, SHA-256, licence, and the command and data that made it, and
 refuses a directory whose parts do not fit together by loading it once. A directory called vctk is
-that of coqui's VCTK VITS: its weights are fetched on first use, face and association are the
+that of coqui's VCTK VITS: its weights are fetched on first use, faces and association are the
 bundled model's, and generation and signature may be missing.
 """
 
@@ -58,6 +58,12 @@ COMPONENTS: dict[str, dict[str, str]] = {
         "data": "speech of the synthesizer, encoded by Resemblyzer",
         "licence": "CC BY-SA 4.0",
     },
+    "faces": {
+        "file": "faces.npz",
+        "command": "python -m vclip.offline.build_faces",
+        "data": "features of UTKFace adults that the image encoder was not trained on; no pictures",
+        "licence": "non-commercial research only (UTKFace)",
+    },
 }
 
 
@@ -93,13 +99,16 @@ VCTK: dict[str, dict[str, str]] = {
     },
     "generation": COMPONENTS["generation"] | {"licence": VCTK_LICENCE},
     "signature": COMPONENTS["signature"] | {"licence": VCTK_LICENCE},
+    "faces": borrowed("faces"),
 }
-OPTIONAL = ("generation", "signature")  # of VCTK; vclip.derived stands in
+OPTIONAL = {"faces"}  # without them no visitor's face is compared with others
+DERIVED = {"generation", "signature"}  # of VCTK; vclip.derived stands in
 
 
 def describe(directory: Path) -> dict[str, Any]:
     """The description of the files that are there. Raises DataError if one is missing."""
     fetched = directory.name == "vctk"
+    may_lack = OPTIONAL | DERIVED if fetched else OPTIONAL
     components: dict[str, Any] = {}
     for name, entry in (VCTK if fetched else COMPONENTS).items():
         if "file" not in entry:
@@ -108,7 +117,7 @@ def describe(directory: Path) -> dict[str, Any]:
         path = directory / entry["file"]
         if path.is_file():
             components[name] = entry | {"sha256": sha256(path)}
-        elif not (fetched and name in OPTIONAL):
+        elif name not in may_lack:
             raise DataError(f"{path} is missing; run `{entry['command']}` first")
     components["bank"] |= provenance(directory / components["bank"]["file"])
     return {"name": directory.name, "version": VERSION, "components": components}

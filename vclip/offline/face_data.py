@@ -61,6 +61,11 @@ def unlabelled(path: Path) -> list[tuple[Path, float, float]]:
     return [(path.parent / name, UNKNOWN, UNKNOWN) for name in faces]
 
 
+def fold(data: bytes) -> float:
+    """Where the content of a file lies in [0, 1), for splits that survive changes of order."""
+    return int(hashlib.sha256(data).hexdigest()[:8], 16) / 16**8
+
+
 def cut(data: bytes, detector: face.Detector, size: int) -> np.ndarray | None:
     """One crop with context, (size, size, 3); None if no face is found in a picture that has room.
 
@@ -102,10 +107,10 @@ def _cut_all(items: list[tuple[Path, float, float]], size: int) -> Faces:
             raise DataError(f"{path} cannot be used: {error}") from error
         if image is not None:
             images.append(image)
-            labels.append((age, sex, int(hashlib.sha256(data).hexdigest()[:8], 16) / 16**8))
+            labels.append((age, sex, fold(data)))
     log.info("%d of %d faces found", len(images), len(items))
-    age, sex, fold = np.array(labels, dtype=np.float32).T
-    return Faces(np.stack(images), age, sex, fold)
+    age, sex, folds = np.array(labels, dtype=np.float32).T
+    return Faces(np.stack(images), age, sex, folds)
 
 
 def centre(images: np.ndarray, size: int) -> np.ndarray:

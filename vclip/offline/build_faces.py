@@ -1,0 +1,156 @@
+"""Build the reference faces of a model directory: other people, to compare a visitor's face with.
+
+`python -m vclip.offline.build_faces` writes faces.npz: image_features (N, F) of the UTKFace adults
+that the face encoder was not trained on, and provenance, a JSON text; no picture, name or label.
+float16 halves the file, and what it rounds moves no score by 0.001 (a test).
+
+With `--pairs CSV [--split dev]` it writes nothing and says what the percentile of the app is worth:
+that of each face for its own person's voice, and for everybody else's of the manifest.
+"""
+
+import argparse
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from vclip import association, metrics
+from vclip.errors import DataError, reported
+from vclip.explain import percentile
+from vclip.face import Detector
+from vclip.offline import train_face
+from vclip.offline.evaluate import UTK, extractors
+from vclip.offline.face_data import fold
+from vclip.offline.features import (
+    STORE,
+    Array,
+    FeatureStore,
+    Report,
+    extract,
+    file_hash,
+    pair_features,
+)
+from vclip.offline.pairs import Labelled, read_labelled, read_pairs
+from vclip.weights import BUNDLED, ModelDirectory, find
+
+KINDS = ("own voice", "somebody else's", "... of the same sex")
+
+
+@dataclass(frozen=True)
+class Worth:
+    """Mean percentile and share above one half, each for three kinds of voices."""
+
+    rows: int
+    faces: int
+    mean: list[metrics.Estimate]
+    above_half: list[metrics.Estimate]
+
+    def __str__(self) -> str:
+        lines = [
+            f"{self.rows} pairs, {self.faces} reference faces",
+            "".join(f"{title:24}" for title in ("", *KINDS)),
+            "".join(f"{cell!s:24}" for cell in ("mean percentile", *self.mean)),
+            "".join(f"{cell!s:24}" for cell in ("above one half", *self.above_half)),
+        ]
+        return "\n".join(line.rstrip() for line in lines)
+
+
+def unseen(rows: list[Labelled]) -> list[Path]:
+    """The pictures that train_face held out; a hash of the file decides."""
+    held_out = train_face.Config().held_out
+    return [row.path for row in rows if fold(row.path.read_bytes()) < held_out]
+
+
+def build(directory: Path, utk: Path, store: FeatureStore) -> tuple[Path, dict[str, object]]:
+    """Encode the unseen faces as the app would, and write them. Raises DataError."""
+    encoder = ModelDirectory.open(str(directory)).file("image_encoder")
+    faces, _ = extractors(encoder, Detector())
+    report = Report()
+    found = extract(unseen(read_labelled(utk)), faces, store, report, "faces")
+    rows = [r[0] for path, r in found.items() if str(path) not in report.whole_pictures]
+    if not rows:
+        raise DataError(f"no face of {utk} can be used; list pictures of adults")
+    image_features = np.stack(rows).astype(np.float16)
+    origin = {
+        "faces": len(rows),
+        "without_face": len(report.whole_pictures),
+        "manifest": file_hash(utk),
+        "image_encoder": file_hash(encoder),
+    }
+    path = directory / "faces.npz"
+    np.savez(path, image_features=image_features, provenance=np.array(json.dumps(origin)))
+    return path, origin
+
+
+def worth(
+    model: str, pairs: Path, split: str | None, store: FeatureStore, draws: int, seed: int
+) -> Worth:
+    """How the percentile of the app tells the own voice of a face from others'."""
+    directory = ModelDirectory.open(model)
+    heads = association.load(directory.file("association"))
+    with np.load(directory.file("faces"), allow_pickle=False) as file:
+        references = file["image_features"].astype(np.float32)
+    faces, voices = extractors(directory.file("image_encoder"), Detector())
+    features = pair_features(read_pairs(pairs, split), faces, voices, store)
+    image, voice = (torch.from_numpy(side) for side in features.first())
+    with torch.no_grad():
+        voice_emb = heads.encode_voice(voice).numpy()
+        image_emb, other_emb = (
+            heads.encode_image(x).numpy() for x in (image, torch.from_numpy(references))
+        )
+    table = percentiles(image_emb, voice_emb, other_emb)
+    person, sex = [p.person for p in features.pairs], [p.sex for p in features.pairs]
+    return summary(table, person, sex, len(references), draws, seed)
+
+
+def percentiles(image_emb: Array, voice_emb: Array, others: Array) -> metrics.Floats:
+    """(N, N): how face i stands among the others (M, D) for voice j."""
+    scores = image_emb @ voice_emb.T
+    reference = others @ voice_emb.T  # (M, N)
+    return np.array([[percentile(s, reference[:, j]) for j, s in enumerate(row)] for row in scores])
+
+
+def summary(
+    table: metrics.Floats, person: list[str], sex: list[str], n_faces: int, draws: int, seed: int
+) -> Worth:
+    """Figures of a table of percentiles (N, N), with intervals over persons."""
+    different = ~metrics.same(person)
+    same_sex = different & metrics.sex_mask(sex)
+
+    def figures(counts: metrics.Floats) -> list[float]:
+        both = np.outer(counts, counts)
+        weights = (np.diag(counts), both * different, both * same_sex)
+        return [float(np.average(v, weights=w)) for v in (table, table > 0.5) for w in weights]
+
+    found = metrics.bootstrap(figures, person, draws, np.random.default_rng(seed))
+    return Worth(len(table), n_faces, found[: len(KINDS)], found[len(KINDS) :])
+
+
+@reported
+def main(argv: list[str] | None = None) -> int:
+    """Command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m vclip.offline.build_faces", description=__doc__
+    )
+    parser.add_argument("--directory", default=str(BUNDLED))
+    parser.add_argument("--utk", type=Path, default=UTK, help="manifest with path, age, sex")
+    parser.add_argument("--pairs", type=Path, help="say what the percentile is worth on these")
+    parser.add_argument("--split", help="only rows of this split")
+    parser.add_argument("--draws", type=int, default=1000, help="of the bootstrap")
+    parser.add_argument("--seed", type=int, default=0, help="of the bootstrap")
+    parser.add_argument("--store", type=Path, default=STORE, help="feature cache")
+    options = parser.parse_args(argv)
+    store = FeatureStore(options.store)
+    if options.pairs:
+        asked = (options.directory, options.pairs, options.split)
+        print(worth(*asked, store, options.draws, options.seed))
+        return 0
+    path, origin = build(find(options.directory), options.utk, store)
+    print(path, json.dumps(origin))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
