@@ -1,9 +1,7 @@
-"""The map of the searched space as SVG: bank, generated cloud, face, numbered candidates.
-
-Written by hand rather than by matplotlib: thread safe, small, every voice an element to click on.
-"""
+"""The map of the searched space: generated voices as density, bank by fit, face, numbered marks."""
 
 import html
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,26 +9,33 @@ import numpy as np
 import numpy.typing as npt
 
 from vclip.pipeline import Candidate
-from vclip.ui import texts
+from vclip.ui import density, labels, svg
+from vclip.ui.texts import Texts
 
 Array = npt.NDArray[np.floating]
 
-WIDTH, HEIGHT = 640, 520  # SVG units
-EDGE = 36  # nothing is drawn nearer to the frame
-SPACING = 31.0  # between centres of numbered marks, so that none hides another
-RAMP = ("#3d4d86", "#3f6fae", "#3d97b8", "#51bda4", "#a5d57f", "#ffe08a")
-"""Poor to good fit, on the map's dark ground in both themes."""
-NEUTRAL = "#5b6ca6"
+WIDTH, HEIGHT = SIZE = (640, 520)  # SVG units
+EDGE = 36  # no voice is drawn nearer to the frame
+STEPS = 8  # of the colour ramp
+KNOTS, STRETCH = 33, 0.5  # STRETCH 0 keeps distances, 1 makes voices equally dense along an axis
+MARKERS = {"bank": "o", "generated": svg.SQUARE, "shaped": svg.DIAMOND}  # by the source of a voice
+SHAPES = {"bank": "round", "generated": "square", "shaped": "diamond"}  # their classes
+SCALE = {"bank": 1.0, "generated": 0.9, "shaped": 1.2}  # to look equally large
+BANK, POINT, MARK, STAR = 9.0, 9.0, 2 * labels.RADIUS, 32.0  # diameters
+RING_OF_MARK, RING_OF_POINT = 33.0, 20.0
 
 
 @dataclass(frozen=True)
 class Projection:
-    """The two main axes of a model's voices; fitted once per model, so the map never jumps."""
+    """The two main axes of a model's voices; fitted once per model, so the map never jumps.
+
+    Along each axis the crowded parts are stretched: where voices are many, each can be hit.
+    """
 
     mean: Array  # (D,)
     axes: Array  # (D, 2), orthonormal columns
-    low: Array  # (2,), of the projected voices
-    high: Array
+    knots: Array  # (Q, 2), rising projected values
+    shares: Array  # (Q, 2), where between the edges they are put, 0 to 1
 
     @classmethod
     def fit(cls, bank_emb: Array, cloud: Array) -> "Projection":
@@ -44,35 +49,38 @@ class Projection:
         bank_at, cloud_at = (bank_emb - mean) @ axes, (cloud - mean) @ axes
         low, high = np.percentile(cloud_at, [0.2, 99.8], axis=0)  # a few would shrink all others
         low, high = np.minimum(low, bank_at.min(0)), np.maximum(high, bank_at.max(0))
-        return cls(mean, axes, low, high)
+        rank = np.linspace(0, 1, KNOTS)
+        knots = (np.quantile(bank_at, rank, axis=0) + np.quantile(cloud_at, rank, axis=0)) / 2
+        knots[0], knots[-1] = low, high
+        knots = np.clip(knots, low, high)
+        even = (knots - low) / (high - low)
+        return cls(mean, axes, knots, even + STRETCH * (rank[:, None] - even))
 
     def place(self, emb: Array) -> Array:
         """(N, D) to positions (N, 2) in SVG units; what falls outside is put on the edge."""
-        size = np.array([WIDTH, HEIGHT]) - 2 * EDGE
-        share = ((emb - self.mean) @ self.axes - self.low) / (self.high - self.low)
+        at = (emb - self.mean) @ self.axes
+        columns = zip(at.T, self.knots.T, self.shares.T, strict=True)
+        share = np.stack([np.interp(*column) for column in columns], axis=1)
         share[:, 1] = 1 - share[:, 1]  # SVG's y grows downwards
-        return np.asarray(EDGE + np.clip(share, 0, 1) * size)
+        return np.asarray(EDGE + share * (np.array(SIZE) - 2 * EDGE))
 
 
-def spread(
-    points: Array, obstacle: Array | None = None, spacing: float = SPACING, steps: int = 500
-) -> Array:
-    """Positions (K, 2) near the given ones, `spacing` apart, in the frame, off an obstacle (2,)."""
-    n = np.arange(len(points))[:, None]
-    # golden angle: equal points part in all directions
-    placed = points + 0.5 * np.concatenate([np.cos(2.4 * n), np.sin(2.4 * n)], axis=1)
-    low = 22 + 0.3 * n  # room for a ring; unequal, so that a corner makes no two marks equal
-    high = np.array([WIDTH, HEIGHT]) - low
-    fixed = np.empty((0, 2)) if obstacle is None else obstacle[None]
-    for _ in range(steps):
-        placed = np.clip(placed, low, high)
-        gap = placed[:, None] - np.concatenate([placed, fixed])[None]  # (K, K or K + 1, 2)
-        distance = np.linalg.norm(gap, axis=2) + np.eye(*gap.shape[:2]) * 1e9
-        push = np.clip(spacing + 0.5 - distance, 0, None) / 2
-        if not push.any():
-            break
-        placed = placed + (gap / np.maximum(distance, 1e-9)[..., None] * push[..., None]).sum(1)
-    return np.asarray(np.clip(placed, low, high))
+@dataclass(frozen=True)
+class Ramp:
+    """From fit to colour: classes f0 to f7, each for an eighth of the bank's voices."""
+
+    edges: Array  # (STEPS + 1,), rising
+
+    @classmethod
+    def fit(cls, scores: Array, others: Array) -> "Ramp":
+        """From the cosines of bank and generated voices with the face."""
+        edges = np.quantile(scores, np.linspace(0, 1, STEPS + 1))
+        edges[0], edges[-1] = min(edges[0], others.min()), max(edges[-1], others.max())
+        return cls(edges)
+
+    def css(self, score: float) -> str:
+        """The class of a fit."""
+        return f"f{np.searchsorted(self.edges[1:-1], score, side='right')}"
 
 
 class VoiceMap:
@@ -85,123 +93,167 @@ class VoiceMap:
 
     def draw(
         self,
+        texts: Texts,
         cloud: Array,
         image_emb: Array | None = None,
         candidates: Sequence[Candidate] = (),
         picked: Candidate | None = None,
         source: str = "both",
     ) -> str:
-        """HTML of the map with its legend. Elements of class `pt` carry an id in `data-id`."""
-        levels, limits = self._levels(cloud, image_emb)
-        parts = [self._cloud(cloud, levels[1], source), self._bank(levels[0], source)]
+        """HTML of the map with its legend. Shapes of class `pt` are voices, id in `data-id`.
+
+        The same arguments give the same bytes.
+        """
+        scores, ramp, star = np.full(len(self._ids), np.nan), None, None
         if image_emb is not None:
-            parts.append(self._star(image_emb))
-        placed = self._place(candidates, image_emb)
-        parts += self._marks(candidates, placed)
+            scores = self._bank_emb @ image_emb
+            ramp = Ramp.fit(scores, cloud @ image_emb)
+            star = self.projection.place(image_emb[None])[0]
+        picture = svg.Picture(WIDTH, HEIGHT)
+        _density(picture, self.projection.place(cloud))
+        at = self._place(candidates)
+        placed = labels.place(at, self._bank_at, star, SIZE)
+        _leaders(picture, candidates, at, placed)
+        self._bank(picture, scores, ramp, {c.speaker_id for c in candidates})
+        self._others(picture, ramp, candidates, picked)
+        if star is not None:
+            face = {"class": "face", "data-name": texts.face}
+            picture.points("star", star[None], svg.STAR, STAR, [face])
+        _marks(picture, candidates, placed)
         if picked is not None:
-            parts.append(self._picked(candidates, placed, picked))
-        return _figure("".join(parts), limits)
+            self._ring(picture, candidates, placed, picked)
+        drawn = picture.markup(role="img", **{"aria-label": texts.map_label})
+        sources = {voice.source for voice in (*candidates, picked) if voice}
+        return _figure(texts, drawn, ramp, source, sources)
 
     def nearest(self, cloud: Array, x: float, y: float, reach: float = 12.0) -> int | None:
         """Index of the generated voice within `reach` SVG units of a place, if any."""
         distance = np.linalg.norm(self.projection.place(cloud) - (x, y), axis=1)
         return int(distance.argmin()) if distance.min() <= reach else None
 
-    def _levels(
-        self, cloud: Array, image_emb: Array | None
-    ) -> tuple[list[Array], tuple[float, float] | None]:
-        """Steps of the colour ramp for bank and cloud (-1: no face yet), and the ramp's limits."""
-        if image_emb is None:
-            return [np.full(len(e), -1) for e in (self._bank_emb, cloud)], None
-        scores = [self._bank_emb @ image_emb, cloud @ image_emb]
-        low, high = (pick([pick(s) for s in scores]) for pick in (np.min, np.max))
-        step = len(RAMP) / max(high - low, 1e-6)
-        levels = [np.clip((s - low) * step, 0, len(RAMP) - 1).astype(int) for s in scores]
-        return levels, (float(low), float(high))
-
-    def _cloud(self, cloud: Array, levels: Array, source: str) -> str:
-        """All generated voices: one path of dots per colour, a few bytes per voice."""
-        at = self.projection.place(cloud).round().astype(int)
-        dim = " dim" if source == "bank" else ""
-        paths = []
-        for level in np.unique(levels):
-            spots = np.unique(at[levels == level], axis=0)
-            dots = "".join(f"M{x} {y}h0" for x, y in spots)
-            paths.append(f'<path class="cloud{dim}" stroke="{_colour(level)}" d="{dots}"/>')
-        return "".join(paths)
-
-    def _bank(self, levels: Array, source: str) -> str:
-        dim = " dim" if source == "generated" else ""
-        return "".join(
-            f'<circle class="pt bank{dim}" data-id="{html.escape(name)}" cx="{x:.1f}" cy="{y:.1f}" '
-            f'r="5" fill="{_colour(level)}"><title>{html.escape(name)}</title></circle>'
-            for name, (x, y), level in zip(self._ids, self._bank_at, levels, strict=True)
-        )
-
-    def _star(self, image_emb: Array) -> str:
-        x, y = self.projection.place(image_emb[None])[0]
-        angles = np.arange(10) * np.pi / 5 - np.pi / 2
-        radii = np.where(np.arange(10) % 2, 6.5, 15.0)
-        points = zip(x + radii * np.cos(angles), y + radii * np.sin(angles), strict=True)
-        path = " ".join(f"{px:.1f},{py:.1f}" for px, py in points)
-        return f'<polygon class="face" points="{path}"><title>{texts.FACE}</title></polygon>'
-
-    def _place(self, candidates: Sequence[Candidate], image_emb: Array | None) -> Array:
-        """Where the marks go, (K, 2)."""
-        if not candidates:
+    def _place(self, voices: Sequence[Candidate]) -> Array:
+        """Positions (N, 2) of N voices, or of none."""
+        if not voices:
             return np.empty((0, 2))
-        star = None if image_emb is None else self.projection.place(image_emb[None])[0]
-        return spread(self.projection.place(np.stack([c.voice_emb for c in candidates])), star)
+        return self.projection.place(np.stack([voice.voice_emb for voice in voices]))
 
-    def _marks(self, candidates: Sequence[Candidate], placed: Array) -> list[str]:
-        """Leader lines first, then the numbered marks above them."""
-        lines = []
-        for candidate, (u, v) in zip(candidates, placed, strict=True):
-            x, y = self.projection.place(candidate.voice_emb[None])[0]
-            lines.append(f'<path class="leader" d="M{x:.1f} {y:.1f}L{u:.1f} {v:.1f}"/>')
-        return lines + [_mark(c, u, v) for c, (u, v) in zip(candidates, placed, strict=True)]
+    def _bank(self, picture: svg.Picture, scores: Array, ramp: Ramp | None, best: set[str]) -> None:
+        names = [
+            _point(speaker_id, float(score), ramp, "bank", "best" if speaker_id in best else "")
+            for speaker_id, score in zip(self._ids, scores, strict=True)
+        ]
+        picture.points("voices", self._bank_at, "o", BANK, names)
 
-    def _picked(self, candidates: Sequence[Candidate], placed: Array, picked: Candidate) -> str:
-        """A ring about the picked voice: about its mark if it has one, else about its point."""
+    def _others(
+        self,
+        picture: svg.Picture,
+        ramp: Ramp | None,
+        candidates: Sequence[Candidate],
+        picked: Candidate | None,
+    ) -> None:
+        """Points of the voices that are named here and are not of the bank."""
+        shown = {c.speaker_id: c for c in (*candidates, picked) if c and c.source != "bank"}
+        for source in ("generated", "shaped"):
+            voices = [c for c in shown.values() if c.source == source]
+            names = [_point(c.speaker_id, c.score, ramp, "best", SHAPES[source]) for c in voices]
+            picture.points(
+                "found", self._place(voices), MARKERS[source], POINT * SCALE[source], names
+            )
+
+    def _ring(
+        self,
+        picture: svg.Picture,
+        candidates: Sequence[Candidate],
+        placed: Array,
+        picked: Candidate,
+    ) -> None:
+        """About the picked voice's mark if it has one, else about its point."""
         ids = [c.speaker_id for c in candidates]
+        name = {"class": "ring", "data-for": picked.speaker_id}
         if picked.speaker_id in ids:
-            (x, y), radius = placed[ids.index(picked.speaker_id)], 17
+            at, size = placed[[ids.index(picked.speaker_id)]], RING_OF_MARK
+            name["class"] += " large"
         else:
-            (x, y), radius = self.projection.place(picked.voice_emb[None])[0], 10
-        name = html.escape(picked.speaker_id)
-        return f'<circle class="ring" data-for="{name}" cx="{x:.1f}" cy="{y:.1f}" r="{radius}"/>'
+            at, size = self._place([picked]), RING_OF_POINT
+        picture.points("picked", at, "o", size, [name])
 
 
-def _mark(candidate: Candidate, x: float, y: float) -> str:
-    """A numbered mark: round for a voice of the bank, square for a generated one."""
-    if candidate.source == "bank":
-        shape = f'<circle cx="{x:.1f}" cy="{y:.1f}" r="12"/>'
-    else:
-        shape = f'<rect x="{x - 11:.1f}" y="{y - 11:.1f}" width="22" height="22" rx="4"/>'
-    name = html.escape(candidate.speaker_id)
+def _density(picture: svg.Picture, at: Array) -> None:
+    found = density.estimate(at, SIZE)
+    names = [{"class": f"d{n}"} for n in range(len(found.levels))]
+    picture.heights("density", found.x, found.y, found.z, found.levels, names)
+
+
+def _leaders(
+    picture: svg.Picture, candidates: Sequence[Candidate], at: Array, placed: Array
+) -> None:
+    names = [{"class": "leader", "data-for": c.speaker_id} for c in candidates]
+    picture.lines("leaders", at, placed, names)
+
+
+def _marks(picture: svg.Picture, candidates: Sequence[Candidate], placed: Array) -> None:
+    """Numbered marks: round for a voice of the bank, square generated, diamond changed by hand."""
+    for source, marker in MARKERS.items():
+        mine = [i for i, c in enumerate(candidates) if c.source == source]
+        names = [_mark(candidates[i]) for i in mine]
+        picture.points("marks", placed[mine], marker, MARK * SCALE[source], names)
+    numbers = [{"class": "number", "data-for": c.speaker_id} for c in candidates]
+    picture.words("numbers", placed, [str(c.rank) for c in candidates], numbers)
+
+
+def _point(speaker_id: str, score: float, ramp: Ramp | None, *classes: str) -> dict[str, str]:
+    """Attributes of a voice; without a face it has no fit and no colour."""
+    if ramp is None or math.isnan(score):
+        return {"class": _css("pt", *classes), "data-id": speaker_id}
+    css = _css("pt", *classes, ramp.css(score))
+    return {"class": css, "data-id": speaker_id, "data-fit": f"{score:.2f}"}
+
+
+def _mark(candidate: Candidate) -> dict[str, str]:
+    return {
+        "class": _css("pt", "mark", SHAPES[candidate.source]),
+        "data-id": candidate.speaker_id,
+        "data-fit": f"{candidate.score:.2f}",
+        "data-rank": str(candidate.rank),
+    }
+
+
+def _css(*classes: str) -> str:
+    return " ".join(name for name in classes if name)
+
+
+def _figure(texts: Texts, drawn: str, ramp: Ramp | None, source: str, sources: set[str]) -> str:
+    """The picture, room for the name of what is pointed at, the legend."""
+    css = "voicemap" if ramp else "voicemap faceless"
     return (
-        f'<g class="pt mark" data-id="{name}">{shape}'
-        f'<text x="{x:.1f}" y="{y:.1f}">{candidate.rank}</text>'
-        f"<title>{html.escape(texts.voice(candidate))}</title></g>"
+        f'<figure class="{css}" data-source="{html.escape(source)}" data-fit="{texts.fit}">'
+        f'<div class="ground">{drawn}<div class="tip" aria-hidden="true"></div></div>'
+        f"<figcaption>{_legend(texts, ramp, sources)}</figcaption></figure>"
     )
 
 
-def _colour(level: int) -> str:
-    return NEUTRAL if level < 0 else RAMP[level]
-
-
-def _figure(content: str, limits: tuple[float, float] | None) -> str:
+def _legend(texts: Texts, ramp: Ramp | None, sources: set[str]) -> str:
+    """What shapes and colours mean, and whether pointing at a voice plays it."""
+    shades = "".join(f'<i class="d{n}"></i>' for n in range(len(density.SHARES)))
     keys = [
-        f'<span><i class="key-bank"></i>{texts.KEY_BANK}</span>',
-        f'<span><i class="key-cloud"></i>{texts.KEY_CLOUD}</span>',
+        f'<b class="shape round"></b>{texts.key_bank}',
+        f'<b class="shades">{shades}</b>{texts.key_cloud}',
     ]
-    if limits:
-        low, high = (f"{value:+.2f}" for value in limits)
-        ramp = "".join(f'<i style="background:{colour}"></i>' for colour in RAMP)
-        keys.append(f'<span><i class="key-face">★</i>{texts.FACE}</span>')
-        keys.append(f'<span class="ramp">{texts.FIT} {low} {ramp} {high}</span>')
-    return (
-        f'<figure class="voicemap"><svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
-        f'aria-label="{texts.MAP_LABEL}">{content}</svg>'
-        f"<figcaption>{''.join(keys)}</figcaption></figure>"
-    )
+    for source, said in (("generated", texts.key_generated), ("shaped", texts.key_shaped)):
+        if source in sources:
+            keys.append(f'<b class="shape {SHAPES[source]}"></b>{said}')
+    if ramp:
+        keys += [
+            f'<b class="star">★</b>{texts.face}',
+            f'<span class="ramp">{texts.fit} {_scale(ramp)}</span>',
+        ]
+    hear = f'<label class="key hear"><input type="checkbox">{texts.hear}</label>'
+    return "".join(f'<span class="key">{key}</span>' for key in keys) + hear
+
+
+def _scale(ramp: Ramp) -> str:
+    """The ramp with the numbers at its ends and in its middle."""
+    colours = [f'<i class="f{n}"></i>' for n in range(STEPS)]
+    halves = "".join(colours[: STEPS // 2]), "".join(colours[STEPS // 2 :])
+    low, middle, high = (f"{fit:+.2f}".replace("-", "−") for fit in ramp.edges[:: STEPS // 2])
+    return f"{low} <b>{halves[0]}</b> {middle} <b>{halves[1]}</b> {high}"

@@ -1,0 +1,62 @@
+"""The list beside the map: the same choice for the keyboard and for screen readers."""
+
+import html
+import math
+from collections.abc import Sequence
+
+from vclip.pipeline import Candidate
+from vclip.ui.texts import Texts
+from vclip.ui.voicemap import SHAPES
+
+
+def draw(texts: Texts, offered: Sequence[Candidate], picked: Candidate | None) -> str:
+    """HTML of a listbox with one option per voice; voices.js moves in it and picks."""
+    if not offered:
+        return f'<p class="hint">{texts.best_empty}</p>'
+    chosen = picked.speaker_id if picked else None
+    options = [_option(texts, voice, n, chosen) for n, voice in enumerate(offered)]
+    active = [n for n, voice in enumerate(offered) if voice.speaker_id == chosen]
+    pointer = f' aria-activedescendant="voice-{active[0]}"' if active else ""
+    return (
+        f'<div class="voicelist"><div role="listbox" tabindex="0" aria-label="{texts.best}" '
+        f'aria-describedby="voice-keys" aria-keyshortcuts="P"{pointer}>{"".join(options)}</div>'
+        f'<p class="keys" id="voice-keys">{texts.list_keys}</p>'
+        '<p class="said" role="status" aria-live="polite"></p></div>'
+    )
+
+
+def spoken(texts: Texts, voice: Candidate) -> str:
+    """How a screen reader names a voice: rank, id, fit, as far as they are known."""
+    rank = [str(voice.rank)] if voice.rank else []
+    fit = [] if math.isnan(voice.score) else [f"{texts.fit} {voice.score:.2f}"]
+    return ", ".join([*rank, voice.speaker_id, *fit])
+
+
+def _option(texts: Texts, voice: Candidate, n: int, chosen: str | None) -> str:
+    """Nothing in an option can have the focus, so preview is the key P or a click on a sign."""
+    name = html.escape(voice.speaker_id)
+    selected = str(voice.speaker_id == chosen).lower()
+    return (
+        f'<div role="option" id="voice-{n}" class="voice" data-id="{name}" '
+        f'data-rank="{voice.rank or ""}" aria-selected="{selected}" '
+        f'aria-label="{html.escape(spoken(texts, voice))}">'
+        f'<span class="badge {SHAPES[voice.source]}"><b>{voice.rank or ""}</b></span>'
+        f'<span class="id" title="{name}">{_ends(voice.speaker_id)}</span>{_fit(voice)}'
+        f'<span class="play" title="{texts.hear_voice}">▶</span></div>'
+    )
+
+
+def _ends(speaker_id: str) -> str:
+    """In two parts, of which CSS shortens the first: the end tells long ids apart."""
+    cut = max(len(speaker_id) - 6, 0)
+    return f"<span>{html.escape(speaker_id[:cut])}</span>{html.escape(speaker_id[cut:])}"
+
+
+def _fit(voice: Candidate) -> str:
+    """A bar from 0 to 1 and the number; a negative fit has no bar."""
+    if math.isnan(voice.score):
+        return ""
+    share = round(100 * min(max(voice.score, 0.0), 1.0))
+    return (
+        f'<span class="bar"><i style="width:{share}%"></i></span><output>{voice.score:.2f}</output>'
+    )
