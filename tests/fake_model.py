@@ -30,7 +30,7 @@ def picture(value: int, side: int = 120) -> bytes:
 
 
 class FakeModel:
-    """A black picture has no face; speech is a constant."""
+    """A black picture has no face; speech is a tone."""
 
     model, sample_rate, n_faces = "fake", 8000, 3
     weights: dict[str, str] = {"synthesizer": "0" * 64}  # noqa: RUF012
@@ -104,8 +104,9 @@ class FakeModel:
         return self._recite(rate)
 
     def _recite(self, rate: float) -> Iterator[tuple[float, Speech]]:
+        tone = np.sin(np.arange(round(4000 / rate)) * 0.4).astype(np.float32)
         for share, level in ((0.5, 0.1), (1.0, 0.2)):
-            yield share, Speech(np.full(round(4000 / rate), level, np.float32), self.sample_rate)
+            yield share, Speech(level * tone, self.sample_rate)
 
     def live(
         self, pieces: Iterator[tuple[float, Speech]], candidate: Candidate, lufs: float = -16.0

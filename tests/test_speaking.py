@@ -55,7 +55,7 @@ def test_the_file_is_the_speech_at_its_loudness(speaker: Speaker, visit: Visit) 
     expected = master(speaker.model.speak("Hello.", visit.picked), LUFS)
     wav, sample_rate = audio.load_wav(take.file("wav"))
     assert sample_rate == expected.sample_rate
-    assert np.abs(wav - expected.wav).max() <= 1 / 32768
+    assert np.abs(wav - expected.wav).max() <= 1.5 / 32767  # rounded to 16 bits
     assert take.card["text"] == "Hello." and take.card["seed"] == 3
     assert take.card["voice"] == spoken.speaker_id == visit.picked.speaker_id
     data = take.file("wav").read_bytes()  # type: ignore[union-attr]

@@ -13,6 +13,7 @@ from vclip.speech import MAX_RATE, MIN_RATE
 from vclip.ui import pictures, takelist, voicelist, why
 from vclip.ui.texts import ENGLISH, Texts, static
 from vclip.ui.visit import EXAMPLES, MOST_K, Desk, K, Visit
+from vclip.voice_ids import MOST
 
 HERE = Path(__file__).parent / "assets"
 CLICKS, VOICES = ((HERE / name).read_text() for name in ("clicks.js", "voices.js"))
@@ -73,14 +74,14 @@ def add_parts(desk: Desk, states: dict[str, gr.State]) -> Parts:
             found = _face_column()
         with gr.Column(scale=6, min_width=320):
             found |= _map_column(desk)
+            with gr.Column(elem_id="reasons"):
+                found |= _why_card()
         with gr.Column(scale=4, min_width=300):
             found |= _speech_column(desk)
     with gr.Row(elem_id="more", equal_height=False):
-        with gr.Column(min_width=300):
-            found |= _why_card()
-        with gr.Column(min_width=300):
+        with gr.Column(scale=9, min_width=320):
             found |= _shape_card(desk)
-        with gr.Column(min_width=260):
+        with gr.Column(scale=4, min_width=260):
             found |= _keep_card()
     return Parts(**states, **found)
 
@@ -250,19 +251,21 @@ def _why_card() -> dict[str, Any]:
 def _shape_card(desk: Desk) -> dict[str, Any]:
     _heading(None, "shape")
     message = _message("shape")
-    with gr.Group(elem_id="sliders"):
+    _note("shape_note")
+    with gr.Row(elem_id="sliders", equal_height=True):
         moves = [
-            gr.Slider(-3, 3, 0, step=0.1, label=static(f"direction_{n}"), buttons=[])
+            gr.Slider(
+                -MOST, MOST, 0, step=0.1, label=static(f"direction_{n}"), buttons=[], min_width=200
+            )
             for n in range(1, DIRECTIONS + 1)
         ]
-    _note("shape_note")
     with gr.Row(elem_id="blend", equal_height=True):
         partner = gr.Dropdown(
             choices(ENGLISH, desk.everyone(Visit())),
             value=None, label=static("partner"), elem_id="partner", min_width=130,
         )  # fmt: skip
         share = gr.Slider(0, 1, 0.5, step=0.05, label=static("share"), buttons=[], min_width=130)
-    near = gr.Button(static("near"), elem_id="near")
+        near = gr.Button(static("near"), elem_id="near", min_width=140)
     return {
         "shape_message": message,
         "moves": moves,
