@@ -109,8 +109,8 @@ def test_public_addresses_are_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SPACE_HOST", "someone-vclip.hf.space")
     said = tags(texts.ENGLISH, serve.public_address())
     assert 'content="https://someone-vclip.hf.space/thumbnail.png"' in said
-    page = SocialTags(cast(Any, None), said).rewrite("<head><meta property='og:x'></head>")
-    assert page.startswith(f"<head>{said}")
+    page = SocialTags(cast(Any, None), said).rewrite('<head><meta charset="utf-8" /></head>')
+    assert page == f'<head><meta charset="utf-8" />{said}</head>'
 
 
 def test_behind_a_proxy_the_page_knows_its_address(address: str) -> None:

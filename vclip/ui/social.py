@@ -15,6 +15,7 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Message, Receive, Send], Awaitable[None]]
+CHARSET = '<meta charset="utf-8" />'  # has to be among the first bytes of a page
 OTHERS = re.compile(r'<meta\s+(?:property="og:|name="twitter:)[^>]*>\s*')
 
 
@@ -72,4 +73,4 @@ class SocialTags:
 
     def rewrite(self, page: str) -> str:
         """The page with our tags instead of all others."""
-        return OTHERS.sub("", page).replace("<head>", f"<head>{self._tags}", 1)
+        return OTHERS.sub("", page).replace(CHARSET, CHARSET + self._tags, 1)
