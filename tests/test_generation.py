@@ -53,6 +53,47 @@ def test_same_generator_same_samples() -> None:
     assert not np.array_equal(draws[0], draws[2])
 
 
+def test_deviations_are_those_of_the_mixture_and_of_the_table() -> None:
+    gmm = SpeakerGMM.fit(table(400), 4, seed=0)
+    projected = (gmm.sample(200_000, np.random.default_rng(0)) - gmm.mean) @ gmm.axes.T
+    np.testing.assert_allclose(gmm.deviations, projected.std(0), rtol=0.01)
+    # each step of EM keeps a mixture's whole variance that of the data, but for reg_covar
+    real = ((table(400) - gmm.mean) @ gmm.axes.T).std(0)
+    np.testing.assert_allclose(gmm.deviations, np.sqrt(real**2 + 1e-3), rtol=1e-4)
+    assert (np.diff(gmm.deviations) < 0).all()
+
+
+def test_draws_near_a_voice_have_its_mean_and_a_share_of_the_spread() -> None:
+    gmm, centre = SpeakerGMM.fit(table(), 3, seed=0), table()[7]
+    for spread in (0.1, 0.4):
+        drawn = gmm.near(centre, 50_000, np.random.default_rng(0), spread)
+        assert drawn.dtype == np.float32
+        np.testing.assert_allclose(drawn.mean(0), centre, atol=0.03)
+        offsets = (drawn - centre) @ gmm.axes.T
+        np.testing.assert_allclose(offsets.std(0), spread * gmm.deviations, rtol=0.02)
+        left_out = (drawn - centre) - offsets @ gmm.axes
+        np.testing.assert_allclose(left_out, 0, atol=1e-4)
+
+
+def test_moves_and_coordinates_are_inverse() -> None:
+    gmm, voice = SpeakerGMM.fit(table(), 3, seed=0), table()[3]
+    moves = [1.0, -2.0, 0.5]
+    change = gmm.coordinates(gmm.move(voice, moves)) - gmm.coordinates(voice)
+    np.testing.assert_allclose(change, moves + [0.0] * (len(gmm.axes) - 3), atol=1e-5)
+    by_hand = voice + sum(
+        m * d * axis for m, d, axis in zip(moves, gmm.deviations, gmm.axes, strict=False)
+    )
+    np.testing.assert_allclose(gmm.move(voice, moves), by_hand, rtol=1e-5, atol=1e-5)
+    np.testing.assert_array_equal(gmm.move(voice, []), voice)
+
+
+def test_coordinates_of_the_table_are_standardised() -> None:
+    gmm = SpeakerGMM.fit(table(200), 2, seed=0)
+    places = np.array([gmm.coordinates(row) for row in table(200)])
+    np.testing.assert_allclose(places.mean(0), 0, atol=1e-3)
+    np.testing.assert_allclose(places.std(0), 1, atol=0.02)
+
+
 def test_save_and_load(tmp_path: Path) -> None:
     gmm = SpeakerGMM.fit(table(), 2, seed=0)
     gmm.save(tmp_path / "g.npz")

@@ -12,8 +12,10 @@ import argparse
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from vclip import association, metrics
@@ -58,9 +60,10 @@ class Worth:
 
 
 def unseen(rows: list[Labelled]) -> list[Path]:
-    """The pictures that train_face held out; a hash of the file decides."""
+    """The pictures that train_face held out, by a hash of the file; each content once."""
     held_out = train_face.Config().held_out
-    return [row.path for row in rows if fold(row.path.read_bytes()) < held_out]
+    paths = {fold(row.path.read_bytes()): row.path for row in reversed(rows)}
+    return [path for where, path in reversed(paths.items()) if where < held_out]
 
 
 def build(directory: Path, utk: Path, store: FeatureStore) -> tuple[Path, dict[str, object]]:
@@ -122,10 +125,15 @@ def summary(
     def figures(counts: metrics.Floats) -> list[float]:
         both = np.outer(counts, counts)
         weights = (np.diag(counts), both * different, both * same_sex)
-        return [float(np.average(v, weights=w)) for v in (table, table > 0.5) for w in weights]
+        return [average(v, w) for v in (table, table > 0.5) for w in weights]
 
     found = metrics.bootstrap(figures, person, draws, np.random.default_rng(seed))
     return Worth(len(table), n_faces, found[: len(KINDS)], found[len(KINDS) :])
+
+
+def average(values: npt.NDArray[Any], weights: metrics.Floats) -> float:
+    """Weighted mean; nan where nothing has weight."""
+    return float(np.average(values, weights=weights)) if weights.any() else np.nan
 
 
 @reported

@@ -1,0 +1,131 @@
+"""Reference faces: who is taken, that nothing but features is kept, and what a percentile is."""
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from toy_model import make_model
+
+from vclip import association, explain, metrics
+from vclip.errors import DataError
+from vclip.face import Detector
+from vclip.offline import build_faces, face_data, train_face
+from vclip.offline.assemble import COMPONENTS, describe
+from vclip.offline.features import FeatureStore, Report, extract
+from vclip.offline.pairs import read_labelled
+from vclip.weights import BUNDLED, sha256
+
+
+def unit(*shape: int, seed: int) -> np.ndarray:
+    rows = np.random.default_rng(seed).normal(size=shape)
+    return (rows / np.linalg.norm(rows, axis=-1, keepdims=True)).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def shipped() -> np.ndarray:
+    with np.load(BUNDLED / "faces.npz", allow_pickle=False) as file:
+        assert set(file.files) == {"image_features", "provenance"}
+        assert json.loads(str(file["provenance"]))["image_encoder"] == sha256(
+            BUNDLED / "face_encoder.safetensors"
+        )
+        return np.asarray(file["image_features"])
+
+
+def test_the_shipped_faces_are_small_and_finite(shipped: np.ndarray) -> None:
+    assert shipped.dtype == np.float16 and 250 < len(shipped) < 500
+    assert np.isfinite(shipped).all() and len(np.unique(shipped, axis=0)) == len(shipped)
+    assert (BUNDLED / "faces.npz").stat().st_size < 300_000
+
+
+def test_only_faces_that_were_held_out_are_taken(shared: Path) -> None:
+    rows = read_labelled(shared / "faces/utk.csv")
+    taken = build_faces.unseen(rows)
+    assert 0.03 < len(taken) / len(rows) < 0.07
+    sample = rows[:: len(rows) // 100]  # the split of train_face on what prepare would make of it
+    folds = [np.float32(face_data.fold(row.path.read_bytes())) for row in sample]
+    held_out = [row.path for row, fold in zip(sample, folds, strict=True) if fold < 0.05]
+    assert train_face.Config().held_out == 0.05
+    assert [path for path in taken if path in {row.path for row in sample}] == held_out
+
+
+def test_float16_is_exact_enough(shared: Path, shipped: np.ndarray, tmp_path: Path) -> None:
+    """The shipped features are those of the pictures, and what rounding did moves no score."""
+    paths = build_faces.unseen(read_labelled(shared / "faces/utk.csv"))[:12]
+    faces, _ = build_faces.extractors(BUNDLED / "face_encoder.safetensors", Detector())
+    report, store = Report(), FeatureStore(tmp_path / "store.sqlite")
+    found = extract(paths, faces, store, report, "faces")
+    exact = np.stack([r[0] for p, r in found.items() if str(p) not in report.whole_pictures])
+    heads = association.load(BUNDLED / "association.safetensors")
+    with torch.inference_mode():
+        one = heads.encode_image(torch.from_numpy(exact)).numpy()
+        two = heads.encode_image(torch.from_numpy(shipped[: len(exact)].astype("f4"))).numpy()
+    voices = unit(200, one.shape[1], seed=0)
+    np.testing.assert_allclose(one @ voices.T, two @ voices.T, atol=1e-3)
+    store.close()
+
+
+def test_build_writes_features_only(shared: Path, tmp_path: Path) -> None:
+    directory = make_model(tmp_path / "m")
+    (directory / "faces.npz").unlink()
+    rows = read_labelled(shared / "faces/utk.csv")
+    taken = build_faces.unseen(rows[:400])[:3]
+    with (tmp_path / "few.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([["path", "age", "sex"], *((str(p), 30, "F") for p in taken)])
+    options = ["--directory", str(directory), "--utk", str(tmp_path / "few.csv")]
+    assert build_faces.main([*options, "--store", str(tmp_path / "s.sqlite")]) == 0
+    with np.load(directory / "faces.npz", allow_pickle=False) as file:
+        assert file["image_features"].shape == (len(taken), 256)
+        assert set(file.files) == {"image_features", "provenance"}
+    data = (directory / "faces.npz").read_bytes()
+    assert build_faces.main([*options, "--store", str(tmp_path / "s.sqlite")]) == 0
+    assert (directory / "faces.npz").read_bytes() == data
+    described = describe(directory)["components"]["faces"]
+    assert described["sha256"] == sha256(directory / "faces.npz")
+    assert described["licence"] == COMPONENTS["faces"]["licence"]
+
+
+def test_pictures_without_a_face_are_not_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    directory = make_model(tmp_path / "m")
+    Image.new("RGB", (200, 200), (90, 90, 90)).save(tmp_path / "grey.png")
+    (tmp_path / "few.csv").write_text("path,age,sex\ngrey.png,30,F\n")
+    monkeypatch.setattr(build_faces, "fold", lambda data: 0.0)
+    options = ["--directory", str(directory), "--utk", str(tmp_path / "few.csv")]
+    assert build_faces.main([*options, "--store", str(tmp_path / "s.sqlite")]) == 2
+    assert "no face of" in capsys.readouterr().err
+    with pytest.raises(DataError, match="no face"):
+        build_faces.build(directory, tmp_path / "few.csv", FeatureStore(tmp_path / "other.sqlite"))
+
+
+def test_percentiles_equal_a_loop() -> None:
+    faces, voices, others = unit(5, 6, seed=0), unit(5, 6, seed=1), unit(9, 6, seed=2)
+    table = build_faces.percentiles(faces, voices, others)
+    for i in range(5):
+        for j in range(5):
+            worse = sum(float(o @ voices[j]) < float(faces[i] @ voices[j]) for o in others)
+            assert table[i, j] == pytest.approx(worse / 9)
+    assert explain.percentile(0.0, np.array([-1, 0, 1], np.float32)) == pytest.approx(1 / 3)
+
+
+def test_summary_keeps_own_and_others_apart() -> None:
+    person, sex = ["a", "b", "c", "d"], ["F", "F", "M", "M"]
+    table = np.full((4, 4), 0.2)
+    table[:2, :2] = table[2:, 2:] = 0.6
+    np.fill_diagonal(table, 0.9)
+    found = build_faces.summary(table, person, sex, 9, draws=50, seed=0)
+    values = [estimate.value for estimate in found.mean]
+    assert values == pytest.approx([0.9, (4 * 0.6 + 8 * 0.2) / 12, 0.6])
+    assert [e.value for e in found.above_half] == pytest.approx([1, 4 / 12, 1])
+    assert "own voice" in str(found) and found.rows == 4 and found.faces == 9
+
+
+def test_two_rows_of_a_person_are_not_others() -> None:
+    table = np.array([[0.9, 0.9, 0.1], [0.9, 0.9, 0.1], [0.1, 0.1, 0.9]])
+    found = build_faces.summary(table, ["a", "a", "b"], ["F", "F", "F"], 9, draws=20, seed=0)
+    assert found.mean[1].value == pytest.approx(0.1)
+    assert isinstance(found.mean[1], metrics.Estimate)
