@@ -1,0 +1,325 @@
+// Speech in the browser: heard while it is spoken, one sound at a time; and what a text will take.
+// #player holds [data-token] with data-rate (Hz), data-state (live, done, failed); Gradio draws it
+// anew as it likes. What is heard of it is written into data-now (wait, sound).
+window.vclip = (() => {
+  const RATE = 22050; // Hz; a context at the rate of the speech joins pieces without a seam
+  const LEAD = 0.05; // seconds from the first bytes to the first sound
+  const PIECE = 0.04; // seconds that are worth a buffer of their own
+  const FADE = 0.008; // seconds; an edge within a sound would click
+  const FIRST = 1; // seconds of speech that must be there before a stream sounds, at most
+  const EDGES = /^[\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+|[\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+$/g; // as Python strips
+  const SILENCE = 'data:audio/wav;base64,UklGRiwAAABXQVZFZm10IBAAAAABAAEAIlYAAESsAAACABAAZGF0YQgAAAAAAAAAAAAAAA==';
+
+  // iOS mutes Web Audio with its ringer switch and lets only a touched element play
+  const ios = /^iP(hone|ad|od)/.test(navigator.platform)
+    || (/^Mac/.test(navigator.platform) && navigator.maxTouchPoints > 1);
+  const streams = !ios && 'AudioContext' in window && 'body' in Response.prototype;
+  const timings = { click: null, first_sound: null };
+  const native = Object.assign(new Audio(), { controls: true, preload: 'metadata' });
+  const spare = Object.assign(new Audio(), { preload: 'auto' }); // history, compare
+  let context = null;
+  let asked = 0; // Hz that the context was asked for
+  let armed = false; // Speak was pressed, and the take that it starts is not here yet
+  let begun = null; // the last token that was played of its own accord
+  let awaited = null; // the token that will be played once it is finished
+  let heard = null; // what sounds now: { kind, token, hush(), … }
+  let unlocked = false; // native may play
+  let overhead = 0.15; // seconds from a click to the first sound that are not the model's work
+
+  const address = (token, kind) => `takes/${encodeURIComponent(token)}.${kind}`;
+  const write = (node, text) => { if (node && node.textContent !== text) node.textContent = text; };
+  const shown = () => document.querySelector('#player [data-token]');
+
+  // --- one sound at a time
+  function sound(next) {
+    const last = heard;
+    heard = next;
+    if (last) last.hush();
+    document.dispatchEvent(new CustomEvent('vclip:speech', { detail: { token: next.token } }));
+    draw();
+    return next;
+  }
+  function over(one) {
+    if (!one || heard !== one) return;
+    heard = null;
+    draw();
+  }
+  function stop() {
+    armed = false;
+    awaited = null;
+    const last = heard;
+    heard = null;
+    if (last) last.hush();
+    draw();
+  }
+
+  // --- inside the click
+  function wake(rate) {
+    if (!context || asked !== rate) {
+      asked = rate;
+      if (context) context.close();
+      try { context = new AudioContext({ sampleRate: rate }); } catch { context = new AudioContext(); }
+    }
+    return context.resume();
+  }
+  function unlock() {
+    if (armed && performance.now() - timings.click < 500) return; // twice for one click
+    armed = true;
+    Object.assign(timings, { click: performance.now(), first_sound: null });
+    if (streams) return void wake(asked || RATE).catch(() => {});
+    if (unlocked) return;
+    unlocked = true;
+    native.src = SILENCE;
+    native.play().catch(() => {});
+  }
+  function sounded(at) {
+    if (timings.click === null || timings.first_sound !== null) return;
+    timings.first_sound = at;
+    const { work, seconds } = expected();
+    overhead = Math.min(Math.max((at - timings.click) / 1000 - work * seconds, 0), 3);
+    count();
+  }
+
+  // --- a stream of samples
+  class Flow {
+    constructor(rate) {
+      this.rate = rate;
+      this.gain = context.createGain();
+      this.gain.connect(context.destination);
+      this.rest = new Uint8Array(0);
+      this.sources = new Set();
+      this.lead = LEAD;
+      this.from = null; // when the first sample sounds, in seconds of the context
+      this.end = 0; // when the last one has
+      this.seconds = 0; // that are scheduled
+    }
+    push(bytes, last = false) {
+      const all = new Uint8Array(this.rest.length + bytes.length);
+      all.set(this.rest);
+      all.set(bytes, this.rest.length);
+      const n = all.length >> 1;
+      const enough = n && (last || n >= PIECE * this.rate);
+      this.rest = enough ? all.slice(2 * n) : all;
+      if (enough) this.schedule(new DataView(all.buffer), n);
+    }
+    schedule(view, n) {
+      const buffer = context.createBuffer(1, n, this.rate);
+      const samples = buffer.getChannelData(0);
+      for (let i = 0; i < n; i += 1) samples[i] = view.getInt16(2 * i, true) / 32768;
+      this.join();
+      const source = new AudioBufferSourceNode(context, { buffer });
+      source.connect(this.gain);
+      source.start(this.end);
+      source.onended = () => this.sources.delete(source);
+      this.sources.add(source);
+      this.end += n / this.rate;
+      this.seconds += n / this.rate;
+      // out at the end, unless more comes in time
+      this.gain.gain.setValueAtTime(1, this.end - FADE);
+      this.gain.gain.linearRampToValueAtTime(0, this.end);
+    }
+    join() {
+      const now = context.currentTime;
+      const { gain } = this.gain;
+      if (this.end > now + FADE) return void gain.cancelScheduledValues(this.end - FADE - 1e-4);
+      if (this.from !== null) this.lead = Math.min(2 * this.lead, 1); // starved: be more careful
+      this.end = Math.ceil((now + this.lead) * this.rate) / this.rate;
+      this.from ??= this.end;
+      gain.cancelScheduledValues(0);
+      gain.setValueAtTime(0, this.end);
+      gain.linearRampToValueAtTime(1, this.end + FADE);
+    }
+    played() {
+      return Math.max(0, this.seconds - Math.max(0, this.end - context.currentTime));
+    }
+    close() {
+      const { gain } = this.gain;
+      gain.cancelScheduledValues(0);
+      gain.setTargetAtTime(0, context.currentTime, FADE / 3);
+      for (const source of this.sources) source.stop(context.currentTime + 3 * FADE);
+      setTimeout(() => this.gain.disconnect(), 100);
+    }
+  }
+
+  async function stream(token, rate) {
+    const aborter = new AbortController();
+    const one = sound({
+      kind: 'stream', token, flow: null,
+      hush() { aborter.abort(); if (this.flow) this.flow.close(); },
+    });
+    try {
+      await Promise.race([wake(rate), new Promise((then) => { setTimeout(then, 300); })]);
+      if (context.state !== 'running') throw new Error('this browser does not let us');
+      const response = await fetch(address(token, 'pcm'), { signal: aborter.signal, cache: 'no-store' });
+      if (!response.ok) throw new Error(response.statusText);
+      if (heard !== one) return;
+      one.flow = new Flow(rate);
+      const reader = response.body.getReader();
+      for (;;) {
+        const { done, value } = await reader.read();
+        if (heard !== one) return;
+        one.flow.push(value || new Uint8Array(0), done);
+        if (done) break;
+      }
+      one.complete = true;
+    } catch {
+      if (heard !== one) return;
+      if (one.flow && one.flow.from !== null) one.complete = true; // what came is heard to its end
+      else { over(one); later(token); }
+    }
+  }
+
+  // --- files
+  function later(token) {
+    awaited = token;
+    look();
+  }
+  function playFile(element, one) {
+    const path = address(one.token, 'wav');
+    if (element.getAttribute('src') !== path) element.src = path;
+    sound({ ...one, element, hush: () => element.pause() });
+    element.play().catch(() => {}); // `pause` and `error` tell the rest
+  }
+  function toggle(token) {
+    if (heard && heard.kind === 'row' && heard.token === token) heard.hush();
+    else playFile(spare, { kind: 'row', token });
+  }
+  for (const element of [native, spare]) {
+    for (const kind of ['pause', 'ended', 'error']) {
+      element.addEventListener(kind, () => {
+        if (heard && heard.element === element && (element.paused || element.error)) over(heard);
+      });
+    }
+  }
+  spare.addEventListener('error', () => {
+    for (const button of document.querySelectorAll('[data-play]')) {
+      if (spare.getAttribute('src') === address(button.dataset.play, 'wav')) button.disabled = true;
+    }
+  });
+  native.addEventListener('playing', () => {
+    if (heard && heard.own) sounded(performance.now());
+  });
+  native.addEventListener('play', () => { // also by its own button
+    const { token } = native.dataset;
+    if (native.getAttribute('src') === SILENCE || (heard && heard.element === native)) return;
+    sound({ kind: 'native', token, element: native, hush: () => native.pause() });
+  });
+
+  // --- the page as it is now
+  function look() {
+    const box = shown();
+    if (box) {
+      mount(box);
+      const { token, state, rate } = box.dataset;
+      if (armed && token !== begun) play(token, Number(rate));
+      else if (awaited === token && state === 'done') {
+        awaited = null;
+        playFile(native, { kind: 'native', token, own: true });
+      } else if (awaited === token && state === 'failed') awaited = null;
+    }
+    draw();
+    count();
+    refocus();
+  }
+  function play(token, rate = RATE) {
+    const box = shown();
+    const finished = box && box.dataset.token === token && box.dataset.state === 'done';
+    armed = false;
+    begun = token;
+    if (streams && !finished) stream(token, rate);
+    else later(token);
+  }
+  function mount(box) { // the one element that a click has unlocked takes the drawn one's place
+    const drawn = box.querySelector('.replay audio');
+    if (!drawn || drawn === native) return;
+    const playing = heard && heard.element === native && heard.token === box.dataset.token;
+    native.setAttribute('aria-label', drawn.getAttribute('aria-label'));
+    native.dataset.token = box.dataset.token;
+    if (native.getAttribute('src') !== drawn.getAttribute('src')) native.src = drawn.getAttribute('src');
+    drawn.replaceWith(native);
+    if (playing) native.play().catch(() => {});
+  }
+  function draw() {
+    const box = shown();
+    if (box) {
+      const { token, seconds } = box.dataset;
+      const flow = heard && heard.kind === 'stream' && heard.token === token ? heard.flow : undefined;
+      const started = flow && flow.from !== null && context.currentTime >= flow.from;
+      const now = started ? 'sound' : flow !== undefined || awaited === token ? 'wait' : '';
+      if ((box.dataset.now || '') !== now) box.dataset.now = now;
+      const elapsed = started ? `${flow.played().toFixed(1)}${seconds ? ` / ${seconds}` : ''} s` : '';
+      write(box.querySelector('.elapsed'), elapsed);
+    }
+    for (const button of document.querySelectorAll('[data-play]')) {
+      const pressed = Boolean(heard && heard.kind === 'row' && heard.token === button.dataset.play);
+      if (button.getAttribute('aria-pressed') !== String(pressed)) {
+        button.setAttribute('aria-pressed', pressed);
+      }
+    }
+  }
+  setInterval(() => {
+    if (!heard || !heard.flow) return;
+    const { flow } = heard;
+    if (flow.from !== null && context.currentTime >= flow.from) {
+      sounded(performance.now() - 1000 * (context.currentTime - flow.from));
+    }
+    if (heard.complete && context.currentTime >= flow.end) {
+      over(heard);
+      context.suspend(); // let go of the loudspeaker
+    } else draw();
+  }, 50);
+
+  // --- a button that is drawn anew keeps the focus
+  let focused = null;
+  function refocus() {
+    if (!focused || focused.isConnected || document.activeElement !== document.body) return;
+    const [name] = ['data-play', 'data-voice'].filter((key) => focused.hasAttribute(key));
+    const same = `#${focused.dataset.home} [${name}="${CSS.escape(focused.getAttribute(name))}"]`;
+    focused = document.querySelector(same);
+    if (focused) focused.focus({ preventScroll: true });
+  }
+  document.addEventListener('focusin', (event) => {
+    focused = event.target.closest('#takes [data-play], #compare :is([data-play], [data-voice])');
+    if (focused) focused.dataset.home = focused.closest('#takes, #compare').id;
+  });
+  document.addEventListener('focusout', ({ target }) => {
+    setTimeout(() => { if (target === focused && target.isConnected && document.activeElement !== target) focused = null; });
+  });
+
+  // --- how long the text will take
+  function expected() {
+    const note = document.querySelector('#count [data-limit]');
+    const area = document.querySelector('#text textarea');
+    if (!note || !area) return { length: 0, seconds: 0, work: 0 };
+    const text = area.value.replace(EDGES, '');
+    const length = [...text].length;
+    const [rate, pause] = [...document.querySelectorAll('#manner input[type=range]')].map((range) => Number(range.value));
+    const breaks = (text.match(/[.!?…]["”’)]*\s+(?=\S)/g) || []).length;
+    const total = length / (Number(note.dataset.pace) * (rate || 1)) + breaks * (pause || 0);
+    const seconds = streams ? Math.min(total, FIRST) : total;
+    return { note, length, total, seconds, work: Number(note.dataset.work) };
+  }
+  function count() {
+    const { note, length, total, seconds, work } = expected();
+    if (!note) return;
+    const said = {
+      length: String(length),
+      seconds: total.toFixed(total < 10 ? 1 : 0),
+      wait: Math.max(overhead + work * seconds, 0.1).toFixed(1),
+    };
+    const outputs = note.querySelectorAll('output');
+    for (const output of outputs) write(output, said[output.dataset.of]);
+    note.classList.toggle('over', length > Number(note.dataset.limit));
+  }
+
+  document.addEventListener('click', (event) => {
+    if (event.target.closest('#speak')) unlock(); // at once: what Gradio calls may come too late
+    const button = event.target.closest('[data-play]');
+    if (button) toggle(button.dataset.play);
+  }, true);
+  document.addEventListener('input', () => requestAnimationFrame(count));
+  new MutationObserver(look).observe(document.documentElement, {
+    childList: true, subtree: true, attributes: true, attributeFilter: ['data-token', 'data-state'],
+  });
+  return { unlock, play, stop, playing: () => heard !== null, timings };
+})();

@@ -1,0 +1,52 @@
+"""How a voice sounds, in a second: one short sentence in any voice."""
+
+import threading
+from collections import OrderedDict
+from typing import Protocol
+
+from vclip import audio
+from vclip.gate import Gate
+from vclip.pipeline import Candidate
+from vclip.speech import Speech
+
+SENTENCE = "This is how I sound."
+KIND = "mp3"  # 8 ms more than WAV on one core, a quarter of its size: 14 kB
+AT_ONCE = 2  # that are being made; people who wait for speech come first
+MOST = 300  # that are remembered, 4 MB
+
+
+class Model(Protocol):
+    """What is asked of FaceToVoice."""
+
+    def candidate(self, speaker_id: str) -> Candidate:
+        """The voice of an id. Raises SpeakerError."""
+        ...
+
+    def speak(self, text: str, candidate: Candidate) -> Speech:
+        """A text in this voice."""
+        ...
+
+
+class Previews:
+    """Makes and remembers them for one model; shared by all visits."""
+
+    def __init__(self, model: Model, most: int = MOST) -> None:
+        self._model, self._most = model, most
+        self._gate, self._lock = Gate(AT_ONCE), threading.Lock()
+        self._made: OrderedDict[str, bytes] = OrderedDict()  # the least recently used first
+
+    def get(self, speaker_id: str) -> bytes:
+        """A file of KIND. Raises SpeakerError, BusyError."""
+        with self._lock:
+            if speaker_id in self._made:
+                self._made.move_to_end(speaker_id)
+                return self._made[speaker_id]
+        with self._gate.place():
+            voice = self._model.candidate(speaker_id)
+            speech = self._model.speak(SENTENCE, voice)
+            data = audio.encode(speech.wav, speech.sample_rate, KIND)
+        with self._lock:
+            self._made[speaker_id] = data
+            if len(self._made) > self._most:
+                self._made.popitem(last=False)
+        return data

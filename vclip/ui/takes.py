@@ -1,0 +1,189 @@
+"""Takes: what was spoken in a visit, heard while it is spoken, files once it is complete."""
+
+import asyncio
+import contextlib
+import re
+import secrets
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Iterable
+from pathlib import Path
+from typing import Any, Literal
+
+import soundfile
+
+from vclip import audio
+from vclip.speech import Array, Speech
+
+MOST = 400  # takes that are kept; about a minute of speech each fills 3 GB
+SECONDS = 3600  # that a take is kept: long enough to replay and download
+NAME_LENGTH = 60  # characters of a voice's id in the name of a file
+State = Literal["live", "done", "failed"]
+
+
+def file_name(speaker_id: str) -> str:
+    """vclip_VOICE, with what no file system minds."""
+    return "vclip_" + re.sub(r"[^A-Za-z0-9._-]+", "_", speaker_id)[:NAME_LENGTH].strip("._")
+
+
+class Take:
+    """One speech: fed by a thread, listened to on event loops, known by an unguessable token."""
+
+    def __init__(self, folder: Path, sample_rate: int) -> None:
+        self.token = secrets.token_urlsafe(16)
+        self.sample_rate = sample_rate  # Hz
+        self.started = time.time()
+        self.state: State = "live"
+        self.seconds = 0.0  # how long it lasts, once it is done
+        self.card: dict[str, Any] = {}  # of vclip.card, once it is done
+        self._folder = folder
+        self._lock, self._encoding = threading.Lock(), threading.Lock()
+        self._pieces: list[bytes] = []
+        self._listeners: set[Callable[[], None]] = set()
+
+    def feed(self, speech: Speech) -> None:
+        """More of it for those who listen; nothing once it has ended."""
+        data = audio.to_int16(speech.wav).astype("<i2").tobytes()
+        with self._lock:
+            if self.state == "live":
+                self._pieces.append(data)
+                self._wake()
+
+    def finish(self, speech: Speech, card: dict[str, Any]) -> None:
+        """All of it, as it is kept, with its card; nothing once it has ended."""
+        if self.state == "live":
+            self._write("wav", audio.encode(speech.wav, speech.sample_rate, "wav"))
+            self._keep(speech.wav)
+            self.seconds, self.card = speech.seconds, card
+        self._end("done")
+        if self.state == "failed":  # dropped meanwhile
+            self._delete()
+
+    def fail(self) -> None:
+        """It will not be completed: whoever listens has heard all there is."""
+        self._end("failed")
+
+    def discard(self) -> None:
+        """Leave nothing of it, also where it is just being spoken or encoded."""
+        with self._lock:
+            self.state, self._pieces = "failed", []
+            self._wake()
+        self._delete()
+
+    async def listen(self) -> AsyncIterator[bytes]:
+        """All of it from the beginning as it comes: 16-bit samples, little endian."""
+        woken, loop = asyncio.Event(), asyncio.get_running_loop()
+
+        def wake() -> None:
+            loop.call_soon_threadsafe(woken.set)
+
+        with self._lock:
+            late, pieces = self.state == "done", self._pieces  # ours also when the take lets go
+            self._listeners.add(wake)
+        try:
+            if late:
+                yield await asyncio.to_thread(self._samples)
+            heard, ended = 0, late
+            while not ended:
+                woken.clear()
+                ended = self.state != "live"  # asked before what is left is taken
+                while heard < len(pieces):
+                    yield pieces[heard]
+                    heard += 1
+                if not ended:
+                    await woken.wait()
+        finally:
+            with self._lock:
+                self._listeners.discard(wake)
+
+    def file(self, kind: str) -> Path | None:
+        """The file of one of audio.FORMATS, made when first asked for; None if there is none."""
+        path = self._path(kind)
+        with self._encoding:
+            if self.state == "done" and not path.is_file() and self._path("wav").is_file():
+                self._write(kind, audio.encode(self._kept(), self.sample_rate, kind))
+        if self.state == "failed":
+            self._delete()
+        return path if path.is_file() else None
+
+    def name(self, kind: str) -> str:
+        """What a download is called: vclip_VOICE_seedN.KIND."""
+        return f"{file_name(self.card.get('voice', 'voice'))}_seed{self.card.get('seed', 0)}.{kind}"
+
+    def _end(self, state: State) -> None:
+        with self._lock:
+            if self.state == "live":
+                self.state, self._pieces = state, []
+                self._wake()
+
+    def _wake(self) -> None:
+        for wake in self._listeners:
+            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody listens
+                wake()
+
+    def _path(self, kind: str) -> Path:
+        return self._folder / f"{self.token}.{kind}"
+
+    def _write(self, kind: str, data: bytes) -> None:
+        self._create(kind).write_bytes(data)
+
+    def _create(self, kind: str) -> Path:
+        """An empty file that nobody else may read."""
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._path(kind).touch(mode=0o600)
+        return self._path(kind)
+
+    def _keep(self, wav: Array) -> None:
+        """The samples before they were rounded: other formats are encoded from these."""
+        soundfile.write(self._create("float.wav"), wav, self.sample_rate, subtype="FLOAT")
+
+    def _kept(self) -> Array:
+        wav: Array = soundfile.read(self._path("float.wav"), dtype="float32")[0]
+        return wav
+
+    def _samples(self) -> bytes:
+        with contextlib.suppress(soundfile.SoundFileError, OSError):  # deleted meanwhile
+            samples, _ = soundfile.read(self._path("wav"), dtype="int16")
+            return bytes(samples.astype("<i2").tobytes())
+        return b""
+
+    def _delete(self) -> None:
+        for kind in (*audio.FORMATS, "float.wav"):
+            self._path(kind).unlink(missing_ok=True)
+
+
+class Takes:
+    """The takes of all visits, by token: so many, for so long."""
+
+    def __init__(self, folder: Path, most: int = MOST) -> None:
+        self._folder, self._most = folder / "takes", most
+        self._lock = threading.Lock()
+        self._takes: dict[str, Take] = {}  # the oldest first
+
+    def start(self, sample_rate: int) -> Take:
+        """A new take, live; the oldest ones make room for it."""
+        take = Take(self._folder, sample_rate)
+        with self._lock:
+            self._takes[take.token] = take
+            oldest = list(self._takes)[: -self._most]
+        self.drop(oldest)
+        return take
+
+    def get(self, token: str) -> Take | None:
+        """The take of this token, if it is still there."""
+        return self._takes.get(token)
+
+    def drop(self, tokens: Iterable[str]) -> None:
+        """Forget these takes and delete their files."""
+        with self._lock:
+            dropped = [self._takes.pop(token, None) for token in tokens]
+        for take in dropped:
+            if take is not None:
+                take.discard()
+
+    def sweep(self, now: float) -> int:
+        """Drop what is older than an hour at `now`, in seconds of time.time(); returns how many."""
+        with self._lock:
+            old = [token for token, take in self._takes.items() if now - take.started > SECONDS]
+        self.drop(old)
+        return len(old)
