@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from conftest import REPO
 
-from vclip import audio
+from vclip import audio, card
 from vclip.__main__ import main
+from vclip.pipeline import FaceToVoice
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +65,105 @@ def test_manner_and_format(capsys: pytest.CaptureFixture[str], face: str, tmp_pa
         wav, sample_rate = audio.load_wav(answer["wav"])
         assert len(wav) / sample_rate == pytest.approx(answer["seconds"], abs=0.01)
         assert audio.loudness(wav, sample_rate) == pytest.approx(answer["lufs"], abs=0.2)
+
+
+def saved_card(tmp_path: Path, kind: str = "wav", voice: str = "near(p225;0;3)") -> Path:
+    """What the app would save: a speech and its card, side by side."""
+    model = FaceToVoice.from_pretrained()
+    candidate, text = model.candidate(voice), "It rained. We stayed in."
+    speech = model.speak(text, candidate, 3, 1.2, 0.3, -20.0)
+    document = card.speech_card(model, candidate, text, 3, 1.2, 0.3, -20.0, kind, speech)
+    (tmp_path / f"app.{kind}").write_bytes(audio.encode(speech.wav, speech.sample_rate, kind))
+    (tmp_path / "speech.json").write_text(card.to_json(document))
+    return tmp_path / "speech.json"
+
+
+@pytest.mark.parametrize("kind", audio.FORMATS)
+def test_a_card_of_a_speech_is_said_again_to_the_same_bytes(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, kind: str
+) -> None:
+    path, out = saved_card(tmp_path, kind), tmp_path / f"again.{kind}"
+    answer = run_json(capsys, "speak", "--voice", str(path), "-o", str(out))
+    assert out.read_bytes() == (tmp_path / f"app.{kind}").read_bytes()
+    assert answer["identical"] is True and answer["voice"] == "near(p225;0;3)"
+    assert answer["lufs"] == pytest.approx(-20, abs=0.2)
+
+
+def test_a_card_in_another_format_and_an_altered_one(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    path = saved_card(tmp_path)
+    out = ["-o", str(tmp_path / "again.flac")]
+    assert run_json(capsys, "speak", f"--voice={path}", *out)["identical"] is None
+    flac, _ = audio.load_wav(tmp_path / "again.flac")
+    np.testing.assert_array_equal(flac, audio.load_wav(tmp_path / "app.wav")[0])
+    altered = json.loads(path.read_text()) | {"sha256": "0" * 64}
+    path.write_text(json.dumps(altered))
+    assert main(["speak", "--voice", str(path), "-o", str(tmp_path / "again.wav")]) == 0
+    assert "not the card's file" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("voice", ["gen-0-3", "blend(p225;p226;0.5)"])
+def test_a_text_in_a_saved_voice(
+    capsys: pytest.CaptureFixture[str], face: str, tmp_path: Path, voice: str
+) -> None:
+    model = FaceToVoice.from_pretrained()
+    (tmp_path / "v.json").write_text(card.to_json(card.voice_card(model, model.candidate(voice))))
+    by_card, by_id = tmp_path / "card.wav", tmp_path / "id.wav"
+    said = ["A saved voice.", "--seed", "5", "--rate", "0.9"]
+    run_json(capsys, "speak", *said, "--voice", str(tmp_path / "v.json"), "-o", str(by_card))
+    run_json(capsys, "speak", face, *said, "--speaker", voice, "-o", str(by_id))
+    assert by_card.read_bytes() == by_id.read_bytes()
+    speech = saved_card(tmp_path, voice=voice)  # the card of a speech has a voice, too
+    run_json(capsys, "speak", "--voice", str(speech), *said, "-o", str(by_card))
+    assert by_card.read_bytes() == by_id.read_bytes()
+
+
+def test_cards_that_cannot_be_used(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    path, out = saved_card(tmp_path), tmp_path / "o.wav"
+    document = json.loads(path.read_text())
+    voice = {name: document[name] for name in ("version", "model", "weights", "voice")}
+    for content, message in (
+        ("no JSON", "not JSON"),
+        ("[" * 70000, "more than 64 KB"),
+        (json.dumps(document | {"version": 2}), "version 2"),
+        (json.dumps(document | {"rate": 9}), "rate is 9"),
+        (json.dumps(document | {"voice": "p1000"}), "no speaker 'p1000'"),
+        (json.dumps(document | {"weights": {"synthesizer": "ab" * 32}}), "abababab"),
+        (json.dumps(voice | {"kind": "vclip voice"}), "add TEXT"),
+    ):
+        path.write_text(content)
+        assert main(["speak", "--voice", str(path), "-o", str(out)]) == 2
+        error = capsys.readouterr().err
+        assert message in error and len(error.splitlines()) == 1, error
+    path.write_text(json.dumps(document))
+    for argv, message in (
+        (["--voice", str(tmp_path / "none.json"), "-o", str(out)], "cannot read the card"),
+        (["--voice", str(tmp_path), "-o", str(out)], "cannot read the card"),
+        (["--voice", str(path), "", "-o", str(out)], "empty"),
+        (["--voice", str(path), "-o", str(tmp_path / "o.ogg")], ".wav, .flac, .mp3"),
+        (["--voice", str(path), "-o", str(tmp_path / "no" / "o.wav")], "does not exist"),
+    ):
+        assert main(["speak", *argv]) == 2
+        error = capsys.readouterr().err
+        assert message in error and len(error.splitlines()) == 1, error
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ["speak", "-o", "o.wav"],
+        ["speak", "face.jpg", "-o", "o.wav"],
+        ["speak", "--voice", "c.json", "face.jpg", "Hello.", "-o", "o.wav"],
+        ["speak", "--voice", "c.json", "--rank", "2", "-o", "o.wav"],
+        ["speak", "--voice", "-o", "o.wav"],
+    ],
+)
+def test_usage(capsys: pytest.CaptureFixture[str], argv: list[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(argv)
+    assert caught.value.code == 2 and "usage" in capsys.readouterr().err
 
 
 def test_people_can_read_it(capsys: pytest.CaptureFixture[str], face: str) -> None:

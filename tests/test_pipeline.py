@@ -1,6 +1,8 @@
 """FaceToVoice on a miniature model: ranking, seeds, ids that reproduce, errors that help."""
 
+import json
 import math
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +12,11 @@ from toy_model import make_model
 from vclip import audio
 from vclip.errors import InputError, ModelError, NoFaceError, SpeakerError, TextError
 from vclip.face import Photo
+from vclip.narration import master
+from vclip.offline.assemble import COMPONENTS
 from vclip.pipeline import MAX_CHARS, N_GENERATED, FaceResult, FaceToVoice, check_length
-from vclip.speech import join
+from vclip.speech import Speech, join
+from vclip.weights import sha256
 
 TEXT = "Good morning. How are you?"
 
@@ -85,6 +90,50 @@ def test_the_stream_is_the_whole_but_for_its_gain(model: FaceToVoice) -> None:
         np.testing.assert_allclose(wav, raw * gain, atol=1e-4 * np.abs(wav).max())
 
 
+def test_live_is_the_stream_of_pieces_that_were_made_elsewhere(model: FaceToVoice) -> None:
+    voice = model.candidate("near(p1;0;1)")
+    stream = list(model.speak_stream(TEXT, voice, 4, lufs=-20))
+    said: list[Speech] = []
+    live = list(model.live(tapped(model.recite(TEXT, voice, 4), said), voice, lufs=-20))
+    for (share, piece), (other_share, other) in zip(stream, live, strict=True):
+        assert share == other_share
+        np.testing.assert_array_equal(piece.wav, other.wav)
+    np.testing.assert_array_equal(
+        master(join(said), -20).wav, model.speak(TEXT, voice, 4, lufs=-20).wav
+    )
+    for wrong in (0.0, -100.0, math.nan):
+        with pytest.raises(InputError, match="loudness"):
+            model.live(iter([]), voice, lufs=wrong)
+
+
+def tapped(
+    pieces: Iterator[tuple[float, Speech]], said: list[Speech]
+) -> Iterator[tuple[float, Speech]]:
+    for share, piece in pieces:
+        said.append(piece)
+        yield share, piece
+
+
+def test_weights_are_the_hashes_of_the_files(tmp_path: Path) -> None:
+    directory = make_model(tmp_path)
+    weights = FaceToVoice.from_pretrained(str(directory)).weights
+    assert set(weights) == set(COMPONENTS)
+    for name, digest in weights.items():
+        assert digest == sha256(directory / COMPONENTS[name]["file"])
+
+
+def test_the_description_is_json_and_says_what_is_there(model: FaceToVoice) -> None:
+    told = json.loads(json.dumps(model.describe()))
+    assert told == model.describe()
+    assert told["model"] == model.model and told["speakers"] == model.bank.speaker_ids
+    assert told["components"]["synthesizer"]["sha256"] == model.weights["synthesizer"]
+    assert all(entry["licence"] for entry in told["components"].values())
+    assert told["generated"] == len(model.cloud(0)) and told["near"] == len(model.cloud(0, "p1"))
+    assert told["directions"] == len(model.shape(model.candidate("p1")))
+    assert told["sample_rate"] == model.sample_rate and told["faces"] == model.n_faces
+    assert told["formats"] == list(audio.FORMATS) and told["max_chars"] == MAX_CHARS
+
+
 def test_speech_has_the_loudness_that_was_asked_for(model: FaceToVoice) -> None:
     for lufs in (-16, -23):
         speech = model.speak(TEXT, model.candidate("p1"), lufs=lufs)
@@ -149,8 +198,6 @@ def test_no_face_offers_the_whole_picture(model: FaceToVoice) -> None:
 
 
 def test_a_bank_of_strangers_is_refused(tmp_path: Path) -> None:
-    from vclip.weights import sha256
-
     directory = make_model(tmp_path)
     names, features = np.array(["zz"]), np.ones((1, 256), dtype=np.float32)
     old = sha256(directory / "bank.npz")

@@ -1,8 +1,8 @@
 """What may be asked of the app, and the complaint when it is more."""
 
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
-from vclip import voice_ids
+from vclip import audio, voice_ids
 from vclip.errors import InputError, TextError
 from vclip.narration import MAX_LUFS, MAX_PAUSE, MIN_LUFS
 from vclip.speech import MAX_RATE, MAX_SEED, MIN_RATE, check_seed
@@ -18,6 +18,21 @@ RANGES = {
     "lufs": [MIN_LUFS, MAX_LUFS],
     "move": [-voice_ids.MOST, voice_ids.MOST],
 }
+
+
+def asked() -> dict[str, Any]:
+    """What may be asked of any model, as JSON."""
+    return {
+        "generated": voice_ids.N_GENERATED,
+        "near": voice_ids.N_NEAR,
+        "directions": voice_ids.DIRECTIONS,
+        "voice_ids": voice_ids.FORMS,
+        "sources": list(get_args(Source)),
+        "formats": list(audio.FORMATS),
+        "max_chars": MAX_CHARS,
+        "max_k": MAX_K,
+        "limits": RANGES,
+    }
 
 
 def check_length(text: str) -> None:

@@ -8,14 +8,13 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from vclip import __version__, association, audio, derived, encoders, explain, face, narration
+from vclip import __version__, association, derived, encoders, explain, face, limits
 from vclip.bank import SpeakerBank, top
 from vclip.errors import ModelError
 from vclip.explain import Shuffled as Shuffled  # what is written twice is this module's face
 from vclip.explain import Why as Why
 from vclip.limits import MAX_CHARS as MAX_CHARS
 from vclip.limits import MAX_K as MAX_K
-from vclip.limits import RANGES
 from vclip.limits import Source as Source
 from vclip.limits import check_length as check_length
 from vclip.limits import check_request as check_request
@@ -25,7 +24,6 @@ from vclip.seeing import Sight
 from vclip.speech import Speech, Synthesizer, check_seed, join
 from vclip.tts import CoquiVits
 from vclip.voice_ids import DIRECTIONS as DIRECTIONS
-from vclip.voice_ids import FORMS
 from vclip.voice_ids import N_GENERATED as N_GENERATED
 from vclip.voice_ids import N_NEAR as N_NEAR
 from vclip.voices import Candidate as Candidate
@@ -78,15 +76,15 @@ class FaceToVoice:
         )
         encoder = encoders.load_face_encoder(directory.file("image_encoder"))
         sight = Sight(encoder, heads, face.Detector())
-        faces = _reference_faces(directory, encoder.dimension)
-        return cls(directory, sight, voices, synthesizer, faces, narrator)
+        others = _reference_faces(directory, encoder.dimension)
+        return cls(directory, sight, voices, synthesizer, others, narrator)
 
     def look(
         self, photo: bytes | face.Photo, box: face.Box | int | None = None, whole: bool = False
     ) -> FaceResult:
-        """Find the faces, take the largest (or a box, or the box of an index) and encode it.
+        """The largest face, or a box, or the box of an index; whole: the whole picture instead.
 
-        Raises ImageError, NoFaceError (whole=True uses the whole picture instead), InputError.
+        Raises ImageError, NoFaceError, InputError.
         """
         return self._sight.look(photo, box, whole)
 
@@ -157,24 +155,15 @@ class FaceToVoice:
     def describe(self) -> dict[str, Any]:
         """What the model is made of and what may be asked of it, as JSON."""
         told = ("sha256", "data", "command", "licence", "url")
+        parts = {n: {k: e[k] for k in told if k in e} for n, e in self.components.items()}
         return {
             "model": self.model,
             "version": __version__,
-            "components": {
-                name: {key: entry[key] for key in told if key in entry}
-                for name, entry in self.components.items()
-            },
+            "components": parts,
             "speakers": list(self.bank.speaker_ids),
             "sample_rate": self.sample_rate,
-            "generated": N_GENERATED,
-            "near": N_NEAR,
-            "directions": DIRECTIONS,
             "faces": self.n_faces,
-            "formats": list(audio.FORMATS),
-            "voice_ids": FORMS,
-            "max_chars": MAX_CHARS,
-            "max_k": MAX_K,
-            "limits": RANGES,
+            **limits.asked(),
         }
 
     def speak(
@@ -229,7 +218,6 @@ class FaceToVoice:
         lufs: float = LUFS,
     ) -> Iterator[tuple[float, Speech]]:
         """`live` of `recite`: what speak says, ready to be heard while it is spoken."""
-        narration.check_lufs(lufs)
         return self.live(self.recite(text, candidate, seed, rate, pause), candidate, lufs)
 
     def _rank(
