@@ -82,6 +82,19 @@ def test_a_component_may_be_the_bundled_one_and_must_be_somewhere(tmp_path: Path
         directory.file("b")
 
 
+def test_what_is_told_of_a_borrowed_component_has_the_bundled_hash(tmp_path: Path) -> None:
+    path = make(tmp_path) / "vclip.json"
+    description = json.loads(path.read_text())
+    borrowed = {"from": "bundled", "licence": "theirs"}
+    description["components"] |= {"association": borrowed, "nonesuch": {"from": "bundled"}}
+    path.write_text(json.dumps(description))
+    told = ModelDirectory.open(str(tmp_path)).components
+    digest = sha256(BUNDLED / "association.safetensors")
+    assert told["association"] == borrowed | {"sha256": digest}
+    assert told["nonesuch"]["sha256"] == "" and told["a"] == description["components"]["a"]
+    assert "sha256" not in description["components"]["association"]
+
+
 def test_models_of_the_hub_are_pinned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
 

@@ -212,7 +212,10 @@ def show(answer: dict[str, Any]) -> None:
     if "wav" in answer:
         print("{wav}: {seconds:.2f} s at {sample_rate} Hz, {lufs} LUFS".format(**answer))
     if answer.get("identical") is False:
-        print("it sounds the same but is not the card's file byte for byte: other libraries or CPU")
+        print(
+            "it sounds the same but is not the card's file byte for byte: another processor, "
+            "other libraries or another OMP_NUM_THREADS"
+        )
 
 
 @reported

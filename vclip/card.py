@@ -2,7 +2,8 @@
 
 A voice card names the model, its weights and the voice's id. A speech card says also what was said
 and how, and the SHA-256 of the file: `FaceToVoice.speak` and `audio.encode` make the same bytes of
-it. No card says anything about a face.
+it, on the same kind of processor, with the same libraries and number of threads (programs of ours
+use one); elsewhere the same but for rounding. No card says anything about a face.
 """
 
 import datetime
