@@ -151,6 +151,7 @@ window.vclip = (() => {
       await Promise.race([wake(rate), new Promise((then) => { setTimeout(then, 300); })]);
       if (context.state !== 'running') throw new Error('this browser does not let us');
       const response = await fetch(address(token, 'pcm'), { signal: aborter.signal, cache: 'no-store' });
+      if (response.status === 404) return over(one); // dropped meanwhile
       if (!response.ok) throw new Error(response.statusText);
       if (heard !== one) return;
       one.flow = new Flow(rate);
