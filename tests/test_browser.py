@@ -12,7 +12,7 @@ from playwright.sync_api import Locator, Page, expect
 from vclip.__main__ import main
 
 EXAMPLES = sorted((REPO / "assets" / "examples").glob("*.jpg"))
-SCORES = "e => e.map((x) => x.getAttribute('aria-label') ?? x.textContent)"
+CARD = "input[type=file][accept='.json']"
 LONELY_DOT = """() => {
   const svg = document.querySelector('#map svg');
   const others = [...svg.querySelectorAll('.pt')].map((e) => e.getBoundingClientRect());
@@ -241,11 +241,11 @@ def test_a_voice_found_once_can_be_used_again(page: Page, tmp_path: Path) -> Non
     download.value.save_as(tmp_path / "voice.json")
     page.reload()
     page.wait_for_selector("html[data-ready]")
-    page.set_input_files("#card input[type=file], input#card", tmp_path / "voice.json")
+    page.set_input_files(CARD, tmp_path / "voice.json")
     expect(row(page, voice)).to_have_attribute("aria-selected", "true")  # without any face
     speak(page, "Here I am again.")
     (tmp_path / "bad.json").write_text("{}")
-    page.set_input_files("#card input[type=file], input#card", tmp_path / "bad.json")
+    page.set_input_files(CARD, tmp_path / "bad.json")
     expect(page.locator("#card-message .message")).to_have_count(1)
 
 

@@ -22,6 +22,10 @@ GERMAN: dict[str, str] = {
         "Ein Foto mit einem oder mehreren Gesichtern: JPEG, PNG, WebP oder HEIC, bis 16 MB."
     ),
     "camera_note": "Die Kamera wird erst benutzt, wenn Sie auf ihren Knopf drücken.",
+    "camera_denied": (
+        "Der Browser gibt dieser Seite keine Kamera. Erlauben Sie sie in der Adresszeile, oder "
+        "nehmen Sie ein Foto aus einer Datei."
+    ),
     "examples": "Oder ein Beispiel nehmen",
     "example_credit": (
         "Aus je 14 Personen zusammengesetzt; sie zeigen niemanden. Aus dem Face Research Lab "

@@ -127,6 +127,10 @@ def _face_column() -> dict[str, Any]:
                 elem_id="camera",
             )
             _note("camera_note")
+            gr.HTML(
+                f'<p class="message" role="alert">{static("camera_denied")}</p>',
+                elem_id="camera-denied",
+            )
     message = _message("face")
     whole = gr.Button(static("whole"), visible=False, variant="primary", size="sm", elem_id="whole")
     face = gr.HTML(pictures.face_panel(ENGLISH, None, None), js_on_load=CLICKS, elem_id="face")
@@ -220,7 +224,9 @@ def _speaking() -> dict[str, Any]:
         pause = gr.Slider(
             0, MAX_PAUSE, PAUSE, step=0.1, label=static("pause"), buttons=[], min_width=110
         )
-        seed = gr.Number(0, label=static("speech_seed"), precision=0, min_width=70)
+        seed = gr.Number(
+            0, label=static("speech_seed"), precision=0, min_width=70, elem_id="speech-seed"
+        )
     with gr.Row(elem_id="go", equal_height=True):
         speak = gr.Button(static("speak"), variant="primary", elem_id="speak", scale=3)
         stop = gr.Button(static("stop"), elem_id="stop", scale=1, min_width=80)

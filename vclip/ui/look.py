@@ -16,7 +16,7 @@ MONO = ["ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace"]
 
 def head(stage: bool = False) -> str:
     """What the page puts into its head; in stage mode <html> has the class `stage`."""
-    scripts = [(ASSETS / name).read_text() for name in ("keys.js", "player.js")]
+    scripts = [(ASSETS / name).read_text() for name in ("keys.js", "camera.js", "player.js")]
     # not among CSS: Gradio would put a selector of its own before `html.stage`
     style = f"<style>{(ASSETS / 'stage.css').read_text()}</style>"
     shown = FOOTER + (STAGED + style) * stage

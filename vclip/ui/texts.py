@@ -40,6 +40,10 @@ class Texts:
     upload_label: str = "A photo with a face"
     upload_note: str = "A photo with one or more faces: JPEG, PNG, WebP or HEIC, up to 16 MB."
     camera_note: str = "The camera is used only when you press its button."
+    camera_denied: str = (
+        "The browser gives no camera to this page. Allow it in the address bar, or take a photo "
+        "from a file."
+    )
     examples: str = "Or try an example"
     example_credit: str = (
         "Composites of 14 people each; they show nobody. From the Face Research Lab London Set "
