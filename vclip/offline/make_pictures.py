@@ -1,0 +1,74 @@
+"""The app's icon and the picture that links to it show: `python -m vclip.offline.make_pictures`.
+
+Writes icon.png (256 px, of icon.svg) and thumbnail.png (1200 x 630: an example face and the map of
+its voices, as the app draws it) into vclip/ui/assets. To be run again when the map looks different.
+"""
+
+import base64
+import html
+import io
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from vclip.errors import reported
+from vclip.offline import browser
+from vclip.pipeline import FaceToVoice
+from vclip.ui import look
+from vclip.ui.texts import ENGLISH
+from vclip.ui.visit import EXAMPLES, Desk, Visit
+
+SIDE, SIZE = 256, (1200, 630)
+COLOURS = 200  # as many as keep the file under 150 KB
+STYLE = """
+body {
+  margin: 0; width: 1200px; height: 630px; overflow: hidden; display: grid;
+  grid-template-columns: 372px 1fr; align-items: center; gap: 44px; padding: 0 40px 0 60px;
+  box-sizing: border-box; background: #0b0f22; color: #fff; font: 27px/1.35 system-ui, sans-serif;
+}
+.mark { display: flex; align-items: center; gap: 18px; font-size: 64px; font-weight: 700; }
+.mark svg { width: 76px; height: 76px; }
+p { margin: 18px 0 26px; color: #cbd5e1; }
+img { width: 214px; border-radius: 16px; border: 4px solid #ff7ab6; display: block; }
+.voicemap figcaption, .voicemap .tip { display: none; }
+.voicemap .ground { border: 0; background: none; }
+.voicemap svg { max-height: 600px; }
+"""
+
+
+def document(desk: Desk) -> str:
+    """The thumbnail as HTML."""
+    visit = desk.example(Visit(), 0)
+    face = base64.b64encode(Path(EXAMPLES[0]).read_bytes()).decode()
+    sheets = (look.ASSETS / "voices.css").read_text() + STYLE
+    icon = (look.ASSETS / "icon.svg").read_text()
+    return (
+        f'<meta charset="utf-8"><style>{sheets}</style><body class="dark"><div>'
+        f'<div class="mark">{icon}{html.escape(ENGLISH.title)}</div>'
+        f"<p>{html.escape(ENGLISH.tagline)}</p>"
+        f'<img src="data:image/jpeg;base64,{face}"></div>{desk.draw(visit)}</body>'
+    )
+
+
+def shoot(chromium: Any, content: str, size: tuple[int, int]) -> Image.Image:
+    """A picture of this HTML, transparent where nothing is."""
+    page = chromium.new_page(viewport={"width": size[0], "height": size[1]})
+    page.set_content(content)
+    return Image.open(io.BytesIO(page.screenshot(omit_background=True)))
+
+
+@reported
+def main(argv: list[str] | None = None) -> int:
+    """Command line; there are no options."""
+    desk = Desk(FaceToVoice.from_pretrained())
+    svg = f"<style>body {{ margin: 0 }}</style>{(look.ASSETS / 'icon.svg').read_text()}"
+    with browser.chromium() as chromium:
+        shoot(chromium, svg, (SIDE, SIDE)).save(look.ICON, optimize=True)
+        thumbnail = shoot(chromium, document(desk), SIZE).convert("RGB")
+    thumbnail.quantize(COLOURS, dither=Image.Dither.NONE).save(look.THUMBNAIL, optimize=True)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
