@@ -68,7 +68,7 @@ def unseen(rows: list[Labelled]) -> list[Path]:
 
 def build(directory: Path, utk: Path, store: FeatureStore) -> tuple[Path, dict[str, object]]:
     """Encode the unseen faces as the app would, and write them. Raises DataError."""
-    encoder = ModelDirectory.open(str(directory)).file("image_encoder")
+    encoder = directory / "face_encoder.safetensors"  # perhaps newer than the description
     faces, _ = extractors(encoder, Detector())
     report = Report()
     found = extract(unseen(read_labelled(utk)), faces, store, report, "faces")
