@@ -16,6 +16,7 @@ from matplotlib.path import Path
 from matplotlib.transforms import Affine2D
 
 Array = npt.NDArray[np.floating]
+Marker = str | Path
 Names = Sequence[Mapping[str, str]]  # attributes of shapes, in drawing order
 
 METADATA = ("Creator", "Date", "Format", "Type")  # none of it
@@ -37,9 +38,7 @@ class Picture:
         self._axes.set_axis_off()
         self._groups: dict[str, list[Mapping[str, str]]] = {}  # class to what it is made of
 
-    def points(
-        self, group: str, at: Array, marker: str | Path, diameter: float, names: Names
-    ) -> None:
+    def points(self, group: str, at: Array, marker: Marker, diameter: float, names: Names) -> None:
         """The same marker at places (N, 2)."""
         if len(at):
             self._axes.plot(*at.T, ls="", marker=marker, ms=diameter, gid=self._add(group, names))

@@ -8,6 +8,8 @@ from vclip.pipeline import Candidate
 from vclip.ui.texts import Texts
 from vclip.ui.voicemap import SHAPES
 
+LONG = 16  # characters of an id that has to be shortened in a narrow list
+
 
 def draw(texts: Texts, offered: Sequence[Candidate], picked: Candidate | None) -> str:
     """HTML of a listbox with one option per voice; voices.js moves in it and picks."""
@@ -47,8 +49,8 @@ def _option(texts: Texts, voice: Candidate, n: int, chosen: str | None) -> str:
 
 
 def _ends(speaker_id: str) -> str:
-    """In two parts, of which CSS shortens the first: the end tells long ids apart."""
-    cut = max(len(speaker_id) - 6, 0)
+    """In two parts, of which the first may be shortened: the end tells long ids apart."""
+    cut = len(speaker_id) - 6 if len(speaker_id) > LONG else len(speaker_id)
     return f"<span>{html.escape(speaker_id[:cut])}</span>{html.escape(speaker_id[cut:])}"
 
 

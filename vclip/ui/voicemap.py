@@ -18,7 +18,11 @@ WIDTH, HEIGHT = SIZE = (640, 520)  # SVG units
 EDGE = 36  # no voice is drawn nearer to the frame
 STEPS = 8  # of the colour ramp
 KNOTS, STRETCH = 33, 0.5  # STRETCH 0 keeps distances, 1 makes voices equally dense along an axis
-MARKERS = {"bank": "o", "generated": svg.SQUARE, "shaped": svg.DIAMOND}  # by the source of a voice
+MARKERS: dict[str, svg.Marker] = {
+    "bank": "o",
+    "generated": svg.SQUARE,
+    "shaped": svg.DIAMOND,
+}  # by the source of a voice
 SHAPES = {"bank": "round", "generated": "square", "shaped": "diamond"}  # their classes
 SCALE = {"bank": 1.0, "generated": 0.9, "shaped": 1.2}  # to look equally large
 BANK, POINT, MARK, STAR = 9.0, 9.0, 2 * labels.RADIUS, 32.0  # diameters
@@ -123,7 +127,7 @@ class VoiceMap:
         if picked is not None:
             self._ring(picture, candidates, placed, picked)
         drawn = picture.markup(role="img", **{"aria-label": texts.map_label})
-        sources = {voice.source for voice in (*candidates, picked) if voice}
+        sources: set[str] = {voice.source for voice in (*candidates, picked) if voice}
         return _figure(texts, drawn, ramp, source, sources)
 
     def nearest(self, cloud: Array, x: float, y: float, reach: float = 12.0) -> int | None:

@@ -3,6 +3,8 @@
 const REACH = { mouse: 9, pen: 12, touch: 22 }; // pixels: a finger is less exact
 const REST = 200; // ms on a point before it is heard
 const PATIENCE = 4000; // ms until a pick that no new list confirms is given up
+const ANSWER = 1500; // ms after which the next pick is sent at the latest
+const SMALL = 520; // pixels of width below which what stands on the map grows
 const DIGITS = 700; // ms between the digits of a number
 const all = (selector) => [...element.querySelectorAll(selector)];
 const one = (selector) => element.querySelector(selector);
@@ -96,9 +98,12 @@ element.addEventListener('pointermove', (event) => {
   if (event.pointerType === 'touch' || !one('.voicemap')) return;
   hover(event.target.closest('.voicemap svg') && shapeAt(event));
 });
+const measure = () => one('.voicemap')?.classList.toggle('small', element.clientWidth < SMALL);
+new ResizeObserver(measure).observe(element);
 const clickMap = (event, svg) => {
   const shape = shapeAt(event);
   if (event.pointerType === 'touch') tell(shape);
+  document.dispatchEvent(new Event('vclip:elsewhere'));
   if (shape?.dataset.id) return trigger('pick', { id: shape.dataset.id });
   const at = new DOMPoint(event.clientX, event.clientY).matrixTransform(svg.getScreenCTM().inverse());
   trigger('spot', { x: at.x, y: at.y }); // perhaps one of the generated voices
@@ -112,12 +117,24 @@ const select = (option) => {
   for (const other of options()) other.setAttribute('aria-selected', String(other === option));
   option.parentElement.setAttribute('aria-activedescendant', option.id);
 };
+// Keys come faster than answers: the next pick is sent once the last one shows, the newest counts.
+// (Gradio's trigger_mode "always_last" would send the oldest again, hence "multiple".)
+let waiting = null, busyUntil = 0;
+const send = () => {
+  if (waiting === null || performance.now() < busyUntil) return;
+  busyUntil = performance.now() + ANSWER;
+  setTimeout(send, ANSWER);
+  trigger('pick', { id: waiting });
+  waiting = null;
+};
 const pick = (option) => {
   if (!option) return;
+  if (option === selected()) return trigger('pick', { id: option.dataset.id });
   select(option);
-  [hoped, hopedUntil] = [option.dataset.id, performance.now() + PATIENCE];
-  trigger('pick', { id: option.dataset.id });
+  [hoped, hopedUntil, waiting] = [option.dataset.id, performance.now() + PATIENCE, option.dataset.id];
+  send();
 };
+document.addEventListener('vclip:elsewhere', () => { hoped = waiting = null; });
 const STEPS = {
   ArrowDown: (n) => n + 1, ArrowUp: (n) => n - 1, Home: () => 0, End: (n, last) => last,
 };
@@ -174,6 +191,7 @@ const announce = () => {
 };
 const drawn = () => {
   tick();
+  measure();
   over = null;
   highlight();
   if (near === null) tell(null);
@@ -183,6 +201,8 @@ const drawn = () => {
   const listbox = one('[role=listbox]');
   if (listbox && focused && document.activeElement === document.body) listbox.focus({ preventScroll: true });
   if (listbox) announce();
+  busyUntil = 0;
+  send();
 };
 watch('value', drawn);
 drawn();
