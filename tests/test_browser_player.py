@@ -16,7 +16,7 @@ from fastapi import FastAPI
 from playwright.sync_api import Page, expect, sync_playwright
 
 from vclip.pipeline import Candidate
-from vclip.speech import Speech, join
+from vclip.speech import Speech
 from vclip.ui import look, takelist, takeroutes
 from vclip.ui.takes import Take, Takes
 from vclip.ui.texts import ENGLISH

@@ -23,7 +23,8 @@ State = Literal["live", "done", "failed"]
 
 def file_name(speaker_id: str) -> str:
     """vclip_VOICE, with what no file system minds."""
-    return "vclip_" + re.sub(r"[^A-Za-z0-9._-]+", "_", speaker_id)[:NAME_LENGTH].strip("._")
+    plain = re.sub(r"[^A-Za-z0-9._-]+", "_", speaker_id).strip("._")
+    return f"vclip_{plain[:NAME_LENGTH].rstrip('._') or 'voice'}"
 
 
 class Take:
