@@ -140,11 +140,6 @@ def test_files_of_this_machine_are_not_served(address: str) -> None:
     assert "error" in told and "root:" not in told
 
 
-def test_stage_marks_the_page() -> None:
-    assert "classList.add('stage')" in look.head(stage=True)
-    assert "classList.add('stage')" not in look.head()
-
-
 def test_nothing_is_fetched_from_elsewhere() -> None:
     for path in [*look.CSS, *look.ASSETS.glob("*.js"), *look.ASSETS.glob("*.css")]:
         foreign = re.findall(r"(?:https?:)?//[a-z0-9.-]+\.[a-z]+", path.read_text())

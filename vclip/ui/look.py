@@ -54,7 +54,9 @@ def theme() -> gr.themes.Base:
         block_border_width="1px",
         block_border_color="*neutral_200",
         body_text_color_subdued="*neutral_600",  # readable: at least 4.5 : 1 on the ground
-        body_text_color_subdued_dark="*neutral_400",
+        body_text_color_subdued_dark="*neutral_300",  # the same on fields
+        checkbox_label_background_fill_selected="*primary_600",  # white is written on it
+        checkbox_label_background_fill_selected_dark="*primary_600",
         checkbox_label_shadow="none",
         checkbox_label_background_fill_dark="transparent",
         checkbox_border_color="*neutral_400",
@@ -67,8 +69,10 @@ def theme() -> gr.themes.Base:
         button_secondary_shadow="none",
         button_secondary_border_color="*neutral_300",
         button_secondary_border_color_dark="*neutral_600",
+        button_secondary_background_fill_hover_dark="*neutral_700",
         button_primary_background_fill="*primary_600",
         button_primary_background_fill_hover="*primary_700",
+        button_primary_background_fill_hover_dark="*primary_700",
         button_primary_border_color="*primary_600",
         button_primary_text_color="white",
     )
