@@ -27,6 +27,8 @@ models: .venv/.dev
 	$(BIN)/python -m vclip.offline.distill
 	$(BIN)/python -m vclip.offline.build_faces
 	$(BIN)/python -m vclip.offline.assemble
+	$(BIN)/python -m vclip.offline.build_faces --pairs ../shared/data/pairs/avspeech.csv --split dev
+	$(BIN)/python -m vclip.offline.assemble
 
 .venv/.app: requirements.txt
 	$(PYTHON) -m venv .venv

@@ -33,6 +33,7 @@ class FakeModel:
     """A black picture has no face; speech is a tone."""
 
     model, sample_rate, n_faces = "fake", 8000, 3
+    worth: dict[str, float] = {}  # noqa: RUF012
     weights: dict[str, str] = {"synthesizer": "0" * 64}  # noqa: RUF012
 
     def __init__(self) -> None:

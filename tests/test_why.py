@@ -12,6 +12,8 @@ from vclip.ui import why
 from vclip.ui.texts import ENGLISH
 from vclip.ui.visit import Desk, Visit
 
+WORTH = {"pairs": 138, "own": 0.79, "others": 0.55, "same_sex": 0.744}
+
 
 @pytest.fixture(scope="module")
 def desk() -> Desk:
@@ -21,21 +23,22 @@ def desk() -> Desk:
 def test_without_a_face_it_says_what_it_will_say(desk: Desk) -> None:
     voice = desk.pick(Visit(), "p1").picked
     for picked, reasons in ((None, None), (voice, None)):
-        assert ENGLISH.why_empty in why.draw(ENGLISH, picked, reasons)
+        assert ENGLISH.why_empty in why.draw(ENGLISH, picked, reasons, {})
 
 
 def test_the_share_of_other_faces_is_drawn_and_said(desk: Desk) -> None:
     visit = desk.bring(Visit(), picture(90))
-    said = why.draw(ENGLISH, visit.picked, desk.why(visit))
+    said = why.draw(ENGLISH, visit.picked, desk.why(visit), WORTH)
     assert "width:75%" in said and "<b>75</b> % of 3 other faces" in said
     assert f"<b>{visit.candidates[0].score:.2f}</b>" in said
+    assert "138 people" in said and "79 % on average" in said
     assert 'data-voice="p1"' in said and ENGLISH.why_weak in said
 
 
 def test_a_model_without_other_faces_claims_nothing(desk: Desk) -> None:
     visit = desk.bring(Visit(), picture(90))
-    said = why.draw(ENGLISH, visit.picked, Why(0.5, None, 0, []))
-    assert "other faces" not in said and ENGLISH.why_weak in said
+    said = why.draw(ENGLISH, visit.picked, Why(0.5, None, 0, []), WORTH)
+    assert "other faces" not in said and "79 %" not in said and ENGLISH.why_weak in said
 
 
 def test_the_control_shows_both_scores(desk: Desk) -> None:
@@ -54,5 +57,5 @@ def test_the_control_shows_both_scores(desk: Desk) -> None:
 
 def test_names_are_escaped() -> None:
     voice = FakeModel().candidate("p1")
-    said = why.draw(ENGLISH, voice, Why(0.5, 0.5, 3, [("<img src=x>", 0.9)]))
+    said = why.draw(ENGLISH, voice, Why(0.5, 0.5, 3, [("<img src=x>", 0.9)]), {})
     assert "<img" not in said

@@ -128,6 +128,15 @@ class FaceToVoice:
         """Reference faces to compare with; 0 if the model directory has none."""
         return len(self._faces)
 
+    @property
+    def worth(self) -> dict[str, float]:
+        """What percentiles are worth: means for the voices of people with known faces, if noted.
+
+        `own` voices, `others`, others of the `same_sex`; see `vclip.offline.build_faces`.
+        """
+        noted: dict[str, float] = self.components.get("faces", {}).get("made", {}).get("worth", {})
+        return noted
+
     def explain(self, candidate: Candidate, seen: FaceResult) -> Why:
         """How a voice fits this face, how it fits others, and what it resembles."""
         return explain.explain(candidate, seen.image_emb, self._faces, self.bank)

@@ -89,12 +89,12 @@ class ModelDirectory:
 
     @property
     def components(self) -> dict[str, Mapping[str, Any]]:
-        """What is told of each, the bundled model's hashes for what is taken from there."""
+        """What is told of each; of what is taken from the bundled model, what that says."""
         entries = dict(self.description["components"])
         for name, entry in entries.items():
             if entry.get("from") == BUNDLED.name:
                 theirs = ModelDirectory.open(BUNDLED.name).components.get(name, {})
-                entries[name] = {**entry, "sha256": theirs.get("sha256", "")}
+                entries[name] = {**theirs, **entry}
         return entries
 
     def file(self, component: str) -> Path:

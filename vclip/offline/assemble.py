@@ -119,13 +119,15 @@ def describe(directory: Path) -> dict[str, Any]:
             components[name] = entry | {"sha256": sha256(path)}
         elif name not in may_lack:
             raise DataError(f"{path} is missing; run `{entry['command']}` first")
-    components["bank"] |= provenance(directory / components["bank"]["file"])
+    for name in components.keys() & {"bank", "faces"}:
+        if "sha256" in components[name]:  # not one of another directory
+            components[name] |= provenance(directory / components[name]["file"])
     return {"name": directory.name, "version": VERSION, "components": components}
 
 
-def provenance(bank: Path) -> dict[str, Any]:
-    """What build_bank noted in the bank, for the description."""
-    with np.load(bank, allow_pickle=False) as file:
+def provenance(made: Path) -> dict[str, Any]:
+    """What its recipe noted in an npz, for the description."""
+    with np.load(made, allow_pickle=False) as file:
         return {"made": json.loads(str(file["provenance"]))} if "provenance" in file else {}
 
 

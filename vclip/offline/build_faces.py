@@ -4,8 +4,9 @@
 that the face encoder was not trained on, and provenance, a JSON text; no picture, name or label.
 float16 halves the file, and what it rounds moves no score by 0.001 (a test).
 
-With `--pairs CSV [--split dev]` it writes nothing and says what the percentile of the app is worth:
-that of each face for its own person's voice, and for everybody else's of the manifest.
+With `--pairs CSV [--split dev]` it says what the percentile of the app is worth, that of each face
+for its own person's voice and for everybody else's of the manifest, and notes it in the provenance:
+the app tells it beside every percentile.
 """
 
 import argparse
@@ -58,6 +59,11 @@ class Worth:
         ]
         return "\n".join(line.rstrip() for line in lines)
 
+    def as_dict(self) -> dict[str, float]:
+        """The mean percentiles, and the pairs that they are of."""
+        means = zip(("own", "others", "same_sex"), self.mean, strict=True)
+        return {"pairs": self.rows} | {name: round(e.value, 3) for name, e in means}
+
 
 def unseen(rows: list[Labelled]) -> list[Path]:
     """The pictures that train_face held out, by a hash of the file; each content once."""
@@ -108,6 +114,15 @@ def worth(
     return summary(table, person, sex, len(references), draws, seed)
 
 
+def note(directory: Path, found: Worth) -> None:
+    """Write it into the file's provenance."""
+    path = directory / "faces.npz"
+    with np.load(path, allow_pickle=False) as file:
+        arrays = {name: file[name] for name in file.files}
+    origin = json.loads(str(arrays["provenance"])) | {"worth": found.as_dict()}
+    np.savez(path, **arrays | {"provenance": np.array(json.dumps(origin))})
+
+
 def percentiles(image_emb: Array, voice_emb: Array, others: Array) -> metrics.Floats:
     """(N, N): how face i stands among the others (M, D) for voice j."""
     scores = image_emb @ voice_emb.T
@@ -153,7 +168,9 @@ def main(argv: list[str] | None = None) -> int:
     store = FeatureStore(options.store)
     if options.pairs:
         asked = (options.directory, options.pairs, options.split)
-        print(worth(*asked, store, options.draws, options.seed))
+        found = worth(*asked, store, options.draws, options.seed)
+        note(find(options.directory), found)
+        print(found)
         return 0
     path, origin = build(find(options.directory), options.utk, store)
     print(path, json.dumps(origin))

@@ -89,18 +89,18 @@ GERMAN: dict[str, str] = {
     ),
     "why_fit": "Die Passung von {voice} ist {fit} (Kosinus im durchsuchten Raum, −1 bis 1).",
     "why_percentile": (
-        "Sie passt zu diesem Gesicht besser als zu {share} % von {n} anderen Gesichtern. Die "
-        "Hälfte davon wäre Zufall."
+        "Sie passt zu diesem Gesicht besser als zu {share} % von {n} anderen Gesichtern."
+    ),
+    "why_worth": (
+        "Was das wert ist: Bei {pairs} Personen, deren Gesicht und Stimme bekannt sind, waren es "
+        "für die eigene Stimme im Mittel {own} %, für Stimmen anderer {others} % und für andere "
+        "desselben Geschlechts {same_sex} %."
     ),
     "why_neighbours": "Nächste Stimmen des Bestands:",
     "why_weak": (
         "Gesichter verraten wenig über Stimmen: Das meiste, was sich vorhersagen lässt, geht mit "
         "Geschlecht und Alter einher. Eine hohe Passung sagt, dass diese Stimme denkbar wäre, "
         "nicht, dass sie die der Person ist."
-    ),
-    "why_measured": (
-        "Von zwei Stimmen findet das Modell die zu einem unbekannten Gesicht gehörende in "
-        "{share} % der Fälle ({people} Personen; geraten: 50 %)."
     ),
     "control": "Ein anderes Gesicht probieren",
     "control_note": "Gegenprobe: Was hätte ein zufälliges anderes Gesicht bekommen?",

@@ -247,7 +247,7 @@ def _speaking() -> dict[str, Any]:
 
 def _why_card() -> dict[str, Any]:
     _heading(None, "why")
-    explained = gr.HTML(why.draw(ENGLISH, None, None), js_on_load=CLICKS, elem_id="why")
+    explained = gr.HTML(why.draw(ENGLISH, None, None, {}), js_on_load=CLICKS, elem_id="why")
     shuffle = gr.Button(static("control"), size="sm", elem_id="shuffle", interactive=False)
     note = why.control(ENGLISH, None, None, 0)
     control = gr.HTML(note, js_on_load=CLICKS, elem_id="control")

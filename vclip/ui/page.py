@@ -80,7 +80,7 @@ def show(desk: Desk, visit: Visit, names: Sequence[str] = ALL) -> dict[str, Any]
         "map": lambda: desk.draw(visit),
         "voices": lambda: voicelist.draw(said, desk.offered(visit), picked),
         "bank": lambda: _bank(desk, visit),
-        "why": lambda: why.draw(said, picked, desk.why(visit)),
+        "why": lambda: why.draw(said, picked, desk.why(visit), desk.model.worth),
         "shuffle": lambda: gr.update(interactive=visit.seen is not None and desk.model.n_faces > 0),
         "control": lambda: why.control(said, desk.control(visit), visit.other, desk.model.n_faces),
         "keep": lambda: pictures.card_link(

@@ -2,18 +2,25 @@
 
 import html
 import math
+from collections.abc import Mapping
 
 from vclip.explain import Why
 from vclip.pipeline import Candidate, Shuffled
 from vclip.ui.texts import Texts
 
 
-def draw(texts: Texts, picked: Candidate | None, why: Why | None, reliability: str = "") -> str:
-    """The explanation of the picked voice; elements with data-voice pick another one."""
+def draw(
+    texts: Texts, picked: Candidate | None, why: Why | None, worth: Mapping[str, float]
+) -> str:
+    """The explanation of the picked voice; elements with data-voice pick another one.
+
+    worth: what such percentiles were for voices of known people, see `FaceToVoice.worth`.
+    """
     if picked is None or why is None:
         return f'<p class="hint">{texts.why_empty}</p>'
     lines = [_fit(texts, picked, why), _percentile(texts, why), _neighbours(texts, why)]
-    return "".join(lines) + f'<p class="note">{texts.why_weak} {reliability}</p>'
+    weak = f'<p class="note">{texts.why_weak}</p>'
+    return "".join(lines) + weak + (_worth(texts, worth) if worth and why.n_faces else "")
 
 
 def control(texts: Texts, shuffled: Shuffled | None, index: int | None, total: int) -> str:
@@ -48,6 +55,11 @@ def _percentile(texts: Texts, why: Why) -> str:
     said = texts.why_percentile.format(share=f"<b>{share}</b>", n=why.n_faces)
     bar = f'<div class="share" aria-hidden="true"><i style="width:{share}%"></i></div>'
     return f"{bar}<p>{said}</p>"
+
+
+def _worth(texts: Texts, worth: Mapping[str, float]) -> str:
+    shares = {name: round(100 * worth[name]) for name in ("own", "others", "same_sex")}
+    return f'<p class="note">{texts.why_worth.format(pairs=worth["pairs"], **shares)}</p>'
 
 
 def _neighbours(texts: Texts, why: Why) -> str:
