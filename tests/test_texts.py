@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from vclip.pipeline import Candidate
-from vclip.ui import texts
+from vclip.ui import german, texts
 from vclip.ui.texts import ENGLISH, LANGUAGES, NAMES
 
 GERMAN = LANGUAGES["de"]
@@ -18,16 +18,19 @@ SAME = {"title", "text", "pause", "take", "said_seconds"}
 
 @pytest.mark.parametrize("name", sorted(NAMES))
 def test_every_text_has_a_german_one(name: str) -> None:
-    english, german = getattr(ENGLISH, name), getattr(GERMAN, name)
-    assert (german == english) == (name in SAME)
+    english, translated = getattr(ENGLISH, name), getattr(GERMAN, name)
+    assert (translated == english) == (name in SAME)
     for pattern in (r"</?\w+", r"&\w+;"):  # the same elements, closed alike
-        assert sorted(re.findall(pattern, german)) == sorted(re.findall(pattern, english))
-    holes = [{hole for _, hole, _, _ in Formatter().parse(t) if hole} for t in (english, german)]
+        assert sorted(re.findall(pattern, translated)) == sorted(re.findall(pattern, english))
+    holes = [
+        {hole for _, hole, _, _ in Formatter().parse(t) if hole} for t in (english, translated)
+    ]
     assert holes[0] == holes[1]
 
 
 def test_no_field_is_left_out() -> None:
     assert {f.name for f in fields(ENGLISH)} == NAMES | {"language"}
+    assert set(german.GERMAN) == NAMES
     assert {code: said.language for code, said in LANGUAGES.items()} == {"en": "en", "de": "de"}
     assert {code: set(said) for code, said in texts.I18N.translations.items()} == {
         "en": set(NAMES),
