@@ -129,3 +129,19 @@ def test_two_rows_of_a_person_are_not_others() -> None:
     found = build_faces.summary(table, ["a", "a", "b"], ["F", "F", "F"], 9, draws=20, seed=0)
     assert found.mean[1].value == pytest.approx(0.1)
     assert isinstance(found.mean[1], metrics.Estimate)
+
+
+def test_what_a_percentile_is_worth_is_noted_beside_the_faces(tmp_path: Path) -> None:
+    directory = make_model(tmp_path / "m")
+    before = describe(directory)["components"]["faces"]
+    table = np.array([[0.9, 0.2, 0.2], [0.2, 0.9, 0.2], [0.2, 0.2, 0.9]])
+    found = build_faces.summary(table, ["a", "b", "c"], ["F", "F", "M"], 9, draws=20, seed=0)
+    with np.load(directory / "faces.npz", allow_pickle=False) as file:
+        features = file["image_features"]
+        np.savez(directory / "faces.npz", image_features=features, provenance=np.array("{}"))
+    build_faces.note(directory, found)
+    after = describe(directory)["components"]["faces"]
+    assert after["made"]["worth"] == {"pairs": 3, "own": 0.9, "others": 0.2, "same_sex": 0.2}
+    assert after["sha256"] != before["sha256"]
+    with np.load(directory / "faces.npz", allow_pickle=False) as file:
+        assert np.array_equal(file["image_features"], features)

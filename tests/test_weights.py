@@ -82,7 +82,7 @@ def test_a_component_may_be_the_bundled_one_and_must_be_somewhere(tmp_path: Path
         directory.file("b")
 
 
-def test_what_is_told_of_a_borrowed_component_has_the_bundled_hash(tmp_path: Path) -> None:
+def test_what_is_told_of_a_borrowed_component_is_what_the_bundled_one_says(tmp_path: Path) -> None:
     path = make(tmp_path) / "vclip.json"
     description = json.loads(path.read_text())
     borrowed = {"from": "bundled", "licence": "theirs"}
@@ -90,8 +90,9 @@ def test_what_is_told_of_a_borrowed_component_has_the_bundled_hash(tmp_path: Pat
     path.write_text(json.dumps(description))
     told = ModelDirectory.open(str(tmp_path)).components
     digest = sha256(BUNDLED / "association.safetensors")
-    assert told["association"] == borrowed | {"sha256": digest}
-    assert told["nonesuch"]["sha256"] == "" and told["a"] == description["components"]["a"]
+    assert told["association"]["sha256"] == digest and told["association"]["data"]
+    assert told["association"]["licence"] == "theirs"  # what it says itself comes first
+    assert told["nonesuch"] == {"from": "bundled"} and told["a"] == description["components"]["a"]
     assert "sha256" not in description["components"]["association"]
 
 

@@ -67,7 +67,7 @@ class Parts:
     card_message: gr.HTML
 
 
-def add_parts(desk: Desk, states: dict[str, gr.State]) -> Parts:
+def add_parts(desk: Desk, states: dict[str, Any]) -> Parts:
     """All of the page below its head, inside the Blocks that is being built."""
     with gr.Row(elem_id="columns", equal_height=False):
         with gr.Column(scale=3, min_width=280):
@@ -286,7 +286,7 @@ def _keep_card() -> dict[str, Any]:
     message = _message("card")
     keep = gr.HTML(pictures.card_link(ENGLISH, None, None), elem_id="keep")
     upload = gr.UploadButton(
-        static("card_upload"), file_types=[".json"], type="binary", size="sm", elem_id="card"
+        str(static("card_upload")), file_types=[".json"], type="binary", size="sm", elem_id="card"
     )
     _note("keep_note")
     return {"keep": keep, "card": upload, "card_message": message}
