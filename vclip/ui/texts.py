@@ -1,7 +1,7 @@
 """Every sentence of the app, in one place: the defaults are English, other languages replace them.
 
 Texts that never change go to the browser through gr.I18n (`static`), which shows them in its own
-language; what depends on a visit is written here, in the language that the browser asked for (`of`).
+language; what depends on a visit is written here, in the one that the browser asked for (`of`).
 """
 
 import math
