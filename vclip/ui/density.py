@@ -31,11 +31,12 @@ def estimate(at: Array, size: tuple[int, int]) -> Density:
     width = np.clip(at.std(axis=0) * len(at) ** (-1 / 6), *WIDTHS)
     z = gaussian_filter(counts.T, width[::-1] / CELL, mode="constant")
     x, y = ((edge[1:] + edge[:-1]) / 2 for edge in edges)
-    return Density(x, y, z, _levels(z))
+    return Density(x, y, z, _levels(z, counts.T))
 
 
-def _levels(z: Array) -> Array:
-    """Heights above which SHARES of the whole lie."""
-    heights = np.sort(z, axis=None)[::-1]
-    share = np.cumsum(heights) / heights.sum()
-    return np.asarray(heights[np.searchsorted(share, SHARES)])
+def _levels(z: Array, counts: Array) -> Array:
+    """Heights above which SHARES of the voices lie, all below the peak."""
+    order = np.argsort(-z, axis=None)
+    share = np.cumsum(counts.ravel()[order]) / counts.sum()
+    heights = z.ravel()[order[np.searchsorted(share, SHARES)]]
+    return np.asarray(np.minimum(heights, 0.95 * z.max()))

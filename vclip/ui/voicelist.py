@@ -59,6 +59,5 @@ def _fit(voice: Candidate) -> str:
     if math.isnan(voice.score):
         return ""
     share = round(100 * min(max(voice.score, 0.0), 1.0))
-    return (
-        f'<span class="bar"><i style="width:{share}%"></i></span><output>{voice.score:.2f}</output>'
-    )
+    bar = f'<span class="bar"><i style="width:{share}%"></i></span>'
+    return f'{bar}<span class="fit">{voice.score:.2f}</span>'
