@@ -5,7 +5,8 @@ found; only there CUDA exists. What it is given and what it yields is pickled, s
 in and pieces of speech come out. A visitor's share of GPU time can be used up, a GPU can be out of
 reach: then the CPU speaks, which is no slower for the bundled model.
 
-Read in spaces 0.51.3 and tested against a stand-in for it; never run on ZeroGPU hardware.
+Tested against a stand-in, and tried once with spaces 0.51.3 itself (its forked processes and
+queues, a stand-in for the service that lends GPUs, no CUDA); never run on ZeroGPU hardware.
 """
 
 import importlib
