@@ -117,7 +117,7 @@ class VoiceMap:
         _density(picture, self.projection.place(cloud))
         at = self._place(candidates)
         placed = labels.place(at, self._bank_at, star, SIZE)
-        _leaders(picture, candidates, at, placed)
+        _leaders(picture, candidates, at, placed, picked)
         self._bank(picture, scores, ramp, {c.speaker_id for c in candidates})
         self._others(picture, ramp, candidates, picked)
         if star is not None:
@@ -189,9 +189,17 @@ def _density(picture: svg.Picture, at: Array) -> None:
 
 
 def _leaders(
-    picture: svg.Picture, candidates: Sequence[Candidate], at: Array, placed: Array
+    picture: svg.Picture,
+    candidates: Sequence[Candidate],
+    at: Array,
+    placed: Array,
+    picked: Candidate | None,
 ) -> None:
-    names = [{"class": "leader", "data-for": c.speaker_id} for c in candidates]
+    chosen = picked.speaker_id if picked else None
+    names = [
+        {"class": _css("leader", "picked" * (c.speaker_id == chosen)), "data-for": c.speaker_id}
+        for c in candidates
+    ]
     picture.lines("leaders", at, placed, names)
 
 
