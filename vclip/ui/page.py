@@ -25,7 +25,7 @@ SHAPED = ("visit", "map", "voices", "bank", "why", "keep", *MESSAGES)
 PICKED = (*SHAPED, *SLIDERS)
 CONTROL = ("visit", "control", *MESSAGES)
 ALL = (
-    "face", "whole", "source", "seed", "k", "around", "everywhere", "shuffle", "control", *PICKED,
+    "face", "whole", "source", "seed", "around", "everywhere", "shuffle", "control", *PICKED,
 )  # fmt: skip
 ARRIVED = "() => { document.documentElement.dataset.ready = ''; }"  # for tests and measurements
 HUSH = "() => window.vclip.stop()"
@@ -74,7 +74,6 @@ def show(desk: Desk, visit: Visit, names: Sequence[str] = ALL) -> dict[str, Any]
         "face": lambda: pictures.face_panel(said, visit.photo, visit.seen),
         "source": lambda: visit.source,
         "seed": lambda: visit.seed,
-        "k": lambda: visit.k,
         "around": lambda: pictures.around(said, visit.around),
         "everywhere": lambda: gr.update(visible=visit.around is not None),
         "map": lambda: desk.draw(visit),
@@ -221,7 +220,7 @@ def _wire_forget(desk: Desk, takes: Takes, parts: Parts) -> None:
     ) -> list[Any]:
         """Face, voices and speech of this visitor, here and on the server."""
         takes.drop([*(one.token for one in spoken), *compared])
-        fresh = Visit(language=visit.language)
+        fresh = Visit(language=visit.language, k=visit.k)
         return values(show(desk, fresh) | _silence(fresh))
 
     parts.forget.click(
