@@ -24,6 +24,8 @@ window.vclip = (() => {
   let awaited = null; // the token that will be played once it is finished
   let heard = null; // what sounds now: { kind, token, hush(), … }
   let unlocked = false; // native may play
+  let pledge = null; // what was expected of the take that Speak starts
+  let pace = null; // characters per second of the last take
   let overhead = 0.15; // seconds from a click to the first sound that are not the model's work
 
   const address = (token, kind) => `takes/${encodeURIComponent(token)}.${kind}`;
@@ -63,14 +65,17 @@ window.vclip = (() => {
     return context.resume();
   }
   function unlock() {
-    if (armed && performance.now() - timings.click < 500) return; // twice for one click
-    armed = true;
-    Object.assign(timings, { click: performance.now(), first_sound: null });
     if (streams) return void wake(asked || RATE).catch(() => {});
     if (unlocked) return;
     unlocked = true;
     native.src = SILENCE;
     native.play().catch(() => {});
+  }
+  function press() {
+    armed = true;
+    Object.assign(timings, { click: performance.now(), first_sound: null });
+    pledge = expected();
+    unlock();
   }
   function sounded(at) {
     if (timings.click === null || timings.first_sound !== null) return;
@@ -217,6 +222,7 @@ window.vclip = (() => {
         awaited = null;
         playFile(native, { kind: 'native', token, own: true });
       } else if (awaited === token && state === 'failed') awaited = null;
+      if (token === begun && state === 'done') learn(Number(box.dataset.seconds));
     }
     draw();
     count();
@@ -291,14 +297,19 @@ window.vclip = (() => {
   function expected() {
     const note = document.querySelector('#count [data-limit]');
     const area = document.querySelector('#text textarea');
-    if (!note || !area) return { length: 0, seconds: 0, work: 0 };
+    if (!note || !area) return { length: 0, work: 0, seconds: 0 };
     const text = area.value.replace(EDGES, '');
     const length = [...text].length;
     const [rate, pause] = [...document.querySelectorAll('#manner input[type=range]')].map((range) => Number(range.value));
-    const breaks = (text.match(/[.!?…]["”’)]*\s+(?=\S)/g) || []).length;
-    const total = length / (Number(note.dataset.pace) * (rate || 1)) + breaks * (pause || 0);
-    const seconds = streams ? Math.min(total, FIRST) : total;
-    return { note, length, total, seconds, work: Number(note.dataset.work) };
+    const silence = (text.match(/[.!?…]["”’)]*\s+(?=\S)/g) || []).length * (pause || 0);
+    const total = length / ((pace ?? Number(note.dataset.pace)) * (rate || 1)) + silence;
+    const seconds = streams ? Math.min(total, FIRST) : total; // that must be there to begin
+    return { note, length, rate: rate || 1, silence, total, seconds, work: Number(note.dataset.work) };
+  }
+  function learn(seconds) {
+    const { length, rate, silence } = pledge ?? { length: 0 };
+    pledge = null;
+    if (length >= 20 && seconds > silence) pace = length / (rate * (seconds - silence));
   }
   function count() {
     const { note, length, total, seconds, work } = expected();
@@ -313,10 +324,14 @@ window.vclip = (() => {
     note.classList.toggle('over', length > Number(note.dataset.limit));
   }
 
-  document.addEventListener('click', (event) => {
-    if (event.target.closest('#speak')) unlock(); // at once: what Gradio calls may come too late
-    const button = event.target.closest('[data-play]');
-    if (button) toggle(button.dataset.play);
+  // at once: what Gradio calls may come a second later, when a browser sees no click in it
+  document.addEventListener('click', ({ target }) => {
+    if (target.closest('#speak')) press();
+    else if (target.closest('#stop, #forget')) stop();
+    else if (target.closest('[data-play]')) toggle(target.closest('[data-play]').dataset.play);
+  }, true);
+  document.addEventListener('keydown', (event) => { // as Gradio submits a text of several lines
+    if (event.key === 'Enter' && event.shiftKey && event.target.matches('#text textarea')) press();
   }, true);
   document.addEventListener('input', () => requestAnimationFrame(count));
   new MutationObserver(look).observe(document.documentElement, {
