@@ -208,7 +208,7 @@ def on_space() -> bool:
 
 
 def introduce(app: FastAPI, server: uvicorn.Server, listener: socket.socket) -> None:
-    """What else only launch() tells: where MCP calls the app; ZeroGPU's processes close the port."""
+    """What else only launch() tells: where MCP calls the app, which port ZeroGPU has to close."""
     page: gr.Blocks = app.state.page
     server.config.port = listener.getsockname()[1]
     page.server = cast(Any, server)
