@@ -235,11 +235,14 @@ def test_keys_pick_and_keep_the_focus(page: Page, heard: list[str]) -> None:
     expect(listbox).to_be_focused()
     page.keyboard.press("End")
     chosen(page, BLEND)
+    rows = listbox.evaluate("e => [e.scrollTop, e.scrollHeight, e.clientHeight]")
+    assert rows[0] > 0 and rows[0] + rows[2] == pytest.approx(rows[1], abs=2)  # it came into view
     page.keyboard.press("ArrowDown")  # there is nothing below
     page.keyboard.press("ArrowUp")
     chosen(page, IDS[-2])
     page.keyboard.press("Home")
     chosen(page, IDS[0])
+    assert listbox.evaluate("e => e.scrollTop") == 0
     page.keyboard.press("7")
     chosen(page, IDS[6])
     page.wait_for_timeout(800)

@@ -5,6 +5,7 @@ import threading
 import xml.etree.ElementTree as ET
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -259,6 +260,27 @@ def test_threads_draw_what_one_alone_draws(voices: VoiceMap, embs: Embs) -> None
     alone = [draw(*job) for job in jobs]
     with ThreadPoolExecutor(6) as pool:
         assert list(pool.map(together, jobs)) == [[figure] * 3 for figure in alone]
+
+
+def luminance(colour: str) -> float:
+    """WCAG's relative luminance of #rrggbb."""
+    parts = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)]) / 255
+    linear = np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
+    return float(linear @ [0.2126, 0.7152, 0.0722])
+
+
+def test_ramps_are_told_apart_without_hue() -> None:
+    """Ever darker on the light ground, ever lighter on the dark one, for colour-blind people."""
+    css = (Path(voicemap.__file__).parent / "assets" / "voices.css").read_text()
+    light, dark = (
+        [luminance(colour) for colour in re.findall(r"--fit-\d: (#\w{6});", block)]
+        for block in re.findall(r"body(?:\.dark)? \{(.*?)\}", css, re.S)
+    )
+    assert len(light) == len(dark) == voicemap.STEPS
+    for ramp in (light[::-1], dark):
+        contrast = (np.array(ramp[1:]) + 0.05) / (np.array(ramp[:-1]) + 0.05)
+        assert (contrast > 1.2).all()
+        assert (ramp[-1] + 0.05) / (ramp[0] + 0.05) > 5
 
 
 def test_nearest(voices: VoiceMap, embs: Embs) -> None:

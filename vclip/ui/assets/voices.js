@@ -116,6 +116,10 @@ let hoped = null, hopedUntil = 0;
 const select = (option) => {
   for (const other of options()) other.setAttribute('aria-selected', String(other === option));
   option.parentElement.setAttribute('aria-activedescendant', option.id);
+  reveal(option);
+};
+const reveal = ({ parentElement: box, offsetTop: top, offsetHeight: height }) => { // the page stays
+  box.scrollTop = Math.min(top - 3, Math.max(box.scrollTop, top + height + 3 - box.clientHeight));
 };
 // Keys come faster than answers: the next pick is sent once the last one shows, the newest counts.
 // (Gradio's trigger_mode "always_last" would send the oldest again, hence "multiple".)
@@ -201,6 +205,7 @@ const drawn = () => {
   const listbox = one('[role=listbox]');
   if (listbox && focused && document.activeElement === document.body) listbox.focus({ preventScroll: true });
   if (listbox) announce();
+  if (selected()) reveal(selected());
   busyUntil = 0;
   send();
 };
