@@ -110,7 +110,8 @@ def test_who_hangs_up_is_forgotten(client: httpx.Client, takes: Takes) -> None:
     take = takes.start(SAMPLE_RATE)
     with client.stream("GET", f"/takes/{take.token}.pcm") as response:
         take.feed(noise())
-        assert next(response.iter_raw())
+        stream = response.iter_raw()  # which hangs up when it is collected
+        assert next(stream)
         assert take.n_listeners == 1
     wait(lambda: take.n_listeners == 0)  # though nothing more was spoken
     take.feed(noise())
