@@ -1,6 +1,10 @@
 """The page without a browser: steps and their parts, messages, endpoints that it names."""
 
 import asyncio
+import copy
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -11,6 +15,7 @@ from fake_model import FakeModel, picture
 from vclip.errors import ImageError
 from vclip.pipeline import FaceToVoice
 from vclip.ui import page
+from vclip.ui.session import Session
 from vclip.ui.takes import Takes
 from vclip.ui.texts import ENGLISH
 from vclip.ui.visit import Desk, K, Visit
@@ -29,9 +34,41 @@ def test_a_step_that_fails_changes_nothing_but_its_message(desk: Desk, where: st
             raise error
 
         names = [name for name in page.ALL if name != "moves"]
-        shown = dict(zip(names, page.guarded(desk, fail, names, where)(Visit()), strict=True))
+        session = Session()
+        same, *values = page.guarded(desk, fail, names, where)(session)
+        assert same is session and session.visit == Visit()
+        shown = dict(zip(names, values, strict=True))
         assert told in shown.pop(where)
         assert all(value == gr.skip() for value in shown.values())
+
+
+def test_hasty_clicks_are_taken_one_after_the_other(desk: Desk) -> None:
+    """However their threads interleave: the visit is what all the steps make of it."""
+
+    def add(visit: Visit) -> Visit:
+        seed = visit.seed
+        time.sleep(0.001)
+        return replace(visit, seed=seed + 1)
+
+    session, run = Session(), page.guarded(desk, add, ("seed",), "voice_message")
+    with ThreadPoolExecutor(8) as pool:
+        told = list(pool.map(run, [session] * 40))
+    assert session.visit.seed == 40
+    assert sorted(seed for _, seed, *_ in told) == list(range(1, 41))
+
+
+def test_each_visitor_has_a_session_of_their_own() -> None:
+    one, two = copy.deepcopy(Session()), copy.deepcopy(Session())
+    one.visit = replace(one.visit, seed=7)
+    assert two.visit.seed == 0 and one.lock is not two.lock
+
+
+def test_what_is_forgotten(desk: Desk) -> None:
+    session = Session()
+    session.visit = replace(desk.bring(session.visit, picture(90)), language="de", k=4)
+    session.compared = ("token",)
+    session.forget()
+    assert session.visit == Visit(language="de", k=4) and session.tokens == []
 
 
 def test_show_marks_the_picked_voice_in_the_right_list(desk: Desk) -> None:

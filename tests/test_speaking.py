@@ -3,7 +3,7 @@
 import hashlib
 import re
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import gradio as gr
 import numpy as np
@@ -15,6 +15,7 @@ from vclip.errors import InputError, SpeakerError, TextError
 from vclip.narration import master
 from vclip.pipeline import LUFS, FaceToVoice
 from vclip.ui import speaking
+from vclip.ui.session import Session
 from vclip.ui.speaking import Saying, Speaker
 from vclip.ui.takes import Takes
 from vclip.ui.visit import Desk, K, Visit
@@ -29,27 +30,36 @@ def speaker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Speaker:
 
 
 @pytest.fixture
-def visit(speaker: Speaker) -> Visit:
-    return speaker.desk.bring(Visit(), picture(90))
+def session(speaker: Speaker) -> Session:
+    found = Session()
+    found.visit = speaker.desk.bring(found.visit, picture(90))
+    return found
+
+
+@pytest.fixture
+def visit(session: Session) -> Visit:
+    return session.visit
 
 
 def token(player: str) -> str:
     return re.findall(r'data-token="([^"]+)"', player)[0]
 
 
-def kept(updates: list[tuple[Any, ...]]) -> Any:
-    return updates[-1][2]
+def test_a_take_can_be_heard_before_it_is_finished(
+    speaker: Speaker, session: Session, visit: Visit
+) -> None:
+    steps = speaker.utter(session, HELLO)
+    player, others = next(steps)
+    assert others == gr.skip()
+    list(steps)
+    assert [one.token for one in session.spoken] == [token(player)]
 
 
-def test_a_take_can_be_heard_before_it_is_finished(speaker: Speaker, visit: Visit) -> None:
-    steps = speaker.utter(visit, (), HELLO)
-    player, *others = next(steps)
-    assert "data-token" in player and all(other == gr.skip() for other in others)
-    assert kept(list(steps))[0].token in player
-
-
-def test_the_file_is_the_speech_at_its_loudness(speaker: Speaker, visit: Visit) -> None:
-    (spoken,) = kept(list(speaker.utter(visit, (), HELLO)))
+def test_the_file_is_the_speech_at_its_loudness(
+    speaker: Speaker, session: Session, visit: Visit
+) -> None:
+    list(speaker.utter(session, HELLO))
+    (spoken,) = session.spoken
     take = speaker.takes.get(spoken.token)
     assert take is not None and visit.picked is not None
     expected = master(speaker.model.speak("Hello.", visit.picked), LUFS)
@@ -63,20 +73,21 @@ def test_the_file_is_the_speech_at_its_loudness(speaker: Speaker, visit: Visit) 
 
 
 def test_takes_are_kept_newest_first_and_not_for_ever(
-    speaker: Speaker, visit: Visit, monkeypatch: pytest.MonkeyPatch
+    speaker: Speaker, session: Session, visit: Visit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(speaking, "REMEMBERED", 2)
-    spoken: tuple[Any, ...] = ()
     every = []
     for seed in range(3):
-        spoken = kept(list(speaker.utter(visit, spoken, HELLO._replace(seed=seed))))
-        every.append(spoken[0].token)
-    assert [one.seed for one in spoken] == [2, 1]
+        list(speaker.utter(session, HELLO._replace(seed=seed)))
+        every.append(session.spoken[0].token)
+    assert [one.seed for one in session.spoken] == [2, 1]
     assert speaker.takes.get(every[0]) is None and speaker.takes.get(every[1]) is not None
 
 
-def test_who_leaves_takes_the_sound_along(speaker: Speaker, visit: Visit, tmp_path: Path) -> None:
-    steps = speaker.utter(visit, (), HELLO)
+def test_who_leaves_takes_the_sound_along(
+    speaker: Speaker, session: Session, visit: Visit, tmp_path: Path
+) -> None:
+    steps = speaker.utter(session, HELLO)
     player, *_ = next(steps)
     assert speaker.takes.get(token(player)) is not None
     next(steps)
@@ -87,34 +98,50 @@ def test_who_leaves_takes_the_sound_along(speaker: Speaker, visit: Visit, tmp_pa
 
 @pytest.mark.parametrize("text", ["", "a" * 2001])
 def test_a_text_that_cannot_be_spoken_begins_no_take(
-    speaker: Speaker, visit: Visit, text: str, monkeypatch: pytest.MonkeyPatch
+    speaker: Speaker, session: Session, visit: Visit, text: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(speaker.takes, "start", None)
     with pytest.raises(TextError):
-        next(speaker.utter(visit, (), HELLO._replace(text=text)))
+        next(speaker.utter(session, HELLO._replace(text=text)))
 
 
 def test_speaking_needs_a_voice(speaker: Speaker) -> None:
     with pytest.raises(SpeakerError):
-        next(speaker.utter(Visit(), (), HELLO))
+        next(speaker.utter(Session(), HELLO))
     with pytest.raises(InputError):
-        next(speaker.compare(Visit(), (), HELLO))
+        next(speaker.compare(Session(), HELLO))
 
 
-def test_compared_voices_are_equally_loud(speaker: Speaker, visit: Visit) -> None:
-    *_, (rows, tokens) = speaker.compare(visit, (), HELLO)
-    assert len(tokens) == K
-    for voice, name in zip(visit.candidates, tokens, strict=True):
+@pytest.mark.parametrize("how", ["utter", "compare"])
+def test_nothing_is_kept_of_who_wished_to_be_forgotten_meanwhile(
+    speaker: Speaker, session: Session, how: str, tmp_path: Path
+) -> None:
+    steps = getattr(speaker, how)(session, HELLO)
+    next(steps)
+    session.forget()
+    list(steps)
+    assert session.spoken == () and session.compared == ()
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+def test_compared_voices_are_equally_loud(speaker: Speaker, session: Session, visit: Visit) -> None:
+    *_, (rows,) = speaker.compare(session, HELLO)
+    assert len(session.compared) == K
+    for voice, name in zip(visit.candidates, session.compared, strict=True):
         take = speaker.takes.get(name)
         assert take is not None and name in rows and voice.speaker_id in rows
         wav, sample_rate = audio.load_wav(take.file("wav"))
         assert audio.loudness(wav, sample_rate) == pytest.approx(LUFS, abs=0.2)
 
 
-def test_a_new_comparison_replaces_the_last(speaker: Speaker, visit: Visit) -> None:
-    *_, (_, first) = speaker.compare(visit, (), HELLO)
-    *_, (_, second) = speaker.compare(visit, first, HELLO)
+def test_a_new_comparison_replaces_the_last(
+    speaker: Speaker, session: Session, visit: Visit
+) -> None:
+    list(speaker.compare(session, HELLO))
+    first = session.compared
+    list(speaker.compare(session, HELLO))
+    second = session.compared
     assert not any(map(speaker.takes.get, first)) and all(map(speaker.takes.get, second))
     with pytest.raises(TextError):
-        next(speaker.compare(visit, second, HELLO._replace(text=" ")))
+        next(speaker.compare(session, HELLO._replace(text=" ")))
     assert all(map(speaker.takes.get, second))  # what cannot be spoken costs nothing that was

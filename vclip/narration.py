@@ -22,7 +22,7 @@ Array = npt.NDArray[np.float32]
 PLACES = 32  # texts at once, speaking or waiting for a turn: as many as the app queues
 MAX_PAUSE = 2.0  # seconds
 MIN_LUFS, MAX_LUFS = -60.0, -10.0
-PACE = 14.0  # characters per second of unhurried speech: only for the bar that shows progress
+PACE = 18.0  # characters per second, of the bundled voices: for estimates and bars only
 CALIBRATION = "We walked home along the river, and nobody said a word."
 ENOUGH = 1.0  # seconds of it: a voice's first stream waits for them
 

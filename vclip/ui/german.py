@@ -55,7 +55,7 @@ GERMAN: dict[str, str] = {
     "resample": "Neu ziehen",
     "map_label": "Karte der Stimmen. Die Liste daneben bietet der Tastatur dieselbe Auswahl.",
     "key_bank": "Stimme des Bestands",
-    "key_cloud": "erzeugte Stimmen, mehr, wo die Färbung stärker ist",
+    "key_cloud": "Dichte der erzeugten Stimmen",
     "key_generated": "erzeugte Stimme der Liste",
     "key_shaped": "von Ihnen verändert",
     "hear": "Hörprobe, wenn der Zeiger ruht",

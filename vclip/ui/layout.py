@@ -7,8 +7,8 @@ from typing import Any
 
 import gradio as gr
 
-from vclip.narration import MAX_PAUSE, PACE
-from vclip.pipeline import DIRECTIONS, MAX_CHARS, PAUSE, Candidate
+from vclip.narration import MAX_PAUSE
+from vclip.pipeline import DIRECTIONS, PAUSE, Candidate
 from vclip.speech import MAX_RATE, MIN_RATE
 from vclip.ui import pictures, takelist, voicelist, why
 from vclip.ui.texts import ENGLISH, Texts, static
@@ -23,9 +23,7 @@ CLICKS, VOICES = ((HERE / name).read_text() for name in ("clicks.js", "voices.js
 class Parts:
     """The components that steps read or write."""
 
-    visit: gr.State
-    spoken: gr.State
-    compared: gr.State
+    session: gr.State
     upload: gr.File
     camera: gr.Image
     examples: gr.HTML
@@ -44,6 +42,7 @@ class Parts:
     voices: gr.HTML
     bank: gr.Dropdown
     text: gr.Textbox
+    count: gr.HTML
     rate: gr.Slider
     pause: gr.Slider
     speech_seed: gr.Number
@@ -67,7 +66,7 @@ class Parts:
     card_message: gr.HTML
 
 
-def add_parts(desk: Desk, states: dict[str, Any]) -> Parts:
+def add_parts(desk: Desk, session: gr.State) -> Parts:
     """All of the page below its head, inside the Blocks that is being built."""
     with gr.Row(elem_id="columns", equal_height=False):
         with gr.Column(scale=3, min_width=280):
@@ -83,7 +82,7 @@ def add_parts(desk: Desk, states: dict[str, Any]) -> Parts:
             found |= _shape_card(desk)
         with gr.Column(scale=4, min_width=260):
             found |= _keep_card()
-    return Parts(**states, **found)
+    return Parts(session=session, **found)
 
 
 def choices(texts: Texts, voices: Sequence[Candidate]) -> list[tuple[str, str | int | float]]:
@@ -194,11 +193,7 @@ def _speech_column(desk: Desk) -> dict[str, Any]:
     text = gr.Textbox(
         ENGLISH.text, label=static("text_label"), lines=3, max_lines=6, elem_id="text"
     )
-    gr.HTML(
-        f'<p class="note" data-limit="{MAX_CHARS}" data-pace="{PACE}" data-work="{WORK}">'
-        f"{ENGLISH.counted(ENGLISH.text)}</p>",
-        elem_id="count",
-    )
+    count = gr.HTML(pictures.count(ENGLISH, ENGLISH.text), elem_id="count")
     with gr.Tabs(elem_id="ways"):
         with gr.Tab(static("tab_speak")):
             speaking = _speaking()
@@ -209,6 +204,7 @@ def _speech_column(desk: Desk) -> dict[str, Any]:
         "voices": voices,
         "bank": bank,
         "text": text,
+        "count": count,
         **speaking,
         "compare_run": compare_run,
         "compare": compare,
@@ -290,7 +286,3 @@ def _keep_card() -> dict[str, Any]:
     )
     _note("keep_note")
     return {"keep": keep, "card": upload, "card_message": message}
-
-
-WORK = 0.05
-"""Seconds of work per second of speech that is promised before the first take tells better."""

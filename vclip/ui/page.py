@@ -12,6 +12,7 @@ from vclip import card
 from vclip.errors import VclipError
 from vclip.ui import endpoints, pictures, takelist, texts, voicelist, why
 from vclip.ui.layout import Parts, add_parts, choices
+from vclip.ui.session import Session
 from vclip.ui.speaking import Speaker, wire_speech
 from vclip.ui.takes import Takes
 from vclip.ui.visit import EXAMPLES, Desk, Visit
@@ -21,14 +22,17 @@ SEARCH: dict[str, Any] = {"concurrency_id": "search", "concurrency_limit": 4}
 MESSAGES = ("face_message", "voice_message", "shape_message", "card_message")
 SLIDERS = ("moves", "share")
 # what a step may change, by the names of Parts
-SHAPED = ("visit", "map", "voices", "bank", "why", "keep", *MESSAGES)
+SHAPED = ("map", "voices", "bank", "why", "keep", *MESSAGES)
 PICKED = (*SHAPED, *SLIDERS)
-CONTROL = ("visit", "control", *MESSAGES)
+CONTROL = ("control", *MESSAGES)
 ALL = (
     "face", "whole", "source", "seed", "around", "everywhere", "shuffle", "control", *PICKED,
 )  # fmt: skip
-ARRIVED = "() => { document.documentElement.dataset.ready = ''; }"  # for tests and measurements
-HUSH = "() => window.vclip.stop()"
+SPEECH_PARTS = ("player", "takes", "compare", "speech_message")
+ARRIVED = """() => {
+  document.documentElement.lang = document.querySelector('header[lang]').lang;
+  document.documentElement.dataset.ready = ''; // for tests and measurements
+}"""
 
 
 def build(desk: Desk, takes: Takes, stage: bool = False) -> gr.Blocks:
@@ -36,14 +40,14 @@ def build(desk: Desk, takes: Takes, stage: bool = False) -> gr.Blocks:
     page: gr.Blocks
     with gr.Blocks(title=texts.ENGLISH.title, analytics_enabled=False, fill_width=True) as page:
         head = gr.HTML(pictures.head(texts.ENGLISH))
-        parts = add_parts(desk, _states(takes))
+        parts = add_parts(desk, _remember(takes))
         if stage:
             gr.HTML(f'<p class="note">{texts.static("keys")}</p>', elem_id="keys")
         gr.HTML(f'<p class="note">{texts.static("privacy")}</p>')
         _wire(desk, parts)
         _wire_clicks(desk, parts)
-        wire_speech(Speaker(desk, takes), parts)
-        _wire_forget(desk, takes, parts)
+        speech = wire_speech(Speaker(desk, takes), parts)
+        _wire_forget(desk, takes, parts, speech)
         _wire_load(page, desk, parts, head, stage)
         endpoints.add(desk.model)
     page.state_session_capacity = 200  # visits remembered at once, a few MB each
@@ -51,17 +55,11 @@ def build(desk: Desk, takes: Takes, stage: bool = False) -> gr.Blocks:
     return page
 
 
-def _states(takes: Takes) -> dict[str, gr.State]:
-    """What is remembered of a visitor; an hour after leaving it is gone, with its sound."""
-
-    def drop(spoken: Sequence[takelist.Spoken]) -> None:
-        takes.drop([one.token for one in spoken])
-
-    return {
-        "visit": gr.State(Visit(), time_to_live=3600),
-        "spoken": gr.State((), time_to_live=3600, delete_callback=drop),
-        "compared": gr.State((), time_to_live=3600, delete_callback=takes.drop),
-    }
+def _remember(takes: Takes) -> gr.State:
+    """Each visitor's session; an hour after the last event it is gone, with its sound."""
+    return gr.State(
+        Session(), time_to_live=3600, delete_callback=lambda session: takes.drop(session.tokens)
+    )
 
 
 def show(desk: Desk, visit: Visit, names: Sequence[str] = ALL) -> dict[str, Any]:
@@ -69,7 +67,6 @@ def show(desk: Desk, visit: Visit, names: Sequence[str] = ALL) -> dict[str, Any]
     said = visit.texts
     picked = visit.picked
     makers: dict[str, Callable[[], Any]] = {
-        "visit": lambda: replace(visit, message=""),
         "whole": lambda: gr.update(visible=visit.faceless is not None),
         "face": lambda: pictures.face_panel(said, visit.photo, visit.seen),
         "source": lambda: visit.source,
@@ -121,18 +118,25 @@ def values(shown: dict[str, Any]) -> list[Any]:
 def guarded(
     desk: Desk, step: Callable[..., Visit], names: Sequence[str], message: str
 ) -> Callable[..., list[Any]]:
-    """A step as Gradio calls it: an error becomes a message in its place and all else stays."""
+    """A step as Gradio calls it: an error becomes a message in its place and all else stays.
 
-    def run(visit: Visit, *inputs: Any) -> list[Any]:
-        try:
-            return values(show(desk, step(visit, *inputs), names))
-        except VclipError as error:
-            told = str(error)
-        except Exception:
-            log.exception("a step failed")
-            told = visit.texts.failed
+    Returns the session, which keeps it alive, and what the named parts are to show.
+    """
+
+    def run(session: Session, *inputs: Any) -> list[Any]:
+        with session.lock:
+            try:
+                visit = step(session.visit, *inputs)
+                shown = values(show(desk, visit, names))
+                session.visit = replace(visit, message="")
+                return [session, *shown]
+            except VclipError as error:
+                told = str(error)
+            except Exception:
+                log.exception("a step failed")
+                told = session.visit.texts.failed
         kept: dict[str, Any] = {n: [gr.skip()] * 4 if n == "moves" else gr.skip() for n in names}
-        return values(kept | {message: pictures.message(told)})
+        return [session, *values(kept | {message: pictures.message(told)})]
 
     return run
 
@@ -149,8 +153,8 @@ def _wire(desk: Desk, parts: Parts) -> None:
         """A control, a step of the visit, and what the step needs beside the visit."""
         return trigger(
             guarded(desk, step, names, message),
-            [parts.visit, *inputs],
-            components(parts, names),
+            [parts.session, *inputs],
+            [parts.session, *components(parts, names)],
             show_progress_on=[parts.map],
             api_visibility="private",
             **(SEARCH | extra),
@@ -192,52 +196,49 @@ def _wire_clicks(desk: Desk, parts: Parts) -> None:
     ) -> None:
         run = guarded(desk, step, names, extra.pop("message", "voice_message"))
 
-        def handle(visit: Visit, event: gr.EventData) -> list[Any]:
-            return run(visit, *(event._data.get(key) for key in keys))
+        def handle(session: Session, event: gr.EventData) -> list[Any]:
+            return run(session, *(event._data.get(key) for key in keys))
 
         trigger(
             handle,
-            parts.visit,
-            components(parts, names),
+            parts.session,
+            [parts.session, *components(parts, names)],
             api_visibility="private",
             show_progress_on=[parts.map],
             **(SEARCH | extra),
         )
 
-    quiet: dict[str, Any] = {"names": PICKED, "show_progress": "hidden"}
+    # not "always_last": Gradio 6.31 would repeat the data of the first event, not the last
+    quiet: dict[str, Any] = {"names": PICKED, "show_progress": "hidden", "trigger_mode": "multiple"}
     for component in (parts.map, parts.voices, parts.compare, parts.why, parts.control):
-        on(component.pick, desk.pick, "id", **quiet, trigger_mode="always_last")
+        on(component.pick, desk.pick, "id", **quiet)
     on(parts.map.spot, desk.pick_at, "x", "y", **quiet)
     on(parts.face.face, desk.choose_face, "index", names=ALL, message="face_message")
     on(parts.examples.example, desk.example, "index", names=ALL, message="face_message")
 
 
-def _wire_forget(desk: Desk, takes: Takes, parts: Parts) -> None:
-    names = (*ALL, "spoken", "compared", "player", "takes", "compare", "speech_message")
-
-    def forget(
-        visit: Visit, spoken: Sequence[takelist.Spoken], compared: Sequence[str]
-    ) -> list[Any]:
+def _wire_forget(desk: Desk, takes: Takes, parts: Parts, speech: Sequence[Any]) -> None:
+    def forget(session: Session) -> list[Any]:
         """Face, voices and speech of this visitor, here and on the server."""
-        takes.drop([*(one.token for one in spoken), *compared])
-        fresh = Visit(language=visit.language, k=visit.k)
-        return values(show(desk, fresh) | _silence(fresh))
+        with session.lock:
+            takes.drop(session.tokens)
+            session.forget()
+            return [session, *values(show(desk, session.visit) | _silence(session.visit))]
 
     parts.forget.click(
         forget,
-        [parts.visit, parts.spoken, parts.compared],
-        components(parts, names),
-        js=None,
+        parts.session,
+        [parts.session, *components(parts, (*ALL, *SPEECH_PARTS))],
+        cancels=list(speech),
+        show_progress="hidden",
         api_visibility="private",
+        **SEARCH,
     )
-    parts.forget.click(None, js=HUSH, api_visibility="private")
 
 
 def _silence(visit: Visit) -> dict[str, Any]:
     """No speech yet."""
     return {
-        "spoken": (),
-        "compared": (),
         "player": takelist.player(visit.texts, None),
         "takes": takelist.history(visit.texts, []),
         "compare": takelist.compare(visit.texts, []),
@@ -247,21 +248,20 @@ def _silence(visit: Visit) -> dict[str, Any]:
 
 def _wire_load(page: gr.Blocks, desk: Desk, parts: Parts, head: gr.HTML, stage: bool) -> None:
     """On arrival: everything in the visitor's language, on a stage with an example at hand."""
-    names = (*ALL, "player", "takes", "compare")
 
-    def arrive(visit: Visit, request: gr.Request) -> list[Any]:
+    def begin(visit: Visit, language: str) -> Visit:
+        visit = replace(visit, language=language)
+        return desk.example(visit, 0) if stage and visit.photo is None else visit
+
+    def arrive(session: Session, request: gr.Request) -> list[Any]:
         said = texts.of(request.headers.get("accept-language"))
-        visit = replace(visit, language=said.language)
-        if stage and visit.photo is None:
-            visit = desk.example(visit, 0)
-        shown = show(desk, visit)
-        shown |= {n: v for n, v in _silence(visit).items() if n in names}
-        return [
-            *values(shown),
-            pictures.head(said),
-            pictures.example_strip(said, EXAMPLES),
-        ]
+        shown = guarded(desk, begin, ALL, "face_message")(session, said.language)
+        count = pictures.count(said, said.text)
+        around = [pictures.head(said), pictures.example_strip(said, EXAMPLES), count]
+        return [*shown, *_silence(session.visit).values(), *around]
 
-    outputs = [*components(parts, names), head, parts.examples]
+    outputs = [parts.session, *components(parts, (*ALL, *SPEECH_PARTS))]
     hidden: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-    page.load(arrive, parts.visit, outputs, **hidden).then(None, js=ARRIVED, **hidden)
+    page.load(arrive, parts.session, [*outputs, head, parts.examples, parts.count], **hidden).then(
+        None, js=ARRIVED, **hidden
+    )

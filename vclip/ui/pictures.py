@@ -15,12 +15,14 @@ from PIL import Image
 
 from vclip import face
 from vclip.card import to_json
-from vclip.pipeline import Candidate, FaceResult
+from vclip.narration import PACE
+from vclip.pipeline import MAX_CHARS, Candidate, FaceResult
 from vclip.ui.takes import file_name
 from vclip.ui.texts import Texts
 
 PREVIEW = 480  # px, long side of the photo on the page
 THUMB = 96  # px, of a crop
+WORK = 0.05  # seconds of work for one of speech: the target of the bench, until a take tells better
 
 
 def data_uri(pixels: npt.NDArray[np.uint8], long_side: int) -> str:
@@ -103,8 +105,17 @@ def _pixels(path: Path) -> npt.NDArray[np.uint8]:
 def head(texts: Texts) -> str:
     """Title, one line on what this is, one on what it is not."""
     return (
-        f"<header><h1>{texts.title}</h1><p>{texts.tagline}</p>"
+        f'<header lang="{texts.language}"><h1>{texts.title}</h1>'
+        f"<p>{texts.tagline}</p>"
         f'<p class="note">{texts.caution}</p></header>'
+    )
+
+
+def count(texts: Texts, text: str) -> str:
+    """How much of the limit a text takes, and for player.js what its estimates begin with."""
+    return (
+        f'<p class="note" data-limit="{MAX_CHARS}" data-pace="{PACE}" data-work="{WORK}">'
+        f"{texts.counted(text)}</p>"
     )
 
 

@@ -14,8 +14,9 @@ from vclip.pipeline import LUFS, Candidate
 from vclip.speech import Speech, join
 from vclip.ui import pictures, takelist
 from vclip.ui.layout import Parts
+from vclip.ui.session import Session
 from vclip.ui.takes import Take, Takes
-from vclip.ui.visit import Desk, Visit
+from vclip.ui.visit import Desk
 
 log = logging.getLogger(__name__)
 SPEECH: dict[str, Any] = {"concurrency_id": "speech", "concurrency_limit": 2}
@@ -40,58 +41,69 @@ class Speaker:
         self.desk, self.takes = desk, takes
         self.model = desk.model
 
-    def utter(
-        self, visit: Visit, spoken: Sequence[takelist.Spoken], saying: Saying
-    ) -> Iterator[tuple[Any, Any, Any]]:
-        """Updates of player, list of takes and takes; the player's first one starts the sound."""
-        voice = visit.picked
+    def utter(self, session: Session, saying: Saying) -> Iterator[tuple[Any, Any]]:
+        """Updates of the player and of the list of takes; the first one starts the sound."""
+        visit, epoch, voice = session.visit, session.epoch, session.visit.picked
         if voice is None:
             raise SpeakerError(visit.texts.no_voice)
         said: list[Speech] = []
         live = self.model.live(tap(self._recite(voice, saying), said), voice)
         take = self.takes.start(self.model.sample_rate)
         try:
-            yield takelist.player(visit.texts, take), gr.skip(), gr.skip()
+            yield takelist.player(visit.texts, take), gr.skip()
             for piece in paced(piece for _, piece in live):
                 if piece is None:
-                    yield gr.skip(), gr.skip(), gr.skip()
+                    yield gr.skip(), gr.skip()
                 else:
                     take.feed(piece)
             speech = self._finish(take, voice, saying, said)
         except BaseException:  # also when the visitor stops it or leaves
             self.takes.drop([take.token])
             raise
-        new = takelist.Spoken(
-            take.token, voice.speaker_id, saying.text.strip(), speech.seconds, saying.seed
-        )
-        kept = (new, *spoken)[:REMEMBERED]
-        self.takes.drop([one.token for one in spoken[REMEMBERED - 1 :]])
-        yield takelist.player(visit.texts, take), takelist.history(visit.texts, kept), kept
+        with session.lock:
+            if session.epoch != epoch:
+                return self.takes.drop([take.token])
+            new = takelist.Spoken(
+                take.token, voice.speaker_id, saying.text.strip(), speech.seconds, saying.seed
+            )
+            self.takes.drop([one.token for one in session.spoken[REMEMBERED - 1 :]])
+            session.spoken = (new, *session.spoken)[:REMEMBERED]
+        yield takelist.player(visit.texts, take), takelist.history(visit.texts, session.spoken)
 
-    def compare(
-        self, visit: Visit, compared: Sequence[str], saying: Saying
-    ) -> Iterator[tuple[Any, Any]]:
-        """Updates of the rows and the tokens of their takes: every voice at the same loudness."""
-        voices = self.desk.offered(visit)
+    def compare(self, session: Session, saying: Saying) -> Iterator[tuple[Any]]:
+        """Updates of the rows: every voice of the list at the same loudness."""
+        visit, epoch, voices = session.visit, session.epoch, self.desk.offered(session.visit)
         if not voices:
             raise InputError(visit.texts.no_voices)
-        rows: list[tuple[Candidate, Take | None]] = [(voice, None) for voice in voices]
         begun = self._recite(voices[0], saying)  # complains before anything is dropped
-        self.takes.drop(compared)
-        yield takelist.compare(visit.texts, rows), ()
+        rows: list[tuple[Candidate, Take | None]] = [(voice, None) for voice in voices]
+        self._replace_compared(session, epoch, [])
+        yield (takelist.compare(visit.texts, rows),)
         for i, voice in enumerate(voices):
             said: list[Speech] = []
             pieces = begun if i == 0 else self._recite(voice, saying)
             for piece in paced(speech for _, speech in pieces):
                 if piece is None:
-                    yield gr.skip(), gr.skip()
+                    yield (gr.skip(),)
                 else:
                     said.append(piece)
             take = self.takes.start(self.model.sample_rate)
             self._finish(take, voice, saying, said)
             rows[i] = (voice, take)
-            tokens = tuple(take.token for _, take in rows if take)
-            yield takelist.compare(visit.texts, rows), tokens
+            if not self._replace_compared(session, epoch, [take for _, take in rows if take]):
+                return
+            yield (takelist.compare(visit.texts, rows),)
+
+    def _replace_compared(self, session: Session, epoch: int, takes: Sequence[Take]) -> bool:
+        """Whether the session has these now; one that wished to be forgotten has none."""
+        tokens = tuple(take.token for take in takes)
+        with session.lock:
+            if session.epoch != epoch:
+                self.takes.drop(tokens)
+                return False
+            self.takes.drop(set(session.compared) - set(tokens))
+            session.compared = tokens
+        return True
 
     def _recite(self, voice: Candidate, saying: Saying) -> Iterator[tuple[float, Speech]]:
         text, rate, pause, seed = saying
@@ -126,47 +138,46 @@ def paced(pieces: Iterator[Speech]) -> Iterator[Speech | None]:
             last = time.monotonic()
 
 
-def wire_speech(speaker: Speaker, parts: Parts) -> None:
-    """Speak, Stop, Compare."""
+def wire_speech(speaker: Speaker, parts: Parts) -> list[Any]:
+    """Speak, Stop, Compare; returns the events that speak."""
 
     def guarded(steps: Callable[..., Iterator[tuple[Any, ...]]], n: int) -> Callable[..., Any]:
-        """A generator of updates of n parts as Gradio calls it, the speech message behind them."""
+        """A generator of updates of n parts as Gradio calls it: session, parts, message."""
 
         def run(
-            visit: Visit, kept: Any, text: str, rate: float, pause: float, seed: int | None
+            session: Session, text: str, rate: float, pause: float, seed: int | None
         ) -> Iterator[tuple[Any, ...]]:
+            said = session.visit.texts
             try:
                 if seed is None:
-                    raise InputError(visit.texts.no_number)
-                for update in steps(visit, kept, Saying(text, rate, pause, seed)):
-                    yield *update, ""
+                    raise InputError(said.no_number)
+                for update in steps(session, Saying(text, rate, pause, seed)):
+                    yield session, *update, ""
             except VclipError as error:
-                yield *[gr.skip()] * n, pictures.message(str(error))
+                yield session, *[gr.skip()] * n, pictures.message(str(error))
             except Exception:
                 log.exception("speaking failed")
-                yield *[gr.skip()] * n, pictures.message(visit.texts.failed)
+                yield session, *[gr.skip()] * n, pictures.message(said.failed)
 
         return run
 
-    saying = [parts.text, parts.rate, parts.pause, parts.speech_seed]
-    hidden: dict[str, Any] = {"api_visibility": "private"}
+    inputs = [parts.session, parts.text, parts.rate, parts.pause, parts.speech_seed]
     speak = gr.on(
         [parts.speak.click, parts.text.submit],
-        guarded(speaker.utter, 3),
-        [parts.visit, parts.spoken, *saying],
-        [parts.player, parts.takes, parts.spoken, parts.speech_message],
+        guarded(speaker.utter, 2),
+        inputs,
+        [parts.session, parts.player, parts.takes, parts.speech_message],
         show_progress_on=[parts.player],
-        **hidden,
+        api_visibility="private",
         **SPEECH,
     )
     compare = parts.compare_run.click(
-        guarded(speaker.compare, 2),
-        [parts.visit, parts.compared, *saying],
-        [parts.compare, parts.compared, parts.speech_message],
+        guarded(speaker.compare, 1),
+        inputs,
+        [parts.session, parts.compare, parts.speech_message],
         show_progress_on=[parts.compare],
-        **hidden,
+        api_visibility="private",
         **SPEECH,
     )
-    for trigger in (parts.speak.click, parts.text.submit, parts.compare_run.click):
-        trigger(None, js="() => window.vclip.unlock()", **hidden)
-    parts.stop.click(None, cancels=[speak, compare], js="() => window.vclip.stop()", **hidden)
+    parts.stop.click(None, cancels=[speak, compare], api_visibility="private")
+    return [speak, compare]

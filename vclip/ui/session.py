@@ -1,0 +1,37 @@
+"""What the server remembers of one visitor between two events; in memory, until they leave."""
+
+import threading
+from typing import Any
+
+from vclip.ui.takelist import Spoken
+from vclip.ui.visit import Visit
+
+
+class Session:
+    """Changed by whoever holds its lock, so that of two hasty clicks none undoes the other.
+
+    What takes longer than a step (speech) remembers the epoch in which it began: work of an earlier
+    one comes from a visitor who wished to be forgotten.
+    """
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.epoch = 0
+        self.visit = Visit()
+        self.spoken: tuple[Spoken, ...] = ()  # newest first
+        self.compared: tuple[str, ...] = ()  # tokens of takes
+
+    def __deepcopy__(self, _: Any) -> "Session":
+        """A new visitor's: Gradio copies the first value of a state for each of them."""
+        return Session()
+
+    @property
+    def tokens(self) -> list[str]:
+        """Of all takes that belong to it."""
+        return [*(one.token for one in self.spoken), *self.compared]
+
+    def forget(self) -> None:
+        """Back to the beginning, but for language and number of voices."""
+        self.epoch += 1
+        self.visit = Visit(language=self.visit.language, k=self.visit.k)
+        self.spoken, self.compared = (), ()
