@@ -95,8 +95,9 @@ def _heading(number: int | None, title: str) -> None:
     gr.HTML(f"<h2>{mark}{static(title)}</h2>")
 
 
-def _note(name: str) -> None:
-    gr.HTML(f'<p class="note">{static(name)}</p>')
+def note(name: str, **options: Any) -> gr.HTML:
+    """A quiet line that never changes."""
+    return gr.HTML(f'<p class="note">{static(name)}</p>', **options)
 
 
 def _message(name: str) -> gr.HTML:
@@ -115,7 +116,7 @@ def _face_column() -> dict[str, Any]:
                 height=126,
                 elem_id="upload",
             )
-            _note("upload_note")
+            note("upload_note")
         with gr.Tab(static("camera")):
             camera = gr.Image(
                 type="filepath",
@@ -125,7 +126,7 @@ def _face_column() -> dict[str, Any]:
                 height=240,
                 elem_id="camera",
             )
-            _note("camera_note")
+            note("camera_note")
             gr.HTML(
                 f'<p class="message" role="alert">{static("camera_denied")}</p>',
                 elem_id="camera-denied",
@@ -171,7 +172,7 @@ def _map_column(desk: Desk) -> dict[str, Any]:
             static("everywhere"), visible=False, size="sm", elem_id="everywhere", min_width=140
         )
     voicemap = gr.HTML(desk.draw(Visit()), js_on_load=VOICES, elem_id="map")
-    _note("map_note")
+    note("map_note")
     return {
         "source": source,
         "seed": seed,
@@ -245,15 +246,15 @@ def _why_card() -> dict[str, Any]:
     _heading(None, "why")
     explained = gr.HTML(why.draw(ENGLISH, None, None, {}), js_on_load=CLICKS, elem_id="why")
     shuffle = gr.Button(static("control"), size="sm", elem_id="shuffle", interactive=False)
-    note = why.control(ENGLISH, None, None, 0)
-    control = gr.HTML(note, js_on_load=CLICKS, elem_id="control")
+    empty = why.control(ENGLISH, None, None, 0)
+    control = gr.HTML(empty, js_on_load=CLICKS, elem_id="control")
     return {"why": explained, "shuffle": shuffle, "control": control}
 
 
 def _shape_card(desk: Desk) -> dict[str, Any]:
     _heading(None, "shape")
     message = _message("shape")
-    _note("shape_note")
+    note("shape_note")
     with gr.Row(elem_id="sliders", equal_height=True):
         moves = [
             gr.Slider(
@@ -284,5 +285,5 @@ def _keep_card() -> dict[str, Any]:
     upload = gr.UploadButton(
         str(static("card_upload")), file_types=[".json"], type="binary", size="sm", elem_id="card"
     )
-    _note("keep_note")
+    note("keep_note")
     return {"keep": keep, "card": upload, "card_message": message}

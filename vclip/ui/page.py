@@ -11,7 +11,7 @@ import gradio as gr
 from vclip import card
 from vclip.errors import VclipError
 from vclip.ui import endpoints, pictures, takelist, texts, voicelist, why
-from vclip.ui.layout import Parts, add_parts, choices
+from vclip.ui.layout import Parts, add_parts, choices, note
 from vclip.ui.session import Session
 from vclip.ui.speaking import Speaker, wire_speech
 from vclip.ui.takes import Takes
@@ -42,8 +42,9 @@ def build(desk: Desk, takes: Takes, stage: bool = False) -> gr.Blocks:
         head = gr.HTML(pictures.head(texts.ENGLISH))
         parts = add_parts(desk, _remember(takes))
         if stage:
-            gr.HTML(f'<p class="note">{texts.static("keys")}</p>', elem_id="keys")
-        gr.HTML(f'<p class="note">{texts.static("privacy")}</p>')
+            note("caution", elem_id="stage-caution")
+            note("keys", elem_id="keys")
+        note("privacy")
         _wire(desk, parts)
         _wire_clicks(desk, parts)
         speech = wire_speech(Speaker(desk, takes), parts)

@@ -8,7 +8,7 @@ if (navigator.mediaDevices?.getUserMedia) {
       return found;
     } catch (error) {
       document.documentElement.dataset.camera = 'denied';
-      throw error;
+      throw new DOMException(error.message, 'NotAllowedError'); // the one that Gradio catches
     }
   };
 } else {

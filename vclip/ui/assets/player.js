@@ -74,7 +74,7 @@ window.vclip = (() => {
   function press() {
     armed = true;
     Object.assign(timings, { click: performance.now(), first_sound: null });
-    pledge = expected();
+    pledge = { ...expected(), after: begun };
     unlock();
   }
   function sounded(at) {
@@ -222,7 +222,7 @@ window.vclip = (() => {
         awaited = null;
         playFile(native, { kind: 'native', token, own: true });
       } else if (awaited === token && state === 'failed') awaited = null;
-      if (token === begun && state === 'done') learn(Number(box.dataset.seconds));
+      if (token === begun && state === 'done' && token !== pledge?.after) learn(Number(box.dataset.seconds));
     }
     draw();
     count();
