@@ -5,6 +5,7 @@ Exit code 2 and one line on stderr when it cannot start as asked.
 
 import argparse
 import os
+import threading
 
 from vclip.errors import InputError, reported
 from vclip.weights import CHOICES
@@ -48,9 +49,9 @@ def main(argv: list[str] | None = None) -> int:
 
         threads.use_one_each()
         model = FaceToVoice.from_pretrained(options.model, gpu.narrator())
-        takes = Takes(cache)
+        desk, takes = Desk(model), Takes(cache)
         app = serve.application(
-            build(Desk(model), takes, stage=options.stage),
+            build(desk, takes, stage=options.stage),
             {"model": model.model},
             cache,
             takes=takes,
@@ -59,6 +60,7 @@ def main(argv: list[str] | None = None) -> int:
             mcp=options.mcp,
         )
         gpu.report()
+        threading.Thread(target=desk.warm_up, daemon=True).start()
         serve.run(app, listener)
     return 0
 

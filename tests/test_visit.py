@@ -71,6 +71,17 @@ def test_an_example_is_looked_at_once(desk: Desk, monkeypatch: pytest.MonkeyPatc
     assert again.seen is first.seen and again.candidates
 
 
+def test_warming_up_speaks_draws_and_leaves_nothing(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+    for name in ("draw", "speak"):
+        work = getattr(desk, name)
+        monkeypatch.setattr(desk, name, lambda *a, n=name, w=work: (done.append(n), w(*a))[1])
+    desk.warm_up()
+    assert done == ["draw", "speak"]
+
+
 def test_resample_is_the_search_of_the_next_seed(desk: Desk, visit: Visit) -> None:
     again = desk.resample(visit)
     assert again.seed == 1

@@ -41,7 +41,6 @@ def face_to_map(page: Any, turn: int) -> float:
 def speak_to_first_sound(page: Any) -> float:
     """Seconds from the click to the first sound, as the page itself notes them down."""
     page.fill("#text textarea", SENTENCE)
-    page.evaluate("window.vclip.timings = {}")
     takes = page.locator("#takes li").count()
     page.click("#speak")
     page.wait_for_function("window.vclip.timings.first_sound", polling=10)

@@ -67,6 +67,14 @@ class Desk:
         self.map = VoiceMap(model.bank.speaker_ids, model.bank.voice_emb, model.cloud(0))
         self._look_at_example = functools.cache(self._read_example)  # composites: nobody's photo
 
+    def warm_up(self) -> None:
+        """Do all that a visitor does, once: the first time costs what nobody should wait for."""
+        visit = self.example(Visit(), 0)
+        self.draw(visit)
+        assert visit.picked is not None
+        for _ in self.model.live(self.speak(visit.picked, visit.texts.text, 0), visit.picked):
+            pass
+
     def bring(self, visit: Visit, data: bytes) -> Visit:
         """A new photo. Without a face in it the visit goes on with the old one, and says so."""
         photo = face.load(data)
