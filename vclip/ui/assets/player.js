@@ -72,6 +72,7 @@ window.vclip = (() => {
     native.play().catch(() => {});
   }
   function press() {
+    stop(); // nobody wants to hear the last one through while waiting for the next
     armed = true;
     Object.assign(timings, { click: performance.now(), first_sound: null });
     pledge = { ...expected(), after: begun };
