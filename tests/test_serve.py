@@ -1,17 +1,22 @@
 """The server without the page: its cache, its port, its routes, what links to it look like."""
 
+import asyncio
+import datetime
 import json
 import os
 import re
 import socket
+import time
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 from typing import Any, cast
 
+import gradio as gr
 import httpx
 import pytest
 from fake_model import FakeModel
+from fastapi import FastAPI
 from PIL import Image
 from serving import served
 
@@ -21,6 +26,7 @@ from vclip.errors import InputError
 from vclip.pipeline import FaceToVoice
 from vclip.ui import look, serve, texts
 from vclip.ui.social import SocialTags, tags
+from vclip.ui.takes import SECONDS
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +44,51 @@ def test_sweep_forgets_photos_before_speech(tmp_path: Path) -> None:
     assert serve.sweep(tmp_path, now + 100) == 2
     assert sorted(p.name for p in tmp_path.iterdir()) == ["b", "d"]
     assert serve.sweep(tmp_path, now + 4000) == 2
+
+
+def a_page(dropped: list[str]) -> gr.Blocks:
+    with gr.Blocks(analytics_enabled=False) as page:
+        session = gr.State("mine", time_to_live=SECONDS, delete_callback=dropped.append)
+        face = gr.HTML("")
+        gr.Button().click(lambda _: ("mine", "<img>"), session, [session, face], api_name="look")
+    return page
+
+
+def test_visits_are_forgotten_with_all_that_gradio_remembers_of_them() -> None:
+    async def visited() -> None:
+        dropped: list[str] = []
+        page = a_page(dropped)
+        gr.mount_gradio_app(FastAPI(), page, path="/", ssr_mode=False)
+        visits = page.state_holder
+        for name in ("old", "new"):
+            await page.process_api(0, [None], visits[name])
+        assert "<img>" in str([*visits["old"].components])
+        now = datetime.datetime.now()
+        visits.time_last_used["old"] = now - datetime.timedelta(seconds=SECONDS + 1)
+        assert serve.sweep_visits(page, now) == 1
+        assert list(visits.session_data) == list(visits.time_last_used) == ["new"]
+        assert dropped == ["mine"]
+        assert serve.sweep_visits(page, now) == 0
+
+    asyncio.run(visited())
+
+
+def test_a_sweep_that_fails_is_not_the_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    swept: list[Path] = []
+
+    def sweep(folder: Path, now: float) -> int:
+        swept.append(folder)
+        raise FileNotFoundError("somebody else was quicker")
+
+    monkeypatch.setattr(serve, "sweep", sweep)
+    monkeypatch.setattr(serve, "SWEEP_SECONDS", 0.01)
+    with served(cast(FaceToVoice, FakeModel()), tmp_path):
+        deadline = time.monotonic() + 10
+        while len(swept) < 3 and time.monotonic() < deadline:
+            time.sleep(0.01)
+    assert len(swept) >= 3 and "sweeping failed" in caplog.text
 
 
 def test_cache_is_private_and_temporary(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ from vclip.ui import endpoints, pictures, takelist, texts, voicelist, why
 from vclip.ui.layout import Parts, add_parts, choices, note
 from vclip.ui.session import Session
 from vclip.ui.speaking import Speaker, wire_speech
-from vclip.ui.takes import Takes
+from vclip.ui.takes import SECONDS, Takes
 from vclip.ui.visit import EXAMPLES, Desk, Visit
 
 log = logging.getLogger(__name__)
@@ -59,7 +59,7 @@ def build(desk: Desk, takes: Takes, stage: bool = False) -> gr.Blocks:
 def _remember(takes: Takes) -> gr.State:
     """Each visitor's session; an hour after the last event it is gone, with its sound."""
     return gr.State(
-        Session(), time_to_live=3600, delete_callback=lambda session: takes.drop(session.tokens)
+        Session(), time_to_live=SECONDS, delete_callback=lambda session: takes.drop(session.tokens)
     )
 
 

@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import datetime
+import logging
 import os
 import shutil
 import signal
@@ -23,11 +25,11 @@ from vclip.errors import InputError, ModelError
 from vclip.pipeline import FaceToVoice
 from vclip.ui import look, takeroutes
 from vclip.ui.social import SocialTags, tags
-from vclip.ui.takes import Takes
+from vclip.ui.takes import SECONDS, Takes
 from vclip.ui.texts import ENGLISH, I18N
 
+log = logging.getLogger(__name__)
 PHOTO_SECONDS = 60  # an upload is read at once; identical uploads share a file, hence the delay
-SPEECH_SECONDS = 3600  # long enough to replay and download
 SWEEP_SECONDS = 20
 
 
@@ -61,13 +63,29 @@ def sweep(folder: Path, now: float) -> int:
     deleted = 0
     for path in [path for path in folder.rglob("*") if path.is_file()]:
         is_speech = path.suffix.removeprefix(".") in audio.FORMATS
-        limit = SPEECH_SECONDS if is_speech else PHOTO_SECONDS
+        limit = SECONDS if is_speech else PHOTO_SECONDS
         with contextlib.suppress(OSError):  # gone already, or its folder is in use again
             if now - path.stat().st_ctime > limit:
                 path.unlink()
                 deleted += 1
                 path.parent.rmdir()  # Gradio names it after the file's hash
     return deleted
+
+
+def sweep_visits(page: gr.Blocks, now: datetime.datetime) -> int:
+    """Forget the visits that nobody went on with for an hour; returns how many.
+
+    Gradio itself lets go of their gr.State, yet keeps what every component last showed (for links
+    to a state of the page), the photo among it, until 200 others have come.
+    """
+    visits = page.state_holder
+    limit = datetime.timedelta(seconds=SECONDS)
+    old = [name for name, used in [*visits.time_last_used.items()] if now - used > limit]
+    for name in old:
+        visits.delete_state(name)
+        visits.session_data.pop(name, None)
+        visits.time_last_used.pop(name, None)
+    return len(old)
 
 
 def application(
@@ -85,7 +103,7 @@ def application(
     mcp: the endpoints as tools at /gradio_api/mcp, too. Raises ModelError if that cannot be had.
     """
     app = FastAPI(
-        lifespan=_lifespan(folder, takes), docs_url=None, redoc_url=None, openapi_url=None
+        lifespan=_lifespan(page, folder, takes), docs_url=None, redoc_url=None, openapi_url=None
     )
     _add_plain_routes(app, page, health)
     takeroutes.add(app, takes, model)
@@ -106,10 +124,10 @@ def public_address() -> str:
     return f"https://{host}" if host else ""
 
 
-def _lifespan(folder: Path, takes: Takes) -> Any:
+def _lifespan(page: gr.Blocks, folder: Path, takes: Takes) -> Any:
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        task = asyncio.create_task(_sweep_for_ever(folder, takes))
+        task = asyncio.create_task(_sweep_for_ever(page, folder, takes))
         yield
         task.cancel()
 
@@ -158,11 +176,15 @@ def _mount(app: FastAPI, page: gr.Blocks, stage: bool, mcp: bool) -> None:
     )
 
 
-async def _sweep_for_ever(folder: Path, takes: Takes) -> None:
+async def _sweep_for_ever(page: gr.Blocks, folder: Path, takes: Takes) -> None:
     while True:
         await asyncio.sleep(SWEEP_SECONDS)
-        await asyncio.to_thread(sweep, folder, time.time())
-        takes.sweep(time.time())
+        try:  # one failure must not keep all later photos
+            await asyncio.to_thread(sweep, folder, time.time())
+            takes.sweep(time.time())
+            sweep_visits(page, datetime.datetime.now())  # as Gradio notes it: local, without a zone
+        except Exception:
+            log.exception("sweeping failed; it is tried again")
 
 
 class Server(uvicorn.Server):

@@ -16,7 +16,7 @@ from vclip import audio
 from vclip.speech import Array, Speech
 
 MOST = 400  # takes that are kept; about a minute of speech each fills 3 GB
-SECONDS = 3600  # that a take is kept: long enough to replay and download
+SECONDS = 3600  # that a take is kept, to replay and download it; a visit after its last event
 NAME_LENGTH = 60  # characters of a voice's id in the name of a file
 State = Literal["live", "done", "failed"]
 
