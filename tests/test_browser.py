@@ -144,6 +144,9 @@ def test_a_place_on_the_map_and_another_source(page: Page) -> None:
     page.fill("#k input", "4")
     page.locator("#k input").press("Enter")
     expect(marks(page)).to_have_count(4)
+    page.fill("#k input", "21")
+    page.locator("#k input").press("Enter")
+    expect(page.locator("#voice-message")).to_contain_text("1 to 20 voices")
 
 
 def test_changing_a_voice_changes_its_fit(page: Page) -> None:

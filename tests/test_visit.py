@@ -95,7 +95,8 @@ def test_resample_is_the_search_of_the_next_seed(desk: Desk, visit: Visit) -> No
 def test_as_many_voices_as_asked_for(desk: Desk, visit: Visit) -> None:
     for k in (1, 3, MOST_K):
         assert len(desk.search(visit, "generated", 0, k).candidates) == k
-    assert desk.search(visit, "generated", 0, 99).k == MOST_K
+    with pytest.raises(InputError, match=f"1 to {MOST_K}"):
+        desk.search(visit, "generated", 0, MOST_K + 1)
 
 
 @pytest.mark.parametrize(

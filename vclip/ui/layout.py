@@ -12,7 +12,7 @@ from vclip.pipeline import DIRECTIONS, PAUSE, Candidate
 from vclip.speech import MAX_RATE, MIN_RATE
 from vclip.ui import pictures, takelist, voicelist, why
 from vclip.ui.texts import ENGLISH, Texts, static
-from vclip.ui.visit import EXAMPLES, MOST_K, Desk, K, Visit
+from vclip.ui.visit import EXAMPLES, Desk, K, Visit
 from vclip.voice_ids import MOST
 
 HERE = Path(__file__).parent / "assets"
@@ -157,10 +157,8 @@ def _map_column(desk: Desk) -> dict[str, Any]:
         source = gr.Radio(
             sources, value="both", label=static("source_label"), elem_id="source", scale=4
         )
-        k = gr.Number(
-            K, label=static("k"), precision=0, minimum=1, maximum=MOST_K, elem_id="k",
-            min_width=80, scale=1,
-        )  # fmt: skip
+        # no minimum, no maximum: Gradio would complain of others in its words, with a stack trace
+        k = gr.Number(K, label=static("k"), precision=0, elem_id="k", min_width=80, scale=1)
         seed = gr.Number(
             0, label=static("seed"), precision=0, elem_id="seed", min_width=80, scale=1
         )

@@ -109,9 +109,10 @@ class Desk:
         """The same face with another source, seed or number of voices."""
         if seed is None or k is None:
             raise InputError(visit.texts.no_number)
+        if not 1 <= k <= MOST_K:
+            raise InputError(visit.texts.k_range.format(most=MOST_K))
         check_request(k, source, seed)
         around = visit.around if source == visit.source else None
-        k = min(k, MOST_K)
         asked = replace(visit, source=cast(Source, source), seed=int(seed), k=k, around=around)
         return self._search(asked)
 
