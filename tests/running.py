@@ -14,7 +14,8 @@ import pytest
 from conftest import REPO
 from playwright.sync_api import Page, Route, expect, sync_playwright
 
-CHROMIUM = Path(os.environ.get("VCLIP_CHROMIUM", "/usr/bin/chromium"))
+from vclip.offline.browser import CHROMIUM, FLAGS
+
 PATIENCE = 60  # seconds for anything; all of it is needed only on a machine that is very busy
 
 
@@ -68,9 +69,8 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def chromium() -> Iterator[Any]:
     if not CHROMIUM.is_file():
         pytest.skip(f"no Chromium at {CHROMIUM}; install it or set VCLIP_CHROMIUM")
-    flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=flags)
+        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
         yield browser
         browser.close()
 

@@ -1,6 +1,5 @@
 """player.js in Chromium, on a small page with the parts that the app gives it."""
 
-import os
 import re
 import threading
 import time
@@ -13,7 +12,7 @@ import numpy as np
 import pytest
 import uvicorn
 from fastapi import FastAPI
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 from vclip.pipeline import Candidate
 from vclip.speech import Speech
@@ -21,7 +20,6 @@ from vclip.ui import look, takelist, takeroutes
 from vclip.ui.takes import Take, Takes
 from vclip.ui.texts import ENGLISH
 
-CHROMIUM = Path(os.environ.get("VCLIP_CHROMIUM", "/usr/bin/chromium"))
 PLAYER = (look.ASSETS / "player.js").read_text()
 # of Gradio's own pandas, which runs in this process
 pytestmark = pytest.mark.filterwarnings("ignore::pandas.errors.Pandas4Warning")
@@ -163,17 +161,6 @@ def address(studio: Studio) -> Iterator[str]:
     yield f"http://{host}:{port}"
     server.force_exit = server.should_exit = True
     thread.join()
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    if not CHROMIUM.is_file():
-        pytest.skip(f"no Chromium at {CHROMIUM}; install it or set VCLIP_CHROMIUM")
-    flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=flags)
-        yield browser
-        browser.close()
 
 
 class Visitor:

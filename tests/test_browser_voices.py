@@ -2,11 +2,11 @@
 
 import asyncio
 import json
-import os
 import re
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 import numpy as np
@@ -14,14 +14,13 @@ import pytest
 import uvicorn
 from fake_model import FakeModel, picture
 from fastapi import FastAPI, Response
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 from vclip import voice_ids
 from vclip.ui import serve, voicelist
 from vclip.ui.texts import ENGLISH
 from vclip.ui.voicemap import VoiceMap
 
-CHROMIUM = Path(os.environ.get("VCLIP_CHROMIUM", "/usr/bin/chromium"))
 ASSETS = Path(voicelist.__file__).parent / "assets"
 # Gradio's queue counts with a pandas that warns, in the same process
 pytestmark = pytest.mark.filterwarnings("ignore::pandas.errors.Pandas4Warning")
@@ -95,19 +94,14 @@ def address(heard: list[str]) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def loaded(address: str) -> Iterator[Page]:
+def loaded(chromium: Any, address: str) -> Iterator[Page]:
     """The page, loaded once."""
-    if not CHROMIUM.is_file():
-        pytest.skip(f"no Chromium at {CHROMIUM}; install it or set VCLIP_CHROMIUM")
-    flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
     crashes: list[str] = []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=flags)
-        page = browser.new_page()
-        page.on("pageerror", lambda error: crashes.append(str(error)))
-        page.goto(address)
-        yield page
-        browser.close()
+    page: Page = chromium.new_page()
+    page.on("pageerror", lambda error: crashes.append(str(error)))
+    page.goto(address)
+    yield page
+    page.close()
     assert not crashes
 
 
