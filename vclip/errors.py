@@ -7,8 +7,10 @@ VclipError
 │   ├── TextError        empty, too long, nothing speakable
 │   ├── SpeakerError     a speaker or rank that does not exist
 │   ├── OutputError      a place that cannot be written
-│   └── DataError        a manifest, media file or recipe input that cannot be used
+│   ├── DataError        a manifest, media file or recipe input that cannot be used
+│   └── StudyError       a study file that is wrong, or names files that are
 ├── BusyError            too many are being served; the same request will work later
+├── ConflictError        an answer or a rater that cannot be taken: answered, out of order, full
 └── ModelError           a model directory that is missing, broken or of another version
     └── DownloadError    weights that cannot be fetched: no network, a full disk, a wrong hash
 
@@ -59,6 +61,14 @@ class OutputError(InputError):
 
 class DataError(InputError):
     """A manifest, media file or recipe input cannot be used."""
+
+
+class StudyError(InputError):
+    """A study file is wrong, or names files that are."""
+
+
+class ConflictError(VclipError):
+    """What a rater sends cannot be taken now: answered before, out of order, a full study."""
 
 
 class BusyError(VclipError):

@@ -1,0 +1,192 @@
+"""A study file: JSON that says what is compared, what is asked and who rates how much.
+
+`python -m vclip.listening.study STUDY.json` checks one, `--schema` prints the JSON schema.
+"""
+
+import argparse
+import hashlib
+import json
+from itertools import combinations
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import Field, PrivateAttr, ValidationError, model_validator
+
+from vclip.errors import StudyError, reported
+from vclip.listening import consistency
+from vclip.listening.parts import ACR as ACR  # part of this module's face
+from vclip.listening.parts import SLOTS as SLOTS
+from vclip.listening.parts import Condition as Condition
+from vclip.listening.parts import Design as Design
+from vclip.listening.parts import Exclusion as Exclusion
+from vclip.listening.parts import Gates as Gates
+from vclip.listening.parts import Id, Part
+from vclip.listening.parts import Item as Item
+from vclip.listening.parts import Probe as Probe
+from vclip.listening.parts import Question as Question
+from vclip.listening.parts import Stimulus as Stimulus
+from vclip.listening.trials import cells
+
+MAX_SIZE = 16 * 2**20  # bytes of a study file
+Named = TypeVar("Named", Question, Item)
+
+
+class Study(Part):
+    """Everything that is fixed before the first rater comes."""
+
+    study: Id = Field(description="id; ratings are kept under it")
+    version: str = Field(default="1", min_length=1, max_length=40)
+    title: str = Field(min_length=1)
+    language: str = Field(default="en", pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$")
+    consent: str = Field(min_length=1, description="raters agree to it before anything else")
+    instructions: str = ""
+    contact: str = Field(min_length=1, description="whom raters may ask")
+    conditions: list[Condition] = Field(min_length=1)
+    items: list[Item] = Field(min_length=1)
+    questions: list[Question] = Field(min_length=1)
+    design: Design
+    gates: Gates = Gates()
+    exclusion: Exclusion = Exclusion()
+    completion: str = Field(
+        default="VCLIP", pattern=r"^[A-Z0-9]{1,12}$", description="prefix of codes"
+    )
+
+    _folder: Path = PrivateAttr(default=Path())
+    _sha256: str = PrivateAttr(default="")
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> "Study":
+        consistency.check(self)
+        return self
+
+    @property
+    def folder(self) -> Path:
+        """Where the study file lies; all paths begin there."""
+        return self._folder
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the study file; of its canonical JSON where it was not read from one."""
+        return self._sha256 or hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+
+    def file(self, path: str) -> Path:
+        """A file that the study names. Raises StudyError if it would leave the folder."""
+        found = (self._folder / path).resolve()
+        if "\\" in path or not found.is_relative_to(self._folder.resolve()):
+            raise StudyError(f"{path} is not in the study's folder; copy it there")
+        return found
+
+    def question(self, name: str) -> Question:
+        """By id. Raises StudyError."""
+        return _by_id(self.questions, name, "question")
+
+    def item(self, name: str) -> Item:
+        """By id. Raises StudyError."""
+        return _by_id(self.items, name, "item")
+
+    def conditions_of(self, question: Question) -> list[str]:
+        """What a question is asked about, in the order of the file."""
+        asked = question.conditions
+        return [c.id for c in self.conditions if asked is None or c.id in asked]
+
+    def pairs_of(self, question: Question) -> list[tuple[str, str]]:
+        """ab, abx: which conditions meet, each pair sorted."""
+        pairs = question.pairs or combinations(self.conditions_of(question), 2)
+        return [(min(pair), max(pair)) for pair in pairs]
+
+    @property
+    def set_aside(self) -> set[str]:
+        """Items of training and gold trials: they are not rated, so that all others are alike."""
+        probes = [*self.design.training, *self.design.gold]
+        return {p.item if isinstance(p, Probe) else p for p in probes}
+
+
+def load(path: str | Path) -> Study:
+    """Read and check a study with all its files. Raises StudyError naming file and field."""
+    path = Path(path)
+    data = _read(path, path.name)
+    study = parse(data, path.name)
+    study._folder, study._sha256 = path.resolve().parent, hashlib.sha256(data).hexdigest()
+    for item in study.items:
+        for name, stimulus in item.stimuli.items():
+            _check_file(study, stimulus.path, stimulus.sha256, f"items.{item.id}.stimuli.{name}")
+        if item.face:
+            _check_file(study, item.face, item.face_sha256, f"items.{item.id}.face")
+    return study
+
+
+def parse(data: bytes | str, name: str = "the study") -> Study:
+    """A study from the content of its file, whose sounds are not looked at. Raises StudyError."""
+    try:
+        return Study.model_validate_json(data)
+    except ValidationError as error:
+        raise StudyError(f"{name}: {_first(error)}") from error
+
+
+def json_schema() -> dict[str, Any]:
+    """JSON schema of study files, published as assets/studies/study.schema.json."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **Study.model_json_schema(),
+    }
+
+
+def _by_id(found: list[Named], name: str, kind: str) -> Named:
+    for one in found:
+        if one.id == name:
+            return one
+    raise StudyError(f"the study has no {kind} {name!r}")
+
+
+def _read(path: Path, where: str) -> bytes:
+    try:
+        if path.stat().st_size > MAX_SIZE:
+            raise StudyError(f"{where} has more than {MAX_SIZE >> 20} MB; no study needs that")
+        return path.read_bytes()
+    except OSError as error:
+        raise StudyError(f"{where}: cannot read {path}: {error.strerror or error}") from error
+
+
+def _check_file(study: Study, path: str, digest: str | None, field: str) -> None:
+    """Raise StudyError if a file is missing, elsewhere, or not the one that was meant."""
+    try:
+        found = hashlib.sha256(study.file(path).read_bytes()).hexdigest()
+    except StudyError as error:
+        raise StudyError(f"{field}: {error}") from error
+    except OSError as error:
+        raise StudyError(f"{field}: cannot read {path}: {error.strerror or error}") from error
+    if digest and found != digest:
+        raise StudyError(
+            f"{field}: {path} has the SHA-256 {found[:12]}…, the study says {digest[:12]}…; "
+            "build the study again"
+        )
+
+
+def _first(error: ValidationError) -> str:
+    """The first mistake as one line, and how many more there are."""
+    mistakes = error.errors(include_url=False, include_input=False)
+    first, more = mistakes[0], len(mistakes) - 1
+    where = ".".join(str(step) for step in first["loc"])
+    what = first["msg"].removeprefix("Value error, ")
+    return f"{where + ': ' if where else ''}{what}{f' (and {more} more)' if more else ''}"
+
+
+@reported
+def main(argv: list[str] | None = None) -> int:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m vclip.listening.study", description=__doc__)
+    parser.add_argument("study", metavar="STUDY.json", nargs="?")
+    parser.add_argument("--schema", action="store_true")
+    options = parser.parse_args(argv)
+    if options.schema:
+        print(json.dumps(json_schema(), indent=2, ensure_ascii=False))
+    elif options.study:
+        study = load(options.study)
+        print(f"{study.study}: {len(study.items)} items, {len(cells(study))} cells, all files fine")
+    else:
+        parser.error("give a STUDY.json or --schema")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
