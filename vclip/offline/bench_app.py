@@ -8,10 +8,8 @@ from gradio_client import Client, handle_file
 
 from vclip import audio
 from vclip.offline import browser
-from vclip.offline.pairs import REPO
 from vclip.offline.timing import median
 
-FACE = REPO / "assets/examples/face_1.jpg"
 TEXT = "Hello! This is a voice that might go with the face in the picture."
 
 
@@ -20,7 +18,7 @@ def measure(times: int) -> dict[str, float]:
     begun = time.perf_counter()
     with browser.app() as process:
         client = Client(browser.address(process), verbose=False)
-        photo = handle_file(FACE)
+        photo = handle_file(browser.EXAMPLES[0])
 
         def candidates(seed: int) -> Any:
             return client.predict(photo, "both", 10, seed, api_name="/candidates")

@@ -5,9 +5,7 @@ import time
 from typing import Any
 
 from vclip.offline import browser
-from vclip.offline.pairs import REPO
 
-FACES = sorted((REPO / "assets/examples").glob("*.jpg"))
 SENTENCE = "Hello! This is a voice that might go with the face in the picture."
 BEST = "() => document.querySelector('#voices [role=option]')?.textContent ?? ''"
 
@@ -32,7 +30,7 @@ def face_to_map(page: Any, turn: int) -> float:
     """Seconds from handing in a photo until the map shows the voices for it."""
     before = page.evaluate(BEST)
     begun = time.perf_counter()
-    page.set_input_files("#upload input[type=file]", FACES[turn % len(FACES)])
+    page.set_input_files("#upload input[type=file]", browser.EXAMPLES[turn % len(browser.EXAMPLES)])
     page.wait_for_function(f"before => ({BEST})() !== before", arg=before, polling=10)
     page.wait_for_selector("#map .mark")
     return time.perf_counter() - begun

@@ -13,6 +13,7 @@ from vclip.offline.pairs import REPO
 
 CHROMIUM = Path(os.environ.get("VCLIP_CHROMIUM", "/usr/bin/chromium"))
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+EXAMPLES = sorted((REPO / "assets/examples").glob("*.jpg"))  # faces to hand in
 READY = "html[data-ready]"  # the page has all that belongs to a new visit
 SECONDS = 60_000  # ms that anything may take
 

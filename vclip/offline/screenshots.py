@@ -17,7 +17,6 @@ from vclip.errors import reported
 from vclip.offline import browser
 from vclip.offline.pairs import REPO
 
-EXAMPLES = sorted((REPO / "assets/examples").glob("*.jpg"))
 WIDTHS = {360: 740, 768: 1024, 1440: 900}
 UPLOAD = "#upload input[type=file]"
 
@@ -72,7 +71,7 @@ def compared(page: Any) -> None:
 
 def group(page: Any) -> None:
     """Two faces in a photo."""
-    faces = [Image.open(path).convert("RGB") for path in (EXAMPLES[0], EXAMPLES[3])]
+    faces = [Image.open(path).convert("RGB") for path in (browser.EXAMPLES[0], browser.EXAMPLES[3])]
     both = Image.new("RGB", (faces[0].width + faces[1].width, faces[0].height))
     both.paste(faces[0], (0, 0))
     both.paste(faces[1], (faces[0].width, 0))
