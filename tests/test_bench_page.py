@@ -1,4 +1,4 @@
-"""The bench's measurements on the real page; how fast this machine is, no test knows."""
+"""The bench measures the real page; how fast this machine is, no test knows."""
 
 from playwright.sync_api import Page
 from running import PATIENCE, Visitor
