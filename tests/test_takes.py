@@ -86,18 +86,18 @@ def test_readers_hear_what_was_fed_however_it_interleaves(takes: Takes, seed: in
         take.feed(piece)
         time.sleep(rng.choice([0, 0, 0.001]))
     readers.append(Reader(take))
-    wait(lambda: take.n_listeners or not readers[-1].is_alive())
+    wait(lambda: take._listeners or not readers[-1].is_alive())
     take.finish(join(pieces), CARD)
     late = Reader(take)
     expected = b"".join(pcm(piece) for piece in pieces)
     assert all(reader.all() == expected for reader in [*readers, late])
-    assert take.n_listeners == 0
+    assert len(take._listeners) == 0
 
 
 def test_readers_wait_without_work(takes: Takes) -> None:
     take = takes.start(SAMPLE_RATE)
     readers = [Reader(take) for _ in range(5)]
-    wait(lambda: take.n_listeners == 5)
+    wait(lambda: len(take._listeners) == 5)
     before = time.process_time()
     time.sleep(0.4)
     assert time.process_time() - before < 0.1
@@ -108,10 +108,10 @@ def test_readers_wait_without_work(takes: Takes) -> None:
 def test_who_leaves_harms_nobody(takes: Takes) -> None:
     take = takes.start(SAMPLE_RATE)
     leaver, stayer = Reader(take, pieces=1), Reader(take)
-    wait(lambda: take.n_listeners == 2)
+    wait(lambda: len(take._listeners) == 2)
     take.feed(noise(0))
     assert leaver.all() == pcm(noise(0))  # and its event loop is closed
-    wait(lambda: take.n_listeners == 1)
+    wait(lambda: len(take._listeners) == 1)
     take.feed(noise(1))
     take.finish(join([noise(0), noise(1)]), CARD)
     assert stayer.all() == pcm(noise(0)) + pcm(noise(1))
@@ -124,7 +124,7 @@ def test_a_loop_that_was_closed_under_its_reader_harms_nobody(takes: Takes) -> N
     assert loop.run_until_complete(anext(stream)) == pcm(noise(0))
     loop.close()
     stayer = Reader(take)
-    wait(lambda: take.n_listeners == 2)
+    wait(lambda: len(take._listeners) == 2)
     take.feed(noise(1))
     take.fail()
     assert stayer.all() == pcm(noise(0)) + pcm(noise(1))
@@ -135,7 +135,7 @@ def test_a_take_that_ends_early_ends_its_readers(takes: Takes, end: Any) -> None
     take = takes.start(SAMPLE_RATE)
     take.feed(noise(0))
     reader = Reader(take)
-    wait(lambda: take.n_listeners == 1)
+    wait(lambda: len(take._listeners) == 1)
     end(take)
     take.feed(noise(1))  # whoever speaks does not know yet
     assert reader.all() == pcm(noise(0))

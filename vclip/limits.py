@@ -7,7 +7,7 @@ from vclip.errors import InputError, TextError
 from vclip.narration import MAX_LUFS, MAX_PAUSE, MIN_LUFS
 from vclip.speech import MAX_RATE, MAX_SEED, MIN_RATE, check_seed
 
-Source = Literal["bank", "generated", "both"]
+Source = Literal["both", "bank", "generated"]  # as they are offered
 
 MAX_CHARS = 2000  # of a text in the app; the library has no limit
 MAX_K = 100

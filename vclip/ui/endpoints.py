@@ -8,7 +8,7 @@ import logging
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import gradio as gr
 from gradio.utils import get_upload_folder
@@ -25,6 +25,7 @@ from vclip.ui.visit import K, next_seed
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
+DEFAULTS: tuple[Source, ...] = ("both", "generated")  # of /candidates, of /resample
 
 
 def add(model: FaceToVoice) -> None:
@@ -88,7 +89,7 @@ def add(model: FaceToVoice) -> None:
 
     hidden: dict[str, Any] = {"visible": False}
     photo = gr.File(type="binary", label="photo", **hidden)
-    sources = [gr.Radio(list(SOURCES), value=v, label="source", **hidden) for v in DEFAULTS]
+    sources = [gr.Radio(get_args(Source), value=v, label="source", **hidden) for v in DEFAULTS]
     k = gr.Number(K, precision=0, label="k", **hidden)
     seed = gr.Number(0, precision=0, label="seed", **hidden)
     text, speaker = (gr.Textbox(label=name, **hidden) for name in ("text", "speaker_id"))
@@ -106,10 +107,6 @@ def add(model: FaceToVoice) -> None:
     offer(resample, [photo, sources[1], k, seed], answer, "search")
     offer(speak, [text, speaker, seed, rate, pause, kind], speech, "speech")
     offer(describe_model, [], answer, "search")
-
-
-SOURCES: tuple[Source, ...] = ("both", "bank", "generated")
-DEFAULTS: tuple[Source, ...] = ("both", "generated")  # of /candidates, of /resample
 
 
 def find(model: FaceToVoice, photo: bytes, source: Source, k: int, seed: int) -> dict[str, Any]:

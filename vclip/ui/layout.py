@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import gradio as gr
 
 from vclip.narration import MAX_PAUSE
-from vclip.pipeline import DIRECTIONS, PAUSE, Candidate
+from vclip.pipeline import DIRECTIONS, PAUSE, Candidate, Source
 from vclip.speech import MAX_RATE, MIN_RATE
 from vclip.ui import pictures, takelist, voicelist, why
 from vclip.ui.texts import ENGLISH, Texts, static
@@ -150,9 +150,7 @@ def _face_column() -> dict[str, Any]:
 
 def _map_column(desk: Desk) -> dict[str, Any]:
     _heading(2, "step_voice")
-    sources: list[tuple[Any, str]] = [
-        (static(f"source_{name}"), name) for name in ("both", "bank", "generated")
-    ]
+    sources: list[tuple[Any, str]] = [(static(f"source_{name}"), name) for name in get_args(Source)]
     with gr.Row(elem_id="controls", equal_height=True):
         source = gr.Radio(
             sources, value="both", label=static("source_label"), elem_id="source", scale=4

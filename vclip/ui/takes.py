@@ -42,11 +42,6 @@ class Take:
         self._pieces: list[bytes] = []
         self._listeners: set[Callable[[], None]] = set()
 
-    @property
-    def n_listeners(self) -> int:
-        """How many are listening to it while it is spoken."""
-        return len(self._listeners)
-
     def feed(self, speech: Speech) -> None:
         """More of it for those who listen; nothing once it has ended."""
         data = audio.to_int16(speech.wav).astype("<i2").tobytes()
