@@ -1,0 +1,63 @@
+"""Which cells a rater gets: the least filled ones, so that all fill evenly whoever comes and goes.
+
+Nobody gets a cell twice, so as long as every rater gets some, no two cells differ by more than one;
+where raters drop out, those who follow fill the gaps first.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from typing import TypeVar
+
+import numpy as np
+
+from vclip.listening.trials import Cell
+
+T = TypeVar("T")
+
+
+def choose(
+    cells: Sequence[Cell],
+    counts: Mapping[Cell, int],
+    n: int,
+    quota: int | None,
+    rng: np.random.Generator,
+) -> list[Cell]:
+    """Up to n cells below the quota. Of equally filled ones, conditions and items take turns."""
+    levels: dict[int, list[Cell]] = defaultdict(list)
+    for cell in cells:
+        if quota is None or counts.get(cell, 0) < quota:
+            levels[counts.get(cell, 0)].append(cell)
+    chosen: list[Cell] = []
+    for _, level in sorted(levels.items()):
+        chosen += _in_turn(level, chosen, n - len(chosen), rng)
+    return chosen
+
+
+def _in_turn(level: list[Cell], chosen: list[Cell], n: int, rng: np.random.Generator) -> list[Cell]:
+    """Up to n of a level: always of the label, then of the item, that the rater has least of."""
+    had = Counter(label(cell) for cell in chosen)
+    items = Counter(cell.item for cell in chosen)
+    heaps: dict[tuple[str, ...], list[Cell]] = defaultdict(list)
+    for cell in shuffled(level, rng):
+        heaps[label(cell)].append(cell)
+    found: list[Cell] = []
+    while heaps and len(found) < n:
+        name = min(heaps, key=lambda name: had[name])
+        cell = min(heaps[name], key=lambda cell: items[cell.item])
+        heaps[name].remove(cell)
+        if not heaps[name]:
+            del heaps[name]
+        found.append(cell)
+        had[name] += 1
+        items[cell.item] += 1
+    return found
+
+
+def label(cell: Cell) -> tuple[str, ...]:
+    """Cells of one question and the same conditions are compared with all others."""
+    return (cell.question, *cell.conditions)
+
+
+def shuffled(values: Sequence[T], rng: np.random.Generator) -> list[T]:
+    """In a random order."""
+    return [values[i] for i in rng.permutation(len(values))]

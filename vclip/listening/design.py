@@ -1,0 +1,177 @@
+"""The whole session of one rater: what is rated in which order, and what comes between.
+
+Ratings come in blocks of one question each. Blocks follow each other in the order of a Williams
+square, and so do the conditions within a block; which sound is A takes turns over raters.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import permutations, product
+
+import numpy as np
+
+from vclip.errors import ConflictError
+from vclip.listening import williams
+from vclip.listening.assignment import choose, label, shuffled
+from vclip.listening.parts import ACR, SLOTS, Probe, Question
+from vclip.listening.study import Study
+from vclip.listening.trials import Cell, Counts, Purpose, Trial, cells, groups, others
+
+
+def plan(study: Study, counts: Counts, rng: np.random.Generator) -> list[Trial]:
+    """One rater's trials, given what is rated or reserved; the same rng gives the same trials.
+
+    Raises ConflictError if every cell has its quota.
+    """
+    design = study.design
+    quota, n = design.ratings_per_cell, design.trials_per_rater
+    chosen = choose(cells(study), counts.cells, n, quota, rng)
+    if not chosen:
+        raise ConflictError("this study has all the ratings that it needs; thank you for coming")
+    stage = _Stage(study, counts, rng)
+    training = [stage.probe(probe, "training") for probe in stage.training()]
+    ratings = [stage.show(cell, "rating") for cell in _sequence(study, chosen, counts.raters, rng)]
+    between = _Between(stage, ratings, set(chosen)).trials()
+    trials = list(training)
+    for i, trial in enumerate(ratings, start=1):
+        trials += [trial, *between.get(i, [])]
+    return [replace(trial, position=i) for i, trial in enumerate(trials)]
+
+
+def _sequence(
+    study: Study, chosen: list[Cell], rater: int, rng: np.random.Generator
+) -> Iterator[Cell]:
+    """The chosen cells in blocks; rater is the how-manieth, and picks the rows of the squares."""
+    rows = williams.square(len(study.questions))
+    turn, row = divmod(rater, len(rows))
+    for i in rows[row]:
+        name = study.questions[i].id
+        labels = list(dict.fromkeys(label(c) for c in cells(study) if c.question == name))
+        yield from _block([c for c in chosen if c.question == name], labels, turn, rng)
+
+
+def _block(
+    chosen: list[Cell], labels: list[tuple[str, ...]], start: int, rng: np.random.Generator
+) -> Iterator[Cell]:
+    """Cells of one question; the same item does not come twice in a row if that can be."""
+    heaps: dict[tuple[str, ...], list[Cell]] = defaultdict(list)
+    for cell in shuffled(chosen, rng):
+        heaps[label(cell)].append(cell)
+    last = ""
+    for name in williams.rounds({k: len(v) for k, v in heaps.items()}, labels, start):
+        heap = heaps[name]
+        cell = next((cell for cell in heap if cell.item != last), heap[0])
+        heap.remove(cell)
+        yield cell
+        last = cell.item
+
+
+class _Stage:
+    """Turns cells into trials; remembers which orders this rater had."""
+
+    def __init__(self, study: Study, counts: Counts, rng: np.random.Generator) -> None:
+        self.study, self.rng = study, rng
+        self._counts, self._had = counts.orders, Counter[tuple[str, ...]]()
+
+    def show(self, cell: Cell, purpose: Purpose) -> Trial:
+        """A trial of a cell, in the order that was presented least; position 0."""
+        question = self.study.question(cell.question)
+        trial = Trial(0, cell.question, cell.item, cell.conditions, purpose=purpose)
+        if question.type == "afc":
+            return self._line_up(trial, question)
+        if question.type in ACR:
+            return trial
+        order = self._least(cell, self._orders(question, cell))
+        right = (SLOTS[order.index(order[2])]) if question.type == "abx" else None
+        return replace(trial, conditions=order, expected=right)
+
+    def probe(self, probe: Probe, purpose: Purpose) -> Trial:
+        """A trial of training or gold."""
+        conditions = tuple(sorted(probe.conditions))
+        trial = self.show(Cell(probe.question, probe.item, conditions), purpose)
+        expected = probe.expected or trial.expected
+        if expected in trial.conditions and self.study.question(probe.question).type == "ab":
+            expected = SLOTS[trial.conditions.index(expected)]
+        return replace(trial, expected=expected)
+
+    def training(self) -> Iterator[Probe]:
+        """The study's probes; an item's id stands for one trial of each question."""
+        for probe in self.study.design.training:
+            if isinstance(probe, Probe):
+                yield probe
+                continue
+            for question in self.study.questions:
+                found = groups(self.study, question, self.study.item(probe))
+                for conditions in shuffled(found, self.rng)[:1]:
+                    yield Probe(question=question.id, item=probe, conditions=list(conditions))
+
+    def _orders(self, question: Question, cell: Cell) -> list[tuple[str, ...]]:
+        """All in which a cell may be presented."""
+        pairs: list[tuple[str, ...]] = list(permutations(cell.conditions, 2))
+        if question.type == "ab":
+            return pairs
+        if question.type == "abx":
+            return [(*pair, x) for pair, x in product(pairs, cell.conditions)]
+        names = self.study.conditions_of(question)
+        return [tuple(names[i] for i in row) for row in williams.square(len(names))]
+
+    def _least(self, cell: Cell, orders: list[tuple[str, ...]]) -> tuple[str, ...]:
+        """The order that all raters had least of this cell, then this rater of any; or by lot."""
+        orders = shuffled(orders, self.rng)
+
+        def had(order: tuple[str, ...]) -> tuple[int, int]:
+            everyone = self._counts.get((cell.question, cell.item, order), 0)
+            return everyone, self._had[(cell.question, *order)]
+
+        order = min(orders, key=had)
+        self._had[(cell.question, *order)] += 1
+        return order
+
+    def _line_up(self, trial: Trial, question: Question) -> Trial:
+        """The target's voice among those of other items, in the slot this rater had it least."""
+        slots = shuffled(SLOTS[: question.k], self.rng)
+        right = min(slots, key=lambda slot: self._had[(question.id, slot)])
+        self._had[(question.id, right)] += 1
+        found = others(self.study, question, self.study.item(trial.item))
+        foils = [item.id for item in shuffled(found, self.rng)[: question.k - 1]]
+        foils.insert(SLOTS.index(right), trial.item)
+        names = (question.target or "",) * question.k
+        return replace(trial, conditions=names, items=tuple(foils), expected=right)
+
+
+class _Between:
+    """Gold and attention trials among the ratings: never first, never last, never adjacent."""
+
+    def __init__(self, stage: _Stage, ratings: list[Trial], chosen: set[Cell]) -> None:
+        self._stage, self._ratings, self._chosen = stage, ratings, chosen
+        self._free = shuffled(range(1, len(ratings)), stage.rng)  # after how many ratings
+
+    def trials(self) -> dict[int, list[Trial]]:
+        """What comes after how many ratings; as many as there are places."""
+        study, found = self._stage.study, dict[int, list[Trial]]()
+        for gold in shuffled(study.design.gold, self._stage.rng):
+            if self._free:
+                found[self._place({gold.question})] = [self._stage.probe(gold, "gold")]
+        told = {q.id for q in study.questions if q.type != "multi"}
+        for _ in range(min(study.design.attention, len(self._free))):
+            place = self._place(told)
+            found[place] = [self._attention(self._ratings[place - 1].question, told)]
+        return found
+
+    def _place(self, questions: set[str]) -> int:
+        """A free place within a block of these questions, if there is one."""
+        fitting = (i for i in self._free if self._ratings[i - 1].question in questions)
+        place = next(fitting, self._free[0])
+        self._free.remove(place)
+        return place
+
+    def _attention(self, asked: str, told: set[str]) -> Trial:
+        """Looks like its neighbours and is no rating; the answer to give is drawn by lot."""
+        stage = self._stage
+        name = asked if asked in told else sorted(told)[0]
+        every = [cell for cell in cells(stage.study) if cell.question == name]
+        fresh = [cell for cell in every if cell not in self._chosen] or every
+        trial = stage.show(shuffled(fresh, stage.rng)[0], "attention")
+        values = stage.study.question(name).values
+        return replace(trial, expected=shuffled(values, stage.rng)[0])
