@@ -7,7 +7,7 @@ square, and so do the conditions within a block; which sound is A takes turns ov
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import permutations, product
+from itertools import pairwise, permutations, product
 
 import numpy as np
 
@@ -17,6 +17,8 @@ from vclip.listening.assignment import choose, label, shuffled
 from vclip.listening.parts import ACR, SLOTS, Probe, Question
 from vclip.listening.study import Study
 from vclip.listening.trials import Cell, Counts, Purpose, Trial, cells, groups, others
+
+TRIES = 10  # at an order in which no item comes twice in a row
 
 
 def plan(study: Study, counts: Counts, rng: np.random.Generator) -> list[Trial]:
@@ -48,13 +50,15 @@ def _sequence(
     for i in rows[row]:
         name = study.questions[i].id
         labels = list(dict.fromkeys(label(c) for c in cells(study) if c.question == name))
-        yield from _block([c for c in chosen if c.question == name], labels, turn, rng)
+        mine = [c for c in chosen if c.question == name]
+        tries = (list(_block(mine, labels, turn, rng)) for _ in range(TRIES))
+        yield from min(tries, key=_repeats)
 
 
 def _block(
     chosen: list[Cell], labels: list[tuple[str, ...]], start: int, rng: np.random.Generator
 ) -> Iterator[Cell]:
-    """Cells of one question; the same item does not come twice in a row if that can be."""
+    """Cells of one question; the same item seldom comes twice in a row."""
     heaps: dict[tuple[str, ...], list[Cell]] = defaultdict(list)
     for cell in shuffled(chosen, rng):
         heaps[label(cell)].append(cell)
@@ -65,6 +69,11 @@ def _block(
         heap.remove(cell)
         yield cell
         last = cell.item
+
+
+def _repeats(block: list[Cell]) -> int:
+    """How often an item comes twice in a row."""
+    return sum(one.item == other.item for one, other in pairwise(block))
 
 
 class _Stage:
