@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import fields
+from pathlib import Path
 from string import Formatter
 
 import numpy as np
@@ -62,6 +63,14 @@ def test_no_field_is_left_out() -> None:
 )
 def test_the_language_that_a_browser_asks_for(header: str | None, language: str) -> None:
     assert texts.of(header).language == language
+
+
+@pytest.mark.parametrize("name", sorted(NAMES))
+def test_every_text_is_shown_somewhere(name: str) -> None:
+    folder = Path(texts.__file__).parent
+    code = "".join(path.read_text() for path in folder.glob("*.py") if path.stem != "german")
+    numbered = rf'f"{name.rpartition("_")[0]}_\{{'  # as direction_{n}
+    assert re.search(rf'\.{name}\b(?!\()|"{name}"|{numbered}', code)
 
 
 def test_static_texts_are_keys_that_exist() -> None:
