@@ -1,6 +1,8 @@
 """Lower layers never import higher ones (docs: design, "Modules"), read from the source."""
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -59,3 +61,23 @@ def test_packages_stay_in_their_place(package: str, homes: set[str]) -> None:
     for path in FILES:
         if any(name.split(".")[0] == package for name in imported(path)):
             assert path.relative_to(REPO / "vclip").parts[0] in homes, path
+
+
+def test_listening_stands_alone() -> None:
+    """Studies, ratings and their analysis know no model and no page of ours."""
+    known = {"vclip.errors", "vclip.audio", "vclip.listening"}
+    for path in (REPO / "vclip" / "listening").rglob("*.py"):
+        more = {"vclip.pipeline", "vclip.speech"} if path.name == "build.py" else set()
+        for name in imported(path):
+            if name.split(".")[0] == "vclip" and name != "vclip.__version__":
+                assert ".".join(name.split(".")[:2]) in known | more, f"{path.name}: {name}"
+
+
+def test_listening_loads_neither_torch_nor_gradio() -> None:
+    """Not by what it imports, either."""
+    files = (REPO / "vclip" / "listening").rglob("*.py")
+    found = [path.relative_to(REPO).with_suffix("").parts for path in sorted(files)]
+    names = [".".join(parts) for parts in found if "migrations" not in parts]
+    code = f"import sys, importlib\nfor name in {names}: importlib.import_module(name)\n"
+    code += "assert not {'torch', 'gradio', 'TTS'} & set(sys.modules), 'loaded'"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=REPO, timeout=120)
