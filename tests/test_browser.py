@@ -201,6 +201,23 @@ def test_compare(page: Page, address: str, tmp_path: Path) -> None:
     expect(row(page, third)).to_have_attribute("aria-selected", "true")
 
 
+def test_a_comparison_can_be_stopped_and_says_what_is_wrong(page: Page) -> None:
+    take_example(page)
+    page.fill("#text textarea", "This is a long text that is spoken for a while. " * 40)
+    page.get_by_role("tab", name="Compare").click()
+    page.click("#compare-run")
+    expect(page.locator("#compare .pending")).to_have_count(10)
+    page.click("#compare-stop")
+    expect(page.locator("#compare .pending.stopped")).not_to_have_count(0)
+    waiting = page.locator("#compare .pending").count()
+    page.wait_for_timeout(1500)
+    expect(page.locator("#compare .pending.stopped")).to_have_count(waiting)
+    page.fill("#text textarea", "")
+    page.click("#compare-run")
+    expect(page.locator("#speech-message")).to_be_visible()
+    expect(page.locator("#speech-message")).to_contain_text("empty")
+
+
 def test_a_control_with_another_face(page: Page) -> None:
     expect(page.locator("#shuffle")).to_be_disabled()
     take_example(page)

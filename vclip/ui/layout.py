@@ -52,6 +52,7 @@ class Parts:
     player: gr.HTML
     takes: gr.HTML
     compare_run: gr.Button
+    compare_stop: gr.Button
     compare: gr.HTML
     why: gr.HTML
     shuffle: gr.Button
@@ -191,25 +192,26 @@ def _speech_column(desk: Desk) -> dict[str, Any]:
         ENGLISH.text, label=static("text_label"), lines=3, max_lines=6, elem_id="text"
     )
     count = gr.HTML(pictures.count(ENGLISH, ENGLISH.text), elem_id="count")
+    manner, message = _manner(), _message("speech")
     with gr.Tabs(elem_id="ways"):
         with gr.Tab(static("tab_speak")):
             speaking = _speaking()
         with gr.Tab(static("tab_compare")):
-            compare_run = gr.Button(static("compare"), elem_id="compare-run")
-            compare = gr.HTML(takelist.compare(ENGLISH, []), js_on_load=CLICKS, elem_id="compare")
+            comparing = _comparing()
     return {
         "voices": voices,
         "bank": bank,
         "text": text,
         "count": count,
+        **manner,
+        "speech_message": message,
         **speaking,
-        "compare_run": compare_run,
-        "compare": compare,
+        **comparing,
     }
 
 
-def _speaking() -> dict[str, Any]:
-    """How it is said, the buttons, and what was said."""
+def _manner() -> dict[str, Any]:
+    """How it is said, by one voice or by all."""
     with gr.Row(elem_id="manner", equal_height=True):
         rate = gr.Slider(
             MIN_RATE, MAX_RATE, 1.0, step=0.05, label=static("speed"), buttons=[], min_width=110
@@ -220,22 +222,26 @@ def _speaking() -> dict[str, Any]:
         seed = gr.Number(
             0, label=static("speech_seed"), precision=0, min_width=70, elem_id="speech-seed"
         )
+    return {"rate": rate, "pause": pause, "speech_seed": seed}
+
+
+def _speaking() -> dict[str, Any]:
+    """One voice: the buttons, and what was said."""
     with gr.Row(elem_id="go", equal_height=True):
         speak = gr.Button(static("speak"), variant="primary", elem_id="speak", scale=3)
         stop = gr.Button(static("stop"), elem_id="stop", scale=1, min_width=80)
-    message = _message("speech")
     player = gr.HTML(takelist.player(ENGLISH, None), elem_id="player")
     takes = gr.HTML(takelist.history(ENGLISH, []), elem_id="takes")
-    return {
-        "rate": rate,
-        "pause": pause,
-        "speech_seed": seed,
-        "speak": speak,
-        "stop": stop,
-        "speech_message": message,
-        "player": player,
-        "takes": takes,
-    }
+    return {"speak": speak, "stop": stop, "player": player, "takes": takes}
+
+
+def _comparing() -> dict[str, Any]:
+    """All voices of the list."""
+    with gr.Row(equal_height=True):
+        run = gr.Button(static("compare"), elem_id="compare-run", scale=3)
+        stop = gr.Button(static("stop"), elem_id="compare-stop", scale=1, min_width=80)
+    compare = gr.HTML(takelist.compare(ENGLISH, []), js_on_load=CLICKS, elem_id="compare")
+    return {"compare_run": run, "compare_stop": stop, "compare": compare}
 
 
 def _why_card() -> dict[str, Any]:

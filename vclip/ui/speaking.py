@@ -179,5 +179,6 @@ def wire_speech(speaker: Speaker, parts: Parts) -> list[Any]:
         api_visibility="private",
         **SPEECH,
     )
-    parts.stop.click(None, cancels=[speak, compare], api_visibility="private")
+    stops = [parts.stop.click, parts.compare_stop.click]
+    gr.on(stops, None, cancels=[speak, compare], api_visibility="private")
     return [speak, compare]

@@ -55,6 +55,11 @@ window.vclip = (() => {
     draw();
   }
 
+  function halt() { // by a button, which also ends the work: nothing more is on its way
+    stop();
+    for (const row of document.querySelectorAll('#compare .pending')) row.classList.add('stopped');
+  }
+
   // --- inside the click
   function wake(rate) {
     if (!context || asked !== rate) {
@@ -328,7 +333,7 @@ window.vclip = (() => {
   // at once: what Gradio calls may come a second later, when a browser sees no click in it
   document.addEventListener('click', ({ target }) => {
     if (target.closest('#speak')) press();
-    else if (target.closest('#stop, #forget')) stop();
+    else if (target.closest('#stop, #compare-stop, #forget')) halt();
     else if (target.closest('[data-play]')) toggle(target.closest('[data-play]').dataset.play);
   }, true);
   document.addEventListener('keydown', (event) => { // as Gradio submits a text of several lines
