@@ -185,6 +185,20 @@ def test_sound_before_the_end_and_silence_at_once(page: Page) -> None:
     speak(page, "And on it goes.")
 
 
+def test_asking_again_while_it_speaks(page: Page) -> None:
+    take_example(page)
+    page.fill("#text textarea", "This is a long text that is spoken for a while. " * 40)
+    page.click("#speak")
+    page.wait_for_function("window.vclip.timings.first_sound")
+    page.fill("#text textarea", "Something else.")
+    page.dblclick("#speak")
+    page.wait_for_function("window.vclip.timings.first_sound")
+    expect(page.locator("#takes li")).to_have_count(1)
+    expect(page.locator("#takes li")).to_contain_text("Something else.")
+    page.wait_for_timeout(500)
+    expect(page.locator("#takes li")).to_have_count(1)  # two clicks in a row are one
+
+
 def test_compare(page: Page, address: str, tmp_path: Path) -> None:
     take_example(page)
     page.fill("#text textarea", "Same words.")

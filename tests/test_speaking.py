@@ -145,3 +145,18 @@ def test_a_new_comparison_replaces_the_last(
     with pytest.raises(TextError):
         next(speaker.compare(session, HELLO._replace(text=" ")))
     assert all(map(speaker.takes.get, second))  # what cannot be spoken costs nothing that was
+
+
+@pytest.mark.parametrize("how", ["utter", "compare"])
+def test_who_asks_again_while_it_speaks_gets_the_new_one_only(
+    speaker: Speaker, session: Session, how: str, tmp_path: Path
+) -> None:
+    first, second = (getattr(speaker, how)(session, HELLO._replace(seed=n)) for n in (3, 4))
+    next(first)
+    next(second)
+    for update in first:
+        assert all(part == gr.skip() for part in update)  # the page belongs to the second
+    list(second)
+    kept = [speaker.takes.get(token) for token in session.tokens]
+    assert kept and all(take is not None and take.card["seed"] == 4 for take in kept)
+    assert len(list(tmp_path.rglob("*.float.wav"))) == len(kept)

@@ -131,7 +131,14 @@ def test_a_place_on_the_map_picks_a_generated_voice(desk: Desk, visit: Visit) ->
     x, y = desk.map.projection.place(desk.cloud(visit))[17]
     at = desk.pick_at(visit, float(x), float(y))
     assert at.picked is not None and at.picked.source == "generated"
-    for place in [("1", 2), (None, None), (float("nan"), 1.0), (-900, -900)]:
+    for place in [
+        ("1", 2),
+        (None, 1),
+        (float("nan"), 1.0),
+        (-900, -900),
+        (10**50, 1),
+        (10**400, 1),
+    ]:
         assert desk.pick_at(visit, *place) is visit
     bank = desk.search(visit, "bank", 0, K)
     assert desk.pick_at(bank, float(x), float(y)) is bank  # none is searched, none is offered

@@ -1,6 +1,7 @@
 """What the server remembers of one visitor between two events; in memory, until they leave."""
 
 import threading
+from collections.abc import Callable
 from typing import Any
 
 from vclip.ui.takelist import Spoken
@@ -17,6 +18,7 @@ class Session:
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.epoch = 0
+        self.turns = {"speak": 0, "compare": 0}  # how often each was begun; the last one counts
         self.visit = Visit()
         self.spoken: tuple[Spoken, ...] = ()  # newest first
         self.compared: tuple[str, ...] = ()  # tokens of takes
@@ -24,6 +26,13 @@ class Session:
     def __deepcopy__(self, _: Any) -> "Session":
         """A new visitor's: Gradio copies the first value of a state for each of them."""
         return Session()
+
+    def begin(self, what: str, epoch: int) -> Callable[[], bool]:
+        """Start speaking or comparing; returns what tells whether that is still wished for."""
+        with self.lock:
+            self.turns[what] += 1
+            turn = self.turns[what]
+        return lambda: self.epoch == epoch and self.turns[what] == turn
 
     @property
     def tokens(self) -> list[str]:

@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
+from itertools import takewhile
 from typing import Any, NamedTuple
 
 import gradio as gr
@@ -19,7 +20,11 @@ from vclip.ui.takes import Take, Takes
 from vclip.ui.visit import Desk
 
 log = logging.getLogger(__name__)
-SPEECH: dict[str, Any] = {"concurrency_id": "speech", "concurrency_limit": 2}
+SPEECH: dict[str, Any] = {
+    "concurrency_id": "speech",
+    "concurrency_limit": 2,
+    "trigger_mode": "multiple",  # who asks again wants the new text, not the one being spoken
+}
 REMEMBERED = 20  # takes of a visit
 EVERY = 0.25  # seconds between yields, where Gradio can leave a visitor; one costs milliseconds
 KIND = audio.FORMATS[0]  # of the file that a card describes
@@ -48,27 +53,37 @@ class Speaker:
             raise SpeakerError(visit.texts.no_voice)
         said: list[Speech] = []
         live = self.model.live(tap(self._recite(voice, saying), said), voice)
+        current = session.begin("speak", epoch)
         take = self.takes.start(self.model.sample_rate)
         try:
             yield takelist.player(visit.texts, take), gr.skip()
-            for piece in paced(piece for _, piece in live):
+            for piece in takewhile(lambda _: current(), paced(piece for _, piece in live)):
                 if piece is None:
                     yield gr.skip(), gr.skip()
                 else:
                     take.feed(piece)
-            speech = self._finish(take, voice, saying, said)
+            seconds = self._finish(take, voice, saying, said).seconds if current() else 0.0
         except BaseException:  # also when the visitor stops it or leaves
             self.takes.drop([take.token])
             raise
+        text, seed = saying.text.strip(), saying.seed
+        entry = takelist.Spoken(take.token, voice.speaker_id, text, seconds, seed)
+        if self._remember(session, current, entry):
+            yield takelist.player(visit.texts, take), takelist.history(visit.texts, session.spoken)
+        else:
+            yield gr.skip(), gr.skip()  # Gradio ends with the last update once more
+
+    def _remember(
+        self, session: Session, current: Callable[[], bool], entry: takelist.Spoken
+    ) -> bool:
+        """Whether the session has this take now; one that is not wished for any more is dropped."""
         with session.lock:
-            if session.epoch != epoch:
-                return self.takes.drop([take.token])
-            new = takelist.Spoken(
-                take.token, voice.speaker_id, saying.text.strip(), speech.seconds, saying.seed
-            )
+            if not current():
+                self.takes.drop([entry.token])
+                return False
             self.takes.drop([one.token for one in session.spoken[REMEMBERED - 1 :]])
-            session.spoken = (new, *session.spoken)[:REMEMBERED]
-        yield takelist.player(visit.texts, take), takelist.history(visit.texts, session.spoken)
+            session.spoken = (entry, *session.spoken)[:REMEMBERED]
+        return True
 
     def compare(self, session: Session, saying: Saying) -> Iterator[tuple[Any]]:
         """Updates of the rows: every voice of the list at the same loudness."""
@@ -76,29 +91,37 @@ class Speaker:
         if not voices:
             raise InputError(visit.texts.no_voices)
         begun = self._recite(voices[0], saying)  # complains before anything is dropped
+        current = session.begin("compare", epoch)
         rows: list[tuple[Candidate, Take | None]] = [(voice, None) for voice in voices]
-        self._replace_compared(session, epoch, [])
+        self._replace_compared(session, current, [])
         yield (takelist.compare(visit.texts, rows),)
         for i, voice in enumerate(voices):
             said: list[Speech] = []
             pieces = begun if i == 0 else self._recite(voice, saying)
-            for piece in paced(speech for _, speech in pieces):
+            for piece in takewhile(lambda _: current(), paced(speech for _, speech in pieces)):
                 if piece is None:
                     yield (gr.skip(),)
                 else:
                     said.append(piece)
+            if not current():
+                break
             take = self.takes.start(self.model.sample_rate)
             self._finish(take, voice, saying, said)
             rows[i] = (voice, take)
-            if not self._replace_compared(session, epoch, [take for _, take in rows if take]):
-                return
+            if not self._replace_compared(session, current, [take for _, take in rows if take]):
+                break
             yield (takelist.compare(visit.texts, rows),)
+        else:
+            return
+        yield (gr.skip(),)
 
-    def _replace_compared(self, session: Session, epoch: int, takes: Sequence[Take]) -> bool:
-        """Whether the session has these now; one that wished to be forgotten has none."""
+    def _replace_compared(
+        self, session: Session, current: Callable[[], bool], takes: Sequence[Take]
+    ) -> bool:
+        """Whether the session has these now; those that nobody wishes for any more are dropped."""
         tokens = tuple(take.token for take in takes)
         with session.lock:
-            if session.epoch != epoch:
+            if not current():
                 self.takes.drop(tokens)
                 return False
             self.takes.drop(set(session.compared) - set(tokens))
@@ -145,13 +168,13 @@ def wire_speech(speaker: Speaker, parts: Parts) -> list[Any]:
         """A generator of updates of n parts as Gradio calls it: session, parts, message."""
 
         def run(
-            session: Session, text: str, rate: float, pause: float, seed: int | None
+            session: Session, text: str | None, rate: float, pause: float, seed: int | None
         ) -> Iterator[tuple[Any, ...]]:
             said = session.visit.texts
             try:
                 if seed is None:
                     raise InputError(said.no_number)
-                for update in steps(session, Saying(text, rate, pause, seed)):
+                for update in steps(session, Saying(text or "", rate, pause, seed)):
                     yield session, *update, ""
             except VclipError as error:
                 yield session, *[gr.skip()] * n, pictures.message(str(error))

@@ -147,7 +147,7 @@ class Desk:
         bank_only = visit.source == "bank" and visit.around is None
         if bank_only or not (_is_number(x) and _is_number(y)):
             return visit
-        index = self.map.nearest(self.cloud(visit), cast(float, x), cast(float, y))
+        index = self.map.nearest(self.cloud(visit), float(cast(float, x)), float(cast(float, y)))
         if index is None:
             return visit
         return self.pick(visit, drawn_id(visit.seed, index, visit.around))
@@ -250,7 +250,10 @@ class Desk:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and math.isfinite(value)
+    try:
+        return isinstance(value, int | float) and math.isfinite(value)
+    except OverflowError:  # a whole number of hundreds of digits
+        return False
 
 
 def next_seed(seed: int) -> int:

@@ -6,6 +6,7 @@ window.vclip = (() => {
   const LEAD = 0.05; // seconds from the first bytes to the first sound
   const PIECE = 0.04; // seconds that are worth a buffer of their own
   const FADE = 0.008; // seconds; an edge within a sound would click
+  const HASTE = 1000; // ms in which Speak is not heard twice, unless its take is here
   const FIRST = 1; // seconds of speech that must be there before a stream sounds, at most
   const EDGES = /^[\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+|[\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+$/g; // as Python strips
   const SILENCE = 'data:audio/wav;base64,UklGRiwAAABXQVZFZm10IBAAAAABAAEAIlYAAESsAAACABAAZGF0YQgAAAAAAAAAAAAAAA==';
@@ -19,8 +20,10 @@ window.vclip = (() => {
   const spare = Object.assign(new Audio(), { preload: 'auto' }); // history, compare
   let context = null;
   let asked = 0; // Hz that the context was asked for
-  let armed = false; // Speak was pressed, and the take that it starts is not here yet
+  let armed = false; // Speak was pressed, and nothing since that means silence: new takes are played
+  let pressed = -Infinity; // when, while the take is not here
   let begun = null; // the last token that was played of its own accord
+  const known = new Set(); // all of these: of two hasty clicks the answers may come again
   let awaited = null; // the token that will be played once it is finished
   let heard = null; // what sounds now: { kind, token, hush(), … }
   let unlocked = false; // native may play
@@ -48,6 +51,7 @@ window.vclip = (() => {
   }
   function stop() {
     armed = false;
+    pressed = -Infinity;
     awaited = null;
     const last = heard;
     heard = null;
@@ -76,9 +80,11 @@ window.vclip = (() => {
     native.src = SILENCE;
     native.play().catch(() => {});
   }
-  function press() {
+  function press(event) {
+    if (performance.now() - pressed < HASTE) return event.stopPropagation();
     stop(); // nobody wants to hear the last one through while waiting for the next
     armed = true;
+    pressed = performance.now();
     Object.assign(timings, { click: performance.now(), first_sound: null });
     pledge = { ...expected(), after: begun };
     unlock();
@@ -223,13 +229,14 @@ window.vclip = (() => {
     if (box) {
       mount(box);
       const { token, state, rate } = box.dataset;
-      if (armed && token !== begun) play(token, Number(rate));
+      if (armed && !known.has(token)) play(token, Number(rate));
       else if (awaited === token && state === 'done') {
         awaited = null;
         playFile(native, { kind: 'native', token, own: true });
       } else if (awaited === token && state === 'failed') awaited = null;
       if (token === begun && state === 'done' && token !== pledge?.after) learn(Number(box.dataset.seconds));
     }
+    if (document.querySelector('#speech-message .message')) pressed = -Infinity; // it was refused
     draw();
     count();
     refocus();
@@ -237,7 +244,8 @@ window.vclip = (() => {
   function play(token, rate = RATE) {
     const box = shown();
     const finished = box && box.dataset.token === token && box.dataset.state === 'done';
-    armed = false;
+    known.add(token);
+    pressed = -Infinity;
     begun = token;
     if (streams && !finished) stream(token, rate);
     else later(token);
@@ -331,13 +339,14 @@ window.vclip = (() => {
   }
 
   // at once: what Gradio calls may come a second later, when a browser sees no click in it
-  document.addEventListener('click', ({ target }) => {
-    if (target.closest('#speak')) press();
+  document.addEventListener('click', (event) => {
+    const { target } = event;
+    if (target.closest('#speak')) press(event);
     else if (target.closest('#stop, #compare-stop, #forget')) halt();
     else if (target.closest('[data-play]')) toggle(target.closest('[data-play]').dataset.play);
   }, true);
   document.addEventListener('keydown', (event) => { // as Gradio submits a text of several lines
-    if (event.key === 'Enter' && event.shiftKey && event.target.matches('#text textarea')) press();
+    if (event.key === 'Enter' && event.shiftKey && event.target.matches('#text textarea')) press(event);
   }, true);
   document.addEventListener('input', () => requestAnimationFrame(count));
   new MutationObserver(look).observe(document.documentElement, {
