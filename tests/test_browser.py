@@ -1,7 +1,9 @@
 """A visit with the bundled model, from the face to the saved voice, in Chromium."""
 
+import base64
 import json
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -286,6 +288,13 @@ def test_a_voice_found_once_can_be_used_again(page: Page, tmp_path: Path) -> Non
 def test_a_phone_needs_no_sideways_scrolling(page: Page) -> None:
     page.set_viewport_size({"width": 360, "height": 740})
     take_example(page)
+    link = page.locator("#keep a.download").get_attribute("href")
+    card = json.loads(base64.b64decode(str(link).partition(",")[2]))
+    for far in ("near(" * 17 + card["voice"] + ";1;1)" * 17, "<b>" * 60):  # one of them is no voice
+        data = json.dumps(card | {"voice": far}).encode()
+        file: Any = {"name": "far.json", "mimeType": "application/json", "buffer": data}
+        page.set_input_files(CARD, file)
+        expect(page.locator("#why" if far[0] == "n" else "#card-message")).to_contain_text(far)
     speak(page, "On a phone, too.")
     assert page.evaluate("document.scrollingElement.scrollWidth") <= 360
     left, right = (page.locator(name).bounding_box() for name in ("#upload", "#map"))
