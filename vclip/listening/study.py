@@ -104,7 +104,7 @@ class Study(Part):
 def load(path: str | Path) -> Study:
     """Read and check a study with all its files. Raises StudyError naming file and field."""
     path = Path(path)
-    data = _read(path, path.name)
+    data = read_file(path)
     study = parse(data, path.name)
     study._folder, study._sha256 = path.resolve().parent, hashlib.sha256(data).hexdigest()
     for item in study.items:
@@ -120,7 +120,7 @@ def parse(data: bytes | str, name: str = "the study") -> Study:
     try:
         return Study.model_validate_json(data)
     except ValidationError as error:
-        raise StudyError(f"{name}: {_first(error)}") from error
+        raise StudyError(f"{name}: {complaint(error)}") from error
 
 
 def json_schema() -> dict[str, Any]:
@@ -138,13 +138,14 @@ def _by_id(found: list[Named], name: str, kind: str) -> Named:
     raise StudyError(f"the study has no {kind} {name!r}")
 
 
-def _read(path: Path, where: str) -> bytes:
+def read_file(path: Path) -> bytes:
+    """What is in a study file or a recipe. Raises StudyError."""
     try:
         if path.stat().st_size > MAX_SIZE:
-            raise StudyError(f"{where} has more than {MAX_SIZE >> 20} MB; no study needs that")
+            raise StudyError(f"{path.name}: more than {MAX_SIZE >> 20} MB; no study needs that")
         return path.read_bytes()
     except OSError as error:
-        raise StudyError(f"{where}: cannot read {path}: {error.strerror or error}") from error
+        raise StudyError(f"{path.name}: cannot read {path}: {error.strerror or error}") from error
 
 
 def _check_file(study: Study, path: str, digest: str | None, field: str) -> None:
@@ -162,7 +163,7 @@ def _check_file(study: Study, path: str, digest: str | None, field: str) -> None
         )
 
 
-def _first(error: ValidationError) -> str:
+def complaint(error: ValidationError) -> str:
     """The first mistake as one line, and how many more there are."""
     mistakes = error.errors(include_url=False, include_input=False)
     first, more = mistakes[0], len(mistakes) - 1

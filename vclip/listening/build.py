@@ -1,0 +1,210 @@
+"""Make the sounds of a study: `python -m vclip.listening.build RECIPE.json [-o FOLDER]`.
+
+Voices are ranked for each face, every arm speaks every item, and what is written differs in nothing
+else: silence before it, loudness (no limiter), sample rate and format are the same, and measured in
+the files. Their names say nothing. manifest.json says how each file was made, and its figures.
+"""
+
+import argparse
+import hashlib
+import json
+import shlex
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from vclip import audio
+from vclip.audio import Wav
+from vclip.errors import DataError, OutputError, StudyError, reported
+from vclip.listening import stimuli, studyfiles
+from vclip.listening.ranking import Model, Ranked, rank
+from vclip.listening.recipe import Arm, Recipe, Source, read
+from vclip.listening.study import Study, load, parse
+
+NAME = "python -m vclip.listening.build"
+Key = tuple[str, str]  # item, arm
+
+
+@dataclass(frozen=True)
+class Made:
+    """All sounds of a study, at one sample rate in Hz and one loudness in LUFS."""
+
+    wavs: dict[Key, Wav]
+    sample_rate: int
+    lufs: float
+
+
+def build(
+    recipe: Recipe, base: Path, folder: Path, open_model: Callable[[str], Model], command: str
+) -> Study:
+    """Write study.json, manifest.json, sounds and faces; the study as it was read back.
+
+    base: where the recipe's paths begin. Raises StudyError and whatever models raise.
+    """
+    models = {name: open_model(name) for name in sorted({arm.model for arm in recipe.arms})}
+    faces = {source.face: read_bytes(base / source.face) for source in recipe.sources}
+    origin = Origin(recipe, rank(recipe, models, faces), models)
+    rehearse(recipe, origin)
+    made = speak(origin, base)
+    return write(origin, made, faces, folder, command)
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where every sound comes from."""
+
+    recipe: Recipe
+    ranked: Ranked
+    models: Mapping[str, Model]
+
+    def pairs(self) -> Iterator[tuple[Source, Arm]]:
+        """Every item with each of its arms."""
+        for source in self.recipe.sources:
+            yield from ((source, arm) for arm in self.recipe.arms if self.recipe.has(arm, source))
+
+    def of(self, source: Source, arm: Arm) -> dict[str, Any]:
+        """What a study file says of it; nothing of recordings."""
+        voice = self.ranked.get((arm.id, source.face))
+        if voice is None:
+            return {}
+        weights = dict(self.models[voice.model].weights)
+        seed = self.recipe.seed
+        return {"voice": voice.speaker, "model": voice.model, "seed": seed, "weights": weights}
+
+
+def rehearse(recipe: Recipe, origin: Origin) -> None:
+    """Raise StudyError now if the study would be wrong, before hours of speech."""
+    promised = {}
+    for source, arm in origin.pairs():
+        digest = hashlib.sha256(f"{source.id} {arm.id}".encode()).hexdigest()
+        told = origin.of(source, arm)
+        promised[source.id, arm.id] = {"path": "promised", "sha256": digest, **told}
+    faces = {source.face: {"path": source.face} for source in recipe.sources}
+    parse(json.dumps(document(recipe, promised, faces)), "the recipe's study")
+
+
+def document(
+    recipe: Recipe, sounds: Mapping[Key, dict[str, Any]], faces: Mapping[str, dict[str, str]]
+) -> dict[str, Any]:
+    """The study file."""
+    items = []
+    for source in recipe.sources:
+        own = {arm: told for (item, arm), told in sounds.items() if item == source.id}
+        face = faces[source.face]
+        digest = {"face_sha256": face["sha256"]} if "sha256" in face else {}
+        part = {"id": source.id, "text": source.text, "face": face["path"], **digest}
+        items.append({**part, "stimuli": own})
+    conditions = [{"id": arm.id, "label": arm.label, "kind": arm.kind} for arm in recipe.arms]
+    return {**recipe.study, "conditions": conditions, "items": items}
+
+
+def speak(origin: Origin, base: Path) -> Made:
+    """All sounds, alike in everything but what is compared. Raises StudyError, DataError."""
+    recipe, raw = origin.recipe, dict[Key, tuple[Wav, int]]()
+    todo = [(source, arm) for source, arm in origin.pairs() if arm.voice != "mnru"]
+    for source, arm in tqdm(todo, desc="speech", disable=None):
+        raw[source.id, arm.id] = _say(origin, source, arm, base)
+    rate = recipe.sample_rate or min(sample_rate for _, sample_rate in raw.values())
+    wavs = {key: _trimmed(key, wav, own, rate) for key, (wav, own) in raw.items()}
+    for n, (source, arm) in enumerate(origin.pairs()):
+        if arm.voice == "mnru" and (clean := wavs.get((source.id, arm.of or ""))) is not None:
+            rng = np.random.default_rng([recipe.seed, n])
+            wavs[source.id, arm.id] = stimuli.mnru(clean, arm.q, rng)
+    matched, lufs = stimuli.match(wavs, rate, recipe.lufs)
+    return Made(matched, rate, lufs)
+
+
+def _say(origin: Origin, source: Source, arm: Arm, base: Path) -> tuple[Wav, int]:
+    """One sound at its own level and rate."""
+    if arm.voice == "recording":
+        return audio.load_wav(base / source.recordings[arm.id])
+    voice = origin.ranked[arm.id, source.face]
+    model = origin.models[voice.model]
+    pieces = model.recite(source.text, model.candidate(voice.speaker), origin.recipe.seed)
+    return np.concatenate([piece.wav for _, piece in pieces]), model.sample_rate
+
+
+def _trimmed(key: Key, wav: Wav, own: int, rate: int) -> Wav:
+    try:
+        return stimuli.trim(audio.resample(wav, own, rate), rate)
+    except StudyError as error:
+        raise StudyError(f"item {key[0]}, arm {key[1]}: {error}") from error
+
+
+def write(
+    origin: Origin, made: Made, faces: Mapping[str, bytes], folder: Path, command: str
+) -> Study:
+    """Everything into the folder; then measured, noted and read back. Raises StudyError."""
+    try:
+        pictures = {name: studyfiles.write_face(folder, data) for name, data in faces.items()}
+        sounds, notes = {}, []
+        for source, arm in origin.pairs():
+            wav = made.wavs[source.id, arm.id]
+            file = studyfiles.write_sound(folder, wav, made.sample_rate, origin.recipe.format)
+            heard = audio.load_wav(folder / file["path"])
+            stimuli.check(file["path"], *heard, made.sample_rate, made.lufs)
+            measured, told = studyfiles.measure(*heard), origin.of(source, arm)
+            figures = {name: measured[name] for name in ("lufs", "seconds")}
+            sounds[source.id, arm.id] = {**file, **figures, **told}
+            voice = {name: value for name, value in told.items() if name != "weights"}
+            who = {"item": source.id, "condition": arm.id, "text": source.text}
+            notes.append({**file, **who, **measured, **voice})
+        head = {**_head(origin, made, command), "faces": pictures, "files": notes}
+        studyfiles.replace(folder, "manifest.json", head)
+        path = folder / "study.json"
+        studyfiles.write_json(path, document(origin.recipe, sounds, pictures))
+    except OSError as error:
+        raise OutputError(f"cannot write into {folder}: {error.strerror or error}") from error
+    return load(path)
+
+
+def _head(origin: Origin, made: Made, command: str) -> dict[str, Any]:
+    """What is true of all files of a manifest."""
+    return {
+        "command": command,
+        "format": origin.recipe.format,
+        "sample_rate": made.sample_rate,
+        "lufs": round(made.lufs, 2),
+        "lead": stimuli.LEAD,
+        "weights": {name: dict(model.weights) for name, model in origin.models.items()},
+    }
+
+
+def read_bytes(path: Path) -> bytes:
+    """A picture. Raises DataError."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise DataError(f"cannot read the face {path}: {error.strerror}") from error
+
+
+def _open(name: str) -> Model:
+    from vclip import threads  # listening itself knows no model
+    from vclip.pipeline import FaceToVoice
+
+    threads.use_one_each()
+    return FaceToVoice.from_pretrained(name)
+
+
+@reported
+def main(argv: list[str] | None = None) -> int:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog=NAME, description=__doc__)
+    parser.add_argument("recipe", metavar="RECIPE.json", type=Path)
+    parser.add_argument("-o", "--output", type=Path, help="folder; the recipe's, if left out")
+    options = parser.parse_args(argv)
+    command = shlex.join([*NAME.split(), *(sys.argv[1:] if argv is None else argv)])
+    folder = options.output or options.recipe.parent
+    study = build(read(options.recipe), options.recipe.parent, folder, _open, command)
+    loud = [s.lufs or 0.0 for item in study.items for s in item.stimuli.values()]
+    print(f"{folder / 'study.json'}: {len(loud)} sounds, {min(loud):.2f} to {max(loud):.2f} LUFS")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,76 @@
+"""The files of a study: names that say nothing, no traces of where they come from, measured."""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import soundfile
+from PIL import Image
+
+from vclip import audio
+from vclip.audio import Wav
+from vclip.listening import stimuli
+
+SIDE, QUALITY = 640, 88  # of faces: px, JPEG
+COMMENT = "a listening test; this may be synthetic speech"  # in all alike, recordings too
+OURS = re.compile(r"(sounds|faces)/[0-9a-f]{16}\.(flac|wav|mp3|jpg)")
+
+
+def write_sound(folder: Path, wav: Wav, sample_rate: int, kind: str) -> dict[str, str]:
+    """A mono file of 16 bits or MP3: its path within the folder and its SHA-256."""
+    buffer = BytesIO()
+    options: dict[str, Any] = {"compression_level": 0} if kind == "mp3" else {"subtype": "PCM_16"}
+    with soundfile.SoundFile(
+        buffer, "w", sample_rate, channels=1, format=kind.upper(), **options
+    ) as file:
+        file.comment = COMMENT
+        file.write(wav if kind == "mp3" else audio.to_int16(wav))
+    return _write(folder, "sounds", buffer.getvalue(), kind)
+
+
+def write_face(folder: Path, data: bytes) -> dict[str, str]:
+    """A picture upright, small and without what cameras write into it. Raises ImageError."""
+    from vclip import face  # OpenCV is not needed elsewhere
+
+    picture = Image.fromarray(face.load(data).pixels)
+    picture.thumbnail((SIDE, SIDE))
+    buffer = BytesIO()
+    picture.save(buffer, "JPEG", quality=QUALITY, optimize=True)
+    return _write(folder, "faces", buffer.getvalue(), "jpg")
+
+
+def measure(wav: Wav, sample_rate: int) -> dict[str, float]:
+    """Figures of what was read back from a file."""
+    return {
+        "lufs": round(audio.loudness(wav, sample_rate), 2),
+        "true_peak": round(audio.true_peak(wav), 2),
+        "seconds": round(len(wav) / sample_rate, 4),
+        "starts": round(stimuli.heard(wav, sample_rate)[0] / sample_rate, 3),
+    }
+
+
+def replace(folder: Path, name: str, manifest: Mapping[str, Any]) -> None:
+    """Write a manifest; files that an earlier one names and this one does not are removed."""
+    path, now = folder / name, json.dumps(manifest)
+    before = path.read_text() if path.exists() else ""
+    for found in OURS.finditer(before):
+        if found[0] not in now:
+            (folder / found[0]).unlink(missing_ok=True)
+    write_json(path, manifest)
+
+
+def write_json(path: Path, document: Mapping[str, Any]) -> None:
+    """As it is committed: readable, ends with a newline."""
+    path.write_text(json.dumps(document, ensure_ascii=False, indent=1) + "\n")
+
+
+def _write(folder: Path, kind: str, data: bytes, suffix: str) -> dict[str, str]:
+    digest = hashlib.sha256(data).hexdigest()
+    path = f"{kind}/{digest[:16]}.{suffix}"
+    (folder / kind).mkdir(parents=True, exist_ok=True)
+    (folder / path).write_bytes(data)
+    return {"path": path, "sha256": digest}
