@@ -15,7 +15,8 @@ from studio import PATIENCE, Studio, Visitor, build, tone
 
 from vclip.ui import look, takeroutes
 
-PLAYER = (look.ASSETS / "player.js").read_text()
+SCRIPTS = ("flow", "estimate", "player")
+PLAYER = "".join((look.ASSETS / f"{name}.js").read_text() for name in SCRIPTS)
 # of Gradio's own pandas, which runs in this process
 pytestmark = pytest.mark.filterwarnings("ignore::pandas.errors.Pandas4Warning")
 IPHONE = "Object.defineProperty(navigator, 'platform', { get: () => 'iPhone' });"
@@ -23,6 +24,7 @@ FORBIDDEN = """
   AudioContext.prototype.resume = () => new Promise(() => {});
   Object.defineProperty(AudioContext.prototype, 'state', { get: () => 'suspended' });
 """
+BROKEN = "window.AudioContext = class { constructor() { throw new Error('no device'); } };"
 
 
 @pytest.fixture(scope="module")
@@ -172,7 +174,9 @@ def test_rows_that_are_drawn_anew_keep_sound_and_focus(visit: Visitor, studio: S
     assert visit.page.evaluate("sounds()") == 1
 
 
-@pytest.mark.parametrize("visit", [IPHONE, FORBIDDEN], indirect=True, ids=["ios", "forbidden"])
+@pytest.mark.parametrize(
+    "visit", [IPHONE, FORBIDDEN, BROKEN], indirect=True, ids=["ios", "forbidden", "broken"]
+)
 def test_without_web_audio_the_finished_file_is_played(visit: Visitor, studio: Studio) -> None:
     visit.click("#speak")
     studio.live().feed(tone(0.5))

@@ -6,6 +6,7 @@ import gradio as gr
 
 ASSETS = Path(__file__).parent / "assets"
 CSS = [ASSETS / f"{name}.css" for name in ("style", "voices", "speech", "cards")]
+SCRIPTS = ("keys", "camera", "flow", "estimate", "player")
 ICON, THUMBNAIL = ASSETS / "icon.png", ASSETS / "thumbnail.png"
 # Gradio's own footer is beyond the reach of its `css`; on a phone only a dot is left of it
 FOOTER = "<style>@media (max-width: 700px) { footer { display: none !important; } }</style>"
@@ -16,7 +17,7 @@ MONO = ["ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace"]
 
 def head(stage: bool = False) -> str:
     """What the page puts into its head; in stage mode <html> has the class `stage`."""
-    scripts = [(ASSETS / name).read_text() for name in ("keys.js", "camera.js", "player.js")]
+    scripts = [(ASSETS / f"{name}.js").read_text() for name in SCRIPTS]
     # not among CSS: Gradio would put a selector of its own before `html.stage`
     style = f"<style>{(ASSETS / 'stage.css').read_text()}</style>"
     shown = FOOTER + (STAGED + style) * stage

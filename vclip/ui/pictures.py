@@ -112,7 +112,7 @@ def head(texts: Texts) -> str:
 
 
 def count(texts: Texts, text: str) -> str:
-    """How much of the limit a text takes, and for player.js what its estimates begin with."""
+    """How much of the limit a text takes, and for estimate.js what its estimates begin with."""
     return (
         f'<p class="note" data-limit="{MAX_CHARS}" data-pace="{PACE}" data-work="{WORK}">'
         f"{texts.counted(text)}</p>"

@@ -201,7 +201,7 @@ class Texts:
         return "" if n == 1 else self.faces_found.format(n=n, chosen=chosen + 1)
 
     def counted(self, text: str) -> str:
-        """How much of the limit a text takes, and how long; player.js keeps the numbers right."""
+        """How much of the limit a text takes, and how long; estimate.js keeps the numbers right."""
         length, seconds, wait = (
             f'<output data-of="{name}" aria-live="off">{value}</output>'
             for name, value in (("length", len(text.strip())), ("seconds", "–"), ("wait", "–"))

@@ -1,20 +1,16 @@
-// Speech in the browser: heard while it is spoken, one sound at a time; and what a text will take.
-// #player holds [data-token] with data-rate (Hz), data-state (live, done, failed); Gradio draws it
-// anew as it likes. What is heard of it is written into data-now (wait, sound).
+// Speech in the browser: heard while it is spoken, one sound at a time; flow.js and estimate.js come
+// before it. #player holds [data-token] with data-rate (Hz), data-state (live, done, failed); Gradio
+// draws it anew as it likes. What is heard of it is written into data-now (wait, sound).
 window.vclip = (() => {
   const RATE = 22050; // Hz; a context at the rate of the speech joins pieces without a seam
-  const LEAD = 0.05; // seconds from the first bytes to the first sound
-  const PIECE = 0.04; // seconds that are worth a buffer of their own
-  const FADE = 0.008; // seconds; an edge within a sound would click
   const HASTE = 1000; // ms in which Speak is not heard twice, unless its take is here
-  const FIRST = 1; // seconds of speech that must be there before a stream sounds, at most
-  const EDGES = /^[\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+|[\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+$/g; // as Python strips
   const SILENCE = 'data:audio/wav;base64,UklGRiwAAABXQVZFZm10IBAAAAABAAEAIlYAAESsAAACABAAZGF0YQgAAAAAAAAAAAAAAA==';
 
   // iOS mutes Web Audio with its ringer switch and lets only a touched element play
   const ios = /^iP(hone|ad|od)/.test(navigator.platform)
     || (/^Mac/.test(navigator.platform) && navigator.maxTouchPoints > 1);
   const streams = !ios && 'AudioContext' in window && 'body' in Response.prototype;
+  const estimate = window.vclipEstimate(streams);
   const timings = { click: null, first_sound: null };
   const native = Object.assign(new Audio(), { controls: true, preload: 'metadata' });
   const spare = Object.assign(new Audio(), { preload: 'auto' }); // history, compare
@@ -27,9 +23,6 @@ window.vclip = (() => {
   let awaited = null; // the token that will be played once it is finished
   let heard = null; // what sounds now: { kind, token, hush(), … }
   let unlocked = false; // native may play
-  let pledge = null; // what was expected of the take that Speak starts
-  let pace = null; // characters per second of the last take
-  let overhead = 0.15; // seconds from a click to the first sound that are not the model's work
 
   const address = (token, kind) => `takes/${encodeURIComponent(token)}.${kind}`;
   const write = (node, text) => { if (node && node.textContent !== text) node.textContent = text; };
@@ -58,14 +51,13 @@ window.vclip = (() => {
     if (last) last.hush();
     draw();
   }
-
   function halt() { // by a button, which also ends the work: nothing more is on its way
     stop();
     for (const row of document.querySelectorAll('#compare .pending')) row.classList.add('stopped');
   }
 
   // --- inside the click
-  function wake(rate) {
+  async function wake(rate) { // in the click: nothing is awaited here
     if (!context || asked !== rate) {
       asked = rate;
       if (context) context.close();
@@ -86,78 +78,16 @@ window.vclip = (() => {
     armed = true;
     pressed = performance.now();
     Object.assign(timings, { click: performance.now(), first_sound: null });
-    pledge = { ...expected(), after: begun };
+    estimate.begin(begun);
     unlock();
   }
   function sounded(at) {
     if (timings.click === null || timings.first_sound !== null) return;
     timings.first_sound = at;
-    const { work, seconds } = expected();
-    overhead = Math.min(Math.max((at - timings.click) / 1000 - work * seconds, 0), 3);
-    count();
+    estimate.sounded((at - timings.click) / 1000);
   }
 
   // --- a stream of samples
-  class Flow {
-    constructor(rate) {
-      this.rate = rate;
-      this.gain = context.createGain();
-      this.gain.connect(context.destination);
-      this.rest = new Uint8Array(0);
-      this.sources = new Set();
-      this.lead = LEAD;
-      this.from = null; // when the first sample sounds, in seconds of the context
-      this.end = 0; // when the last one has
-      this.seconds = 0; // that are scheduled
-    }
-    push(bytes, last = false) {
-      const all = new Uint8Array(this.rest.length + bytes.length);
-      all.set(this.rest);
-      all.set(bytes, this.rest.length);
-      const n = all.length >> 1;
-      const enough = n && (last || n >= PIECE * this.rate);
-      this.rest = enough ? all.slice(2 * n) : all;
-      if (enough) this.schedule(new DataView(all.buffer), n);
-    }
-    schedule(view, n) {
-      const buffer = context.createBuffer(1, n, this.rate);
-      const samples = buffer.getChannelData(0);
-      for (let i = 0; i < n; i += 1) samples[i] = view.getInt16(2 * i, true) / 32768;
-      this.join();
-      const source = new AudioBufferSourceNode(context, { buffer });
-      source.connect(this.gain);
-      source.start(this.end);
-      source.onended = () => this.sources.delete(source);
-      this.sources.add(source);
-      this.end += n / this.rate;
-      this.seconds += n / this.rate;
-      // out at the end, unless more comes in time
-      this.gain.gain.setValueAtTime(1, this.end - FADE);
-      this.gain.gain.linearRampToValueAtTime(0, this.end);
-    }
-    join() {
-      const now = context.currentTime;
-      const { gain } = this.gain;
-      if (this.end > now + FADE) return void gain.cancelScheduledValues(this.end - FADE - 1e-4);
-      if (this.from !== null) this.lead = Math.min(2 * this.lead, 1); // starved: be more careful
-      this.end = Math.ceil((now + this.lead) * this.rate) / this.rate;
-      this.from ??= this.end;
-      gain.cancelScheduledValues(0);
-      gain.setValueAtTime(0, this.end);
-      gain.linearRampToValueAtTime(1, this.end + FADE);
-    }
-    played() {
-      return Math.max(0, this.seconds - Math.max(0, this.end - context.currentTime));
-    }
-    close() {
-      const { gain } = this.gain;
-      gain.cancelScheduledValues(0);
-      gain.setTargetAtTime(0, context.currentTime, FADE / 3);
-      for (const source of this.sources) source.stop(context.currentTime + 3 * FADE);
-      setTimeout(() => this.gain.disconnect(), 100);
-    }
-  }
-
   async function stream(token, rate) {
     const aborter = new AbortController();
     const one = sound({
@@ -171,7 +101,7 @@ window.vclip = (() => {
       if (response.status === 404) return over(one); // dropped meanwhile
       if (!response.ok) throw new Error(response.statusText);
       if (heard !== one) return;
-      one.flow = new Flow(rate);
+      one.flow = new window.vclipFlow(context, rate);
       const reader = response.body.getReader();
       for (;;) {
         const { done, value } = await reader.read();
@@ -234,11 +164,11 @@ window.vclip = (() => {
         awaited = null;
         playFile(native, { kind: 'native', token, own: true });
       } else if (awaited === token && state === 'failed') awaited = null;
-      if (token === begun && state === 'done' && token !== pledge?.after) learn(Number(box.dataset.seconds));
+      if (token === begun && state === 'done') estimate.spoken(token, Number(box.dataset.seconds));
     }
     if (document.querySelector('#speech-message .message')) pressed = -Infinity; // it was refused
     draw();
-    count();
+    estimate.count();
     refocus();
   }
   function play(token, rate = RATE) {
@@ -307,37 +237,6 @@ window.vclip = (() => {
     setTimeout(() => { if (target === focused && target.isConnected && document.activeElement !== target) focused = null; });
   });
 
-  // --- how long the text will take
-  function expected() {
-    const note = document.querySelector('#count [data-limit]');
-    const area = document.querySelector('#text textarea');
-    if (!note || !area) return { length: 0, work: 0, seconds: 0 };
-    const text = area.value.replace(EDGES, '');
-    const length = [...text].length;
-    const [rate, pause] = [...document.querySelectorAll('#manner input[type=range]')].map((range) => Number(range.value));
-    const silence = (text.match(/[.!?…]["”’)]*\s+(?=\S)/g) || []).length * (pause || 0);
-    const total = length / ((pace ?? Number(note.dataset.pace)) * (rate || 1)) + silence;
-    const seconds = streams ? Math.min(total, FIRST) : total; // that must be there to begin
-    return { note, length, rate: rate || 1, silence, total, seconds, work: Number(note.dataset.work) };
-  }
-  function learn(seconds) {
-    const { length, rate, silence } = pledge ?? { length: 0 };
-    pledge = null;
-    if (length >= 20 && seconds > silence) pace = length / (rate * (seconds - silence));
-  }
-  function count() {
-    const { note, length, total, seconds, work } = expected();
-    if (!note) return;
-    const said = {
-      length: String(length),
-      seconds: total.toFixed(total < 10 ? 1 : 0),
-      wait: Math.max(overhead + work * seconds, 0.1).toFixed(1),
-    };
-    const outputs = note.querySelectorAll('output');
-    for (const output of outputs) write(output, said[output.dataset.of]);
-    note.classList.toggle('over', length > Number(note.dataset.limit));
-  }
-
   // at once: what Gradio calls may come a second later, when a browser sees no click in it
   document.addEventListener('click', (event) => {
     const { target } = event;
@@ -348,9 +247,8 @@ window.vclip = (() => {
   document.addEventListener('keydown', (event) => { // as Gradio submits a text of several lines
     if (event.key === 'Enter' && event.shiftKey && event.target.matches('#text textarea')) press(event);
   }, true);
-  document.addEventListener('input', () => requestAnimationFrame(count));
   new MutationObserver(look).observe(document.documentElement, {
     childList: true, subtree: true, attributes: true, attributeFilter: ['data-token', 'data-state'],
   });
-  return { unlock, play, stop, playing: () => heard !== null, timings };
+  return { playing: () => heard !== null, timings };
 })();
