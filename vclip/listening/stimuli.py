@@ -68,8 +68,12 @@ def _reach(wav: Wav, sample_rate: int) -> float:
 
 
 def mnru(wav: Wav, q: float, rng: np.random.Generator) -> Wav:
-    """Noise that follows the speech, q dB below it (ITU-T P.810: x (1 + 10^(-q/20) n))."""
-    noise = rng.standard_normal(len(wav))
+    """White noise that follows the speech, q dB below it: x (1 + 10^(-q/20) n), ITU-T P.810.
+
+    n is a sign by lot instead of a Gaussian: as white, and without peaks that would make all
+    sounds of a study softer.
+    """
+    noise = rng.choice((-1.0, 1.0), len(wav))
     return (wav * (1 + 10 ** (-q / 20) * noise)).astype(np.float32)
 
 
