@@ -2,6 +2,8 @@
 
 import hashlib
 import re
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import cast
 
@@ -122,6 +124,19 @@ def test_nothing_is_kept_of_who_wished_to_be_forgotten_meanwhile(
     list(steps)
     assert session.spoken == () and session.compared == ()
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+def test_speaking_waits_for_the_step_that_is_being_taken(
+    speaker: Speaker, session: Session
+) -> None:
+    """Who picks a voice and presses Speak at once hears that voice."""
+    with ThreadPoolExecutor(1) as pool:
+        with session.lock:
+            spoken = pool.submit(lambda: list(speaker.utter(session, HELLO)))
+            time.sleep(0.05)
+            session.visit = speaker.desk.pick(session.visit, "p4")
+        spoken.result(10)
+    assert session.spoken[0].speaker_id == "p4"
 
 
 def test_compared_voices_are_equally_loud(speaker: Speaker, session: Session, visit: Visit) -> None:

@@ -27,6 +27,11 @@ class Session:
         """A new visitor's: Gradio copies the first value of a state for each of them."""
         return Session()
 
+    def look(self) -> tuple[Visit, int]:
+        """The visit as the last step left it, and its epoch: never one of before forgetting."""
+        with self.lock:
+            return self.visit, self.epoch
+
     def begin(self, what: str, epoch: int) -> Callable[[], bool]:
         """Start speaking or comparing; returns what tells whether that is still wished for."""
         with self.lock:

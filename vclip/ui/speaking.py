@@ -48,8 +48,8 @@ class Speaker:
 
     def utter(self, session: Session, saying: Saying) -> Iterator[tuple[Any, Any]]:
         """Updates of the player and of the list of takes; the first one starts the sound."""
-        visit, epoch, voice = session.visit, session.epoch, session.visit.picked
-        if voice is None:
+        visit, epoch = session.look()
+        if (voice := visit.picked) is None:
             raise SpeakerError(visit.texts.no_voice)
         said: list[Speech] = []
         live = self.model.live(tap(self._recite(voice, saying), said), voice)
@@ -87,8 +87,8 @@ class Speaker:
 
     def compare(self, session: Session, saying: Saying) -> Iterator[tuple[Any]]:
         """Updates of the rows: every voice of the list at the same loudness."""
-        visit, epoch, voices = session.visit, session.epoch, self.desk.offered(session.visit)
-        if not voices:
+        visit, epoch = session.look()
+        if not (voices := self.desk.offered(visit)):
             raise InputError(visit.texts.no_voices)
         begun = self._recite(voices[0], saying)  # complains before anything is dropped
         current = session.begin("compare", epoch)
