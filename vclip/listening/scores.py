@@ -1,0 +1,107 @@
+"""Questions answered by a number (ACR 1–5, multi 0–100): means, comparisons, histogram, power."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from math import isfinite, nan
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+from statsmodels.stats.multitest import multipletests
+
+from vclip.listening.bootstrap import Interval, TwoWay
+
+ALPHA, POWER = 0.05, 0.8
+
+
+@dataclass(frozen=True)
+class Mean:
+    """One condition of a question."""
+
+    condition: str
+    n: int
+    mean: Interval
+    sd: float
+    histogram: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two conditions: one − other. p is two-sided, p_holm is corrected for the question's pairs.
+
+    detectable: the smallest difference that a study like this one finds with 80 % power at 5 %.
+    """
+
+    one: str
+    other: str
+    difference: Interval
+    p: float
+    p_holm: float
+    detectable: float
+
+    @property
+    def significant(self) -> bool:
+        """At 5 % after Holm's correction."""
+        return self.p_holm < ALPHA
+
+
+def means(rows: pd.DataFrame, names: Sequence[str], two_way: TwoWay) -> list[Mean]:
+    """Each condition's mean; rows (N) have condition and value, two_way is of the same rows."""
+    values, of = rows["value"].to_numpy(float), rows["condition"].to_numpy()
+    multi = bool((rows["type"] == "multi").any())
+    found = []
+    for name in names:
+        chosen = of == name
+        mine = values[chosen]
+        sd = float(mine.std(ddof=1)) if len(mine) > 1 else nan
+        mean = two_way.mean(values, chosen)
+        found.append(Mean(name, len(mine), mean, sd, histogram(mine, multi)))
+    return found
+
+
+def comparisons(rows: pd.DataFrame, names: Sequence[str], two_way: TwoWay) -> list[Comparison]:
+    """All pairs of conditions, in the order of names."""
+    values, of = rows["value"].to_numpy(float), rows["condition"].to_numpy()
+    pairs = list(combinations(names, 2))
+    differences = [two_way.difference(values, of == one, of == other) for one, other in pairs]
+    return compared(pairs, differences)
+
+
+def compared(pairs: Sequence[tuple[str, str]], differences: Sequence[Interval]) -> list[Comparison]:
+    """Comparisons of one family, with Holm's correction."""
+    corrected = holm([difference.p for difference in differences])
+    return [
+        Comparison(
+            one, other, difference, difference.p, p, detectable(difference.se, difference.df)
+        )
+        for (one, other), difference, p in zip(pairs, differences, corrected, strict=True)
+    ]
+
+
+def holm(p: Sequence[float]) -> list[float]:
+    """Holm's step-down correction; nan stays nan and is not counted."""
+    known = [i for i, value in enumerate(p) if isfinite(value)]
+    found = [nan] * len(p)
+    if known:
+        corrected = multipletests([p[i] for i in known], method="holm")[1]
+        for i, value in zip(known, corrected, strict=True):
+            found[i] = float(value)
+    return found
+
+
+def detectable(se: float, df: float) -> float:
+    """Smallest true difference that has 80 % power at 5 % two-sided: (t₀.₉₇₅ + t₀.₈) · SE."""
+    if not isfinite(se):
+        return nan
+    return float((stats.t.ppf(1 - ALPHA / 2, df) + stats.t.ppf(POWER, df)) * se)
+
+
+def histogram(
+    values: "np.ndarray[tuple[int], np.dtype[np.float64]]", multi: bool
+) -> dict[str, int]:
+    """How often each value was given; multi by tens, the last from 90 to 100."""
+    if not multi:
+        return {str(k): int((values == k).sum()) for k in range(1, 6)}
+    bins = np.minimum(values // 10, 9).astype(int)
+    return {f"{10 * k}–{100 if k == 9 else 10 * k + 9}": int((bins == k).sum()) for k in range(10)}
