@@ -9,9 +9,10 @@ GERMAN: dict[str, str] = {
         "eigene Stimme der Person, und über die Person wird nichts gemutmaßt."
     ),
     "privacy": (
-        "Fotos werden nur für diesen Besuch im Arbeitsspeicher verwendet; die hochgeladene Datei "
-        "wird binnen zwei Minuten gelöscht. Nichts wird aufbewahrt, veröffentlicht oder zum "
-        "Training benutzt. Die Sprache ist synthetisch."
+        "Fotos werden nur für diesen Besuch im Arbeitsspeicher verwendet: mit dem Knopf sofort "
+        "vergessen, sonst eine Stunde nach dem letzten Klick; die hochgeladene Datei wird binnen "
+        "zwei Minuten gelöscht. Nichts wird veröffentlicht oder zum Training benutzt. Die Sprache "
+        "ist synthetisch."
     ),
     # face
     "step_face": "Gesicht",

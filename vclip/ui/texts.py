@@ -29,8 +29,9 @@ class Texts:
         "never this person’s own voice, and nothing is guessed about the person."
     )
     privacy: str = (
-        "Photos are used in memory for this visit only; the uploaded file is deleted within two "
-        "minutes. Nothing is kept, published or used for training. The speech is synthetic."
+        "Photos are used in memory for this visit only: forgotten at once with the button, else an "
+        "hour after the last click; the uploaded file is deleted within two minutes. Nothing is "
+        "published or used for training. The speech is synthetic."
     )
 
     # face
