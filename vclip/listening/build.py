@@ -155,9 +155,10 @@ def write(
             who = {"item": source.id, "condition": arm.id, "text": source.text}
             notes.append({**file, **who, **measured, **voice})
         head = {**_head(origin, made, command), "faces": pictures, "files": notes}
-        studyfiles.replace(folder, "manifest.json", head)
+        studyfiles.write_json(folder / "manifest.json", head)
         path = folder / "study.json"
         studyfiles.write_json(path, document(origin.recipe, sounds, pictures))
+        studyfiles.tidy(folder, {f["path"] for f in [*sounds.values(), *pictures.values()]})
     except OSError as error:
         raise OutputError(f"cannot write into {folder}: {error.strerror or error}") from error
     return load(path)

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -53,14 +53,12 @@ def measure(wav: Wav, sample_rate: int) -> dict[str, float]:
     }
 
 
-def replace(folder: Path, name: str, manifest: Mapping[str, Any]) -> None:
-    """Write a manifest; files that an earlier one names and this one does not are removed."""
-    path, now = folder / name, json.dumps(manifest)
-    before = path.read_text() if path.exists() else ""
-    for found in OURS.finditer(before):
-        if found[0] not in now:
-            (folder / found[0]).unlink(missing_ok=True)
-    write_json(path, manifest)
+def tidy(folder: Path, used: Container[str]) -> None:
+    """Remove what an earlier build wrote and nothing uses any more; other files stay."""
+    for path in [*folder.glob("sounds/*"), *folder.glob("faces/*")]:
+        name = path.relative_to(folder).as_posix()
+        if OURS.fullmatch(name) and name not in used:
+            path.unlink()
 
 
 def write_json(path: Path, document: Mapping[str, Any]) -> None:
