@@ -1,19 +1,20 @@
 """Laws of who rates what: even cells, balanced orders, checks where nobody expects them."""
 
+import json
 from collections import Counter
 from itertools import pairwise
 
 import numpy as np
 import pytest
 import toy_study
-from hypothesis import given, settings
+from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
-from vclip.errors import ConflictError
+from vclip.errors import ConflictError, StudyError
 from vclip.listening import williams
 from vclip.listening.assignment import choose
 from vclip.listening.design import plan
-from vclip.listening.study import Study
+from vclip.listening.study import Study, parse
 from vclip.listening.trials import Cell, Counts, Trial, cell_of, cells, correct
 
 ALL = "acr_naturalness acr_fit ab abx afc multi"
@@ -239,6 +240,57 @@ def test_the_same_generator_gives_the_same_session() -> None:
     study = toy_study.study(8, "abc", ALL, trials_per_rater=20, attention=2)
     one, same, other = (plan(study, Counts(), np.random.default_rng(s)) for s in (1, 1, 2))
     assert one == same != other
+
+
+@given(
+    n_items=st.integers(3, 7),
+    conditions=st.sampled_from(["a", "ab", "abcd"]),
+    types=st.lists(st.sampled_from(ALL.split()), min_size=1, max_size=6, unique=True),
+    gaps=st.sets(st.tuples(st.integers(0, 6), st.sampled_from("abcd")), max_size=6),
+    amount=st.integers(1, 30),
+    attention=st.integers(0, 3),
+    quota=st.integers(1, 3) | st.none(),
+    seed=st.integers(0, 1000),
+)
+@settings(max_examples=100, deadline=None)
+def test_every_study_that_is_accepted_can_be_rated(
+    n_items: int,
+    conditions: str,
+    types: list[str],
+    gaps: set[tuple[int, str]],
+    amount: int,
+    attention: int,
+    quota: int | None,
+    seed: int,
+) -> None:
+    fields = toy_study.fields(n_items, conditions, " ".join(types))
+    for i, name in gaps:
+        if i < n_items and len(fields["items"][i]["stimuli"]) > 1:
+            fields["items"][i]["stimuli"].pop(name, None)
+    fields["design"] = {"trials_per_rater": 1, "training": ["i0"]}
+    try:
+        amount = min(amount, len(cells(parse(json.dumps(fields)))))
+    except StudyError:
+        reject()  # too few voices or conditions for what is asked
+    attention = min(attention, amount - 1) if types != ["multi"] else 0
+    fields["design"] |= {"trials_per_rater": amount, "ratings_per_cell": quota}
+    study = parse(json.dumps({**fields, "design": {**fields["design"], "attention": attention}}))
+    plans: list[list[Trial]] = []
+    while len(plans) < 6:
+        try:
+            plans.append(plan(study, Counts.of(study, plans), np.random.default_rng(seed)))
+        except ConflictError:
+            assert quota
+            break
+        for trial in plans[-1]:
+            kind, stimuli = study.question(trial.question), study.item(trial.item).stimuli
+            assert set(trial.conditions) <= set(stimuli) and trial.conditions
+            assert trial.expected is None or trial.expected in kind.values
+            assert trial.purpose != "attention" or trial.expected
+        mine = [cell_of(study, trial) for trial in rated(plans[-1])]
+        assert set(mine) <= set(cells(study)) and len(mine) == len(set(mine)) <= amount
+        assert quota or len(mine) == amount
+        assert spread(study, plans) <= 1
 
 
 def test_orders_of_two_raters_differ() -> None:

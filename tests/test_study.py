@@ -90,6 +90,7 @@ MISTAKES: list[tuple[Callable[[Fields], None], str]] = [
     (change("exclusion", to={"heard": 1.5}), "exclusion.heard: "),
     (change("exclusion", to={"min_seconds": float("nan")}), "finite number"),
     (change("completion", to="<b>"), "completion: "),
+    (change("items", 1, "stimuli", "a\nb", to={}), "items.1.stimuli.a b"),
 ]
 
 

@@ -169,7 +169,8 @@ def complaint(error: ValidationError) -> str:
     first, more = mistakes[0], len(mistakes) - 1
     where = ".".join(str(step) for step in first["loc"])
     what = first["msg"].removeprefix("Value error, ")
-    return f"{where + ': ' if where else ''}{what}{f' (and {more} more)' if more else ''}"
+    line = f"{where + ': ' if where else ''}{what}{f' (and {more} more)' if more else ''}"
+    return " ".join(line.split())  # a name in the file may have broken it
 
 
 @reported
