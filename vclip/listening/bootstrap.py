@@ -70,8 +70,8 @@ class TwoWay:
         mask = np.asarray(chosen, float)
         numbers = np.where(mask > 0, np.asarray(values, float), 0.0)
         counts = self.totals(mask)
-        found: Floats = np.full(len(counts), nan)
-        return np.divide(self.totals(numbers), counts, out=found, where=counts > 0)
+        found: Floats = np.where(counts > 0, self.totals(numbers), nan) / np.maximum(counts, 1)
+        return found
 
     def variance(self, influence: npt.ArrayLike) -> tuple[float, float]:
         """Two-way cluster variance of an estimate and its degrees of freedom.

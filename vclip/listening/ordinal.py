@@ -144,13 +144,13 @@ class Model:
             penalty[part] = 1 / sd[name] ** 2
         value, gradient, hessian = self._terms(self.params, penalty)
         for _ in range(steps):
-            step: Floats = np.linalg.solve(hessian, gradient).astype(np.float64)
+            step = np.linalg.solve(hessian, gradient)
             if gradient @ step < 1e-8:
                 break
             scale = 1.0
             while self._value(self.params + scale * step, penalty) < value and scale > 1e-6:
                 scale /= 2
-            self.params = self.params + scale * step
+            self.params = (self.params + scale * step).astype(np.float64)
             value, gradient, hessian = self._terms(self.params, penalty)
         self.covariance = np.linalg.inv(hessian)
         return value + 0.5 * float(penalty @ self.params**2)

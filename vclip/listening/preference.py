@@ -1,0 +1,181 @@
+"""Preferences of pairs: Bradley–Terry with ties (Davidson 1970) and a position effect.
+
+Davidson & Beaver (1977, Biometrics 33, 693–702): of i heard first and j second,
+    P(i) : P(j) : P(tie) = exp(λi + δ) : exp(λj) : exp(τ + (λi + λj) / 2).
+That is a multinomial logit, so the likelihood is concave and Newton's method finds its maximum; all
+draws of the bootstrap are fitted at once. Strengths λ sum to 0. A faint ridge keeps them finite
+where one condition always wins.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from math import nan
+
+import numpy as np
+import pandas as pd
+from scipy.special import softmax
+
+from vclip.listening.bootstrap import Floats, Interval, Ints, TwoWay
+from vclip.listening.scores import Comparison, compared
+
+RIDGE = 1e-6
+STEPS, STRIDE = 100, 2.0  # of Newton's method; the longest one
+OUTCOMES = ("first", "second", "tie")
+
+
+@dataclass(frozen=True)
+class Strength:
+    """A condition: λ, and how often it was preferred; ties count in n only."""
+
+    condition: str
+    strength: Interval
+    wins: int
+    n: int
+
+
+@dataclass(frozen=True)
+class Preferences:
+    """position: δ, by how much being heard first helps. tie: τ; nan where nobody said "tie"."""
+
+    strengths: list[Strength]
+    comparisons: list[Comparison]
+    position: Interval
+    tie: float
+    n: int
+    ties: int
+
+
+class Pairs:
+    """Features of the outcomes of N judgements: z (N, 3, P) and which outcome it was, (N,)."""
+
+    def __init__(self, rows: pd.DataFrame, names: Sequence[str]) -> None:
+        places = {name: i for i, name in enumerate(names)}
+        shown = [str(pair).split() for pair in rows["conditions"]]
+        self.first: Ints = np.array([places[pair[0]] for pair in shown], np.intp)
+        self.second: Ints = np.array([places[pair[1]] for pair in shown], np.intp)
+        answers = {"A": 0, "B": 1, "tie": 2}
+        self.outcome: Ints = np.array([answers[str(a)] for a in rows["answer"]], np.intp)
+        self.ties = bool((self.outcome == 2).any())
+        self.basis = contrasts(len(names))
+
+    @property
+    def features(self) -> Floats:
+        """z (N, 3, P): strengths by the basis, then position, then tie; two outcomes without."""
+        strengths = np.stack(
+            [
+                self.basis[self.first],
+                self.basis[self.second],
+                (self.basis[self.first] + self.basis[self.second]) / 2,
+            ],
+            axis=1,
+        )  # (N, 3, M − 1)
+        rest = np.zeros((len(self.first), 3, 2))
+        rest[:, 0, 0] = rest[:, 2, 1] = 1
+        z: Floats = np.concatenate([strengths, rest], axis=2)
+        return z if self.ties else z[:, :2, :-1]
+
+
+def preferences(rows: pd.DataFrame, names: Sequence[str], two_way: TwoWay) -> Preferences | None:
+    """Of rows (N) with conditions as heard and answer (A, B, tie); None of none."""
+    present = {name for pair in rows["conditions"] for name in str(pair).split()}
+    names = [name for name in names if name in present]
+    if len(names) < 2:
+        return None
+    pairs = Pairs(rows, names)
+    z = pairs.features
+    theta = fit(one_by_one(pairs.outcome, z.shape[1])[None], z)[0]
+    draws = _draws(pairs, z, two_way)
+    pulls = influence(theta, z, pairs.outcome)
+    n = len(names) - 1
+
+    def interval(direction: Floats) -> Interval:
+        """Of direction · params."""
+        return two_way.interval(float(theta @ direction), draws @ direction, pulls @ direction)
+
+    rest = len(theta) - n
+    rows_of = [np.concatenate([pairs.basis[i], np.zeros(rest)]) for i in range(len(names))]
+    found = list(combinations(range(len(names)), 2))
+    return Preferences(
+        strengths=[
+            Strength(name, interval(rows_of[i]), *_wins(pairs, i)) for i, name in enumerate(names)
+        ],
+        comparisons=compared(
+            [(names[i], names[j]) for i, j in found],
+            [interval(rows_of[i] - rows_of[j]) for i, j in found],
+        ),
+        position=interval(np.eye(len(theta))[n]),
+        tie=float(theta[n + 1]) if pairs.ties else nan,
+        n=len(rows),
+        ties=int((pairs.outcome == 2).sum()),
+    )
+
+
+def contrasts(m: int) -> Floats:
+    """An orthonormal basis of vectors that sum to 0, (M, M − 1)."""
+    full = np.concatenate([np.ones((m, 1)), np.eye(m)[:, : m - 1]], axis=1)
+    basis: Floats = np.linalg.qr(full)[0][:, 1:].astype(np.float64)
+    return basis
+
+
+def fit(counts: Floats, z: Floats) -> Floats:
+    """Parameters (B, P) that make B tables of counts (B, G, O) likeliest; features z (G, O, P)."""
+    theta: Floats = np.zeros((len(counts), z.shape[2]))
+    total = counts.sum(axis=2)  # (B, G)
+    for _ in range(STEPS):
+        share = _shares(theta, z)
+        gradient = np.einsum("bgo,gop->bp", counts - total[..., None] * share, z) - RIDGE * theta
+        step = np.linalg.solve(_information(share, total, z), gradient[..., None])[..., 0]
+        length = np.linalg.norm(step, axis=1, keepdims=True)
+        theta = theta + step * np.minimum(1, STRIDE / np.maximum(length, 1e-12))
+        if length.max() < 1e-8:
+            break
+    return theta
+
+
+def influence(theta: Floats, z: Floats, outcome: Ints) -> Floats:
+    """By how much each judgement moves each parameter, (N, P): H⁻¹ of its own gradient."""
+    share = _shares(theta[None], z)
+    expected = np.einsum("go,gop->gp", share[0], z)
+    gradient = z[np.arange(len(z)), outcome] - expected
+    information = _information(share, np.ones((1, len(z))), z)[0]
+    moved: Floats = np.linalg.solve(information, gradient.T).T
+    return moved
+
+
+def one_by_one(outcome: Ints, n_outcomes: int) -> Floats:
+    """Each judgement as a table row, (N, O)."""
+    return np.eye(n_outcomes)[outcome]
+
+
+def _draws(pairs: Pairs, z: Floats, two_way: TwoWay) -> Floats:
+    """Parameters of each draw (B, P); judgements of one pair in one order are one table row."""
+    code = pairs.first * len(pairs.basis) + pairs.second
+    _, where, group = np.unique(code, return_index=True, return_inverse=True)
+    tables = [
+        [two_way.totals((group == g) & (pairs.outcome == o)) for o in range(z.shape[1])]
+        for g in range(len(where))
+    ]
+    return fit(np.moveaxis(np.array(tables), 2, 0), z[where])
+
+
+def _shares(theta: Floats, z: Floats) -> Floats:
+    """Probability of each outcome, (B, G, O)."""
+    found: Floats = softmax(np.einsum("bp,gop->bgo", theta, z), axis=2)
+    return found
+
+
+def _information(share: Floats, total: Floats, z: Floats) -> Floats:
+    """Negative Hessian with the ridge, (B, P, P)."""
+    mean = np.einsum("bgo,gop->bgp", share, z)
+    square = np.einsum("bg,bgo,gop,goq->bpq", total, share, z, z, optimize=True)
+    product = np.einsum("bg,bgp,bgq->bpq", total, mean, mean, optimize=True)
+    found: Floats = square - product + RIDGE * np.eye(z.shape[2])
+    return found
+
+
+def _wins(pairs: Pairs, i: int) -> tuple[int, int]:
+    """How often a condition was preferred, and how often it was heard."""
+    first, second = pairs.first == i, pairs.second == i
+    wins = (first & (pairs.outcome == 0)) | (second & (pairs.outcome == 1))
+    return int(wins.sum()), int((first | second).sum())
