@@ -89,6 +89,7 @@ def test_a_camera_that_is_denied_says_so(page: Page) -> None:
     denied = page.locator("#camera-denied")
     expect(denied).to_be_hidden()
     page.get_by_role("button", name="Click to Access Webcam").click()
+    expect(denied).to_be_visible()
     expect(denied).to_contain_text("Allow it in the address bar")
     page.locator("#examples button").first.click()  # everything else goes on
     best(page)

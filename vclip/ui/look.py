@@ -8,8 +8,12 @@ ASSETS = Path(__file__).parent / "assets"
 CSS = [ASSETS / f"{name}.css" for name in ("style", "voices", "speech", "cards")]
 SCRIPTS = ("keys", "camera", "flow", "estimate", "player")
 ICON, THUMBNAIL = ASSETS / "icon.png", ASSETS / "thumbnail.png"
-# Gradio's own footer is beyond the reach of its `css`; on a phone only a dot is left of it
-FOOTER = "<style>@media (max-width: 700px) { footer { display: none !important; } }</style>"
+# Beyond the reach of Gradio's `css`, which stays below its own container: its footer, of which only
+# a dot is left on a phone, and what depends on a mark of <html>
+OUTSIDE = (
+    "<style>@media (max-width: 700px) { footer { display: none !important; } } "
+    "html:not([data-camera='denied']) #camera-denied { display: none !important; }</style>"
+)
 STAGED = "<script>document.documentElement.classList.add('stage');</script>"
 SANS = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "Helvetica Neue", "sans-serif"]
 MONO = ["ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace"]
@@ -20,7 +24,7 @@ def head(stage: bool = False) -> str:
     scripts = [(ASSETS / f"{name}.js").read_text() for name in SCRIPTS]
     # not among CSS: Gradio would put a selector of its own before `html.stage`
     style = f"<style>{(ASSETS / 'stage.css').read_text()}</style>"
-    shown = FOOTER + (STAGED + style) * stage
+    shown = OUTSIDE + (STAGED + style) * stage
     return shown + "".join(f"<script>{script}</script>" for script in scripts)
 
 

@@ -6,9 +6,9 @@ if (navigator.mediaDevices?.getUserMedia) {
       const found = await ask(wish);
       delete document.documentElement.dataset.camera;
       return found;
-    } catch (error) {
+    } catch {
       document.documentElement.dataset.camera = 'denied';
-      throw new DOMException(error.message, 'NotAllowedError'); // the one that Gradio catches
+      return new Promise(() => {}); // Gradio 6.31 catches no refusal: it would be a page's error
     }
   };
 } else {
