@@ -127,6 +127,13 @@ def test_provenance_is_noted(fields: dict[str, Any], tmp_path: Path) -> None:
         assert files[key]["true_peak"] < 0 < files[key]["starts"]
 
 
+def test_noise_is_as_loud_as_asked(fields: dict[str, Any], tmp_path: Path) -> None:
+    study = made(fields, tmp_path)
+    top, low = (sounds(study)["i1", c].path for c in ("top", "low"))
+    pair = np.stack([audio.load_wav(study.file(path))[0] for path in (top, low)])
+    assert np.corrcoef(pair)[0, 1] == pytest.approx((1 + 10**-0.5) ** -0.5, abs=0.01)  # 5 dB
+
+
 def test_foils_are_the_same_voices_for_other_faces(fields: dict[str, Any], tmp_path: Path) -> None:
     found = sounds(made(fields, tmp_path))
     items = ["i1", "i3", "i5"]

@@ -62,6 +62,13 @@ def test_rounds_hold_each_label_as_often_as_asked() -> None:
     assert set(found[:3]) == {"a", "b", "d"} and set(found[3:5]) == {"a", "d"}
 
 
+def test_rounds_go_through_the_rows_of_the_square() -> None:
+    found = williams.rounds(dict.fromkeys("abcd", 4), "abcd", start=2)
+    rows = [["abcd".index(label) for label in found[i : i + 4]] for i in range(0, 16, 4)]
+    square = williams.square(4)
+    assert rows == square[2:] + square[:2]
+
+
 @given(
     seed=st.integers(0, 2**32),
     n=st.integers(1, 12),
@@ -145,6 +152,13 @@ def test_nobody_gets_a_cell_or_an_item_twice_in_a_row() -> None:
     study = toy_study.study(8, "abc", "acr_fit", trials_per_rater=12)
     for trials in enrol(study, 12):
         assert all(a.item != b.item for a, b in pairwise(rated(trials)))
+
+
+def test_sides_are_balanced_within_a_session_too() -> None:
+    study = toy_study.study(12, "ab", "ab", trials_per_rater=12)
+    for seed in range(10):
+        trials = plan(study, Counts(), np.random.default_rng(seed))
+        assert sum(trial.conditions == ("a", "b") for trial in trials) == 6
 
 
 def test_abx_and_multi_are_presented_in_all_orders_equally_often() -> None:

@@ -101,7 +101,7 @@ def others(study: "Study", question: Question, item: Item) -> list[Item]:
 
     Those with the same text where they are enough; no two of one face or one voice.
     """
-    able = [i for i in study.items if question.target in i.stimuli and _face(i) != _face(item)]
+    able = [i for i in study.items if question.target in i.stimuli]
     same = _distinct([i for i in able if i.text == item.text], question, item)
     return same if len(same) >= question.k - 1 else _distinct(able, question, item)
 
