@@ -7,14 +7,21 @@ from typing import Any
 
 import httpx
 import pytest
-import soundfile
 from conftest import REPO, SHARED
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Page, expect
+from visiting import (
+    CARD,
+    EXAMPLES,
+    chosen,
+    marks,
+    offered,
+    row,
+    seconds,
+    speak,
+    take_example,
+    upload,
+)
 
-from vclip.__main__ import main
-
-EXAMPLES = sorted((REPO / "assets" / "examples").glob("*.jpg"))
-CARD = "input[type=file][accept='.json']"
 LONELY_DOT = """() => {
   const svg = document.querySelector('#map svg');
   const others = [...svg.querySelectorAll('.pt')].map((e) => e.getBoundingClientRect());
@@ -32,47 +39,6 @@ LONELY_DOT = """() => {
 def photo() -> Path:
     """A real face where the shared data are, else one that shows nobody."""
     return (sorted((SHARED / "faces" / "london").glob("*.jpg")) or EXAMPLES)[0]
-
-
-def upload(page: Page, path: Path) -> None:
-    page.set_input_files("#upload input[type=file]", path)
-
-
-def marks(page: Page) -> Locator:
-    return page.locator("#map .mark")
-
-
-def row(page: Page, speaker_id: str) -> Locator:
-    return page.locator(f'#voices [role=option][data-id="{speaker_id}"]')
-
-
-def offered(page: Page) -> list[str]:
-    return page.locator("#voices [role=option]").evaluate_all("e => e.map((x) => x.dataset.id)")
-
-
-def chosen(page: Page) -> str:
-    found = page.locator("#voices [role=option][aria-selected=true]").get_attribute("data-id")
-    return found or ""
-
-
-def take_example(page: Page, index: int = 0) -> None:
-    page.locator("#examples button").nth(index).click()
-    expect(marks(page)).to_have_count(10)
-
-
-def speak(page: Page, text: str) -> str:
-    """Say a text; the token of the finished take."""
-    takes = page.locator("#takes li")
-    before = takes.count()
-    page.fill("#text textarea", text)
-    page.click("#speak")
-    expect(takes).to_have_count(before + 1)
-    return str(takes.first.locator("[data-play]").get_attribute("data-play"))
-
-
-def seconds(address: str, token: str, folder: Path) -> float:
-    (folder / "take.wav").write_bytes(httpx.get(f"{address}/takes/{token}.wav").content)
-    return float(soundfile.info(folder / "take.wav").duration)
 
 
 def test_from_a_photo_to_speech(page: Page, photo: Path, tmp_path: Path, address: str) -> None:
@@ -175,65 +141,6 @@ def test_changing_a_voice_changes_its_fit(page: Page) -> None:
     expect(page.locator("#around-note p")).to_have_count(0)
 
 
-def test_sound_before_the_end_and_silence_at_once(page: Page) -> None:
-    take_example(page)
-    page.fill("#text textarea", "This is a long text that is spoken for a while. " * 40)
-    page.click("#speak")
-    page.wait_for_function("window.vclip.timings.first_sound")
-    page.click("#stop")
-    expect(page.locator("#player [data-state=live]")).to_have_count(1)  # it never came to an end
-    page.wait_for_timeout(1000)
-    expect(page.locator("#takes li")).to_have_count(0)
-    speak(page, "And on it goes.")
-
-
-def test_asking_again_while_it_speaks(page: Page) -> None:
-    take_example(page)
-    page.fill("#text textarea", "This is a long text that is spoken for a while. " * 40)
-    page.click("#speak")
-    page.wait_for_function("window.vclip.timings.first_sound")
-    page.fill("#text textarea", "Something else.")
-    page.dblclick("#speak")
-    page.wait_for_function("window.vclip.timings.first_sound")
-    expect(page.locator("#takes li")).to_have_count(1)
-    expect(page.locator("#takes li")).to_contain_text("Something else.")
-    page.wait_for_timeout(500)
-    expect(page.locator("#takes li")).to_have_count(1)  # two clicks in a row are one
-
-
-def test_compare(page: Page, address: str, tmp_path: Path) -> None:
-    take_example(page)
-    page.fill("#text textarea", "Same words.")
-    page.get_by_role("tab", name="Compare").click()
-    page.click("#compare-run")
-    rows = page.locator("#compare li")
-    expect(page.locator("#compare [data-play]")).to_have_count(10)
-    tokens = page.locator("#compare [data-play]").evaluate_all("e => e.map((x) => x.dataset.play)")
-    assert len(set(tokens)) == 10
-    rows.nth(4).locator("[data-play]").press("Enter")
-    expect(rows.nth(4).locator("[data-play]")).to_have_attribute("aria-pressed", "true")
-    third = offered(page)[2]
-    rows.nth(2).locator("[data-voice]").press("Enter")
-    expect(row(page, third)).to_have_attribute("aria-selected", "true")
-
-
-def test_a_comparison_can_be_stopped_and_says_what_is_wrong(page: Page) -> None:
-    take_example(page)
-    page.fill("#text textarea", "This is a long text that is spoken for a while. " * 40)
-    page.get_by_role("tab", name="Compare").click()
-    page.click("#compare-run")
-    expect(page.locator("#compare .pending")).to_have_count(10)
-    page.click("#compare-stop")
-    expect(page.locator("#compare .pending.stopped")).not_to_have_count(0)
-    waiting = page.locator("#compare .pending").count()
-    page.wait_for_timeout(1500)
-    expect(page.locator("#compare .pending.stopped")).to_have_count(waiting)
-    page.fill("#text textarea", "")
-    page.click("#compare-run")
-    expect(page.locator("#speech-message")).to_be_visible()
-    expect(page.locator("#speech-message")).to_contain_text("empty")
-
-
 def test_a_control_with_another_face(page: Page) -> None:
     expect(page.locator("#shuffle")).to_be_disabled()
     take_example(page)
@@ -246,43 +153,6 @@ def test_a_control_with_another_face(page: Page) -> None:
     speaker_id = str(name.get_attribute("data-voice"))
     name.click()
     expect(row(page, speaker_id)).to_have_attribute("aria-selected", "true")
-
-
-def test_a_take_can_be_made_again_from_its_card(page: Page, tmp_path: Path) -> None:
-    take_example(page)
-    page.locator("#sliders input[type=range]").first.fill("0.5")
-    page.wait_for_selector("#voices [data-id^='move(']")
-    speak(page, "Say it again. And again.")
-    got = {}
-    for kind in ("wav", "mp3", "json"):
-        with page.expect_download() as download:
-            page.locator(f"#takes a[href*='.{kind}']").first.click()
-        assert download.value.suggested_filename.endswith(f"_seed0.{kind}")
-        got[kind] = tmp_path / f"take.{kind}"
-        download.value.save_as(got[kind])
-    beside = json.loads(got["json"].read_text())
-    assert beside["text"] == "Say it again. And again." and "synthetic" in beside["note"]
-    again = tmp_path / "again.wav"
-    assert main(["speak", "--voice", str(got["json"]), "-o", str(again)]) == 0
-    assert again.read_bytes() == got["wav"].read_bytes()
-
-
-def test_a_voice_found_once_can_be_used_again(page: Page, tmp_path: Path) -> None:
-    take_example(page)
-    page.locator("#sliders input[type=range]").first.fill("2")
-    page.wait_for_selector("#voices [data-id^='move(']")
-    voice = chosen(page)
-    with page.expect_download() as download:
-        page.click("#keep a.download")
-    download.value.save_as(tmp_path / "voice.json")
-    page.reload()
-    page.wait_for_selector("html[data-ready]")
-    page.set_input_files(CARD, tmp_path / "voice.json")
-    expect(row(page, voice)).to_have_attribute("aria-selected", "true")  # without any face
-    speak(page, "Here I am again.")
-    (tmp_path / "bad.json").write_text("{}")
-    page.set_input_files(CARD, tmp_path / "bad.json")
-    expect(page.locator("#card-message .message")).to_have_count(1)
 
 
 def test_a_phone_needs_no_sideways_scrolling(page: Page) -> None:

@@ -5,12 +5,10 @@ from pathlib import Path
 import numpy as np
 import pillow_heif
 import pytest
-from conftest import REPO
 from PIL import Image
 from playwright.sync_api import Page, expect
 from running import Visitor
-
-EXAMPLES = sorted((REPO / "assets" / "examples").glob("*.jpg"))
+from visiting import EXAMPLES, marks, offered, upload
 
 
 @pytest.fixture(scope="module")
@@ -18,17 +16,13 @@ def example() -> Image.Image:
     return Image.open(EXAMPLES[0]).convert("RGB")
 
 
-def upload(page: Page, path: Path) -> None:
-    page.set_input_files("#upload input[type=file]", path)
-
-
 def crop(page: Page) -> str:
     return str(page.locator("#face .crop img").get_attribute("src"))
 
 
 def best(page: Page) -> list[str]:
-    expect(page.locator("#map .mark")).to_have_count(10)
-    return page.locator("#voices [role=option]").evaluate_all("e => e.map((x) => x.dataset.id)")
+    expect(marks(page)).to_have_count(10)
+    return offered(page)
 
 
 def test_a_turned_photo_is_set_upright(

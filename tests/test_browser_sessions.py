@@ -6,22 +6,7 @@ import httpx
 import pytest
 from playwright.sync_api import Page, expect
 from running import Visitor, started
-
-
-def ids(page: Page) -> list[str]:
-    return page.locator("#voices [role=option]").evaluate_all("e => e.map((x) => x.dataset.id)")
-
-
-def take_example(page: Page, index: int) -> None:
-    page.locator("#examples button").nth(index).click()
-    expect(page.locator("#map .mark")).to_have_count(10)
-
-
-def speak(page: Page, text: str) -> str:
-    page.fill("#text textarea", text)
-    page.click("#speak")
-    expect(page.locator("#takes li")).to_have_count(1)
-    return str(page.locator("#takes [data-play]").first.get_attribute("data-play"))
+from visiting import offered, speak, take_example
 
 
 def test_two_visitors_never_see_each_other(visitor: Visitor, address: str) -> None:
@@ -30,7 +15,7 @@ def test_two_visitors_never_see_each_other(visitor: Visitor, address: str) -> No
     expect(two.locator("#map .mark")).to_have_count(0)
     expect(two.locator("#face img")).to_have_count(0)
     take_example(two, 3)
-    assert ids(one) != ids(two)
+    assert offered(one) != offered(two)
     tokens = [speak(page, text) for page, text in ((one, "First."), (two, "Second."))]
     assert tokens[0] != tokens[1]
     for page, own, other in ((one, "First.", "Second."), (two, "Second.", "First.")):
@@ -63,7 +48,7 @@ def test_a_talk_needs_keys_only_and_no_network(visitor: Visitor, stage: str) -> 
     page = visitor(stage)
     expect(page.locator("#map .mark")).to_have_count(10)  # an example is ready
     expect(page.locator("#keys")).to_be_visible()
-    before = ids(page)
+    before = offered(page)
     page.keyboard.press("3")
     expect(page.locator("#voices [aria-selected=true]")).to_have_attribute("data-id", before[2])
     page.keyboard.press("r")
