@@ -1,0 +1,129 @@
+"""Connections that are durable, tables that are up to date: SQLite and PostgreSQL.
+
+SQLite keeps a rollback journal: a write-ahead log needs memory shared between processes, which the
+mounted buckets of Spaces do not have, and breaks there. TRUNCATE with synchronous FULL has the
+journal's end on disk at commit, so that even a power cut takes nothing back (sqlite.org/pragma).
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.util import CommandError
+from sqlalchemy import Connection, Engine, QueuePool, create_engine, event, make_url
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.orm import Session
+
+from vclip.errors import BusyError, StudyError
+
+VERSION_TABLE = "vclip_version"
+MIGRATIONS = Path(__file__).parent / "migrations"
+LOCK = 0x76636C6970  # of PostgreSQL: two servers do not migrate at once
+PATIENCE = 30  # seconds to wait for others who write
+POOL = 8  # connections to PostgreSQL
+
+
+def connect(url: str, *, new: bool = True) -> Engine:
+    """An engine that can be used, with all tables; new: may make a file. Raises StudyError."""
+    parsed = _parse(url)
+    lite = parsed.get_backend_name() == "sqlite"
+    if lite and not new and not Path(parsed.database or "").is_file():
+        raise StudyError(f"there is no file {parsed.database}; check the store's URL")
+    engine = _sqlite(parsed) if lite else _postgres(parsed)
+    try:
+        migrate(engine)
+    except (DBAPIError, CommandError) as error:
+        engine.dispose()
+        reason = str(getattr(error, "orig", error)).strip().splitlines()[0]
+        raise StudyError(f"cannot use the store {parsed}: {reason}") from error
+    return engine
+
+
+@contextmanager
+def transaction(engine: Engine) -> Iterator[Session]:
+    """All of it or nothing, durable at the end. Raises BusyError if the database fails."""
+    try:
+        with Session(engine, expire_on_commit=False) as session, session.begin():
+            yield session
+    except (OperationalError, InterfaceError, PoolTimeout) as error:
+        raise BusyError("nothing can be saved right now; try again in a minute") from error
+
+
+def migrate(engine: Engine) -> None:
+    """Run the migrations that are missing, all or none."""
+    with engine.begin() as connection:
+        alone(connection)
+        command.upgrade(config(connection), "head")
+
+
+def alone(connection: Connection) -> None:
+    """Wait until no other server does so; SQLite's transactions are alone anyway."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({LOCK})")
+
+
+def config(connection: Connection) -> Config:
+    """Alembic's, for this connection."""
+    found = Config()
+    found.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    found.attributes["connection"] = connection
+    return found
+
+
+def _parse(url: str) -> URL:
+    """Raises StudyError; its text has no password."""
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise StudyError("the store is no URL; use sqlite:///FILE, for example") from error
+    if parsed.drivername in ("postgres", "postgresql"):  # as hosts tell it
+        parsed = parsed.set(drivername="postgresql+psycopg")
+    if parsed.drivername not in ("postgresql+psycopg", "sqlite", "sqlite+pysqlite"):
+        raise StudyError(f"no store for {parsed.drivername}; use sqlite or postgresql+psycopg")
+    if parsed.get_backend_name() == "sqlite" and parsed.database in (None, "", ":memory:"):
+        raise StudyError("a store in memory loses its ratings; use sqlite:///FILE")
+    return parsed
+
+
+def _postgres(url: URL) -> Engine:
+    return create_engine(
+        url,
+        pool_size=POOL,
+        max_overflow=0,
+        pool_timeout=PATIENCE,
+        pool_pre_ping=True,  # the database may have been restarted
+        connect_args={"options": "-c synchronous_commit=on", "connect_timeout": PATIENCE},
+    )
+
+
+def _sqlite(url: URL) -> Engine:
+    """One connection for all threads: they queue for it instead of finding the file locked."""
+    engine = create_engine(
+        url,
+        poolclass=QueuePool,
+        pool_size=1,
+        max_overflow=0,
+        pool_timeout=PATIENCE,
+        connect_args={"timeout": PATIENCE, "check_same_thread": False},
+    )
+    event.listen(engine, "connect", _prepare)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _prepare(connection: Any, _: Any) -> None:
+    connection.isolation_level = None  # or Python would begin transactions as it sees fit
+    connection.execute("PRAGMA journal_mode = TRUNCATE")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _begin(connection: Connection) -> None:
+    """What writes takes the file at once: two that read first and then write would deadlock."""
+    reads = connection.get_execution_options().get("reads", False)
+    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")

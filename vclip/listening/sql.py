@@ -1,0 +1,184 @@
+"""The store in a database. Every method is one transaction, committed before it returns."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import delete, func, select
+from sqlalchemy.orm import Session
+
+from vclip.errors import ConflictError, StudyError
+from vclip.listening import codes, queries, rows
+from vclip.listening.database import alone, connect, transaction
+from vclip.listening.store import Answer, Enrolment, Mark, Plan, Progress, Rating, now
+from vclip.listening.study import Study
+from vclip.listening.tables import AnswerRow, EventRow, MarkRow, RaterRow, StudyRow, TrialRow
+from vclip.listening.trials import Counts, Trial
+
+
+class Database:
+    """See store.Store for what each method promises."""
+
+    def __init__(self, url: str, study: Study) -> None:
+        self.study = study
+        self._engine = connect(url)
+        self._reader = self._engine.execution_options(reads=True)
+        with transaction(self._engine) as session:
+            alone(session.connection())
+            row = queries.registered(session, study)
+            self._id, self.secret = row.id, row.secret
+
+    def enrol(self, plan: Plan) -> Enrolment:
+        """A new rater, planned while nobody else enrols."""
+        token, withdrawal, at = codes.new_token(), codes.new_withdrawal(), now()
+        with transaction(self._engine) as session:
+            study = session.get_one(StudyRow, self._id, with_for_update=True)
+            trials = plan(queries.counts(session, self.study, study))
+            study.enrolled += 1
+            rater = RaterRow(
+                study_id=self._id,
+                token=codes.digest(token),
+                withdrawal=codes.digest(codes.plain(withdrawal)),
+                created=at,
+                seen=at,
+            )
+            session.add(rater)
+            session.flush()
+            kinds = {question.id: question.type for question in self.study.questions}
+            session.add_all(rows.trial_row(rater.id, kinds[t.question], t) for t in trials)
+            agreed = Mark("agree", result={"study_sha256": self.study.sha256}, created=at)
+            session.add(rows.mark_row(rater.id, agreed))
+            found = Enrolment(rater.id, token, withdrawal)
+        return found
+
+    def rater(self, token: str) -> int | None:
+        """By the hash of the token."""
+        digest = codes.digest(token)
+        asked = select(RaterRow).where(RaterRow.token == digest, RaterRow.study_id == self._id)
+        with transaction(self._reader) as session:
+            row = session.scalars(asked).one_or_none()
+            return row.id if row and codes.same(row.token, digest) else None
+
+    def trials(self, rater: int) -> list[Trial]:
+        """By position."""
+        asked = select(TrialRow).where(TrialRow.rater_id == rater).order_by(TrialRow.position)
+        with transaction(self._reader) as session:
+            return [rows.trial(row) for row in session.scalars(asked)]
+
+    def answers(self, rater: int) -> dict[int, Answer]:
+        """Of one rater."""
+        asked = select(AnswerRow).where(AnswerRow.rater_id == rater).order_by(AnswerRow.position)
+        with transaction(self._reader) as session:
+            return {row.position: rows.answer(row) for row in session.scalars(asked)}
+
+    def marks(self, rater: int) -> list[Mark]:
+        """Of one rater."""
+        asked = select(MarkRow).where(MarkRow.rater_id == rater).order_by(MarkRow.id)
+        with transaction(self._reader) as session:
+            return [rows.mark(row) for row in session.scalars(asked)]
+
+    def events(self, rater: int) -> list[dict[str, Any]]:
+        """Of one rater."""
+        asked = select(EventRow.event).where(EventRow.rater_id == rater).order_by(EventRow.id)
+        with transaction(self._reader) as session:
+            return list(session.scalars(asked))
+
+    def claim(self, rater: int, tab: str) -> None:
+        """The last who claims may answer."""
+        with self._present(rater) as (_, row):
+            if row:
+                row.tab = tab
+
+    def record(self, rater: int, answer: Answer, tab: str) -> None:
+        """The rater's row is locked meanwhile, and the table lets no second answer in."""
+        with self._present(rater) as (session, row):
+            if row is None or not session.get(TrialRow, (rater, answer.position)):
+                raise ConflictError("there is no such trial; the answers may have been deleted")
+            if queries.repeated(session, rater, answer):
+                return
+            if row.tab not in (None, tab):
+                raise ConflictError("the test goes on in another window; answer there")
+            row.tab = tab
+            session.add(rows.answer_row(rater, replace(answer, created=row.seen)))
+
+    def mark(self, rater: int, mark: Mark) -> None:
+        """Once for each kind and position."""
+        there = select(MarkRow.id).where(
+            MarkRow.rater_id == rater, MarkRow.kind == mark.kind, MarkRow.position == mark.position
+        )
+        with self._present(rater) as (session, row):
+            if row and not session.scalars(there).first():
+                session.add(rows.mark_row(rater, replace(mark, created=row.seen)))
+
+    def log(self, rater: int, events: Sequence[Mapping[str, Any]]) -> None:
+        """Each event is a row."""
+        with self._present(rater) as (session, row):
+            if row:
+                session.add_all(
+                    EventRow(rater_id=rater, event=dict(e), created=row.seen) for e in events
+                )
+
+    def withdraw(self, code: str) -> int | None:
+        """Everything goes with the rater's row."""
+        digest = codes.digest(codes.plain(code))
+        asked = select(RaterRow).where(RaterRow.withdrawal == digest, RaterRow.study_id == self._id)
+        with transaction(self._engine) as session:
+            row = session.scalars(asked.with_for_update()).one_or_none()
+            if row is None:
+                return None
+            answers = select(func.count()).where(AnswerRow.rater_id == row.id)
+            deleted = session.scalars(answers).one()
+            session.execute(delete(RaterRow).where(RaterRow.id == row.id))
+        return deleted
+
+    def ratings(self) -> list[Rating]:
+        """Of this version of the study."""
+        with transaction(self._reader) as session:
+            return queries.ratings(session, StudyRow.id == self._id)
+
+    def counts(self) -> Counts:
+        """Of this version of the study."""
+        with transaction(self._reader) as session:
+            return queries.counts(session, self.study, session.get_one(StudyRow, self._id))
+
+    def raters(self) -> list[Progress]:
+        """By number."""
+        asked = select(RaterRow).where(RaterRow.study_id == self._id).order_by(RaterRow.id)
+        marks = select(MarkRow).join(RaterRow).where(RaterRow.study_id == self._id)
+        with transaction(self._reader) as session:
+            made: dict[int, list[Mark]] = defaultdict(list)
+            for row in session.scalars(marks.order_by(MarkRow.id)):
+                made[row.rater_id].append(rows.mark(row))
+            done, total = queries.numbers(session, AnswerRow), queries.numbers(session, TrialRow)
+            return [
+                Progress(r.id, r.created, r.seen, done.get(r.id, 0), total[r.id], (*made[r.id],))
+                for r in session.scalars(asked)
+            ]
+
+    def close(self) -> None:
+        """All connections."""
+        self._engine.dispose()
+
+    @contextmanager
+    def _present(self, rater: int) -> Iterator[tuple[Session, RaterRow | None]]:
+        """A rater who does something: their row, locked; None if they withdrew."""
+        with transaction(self._engine) as session:
+            row = session.get(RaterRow, rater, with_for_update=True)
+            if row:
+                row.seen = now()
+            yield session, row
+
+
+def load_ratings(url: str, study: str | None = None) -> list[Rating]:
+    """See store.load_ratings."""
+    engine = connect(url, new=False)
+    try:
+        with transaction(engine.execution_options(reads=True)) as session:
+            kept = queries.studies(session)
+            if study is None and len(kept) != 1:
+                raise StudyError(f"the store has {len(kept)} studies; name one of: {kept}")
+            return queries.ratings(session, StudyRow.study == (study or kept[0]))
+    finally:
+        engine.dispose()
