@@ -68,6 +68,13 @@ def fields(tmp_path: Path) -> dict[str, Any]:
     }
 
 
+def clicks(path: Path) -> None:
+    """A sound that is nothing but peaks."""
+    wav = np.zeros(16000, dtype=np.float32)
+    wav[400::800] = 0.9
+    audio.save(path, wav, 16000)
+
+
 def made(fields: dict[str, Any], tmp_path: Path, folder: str = "out") -> Study:
     (tmp_path / "recipe.json").write_text(json.dumps(fields))
     found = recipe.read(tmp_path / "recipe.json")
@@ -95,6 +102,33 @@ def test_all_arms_are_alike_in_the_files(fields: dict[str, Any], tmp_path: Path)
         assert (len(wav) - stop) / rate == pytest.approx(stimuli.TAIL, abs=0.011)
         assert audio.true_peak(wav) < audio.TRUE_PEAK
     assert formats == {("FLAC", "PCM_16", 1, RATE)}  # of the models, not of the recording
+
+
+@pytest.mark.parametrize("kind", ["wav", "mp3"])
+def test_other_formats_are_alike_too(fields: dict[str, Any], tmp_path: Path, kind: str) -> None:
+    study = made({**fields, "format": kind, "sample_rate": 16000}, tmp_path)
+    for stimulus in sounds(study).values():
+        assert stimulus.path.endswith(kind)
+        wav, rate = audio.load_wav(study.file(stimulus.path))
+        assert rate == 16000 and audio.loudness(wav, rate) == pytest.approx(-23, abs=0.1)
+
+
+def test_command_line_says_what_came_out(
+    fields: dict[str, Any],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(build, "_open", lambda _: Tones())
+    clicks(tmp_path / "said.wav")
+    (tmp_path / "r.json").write_text(json.dumps(fields))
+    assert build.main([str(tmp_path / "r.json"), "-o", str(tmp_path / "out")]) == 0
+    told = capsys.readouterr().out
+    assert "36 sounds" in told and "-23.0 LUFS would take a limiter" in told
+    manifest = json.loads((tmp_path / "out/manifest.json").read_text())
+    assert manifest["command"].startswith("python -m vclip.listening.build ")
+    assert build.main([str(tmp_path / "none.json")]) == 2
+    assert capsys.readouterr().err.startswith("vclip: none.json: cannot read")
 
 
 def test_names_of_files_say_nothing(fields: dict[str, Any], tmp_path: Path) -> None:
@@ -161,9 +195,7 @@ def test_another_build_leaves_no_old_files(fields: dict[str, Any], tmp_path: Pat
 
 
 def test_one_sound_with_high_peaks_lowers_all(fields: dict[str, Any], tmp_path: Path) -> None:
-    clicks = np.zeros(16000, dtype=np.float32)
-    clicks[400::800] = 0.9
-    audio.save(tmp_path / "said.wav", clicks, 16000)
+    clicks(tmp_path / "said.wav")
     found = [s.lufs for s in sounds(made(fields, tmp_path)).values()]
     assert max(found) < -25 and max(found) - min(found) < 0.05
 

@@ -145,7 +145,8 @@ def write(
         sounds, notes = {}, []
         for source, arm in origin.pairs():
             wav = made.wavs[source.id, arm.id]
-            file = studyfiles.write_sound(folder, wav, made.sample_rate, origin.recipe.format)
+            kind = origin.recipe.format
+            file = studyfiles.write_sound(folder, wav, made.sample_rate, kind, made.lufs)
             heard = audio.load_wav(folder / file["path"])
             stimuli.check(file["path"], *heard, made.sample_rate, made.lufs)
             measured, told = studyfiles.measure(*heard), origin.of(source, arm)
@@ -201,9 +202,12 @@ def main(argv: list[str] | None = None) -> int:
     options = parser.parse_args(argv)
     command = shlex.join([*NAME.split(), *(sys.argv[1:] if argv is None else argv)])
     folder = options.output or options.recipe.parent
-    study = build(read(options.recipe), options.recipe.parent, folder, _open, command)
+    recipe = read(options.recipe)
+    study = build(recipe, options.recipe.parent, folder, _open, command)
     loud = [s.lufs or 0.0 for item in study.items for s in item.stimuli.values()]
     print(f"{folder / 'study.json'}: {len(loud)} sounds, {min(loud):.2f} to {max(loud):.2f} LUFS")
+    if max(loud) < recipe.lufs - stimuli.TOLERANCE:
+        print(f"{recipe.lufs} LUFS would take a limiter: the peaks of a sound made all softer")
     return 0
 
 

@@ -8,6 +8,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import soundfile
 from PIL import Image
 
@@ -20,8 +21,18 @@ COMMENT = "a listening test; this may be synthetic speech"  # in all alike, reco
 OURS = re.compile(r"(sounds|faces)/[0-9a-f]{16}\.(flac|wav|mp3|jpg)")
 
 
-def write_sound(folder: Path, wav: Wav, sample_rate: int, kind: str) -> dict[str, str]:
+def write_sound(folder: Path, wav: Wav, sample_rate: int, kind: str, lufs: float) -> dict[str, str]:
     """A mono file of 16 bits or MP3: its path within the folder and its SHA-256."""
+    data = encode(wav, sample_rate, kind)
+    if kind == "mp3":  # takes some of a noise away: give it back
+        read, _ = soundfile.read(BytesIO(data), dtype="float32")
+        gain = 10 ** ((lufs - audio.loudness(read, sample_rate)) / 20)
+        data = encode((wav * gain).astype(np.float32), sample_rate, kind)
+    return _write(folder, "sounds", data, kind)
+
+
+def encode(wav: Wav, sample_rate: int, kind: str) -> bytes:
+    """A file in memory; its comment is the same whatever it holds."""
     buffer = BytesIO()
     options: dict[str, Any] = {"compression_level": 0} if kind == "mp3" else {"subtype": "PCM_16"}
     with soundfile.SoundFile(
@@ -29,7 +40,7 @@ def write_sound(folder: Path, wav: Wav, sample_rate: int, kind: str) -> dict[str
     ) as file:
         file.comment = COMMENT
         file.write(wav if kind == "mp3" else audio.to_int16(wav))
-    return _write(folder, "sounds", buffer.getvalue(), kind)
+    return buffer.getvalue()
 
 
 def write_face(folder: Path, data: bytes) -> dict[str, str]:
