@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 from sqlalchemy import ColumnElement, and_, exists, func, or_, select
 from sqlalchemy.orm import Session
 
-from vclip.errors import ConflictError, StudyError
+from vclip.errors import ConflictError
 from vclip.listening import rows
-from vclip.listening.store import RESERVED, Answer, Rating, count, now
+from vclip.listening.store import RESERVED, Answer, Rating, changed, count, now
 from vclip.listening.study import Study
 from vclip.listening.tables import AnswerRow, MarkRow, RaterRow, StudyRow, TrialRow
 from vclip.listening.trials import Counts
@@ -31,14 +31,6 @@ def registered(session: Session, study: Study) -> StudyRow:
             raise changed(study)
         row.sha256 = study.sha256
     return row
-
-
-def changed(study: Study) -> StudyError:
-    """The study's file is not the one that raters had."""
-    return StudyError(
-        f"the file of {study.study}, version {study.version}, changed after raters had begun; "
-        "take the file they had, or give the changed one another version"
-    )
 
 
 def counts(session: Session, study: Study, row: StudyRow) -> Counts:

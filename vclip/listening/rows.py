@@ -2,6 +2,7 @@
 
 from typing import cast
 
+from vclip.listening import store
 from vclip.listening.store import Answer, Mark, Rating
 from vclip.listening.tables import AnswerRow, MarkRow, StudyRow, TrialRow
 from vclip.listening.trials import Purpose, Trial
@@ -85,23 +86,13 @@ def mark(row: MarkRow) -> Mark:
     return Mark(row.kind, row.position, row.result, row.created)
 
 
-def rating(study: StudyRow, trial: TrialRow, answer: AnswerRow) -> Rating:
+def rating(study: StudyRow, trial_row: TrialRow, answer_row: AnswerRow) -> Rating:
     """One judgement, without the study's file."""
-    return Rating(
+    return store.judgement(
+        trial(trial_row),
+        answer(answer_row),
         study=study.study,
         version=study.version,
-        rater=trial.rater_id,
-        position=trial.position,
-        question=trial.question,
-        type=trial.type,
-        item=trial.item,
-        conditions=trial.conditions,
-        items=trial.items,
-        purpose=trial.purpose,
-        expected=trial.expected,
-        value=answer.value,
-        seconds=answer.seconds,
-        heard=answer.share,
-        plays=tuple(answer.plays),
-        created=answer.created,
+        rater=trial_row.rater_id,
+        type=trial_row.type,
     )

@@ -172,9 +172,9 @@ class Store(Protocol):
 def open_store(url: str, study: Study) -> Store:
     """The store of a study; made or migrated where needed. Raises StudyError, BusyError."""
     if url.startswith("jsonl:"):
-        from vclip.listening.jsonl import JsonLines
+        from vclip.listening import jsonl
 
-        return JsonLines.open(url, study)
+        return jsonl.open_store(url, study)
     if url.startswith(("sqlite:", "postgresql")):
         from vclip.listening.sql import Database
 
@@ -199,13 +199,22 @@ def load_ratings(url: str, study: str | None = None) -> list[Rating]:
 
 def rating(study: Study, rater: int, trial: Trial, answer: Answer) -> Rating:
     """A trial and its answer as one record."""
+    kind = study.question(trial.question).type
+    names = {"study": study.study, "version": study.version, "type": kind}
+    return judgement(trial, answer, rater=rater, **names)
+
+
+def judgement(
+    trial: Trial, answer: Answer, *, study: str, version: str, rater: int, type: str
+) -> Rating:
+    """The same without the study's file. study: its id, type: of the question."""
     return Rating(
-        study=study.study,
-        version=study.version,
+        study=study,
+        version=version,
         rater=rater,
         position=trial.position,
         question=trial.question,
-        type=study.question(trial.question).type,
+        type=type,
         item=trial.item,
         conditions=trial.conditions,
         items=trial.items,
@@ -229,6 +238,14 @@ def count(study: Study, orders: Iterable[tuple[Order, int]], raters: int) -> Cou
         cells[cell] = cells.get(cell, 0) + n
         by_order[order] = by_order.get(order, 0) + n
     return Counts(cells, by_order, raters)
+
+
+def changed(study: Study) -> StudyError:
+    """The study's file is not the one that raters had."""
+    return StudyError(
+        f"the file of {study.study}, version {study.version}, changed after raters had begun; "
+        "take the file they had, or give the changed one another version"
+    )
 
 
 def now() -> str:
