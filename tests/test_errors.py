@@ -15,12 +15,14 @@ RECIPES = sorted(
 FAULTS = {
     "prepare_tts": ["--data", "{tmp}"],
     "train_tts": ["--data", "{tmp}/none", "--out", "{tmp}"],
-    "fit_speakers": ["--data", "{tmp}/none"],
     "evaluate_tts": ["--directory", "{tmp}"],
     "evaluate": ["--pairs", "{tmp}/none.csv"],
     "evaluate_face": ["--london", "{tmp}/none.csv"],
     "train": ["--pairs", "{tmp}/none.csv", "--out", "{tmp}/a.safetensors"],
     "train_face": ["--utk", "{tmp}/none.csv", "--work", "{tmp}"],
+    "shapes": ["near", "--model", "{tmp}"],
+    "make_pictures": ["--model", "{tmp}"],
+    "screenshots": ["--out", "/dev/null/pictures"],
     "make_examples": ["--manifest", "{tmp}/none.csv"],
 }
 

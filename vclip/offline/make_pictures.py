@@ -4,6 +4,7 @@ Writes icon.png (256 px, of icon.svg) and thumbnail.png (1200 x 630: an example 
 its voices, as the app draws it) into vclip/ui/assets. To be run again when the map looks different.
 """
 
+import argparse
 import base64
 import html
 import io
@@ -18,6 +19,7 @@ from vclip.pipeline import FaceToVoice
 from vclip.ui import look
 from vclip.ui.texts import ENGLISH
 from vclip.ui.visit import EXAMPLES, Desk, Visit
+from vclip.weights import BUNDLED, CHOICES
 
 SIDE, SIZE = 256, (1200, 630)
 COLOURS = 200  # as many as keep the file under 150 KB
@@ -60,8 +62,12 @@ def shoot(chromium: Any, content: str, size: tuple[int, int]) -> Image.Image:
 
 @reported
 def main(argv: list[str] | None = None) -> int:
-    """Command line; there are no options."""
-    desk = Desk(FaceToVoice.from_pretrained())
+    """Command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m vclip.offline.make_pictures", description=__doc__
+    )
+    parser.add_argument("--model", default=BUNDLED.name, help=CHOICES)
+    desk = Desk(FaceToVoice.from_pretrained(parser.parse_args(argv).model))
     svg = f"<style>body {{ margin: 0 }}</style>{(look.ASSETS / 'icon.svg').read_text()}"
     with browser.chromium() as chromium:
         shoot(chromium, svg, (SIDE, SIDE)).save(look.ICON, optimize=True)

@@ -13,7 +13,7 @@ from typing import Any
 from PIL import Image
 from tqdm import tqdm
 
-from vclip.errors import reported
+from vclip.errors import OutputError, reported
 from vclip.offline import browser
 from vclip.offline.pairs import REPO
 
@@ -121,7 +121,12 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, default=REPO / "build/screenshots")
     parser.add_argument("--only", choices=[state.__name__ for state in STATES])
     options = parser.parse_args(argv)
-    options.out.mkdir(parents=True, exist_ok=True)
+    try:
+        options.out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"cannot put pictures into {options.out}: {error.strerror}; name a folder with --out"
+        ) from error
     states = [state for state in STATES if options.only in (None, state.__name__)]
     with browser.chromium() as chromium:
         with browser.app() as process:
