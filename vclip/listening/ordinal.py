@@ -150,9 +150,9 @@ class Model:
             scale = 1.0
             while self._value(self.params + scale * step, penalty) < value and scale > 1e-6:
                 scale /= 2
-            self.params = (self.params + scale * step).astype(np.float64)
+            self.params = self.params + scale * step
             value, gradient, hessian = self._terms(self.params, penalty)
-        self.covariance = np.linalg.inv(hessian)
+        self.covariance = np.linalg.inv(hessian).astype(np.float64)
         return value + 0.5 * float(penalty @ self.params**2)
 
     def _updated(self, part: slice, sd: float) -> float:

@@ -1,0 +1,34 @@
+"""Ratings of simulated panels, for tests of everything behind them."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import toy_study
+
+from vclip.listening import export, rehearsal
+from vclip.listening.panel import Panel, planted
+from vclip.listening.store import Rating
+from vclip.listening.study import Study
+
+ALL = "acr_naturalness acr_fit ab abx afc multi"
+
+
+def panel(study: Study, seed: int = 0, effect: float = 0.6, **careless: float) -> Panel:
+    return Panel(study, planted(study, effect), np.random.default_rng(seed), **careless)
+
+
+def ratings(
+    study: Study, n_raters: int = 12, seed: int = 0, effect: float = 0.6, **careless: float
+) -> list[Rating]:
+    found = panel(study, seed, effect, **careless)
+    return rehearsal.ratings(study, found, n_raters, np.random.default_rng(seed + 1))
+
+
+def table(study: Study, n_raters: int = 12, **options: Any) -> pd.DataFrame:
+    return export.frame(ratings(study, n_raters, **options), study)
+
+
+def everything(**design: Any) -> Study:
+    """A study of every type of question."""
+    return toy_study.study(6, "abc", ALL, **{"trials_per_rater": 24} | design)

@@ -1,0 +1,193 @@
+"""The whole analysis of simulated panels: nominal coverage, nulls, speed; and its command line."""
+
+import json
+import time
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import numpy as np
+import pytest
+import rated
+import toy_study
+from scipy import stats
+
+from vclip.errors import StudyError
+from vclip.listening import analyse, analysis, charts, exclusion, export, rehearsal, report, scores
+from vclip.listening.bootstrap import TwoWay
+from vclip.listening.panel import Panel
+from vclip.listening.scores import Comparison, Mean
+from vclip.listening.study import Study
+
+
+@pytest.fixture(scope="module")
+def results() -> analysis.Results:
+    study = rated.everything(attention=2)
+    return analysis.analyse(study, rated.table(study, 24, inattentive=0.25), 300)
+
+
+def small(types: str = "acr_fit") -> Study:
+    return toy_study.study(10, "abc", types, trials_per_rater=12)
+
+
+def test_every_type_has_its_part(results: analysis.Results) -> None:
+    by_type = {q.type: q for q in results.questions}
+    assert list(by_type) == rated.ALL.split()
+    for kind, question in by_type.items():
+        numbers = kind in ("acr_naturalness", "acr_fit", "multi")
+        assert bool(question.means) == bool(question.comparisons) == numbers
+        assert (question.agreement is not None) == numbers
+        assert (question.ordinal is not None) == kind.startswith("acr")
+        assert (question.preferences is not None) == (kind == "ab")
+        assert bool(question.accuracies) == (kind in ("abx", "afc"))
+
+
+def test_planted_order_is_found(results: analysis.Results) -> None:
+    for question in results.questions:
+        for mean in question.means:
+            assert mean.n == sum(mean.histogram.values())
+        assert [m.condition for m in question.means] in ([], ["a", "b", "c"])
+        assert all(one.difference.value > 0 for one in question.comparisons)
+        if question.preferences:
+            values = [s.strength.value for s in question.preferences.strengths]
+            assert values == sorted(values, reverse=True)
+
+
+def test_excluded_raters_do_not_count(results: analysis.Results) -> None:
+    assert results.n_raters + results.n_excluded == 24
+    assert 4 <= results.n_excluded <= 6
+    assert sum(results.excluded_by.values()) >= results.n_excluded
+
+
+def test_raw_counts_everyone() -> None:
+    study = rated.everything(attention=2)
+    table = rated.table(study, 24, inattentive=0.25)
+    raw = analysis.analyse(study, table, 100, raw=True)
+    assert (raw.n_raters, raw.n_excluded, raw.n_ratings) == (24, 0, 24 * 24)
+    assert "nobody was excluded, although rules were broken" in report.text(raw)
+
+
+def judged(study: Study, panel: Panel, seed: int) -> tuple[list[Mean], list[Comparison]]:
+    """16 raters through plan, panel, exclusion and bootstrap."""
+    found = rehearsal.ratings(study, panel, 16, np.random.default_rng(1000 + seed))
+    rows = exclusion.clean(export.frame(found, study))
+    two_way = TwoWay(rows["rater"], rows["item"], 200, np.random.default_rng(seed))
+    return scores.means(rows, "abc", two_way), scores.comparisons(rows, "abc", two_way)
+
+
+def test_intervals_of_small_studies_cover_at_the_nominal_rate() -> None:
+    """Means and differences of 100 studies of 16 raters × 12 trials.
+
+    What is estimated in one study shares its raters, so its hits are correlated: the count of
+    studies, not of intervals, makes the error of the rate.
+    """
+    study, n, of_means, of_pairs = small(), 100, [], []
+    for seed in range(n):
+        panel = rated.panel(study, seed)
+        means, pairs = judged(study, panel, seed)
+        truth = {name: panel.truth.mean(name) for name in "abc"}
+        of_means += [m.mean.low <= truth[m.condition] <= m.mean.high for m in means]
+        for pair in pairs:
+            difference = truth[pair.one] - truth[pair.other]
+            of_pairs.append(pair.difference.low <= difference <= pair.difference.high)
+    error = np.sqrt(0.95 * 0.05 / n)
+    assert abs(np.mean(of_means) - 0.95) <= 3 * error
+    assert abs(np.mean(of_pairs) - 0.95) <= 3 * error
+
+
+def test_a_null_effect_stays_null() -> None:
+    """Families of three pairs with no effect: at most 5 % say anything, within chance."""
+    study, loud, n = small(), 0, 100
+    for seed in range(n):
+        _, pairs = judged(study, rated.panel(study, seed, effect=0), seed)
+        loud += any(pair.significant for pair in pairs)
+    assert loud <= stats.binom.ppf(0.998, n, 0.05)
+
+
+def test_100_raters_and_60_trials_with_2000_draws_take_seconds() -> None:
+    study = toy_study.study(20, "abc", rated.ALL, trials_per_rater=60, attention=2)
+    found = rated.ratings(study, 100, inattentive=0.1)
+    start = time.perf_counter()
+    table = export.frame(found, study)
+    assert analysis.analyse(study, table, 2000).n_ratings >= 5400
+    assert time.perf_counter() - start < 10
+
+
+def test_same_seed_same_results_and_json_knows_no_nan(results: analysis.Results) -> None:
+    study = rated.everything(attention=2)
+    again = analysis.analyse(study, rated.table(study, 24, inattentive=0.25), 300)
+    assert again.as_dict() == results.as_dict()
+    json.dumps(again.as_dict(), allow_nan=False)
+
+
+def test_one_rater_is_no_failure() -> None:
+    """A live page shows results from the first answer on."""
+    study = rated.everything()
+    for n in (1, 2, 5, 24):
+        table = export.frame(rated.ratings(study, 1)[:n], study)
+        found = analysis.analyse(study, table, 100, raw=True)
+        assert report.text(found, study)
+        for figure in charts.figures(found).values():
+            charts.svg(figure)
+
+
+def test_nothing_to_analyse_is_told() -> None:
+    study = rated.everything()
+    with pytest.raises(StudyError, match="no ratings"):
+        analysis.analyse(study, export.frame([], study))
+    table = rated.table(study, 2)
+    with pytest.raises(StudyError, match="every rater is excluded"):
+        analysis.analyse(study, table.assign(excluded=True, reason="speed: too fast"))
+
+
+def test_methods_have_the_numbers(results: analysis.Results) -> None:
+    study = rated.everything(attention=2)
+    text = report.text(results, study)
+    assert f"{results.n_raters} raters gave {results.n_ratings} ratings" in text
+    assert f"{results.n_excluded} further raters were excluded" in text
+    assert "100% of attention trials" in text and "gold" not in text
+    for mean in results.questions[0].means:
+        assert f"System {mean.condition} {report.number(mean.mean)}" in text
+    assert "nan" not in text and "None" not in text
+
+
+def test_figures_are_svg_and_pdf_and_the_same_again(results: analysis.Results) -> None:
+    figures, again = charts.figures(results), charts.figures(results)
+    assert {"acr_fit_means", "acr_fit_histogram", "ab_preferences", "afc_accuracy"} <= set(figures)
+    for name, figure in figures.items():
+        drawn = charts.svg(figure)
+        assert ET.fromstring(drawn).tag.endswith("svg")
+        assert charts.svg(again[name]) == drawn
+        assert charts.pdf(figure).startswith(b"%PDF")
+
+
+def test_labels_are_no_formulas(results: analysis.Results) -> None:
+    question = results.questions[0]
+    figure = charts.means(question, {"a": "costs $5 and $6", "b": "<b>", "c": "c_1^2"})
+    assert b"costs $5 and $6" in charts.svg(figure)
+
+
+def test_command_line_reads_what_was_exported(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fields = toy_study.fields(6, "abc", rated.ALL, trials_per_rater=24, attention=2)
+    path = toy_study.written(tmp_path, fields)
+    study = rated.everything(attention=2)
+    table = rated.table(study, 8, inattentive=0.25)
+    csv = tmp_path / "ratings.csv"
+    csv.write_text(export.csv(table))
+    out = tmp_path / "out"
+    options = [str(csv), "--study", str(path), "--draws", "200", "--json", "--out", str(out)]
+    assert analyse.main(options) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found == json.loads((out / "results.json").read_text())
+    assert found == json.loads(json.dumps(analysis.analyse(study, table, 200).as_dict()))
+    assert (out / "acr_fit_means.pdf").exists() and (out / "report.txt").exists()
+    assert analyse.main([str(csv), "--draws", "200"]) == 0
+    assert "raters gave" in capsys.readouterr().out
+
+
+def test_command_line_tells_mistakes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert analyse.main([str(tmp_path / "none.csv")]) == 2
+    assert "there is no" in capsys.readouterr().err
+    assert analyse.main(["x.csv", "--draws", "3"]) == 2
+    assert "--draws" in capsys.readouterr().err

@@ -1,0 +1,120 @@
+"""Tables of ratings say what was answered to what, and nothing of who answered."""
+
+import dataclasses
+import io
+import json
+import zipfile
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import rated
+import toy_study
+
+from vclip.errors import StudyError
+from vclip.listening import export
+from vclip.listening.store import Rating
+
+FORBIDDEN = ("ip", "address", "token", "code", "agent", "request", "tab")
+
+
+def rating(**changes: object) -> Rating:
+    base = Rating(
+        "toy", "1", 7, 3, "q", "acr_fit", "i0", ("a",), (), "rating", None, "4", 5.0, 1.0, (2,), "t"
+    )
+    return dataclasses.replace(base, **changes)
+
+
+def one(**changes: object) -> dict[str, object]:
+    (row,) = export.frame([rating(**changes)]).to_dict("records")
+    return {str(k): v for k, v in row.items()}
+
+
+def test_acr() -> None:
+    row = one()
+    assert (row["condition"], row["value"], row["answer"]) == ("a", 4.0, "4")
+    assert pd.isna(row["correct"]) and pd.isna(row["chance"])
+
+
+def test_preference_names_the_condition_chosen() -> None:
+    row = one(type="ab", conditions=("b", "a"), value="B")
+    assert (row["first"], row["chosen"], row["condition"]) == ("b", "a", "")
+    assert pd.isna(row["value"])
+    assert one(type="ab", conditions=("b", "a"), value="tie")["chosen"] == "tie"
+
+
+def test_right_answers() -> None:
+    row = one(type="abx", conditions=("b", "a", "a"), value="B", expected="B")
+    assert (row["correct"], row["chance"], row["chosen"]) == (True, 0.5, "a")
+    items = ("i1", "i0", "i2", "i3")
+    row = one(type="afc", conditions=("a",) * 4, items=items, value="C", expected="B")
+    assert (row["correct"], row["chance"], row["chosen"]) == (False, 0.25, "i2")
+
+
+def test_multi_has_a_row_for_each_sound() -> None:
+    value = {"A": 10.0, "B": 99.5}
+    table = export.frame([rating(type="multi", conditions=("c", "a"), value=value)])
+    assert list(zip(table["condition"], table["value"], strict=True)) == [("c", 10), ("a", 99.5)]
+
+
+def test_gold_of_the_study_has_a_tolerance() -> None:
+    gold = {"question": "acr_fit", "item": "i5", "conditions": ["a"], "expected": "5"}
+    study = toy_study.study(gold=[gold | {"tolerance": 1}])
+    answers = [
+        rating(question="acr_fit", item="i5", purpose="gold", expected="5", value=v, position=i)
+        for i, v in enumerate(["3", "4", "5"])
+    ]
+    assert list(export.frame(answers, study)["correct"]) == [False, True, True]
+    assert list(export.frame(answers)["correct"]) == [False, False, True]
+
+
+def test_sounds_are_those_of_the_study() -> None:
+    study = rated.everything()
+    table = rated.table(study, 2)
+    row = table[table["type"] == "ab"].iloc[0]
+    stimuli = study.item(row["item"]).stimuli
+    assert row["stimuli"].split() == [stimuli[c].sha256 for c in row["conditions"].split()]
+
+
+def test_csv_comes_back_as_it_was(tmp_path: Path) -> None:
+    table = rated.table(rated.everything(attention=4), 6, inattentive=0.5)
+    assert table["excluded"].any()
+    path = tmp_path / "ratings.csv"
+    path.write_text(export.csv(table))
+    again = export.read_csv(path)
+    assert export.csv(again) == export.csv(table)
+    pd.testing.assert_frame_equal(again, table, check_dtype=False)
+
+
+def test_every_column_is_in_the_dictionary_and_none_tells_who() -> None:
+    table = rated.table(rated.everything(), 2)
+    assert list(table) == [entry["column"] for entry in export.dictionary()]
+    assert not set(FORBIDDEN) & {word for name in table for word in name.split("_")}
+    assert not {field.name for field in dataclasses.fields(Rating)} & set(FORBIDDEN)
+
+
+def test_json_and_archive() -> None:
+    study = rated.everything()
+    table = rated.table(study, 2)
+    found = json.loads(export.as_json(table, study))
+    assert (found["study"], found["sha256"]) == ("toy", study.sha256)
+    assert len(found["ratings"]) == len(table)
+    assert set(found["ratings"][0]) == set(export.COLUMNS)
+    with zipfile.ZipFile(io.BytesIO(export.archive(table, study))) as file:
+        assert file.read("ratings.csv").decode() == export.csv(table)
+        assert json.loads(file.read("study.json"))["study"] == "toy"
+        assert len(file.namelist()) == 4
+
+
+def test_no_ratings_make_an_empty_table() -> None:
+    table = export.frame([], rated.everything())
+    assert (len(table), list(table)) == (0, list(export.COLUMNS))
+    assert json.loads(export.as_json(table))["ratings"] == []
+
+
+@pytest.mark.parametrize("content", ["", "a,b\n1,2\n", "\x00\x01", 'rater\n"x'])
+def test_what_is_no_table_is_told(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "other.csv"
+    path.write_text(content)
+    with pytest.raises(StudyError, match=r"other\.csv"):
+        export.read_csv(path)

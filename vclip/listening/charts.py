@@ -1,0 +1,129 @@
+"""Figures of results, as SVG and PDF; drawn without pyplot, so that requests share nothing."""
+
+import io
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_pdf import FigureCanvasPdf
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+
+from vclip.listening.analysis import Answered, Results
+from vclip.listening.bootstrap import Interval
+
+WIDTH, BAR = 6.0, 0.38  # inches: of a figure, of each line in it
+INK, POINT, FAINT = "#222222", "#1b4f8a", "#b8b8b8"
+LIKERT = ("#8c2d04", "#e08b4f", "#d9d9d9", "#6f9fcf", "#1b4f8a")  # 1 to 5, told apart by lightness
+_settings = threading.Lock()  # matplotlib's are one for all threads
+
+
+def figures(results: Results) -> dict[str, Figure]:
+    """All figures of all questions by name: QUESTION_means, _histogram, _preferences, _accuracy."""
+    found: dict[str, Figure] = {}
+    for question in results.questions:
+        if question.means:
+            found[f"{question.id}_means"] = means(question, results.labels)
+            found[f"{question.id}_histogram"] = histogram(question, results.labels)
+        if question.preferences:
+            found[f"{question.id}_preferences"] = preferences(question, results.labels)
+        if question.accuracies:
+            found[f"{question.id}_accuracy"] = accuracy(question, results.labels)
+    return found
+
+
+def svg(figure: Figure) -> bytes:
+    """The same results give the same bytes; text stays text."""
+    return _saved(figure, FigureCanvasSVG(figure).print_svg, {"Date": None})
+
+
+def pdf(figure: Figure) -> bytes:
+    """The same results give the same bytes; fonts are embedded as TrueType."""
+    return _saved(figure, FigureCanvasPdf(figure).print_pdf, {"CreationDate": None})
+
+
+def means(question: Answered, labels: dict[str, str]) -> Figure:
+    """Each condition's mean with its interval."""
+    names = [labels.get(mean.condition, mean.condition) for mean in question.means]
+    figure, axes = _lines(names)
+    _intervals(axes, [mean.mean for mean in question.means])
+    if question.type == "multi":
+        axes.set(xlim=(0, 100), xlabel="mean score and 95 % interval")
+    else:
+        axes.set(
+            xlim=(1, 5), xticks=range(1, 6), xlabel="mean rating and 95 % interval (5 is best)"
+        )
+    return figure
+
+
+def histogram(question: Answered, labels: dict[str, str]) -> Figure:
+    """Share of each answer, side by side; of multi, in tens."""
+    names = [labels.get(mean.condition, mean.condition) for mean in question.means]
+    figure, axes = _lines(names, legend=True)
+    steps = list(question.means[0].histogram)
+    counts = np.array([[mean.histogram[step] for step in steps] for mean in question.means], float)
+    shares = 100 * counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)  # (C, K)
+    ramp = mpl.colormaps["viridis"](np.linspace(0.05, 0.95, len(steps)))
+    colors = LIKERT if len(steps) == len(LIKERT) else [tuple(color) for color in ramp]
+    left = np.zeros(len(names))
+    for step, share, color in zip(steps, shares.T, colors, strict=True):
+        axes.barh(range(len(names)), share, left=left, color=color, label=step, height=0.7)
+        left += share
+    axes.set(xlim=(0, 100), xlabel="share of answers in %")
+    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=5, frameon=False, fontsize=8)
+    return figure
+
+
+def preferences(question: Answered, labels: dict[str, str]) -> Figure:
+    """Each condition's strength with its interval."""
+    assert question.preferences
+    strengths = question.preferences.strengths
+    figure, axes = _lines([labels.get(s.condition, s.condition) for s in strengths])
+    _intervals(axes, [s.strength for s in strengths])
+    axes.axvline(0, color=FAINT, lw=1, zorder=0)
+    axes.set(xlabel="strength in log-odds and 95 % interval (Bradley–Terry)")
+    return figure
+
+
+def accuracy(question: Answered, labels: dict[str, str]) -> Figure:
+    """Share of right answers with its two-way interval, and chance."""
+    names = [_pair(found.name, labels) for found in question.accuracies]
+    figure, axes = _lines(names)
+    _intervals(axes, [found.two_way for found in question.accuracies], 100)
+    axes.axvline(100 * question.accuracies[0].chance, color=INK, lw=1, ls="--", zorder=0)
+    axes.set(xlim=(0, 100), xlabel="right answers in % and 95 % interval; dashed: chance")
+    return figure
+
+
+def _lines(names: Sequence[str], legend: bool = False) -> tuple[Figure, Axes]:
+    """Empty axes with one line for each name, the first on top."""
+    height = 0.75 + BAR * len(names) + (0.35 if legend else 0)
+    figure = Figure(figsize=(WIDTH, height), layout="constrained")
+    axes = figure.add_subplot()
+    # a name is text, whatever it holds: matplotlib reads formulas between dollars
+    axes.set_yticks(range(len(names)), [name.replace("$", r"\$") for name in names])
+    axes.set_ylim(len(names) - 0.5, -0.5)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.tick_params(colors=INK, labelsize=9)
+    return figure, axes
+
+
+def _intervals(axes: Axes, found: Sequence[Interval], unit: float = 1.0) -> None:
+    for y, one in enumerate(found):
+        axes.plot([unit * one.low, unit * one.high], [y, y], color=POINT, lw=2.5, alpha=0.5)
+        axes.plot([unit * one.value], [y], "o", color=POINT, ms=6)
+
+
+def _pair(name: str, labels: dict[str, str]) -> str:
+    return " – ".join(labels.get(part, part) for part in name.split())
+
+
+def _saved(figure: Figure, save: Callable[..., None], metadata: dict[str, None]) -> bytes:
+    file = io.BytesIO()
+    settings: Any = {"svg.fonttype": "none", "svg.hashsalt": "vclip", "pdf.fonttype": 42}
+    with _settings, mpl.rc_context(settings):
+        save(file, metadata=metadata)
+    return file.getvalue()

@@ -1,0 +1,74 @@
+"""Who is left out: the rules of the study file, applied to the table of ratings (`export.frame`).
+
+A rater who breaks any rule is left out with everything; nothing is deleted, so that results can be
+had raw and clean. Rules: attention, gold, straight-lining, speed, heard.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+
+import pandas as pd
+
+from vclip.listening.parts import ACR, Exclusion
+from vclip.listening.study import Study
+
+Reasons = dict[int, list[str]]
+
+LEAST = 5  # ACR ratings before their variance says anything; speed, too
+
+
+def judge(study: Study, frame: pd.DataFrame) -> Reasons:
+    """Why each rater is left out, a sentence for each broken rule that begins with its name.
+
+    Raters who break none are not in it.
+    """
+    trials = frame.drop_duplicates(["rater", "position"])  # multi has several rows a trial
+    found = {}
+    for rater, mine in trials.groupby("rater"):
+        if reasons := list(_broken(study.exclusion, mine)):
+            found[int(str(rater))] = reasons
+    return found
+
+
+def mark(study: Study, frame: pd.DataFrame) -> pd.DataFrame:
+    """The same table with columns excluded and reason filled."""
+    reasons = {rater: "; ".join(why) for rater, why in judge(study, frame).items()}
+    reason = frame["rater"].map(lambda rater: reasons.get(rater, ""))
+    return frame.assign(excluded=reason != "", reason=reason)
+
+
+def clean(frame: pd.DataFrame) -> pd.DataFrame:
+    """Rows of raters who broke no rule."""
+    return frame[~frame["excluded"].astype(bool)]
+
+
+def by_rule(reasons: Mapping[int, Sequence[str]]) -> dict[str, int]:
+    """How many raters broke each rule; one rater may break several."""
+    return dict(Counter(why.split(":")[0] for found in reasons.values() for why in found))
+
+
+def reasons_of(frame: pd.DataFrame) -> Reasons:
+    """What judge found, read back from a marked table."""
+    marked = frame[frame["excluded"].astype(bool)].drop_duplicates("rater")
+    pairs = zip(marked["rater"], marked["reason"], strict=True)
+    return {int(rater): str(reason).split("; ") for rater, reason in pairs}
+
+
+def _broken(rules: Exclusion, trials: pd.DataFrame) -> Iterator[str]:
+    """Of one rater's trials."""
+    for purpose, least in (("attention", rules.attention_min), ("gold", rules.gold_min)):
+        checks = trials[trials["purpose"] == purpose]["correct"].dropna().astype(bool)
+        right, n = int(checks.sum()), len(checks)
+        if n and right / n < least:
+            yield f"{purpose}: {right} of {n} right, at least {least:.0%} must be"
+    ratings = trials[trials["purpose"] == "rating"]
+    values = ratings[ratings["type"].isin(ACR)]["value"].astype(float)
+    if len(values) >= LEAST and (variance := values.var(ddof=0)) < rules.min_variance:
+        yield (
+            f"straight-lining: variance {variance:.3f} of {len(values)} ratings, "
+            f"at least {rules.min_variance:g} must be"
+        )
+    if len(ratings) >= LEAST and (median := ratings["seconds"].median()) < rules.min_seconds:
+        yield f"speed: median {median:.1f} s, at least {rules.min_seconds:g} s must be"
+    if (unheard := int((ratings["heard"] < rules.heard).sum())) > 0:
+        yield f"heard: {unheard} ratings of sounds heard less than {rules.heard:.0%}"

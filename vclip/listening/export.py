@@ -1,0 +1,169 @@
+"""Ratings as a table, CSV and JSON with a data dictionary.
+
+One row a judgement; one row a sound for multi. Raters are numbers: nobody's address, token or code
+is in a store's ratings, so none can be here.
+"""
+
+import io
+import json
+import zipfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from vclip.errors import StudyError
+from vclip.listening import exclusion
+from vclip.listening.parts import ACR, SLOTS
+from vclip.listening.store import Rating
+from vclip.listening.study import Study
+from vclip.listening.trials import Trial, correct
+
+COLUMNS = {
+    "study": ("text", "id of the study"),
+    "version": ("text", "version of the study"),
+    "rater": ("integer", "number of the rater within this store; nothing else is known of them"),
+    "position": ("integer", "place of the trial in the rater's session, from 0"),
+    "question": ("text", "id of the question"),
+    "type": ("text", "acr_naturalness, acr_fit, ab, abx, afc or multi"),
+    "item": ("text", "id of the item: its face and its text"),
+    "purpose": ("text", "rating; training, attention and gold trials are not analysed"),
+    "condition": ("text", "acr, multi: the condition that value is of; else empty"),
+    "conditions": ("text", "conditions in the order heard, A first (abx: A, B, X), by spaces"),
+    "items": ("text", "afc: the items whose voices were A, B, …; else empty"),
+    "first": ("text", "condition of the sound heard first (A)"),
+    "answer": ("text", "as given: 1 to 5 (5 is best), A to H, tie, 0 to 100"),
+    "value": ("number", "acr: 1 to 5; multi: 0 to 100; else empty"),
+    "chosen": ("text", "ab, abx: the condition chosen, or tie; afc: the item chosen; else empty"),
+    "expected": ("text", "abx, afc, attention, gold: the right answer; else empty"),
+    "correct": ("boolean", "whether the answer was right; empty where none is"),
+    "chance": ("number", "abx, afc: share of right answers of who guesses; else empty"),
+    "heard": ("number", "share of the sound heard least, from played ranges, 0 to 1"),
+    "plays": ("text", "how often each sound was started, by spaces"),
+    "seconds": ("number", "from the trial's appearance to the answer"),
+    "created": ("text", "when the answer was stored, ISO 8601, UTC"),
+    "stimuli": ("text", "SHA-256 of the sounds in the order heard; the study file tells the rest"),
+    "excluded": ("boolean", "whether the rater broke a rule of the study file"),
+    "reason": ("text", "which, and how"),
+}
+NUMBERS = ("value", "chance", "heard", "seconds")
+
+
+def frame(ratings: Iterable[Rating], study: Study | None = None) -> pd.DataFrame:
+    """The table. With the study, gold trials are judged, sounds named and raters excluded."""
+    rows = [row for rating in ratings for row in _rows(rating, study)]
+    table = pd.DataFrame(rows, columns=list(COLUMNS)).astype(dict.fromkeys(NUMBERS, float))
+    table = table.astype({"correct": "boolean", "excluded": bool})
+    return exclusion.mark(study, table) if study and len(table) else table
+
+
+def csv(table: pd.DataFrame) -> str:
+    """Comma-separated values with a header, UTF-8."""
+    return str(table.to_csv(index=False, lineterminator="\n"))
+
+
+def as_json(table: pd.DataFrame, study: Study | None = None) -> str:
+    """The table, its data dictionary and the study's id and hash."""
+    rows = json.loads(table.to_json(orient="records", double_precision=6))
+    head = {"study": study.study, "version": study.version, "sha256": study.sha256} if study else {}
+    found = {**head, "dictionary": dictionary(), "ratings": rows}
+    return json.dumps(found, ensure_ascii=False, indent=1)
+
+
+def dictionary() -> list[dict[str, str]]:
+    """What each column is."""
+    return [{"column": name, "type": kind, "is": what} for name, (kind, what) in COLUMNS.items()]
+
+
+def archive(table: pd.DataFrame, study: Study) -> bytes:
+    """A ZIP of ratings.csv, ratings.json, dictionary.csv and study.json."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("ratings.csv", csv(table))
+        file.writestr("ratings.json", as_json(table, study))
+        file.writestr("dictionary.csv", str(pd.DataFrame(dictionary()).to_csv(index=False)))
+        file.writestr("study.json", study.model_dump_json(indent=1, exclude_none=True))
+    return buffer.getvalue()
+
+
+def read_csv(path: Path) -> pd.DataFrame:
+    """A table that csv wrote. Raises StudyError."""
+    texts = {name: str for name, (kind, _) in COLUMNS.items() if kind == "text"}
+    empty = dict.fromkeys(texts, "")
+    try:
+        table = pd.read_csv(path, dtype={**texts, "correct": "boolean"}, keep_default_na=True)
+        table = table.fillna(empty)
+        missing = [name for name in COLUMNS if name not in table]
+        if missing:
+            raise StudyError(f"{path.name}: no column {missing[0]}; give what the export wrote")
+        numbers = dict.fromkeys(NUMBERS, float)
+        return table.astype({**numbers, "rater": int, "position": int, "excluded": bool})
+    except (OSError, ValueError) as error:
+        what = str(error).splitlines()[0]
+        raise StudyError(f"{path.name} is no table of ratings: {what}") from error
+
+
+def _rows(rating: Rating, study: Study | None) -> Iterator[dict[str, Any]]:
+    """One row, or one for each slot of multi."""
+    shared = {name: getattr(rating, name) for name in ("study", "version", "rater", "position")}
+    shared |= {name: getattr(rating, name) for name in ("question", "type", "item", "purpose")}
+    shared |= {
+        "conditions": " ".join(rating.conditions),
+        "items": " ".join(rating.items),
+        "first": next(iter(rating.conditions), ""),
+        "expected": rating.expected or "",
+        "correct": _correct(rating, study),
+        "chance": _chance(rating),
+        "heard": rating.heard,
+        "plays": " ".join(str(n) for n in rating.plays),
+        "seconds": rating.seconds,
+        "created": rating.created,
+        "stimuli": " ".join(_sounds(rating, study)) if study else "",
+        "excluded": False,
+        "reason": "",
+    }
+    if isinstance(rating.value, dict):
+        for slot, value in rating.value.items():
+            one = rating.conditions[SLOTS.index(slot)]
+            yield shared | {"condition": one, "answer": f"{value:g}", "value": value, "chosen": ""}
+        return
+    acr = rating.type in ACR
+    yield shared | {
+        "condition": rating.conditions[0] if acr else "",
+        "answer": rating.value,
+        "value": float(rating.value) if acr else None,
+        "chosen": "" if acr else _chosen(rating, rating.value),
+    }
+
+
+def _chosen(rating: Rating, value: str) -> str:
+    """What stands behind a slot."""
+    behind = rating.items or rating.conditions
+    return value if value == "tie" else behind[SLOTS.index(value)]
+
+
+def _chance(rating: Rating) -> float | None:
+    if rating.type == "abx":
+        return 0.5
+    return 1 / len(rating.items) if rating.type == "afc" else None
+
+
+def _correct(rating: Rating, study: Study | None) -> bool | None:
+    """None where no answer is right; without the study, gold must be met to the letter."""
+    if rating.expected is None or isinstance(rating.value, dict):
+        return None
+    if study is None:
+        return rating.value == rating.expected
+    found = (rating.position, rating.question, rating.item, rating.conditions, rating.items)
+    purpose: Any = rating.purpose
+    return correct(study, Trial(*found, purpose, rating.expected), rating.value)
+
+
+def _sounds(rating: Rating, study: Study) -> Iterator[str]:
+    """SHA-256 of each sound; nothing for what the study file no longer has."""
+    known = {item.id: item for item in study.items}
+    of = rating.items or (rating.item,) * len(rating.conditions)
+    for name, condition in zip(of, rating.conditions, strict=False):
+        if name in known and condition in known[name].stimuli:
+            yield known[name].stimuli[condition].sha256

@@ -1,0 +1,62 @@
+"""A study rated in no time: a simulated panel without a server, for tests and for planning.
+
+How wide the intervals will be with so many raters can be seen before anybody was asked.
+"""
+
+import numpy as np
+
+from vclip.listening import analysis
+from vclip.listening.design import plan
+from vclip.listening.panel import Panel, Rater, Sound, Truth
+from vclip.listening.parts import ACR
+from vclip.listening.store import Rating
+from vclip.listening.study import Study
+from vclip.listening.trials import Counts, Trial
+
+
+def ratings(study: Study, panel: Panel, n_raters: int, rng: np.random.Generator) -> list[Rating]:
+    """Whole sessions of n raters, one after the other; numbers of raters begin at 1."""
+    plans: list[list[Trial]] = []
+    found: list[Rating] = []
+    for number, rater in enumerate(panel.raters(n_raters, rng), start=1):
+        trials = plan(study, Counts.of(study, plans), rng)
+        plans.append(trials)
+        found += [rated(study, panel, number, rater, trial, rng) for trial in trials]
+    return found
+
+
+def rated(
+    study: Study, panel: Panel, number: int, rater: Rater, trial: Trial, rng: np.random.Generator
+) -> Rating:
+    """One trial as the store would tell it."""
+    told = trial.expected if trial.purpose == "attention" else None
+    return Rating(
+        study=study.study,
+        version=study.version,
+        rater=number,
+        position=trial.position,
+        question=trial.question,
+        type=study.question(trial.question).type,
+        item=trial.item,
+        conditions=trial.conditions,
+        items=trial.items,
+        purpose=trial.purpose,
+        expected=trial.expected,
+        value=panel.answer(rater, trial.question, sounds(trial), trial.item, told, rng),
+        seconds=float(rater.seconds * rng.lognormal(0, 0.3)),
+        heard=1.0,
+        plays=(1,) * len(trial.conditions),
+        created="2026-01-01T00:00:00.000+00:00",
+    )
+
+
+def sounds(trial: Trial) -> list[Sound]:
+    """Item and condition of each slot."""
+    of = trial.items or (trial.item,) * len(trial.conditions)
+    return list(zip(of, trial.conditions, strict=True))
+
+
+def covered(found: analysis.Answered, truth: Truth) -> list[bool]:
+    """Of each mean of an ACR question, whether its interval holds the planted one."""
+    means = found.means if found.type in ACR else []
+    return [one.mean.low <= truth.mean(one.condition) <= one.mean.high for one in means]
