@@ -8,15 +8,17 @@ import secrets
 ALPHABET = "ABCDEFGHJKMNPQRSTVWXYZ23456789"  # nothing that looks like something else
 
 
-def new_token() -> str:
-    """256 random bits, for the page."""
-    return secrets.token_urlsafe(32)
+def token_and_withdrawal(secret: bytes, request: str | None) -> tuple[str, str]:
+    """A token of 256 bits for the page, a code of 78 bits that can be typed.
 
-
-def new_withdrawal() -> str:
-    """A code that can be typed: 16 letters and digits in fours, 78 random bits."""
-    letters = [secrets.choice(ALPHABET) for _ in range(16)]
-    return "-".join("".join(letters[i : i + 4]) for i in range(0, 16, 4))
+    Of the same request they are the same, so that an answer which got lost can be given again;
+    without the secret not even who made the request can tell them.
+    """
+    name = request or secrets.token_hex(32)
+    token = base64.urlsafe_b64encode(_mac(secret, f"token {name}")).decode().rstrip("=")
+    number = int.from_bytes(_mac(secret, f"withdrawal {name}"), "big")
+    letters = [ALPHABET[number // len(ALPHABET) ** i % len(ALPHABET)] for i in range(16)]
+    return token, "-".join("".join(letters[i : i + 4]) for i in range(0, 16, 4))
 
 
 def plain(code: str) -> str:
@@ -36,11 +38,14 @@ def same(one: str, other: str) -> bool:
 
 def completion(secret: bytes, prefix: str, rater: int) -> str:
     """What a rater shows for having finished; whoever has the study's secret can check it."""
-    mac = hmac.new(secret, f"completion {rater}".encode(), hashlib.sha256).digest()
+    mac = _mac(secret, f"completion {rater}")
     return f"{prefix}-{base64.b32encode(mac[:10]).decode()}"
 
 
 def seed(secret: bytes, purpose: str, rater: int) -> int:
     """Of what is drawn by lot for a rater, the same after a restart, and cannot be guessed."""
-    mac = hmac.new(secret, f"{purpose} {rater}".encode(), hashlib.sha256).digest()
-    return int.from_bytes(mac[:16], "big")
+    return int.from_bytes(_mac(secret, f"{purpose} {rater}")[:16], "big")
+
+
+def _mac(secret: bytes, message: str) -> bytes:
+    return hmac.new(secret, message.encode(), hashlib.sha256).digest()

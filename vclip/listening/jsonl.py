@@ -56,10 +56,13 @@ class JsonLines:
         if mirror:
             mirror.start()
 
-    def enrol(self, plan: Plan) -> Enrolment:
+    def enrol(self, plan: Plan, request: str | None = None) -> Enrolment:
         """A new rater, planned while nobody else enrols."""
-        token, withdrawal = codes.new_token(), codes.new_withdrawal()
+        token, withdrawal = codes.token_and_withdrawal(self.secret, request)
         with self._lock:
+            there = self.rater(token)
+            if there:
+                return Enrolment(there, token, withdrawal)
             trials = plan(self.counts())
             session = SessionFile.new(
                 self._path(self._enrolled() + 1),

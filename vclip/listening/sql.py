@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import Select, delete, func, select
 from sqlalchemy.orm import Session
 
 from vclip.errors import ConflictError, StudyError
@@ -30,12 +30,15 @@ class Database:
             row = queries.registered(session, study)
             self._id, self.secret = row.id, row.secret
 
-    def enrol(self, plan: Plan) -> Enrolment:
+    def enrol(self, plan: Plan, request: str | None = None) -> Enrolment:
         """A new rater, planned while nobody else enrols."""
-        token, withdrawal, at = codes.new_token(), codes.new_withdrawal(), now()
+        token, withdrawal = codes.token_and_withdrawal(self.secret, request)
         with transaction(self._engine) as session:
             study = session.get_one(StudyRow, self._id, with_for_update=True)
-            trials = plan(queries.counts(session, self.study, study))
+            there = session.scalars(self._by_token(token)).one_or_none()
+            if there:
+                return Enrolment(there.id, token, withdrawal)
+            at, trials = now(), plan(queries.counts(session, self.study, study))
             study.enrolled += 1
             rater = RaterRow(
                 study_id=self._id,
@@ -55,11 +58,9 @@ class Database:
 
     def rater(self, token: str) -> int | None:
         """By the hash of the token."""
-        digest = codes.digest(token)
-        asked = select(RaterRow).where(RaterRow.token == digest, RaterRow.study_id == self._id)
         with transaction(self._reader) as session:
-            row = session.scalars(asked).one_or_none()
-            return row.id if row and codes.same(row.token, digest) else None
+            row = session.scalars(self._by_token(token)).one_or_none()
+            return row.id if row and codes.same(row.token, codes.digest(token)) else None
 
     def trials(self, rater: int) -> list[Trial]:
         """By position."""
@@ -160,6 +161,10 @@ class Database:
     def close(self) -> None:
         """All connections."""
         self._engine.dispose()
+
+    def _by_token(self, token: str) -> Select[RaterRow]:
+        of_study = RaterRow.study_id == self._id
+        return select(RaterRow).where(RaterRow.token == codes.digest(token), of_study)
 
     @contextmanager
     def _present(self, rater: int) -> Iterator[tuple[Session, RaterRow | None]]:

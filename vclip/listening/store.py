@@ -104,8 +104,11 @@ class Store(Protocol):
     study: Study
     secret: bytes  # of this study, the same after a restart; completion codes come from it
 
-    def enrol(self, plan: Plan) -> Enrolment:
-        """A new rater with the trials that plan makes of the counts; no two see the same counts."""
+    def enrol(self, plan: Plan, request: str | None = None) -> Enrolment:
+        """A new rater with the trials that plan makes of the counts; no two see the same counts.
+
+        The same request (random, of the page) again is the same rater.
+        """
         ...
 
     def rater(self, token: str) -> int | None:
