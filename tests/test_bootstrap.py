@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from scipy import stats
+from statsmodels.stats.multitest import multipletests
 
 from vclip.listening import bootstrap, scores
 from vclip.listening.bootstrap import TwoWay
@@ -111,6 +112,12 @@ def test_holm_of_a_worked_example() -> None:
     assert scores.holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
     assert np.isnan(scores.holm([0.01, np.nan])[1])
     assert scores.holm([0.01, np.nan])[0] == pytest.approx(0.01)
+    assert scores.holm([]) == []
+
+
+def test_holm_of_statsmodels() -> None:
+    p = np.random.default_rng(0).random(20) ** 3
+    assert scores.holm(p) == pytest.approx(list(multipletests(p, method="holm")[1]))
 
 
 def test_power_of_the_detectable_difference_is_80_percent() -> None:

@@ -8,7 +8,6 @@ from math import isfinite, nan
 import numpy as np
 import pandas as pd
 from scipy import stats
-from statsmodels.stats.multitest import multipletests
 
 from vclip.listening.bootstrap import Interval, TwoWay
 
@@ -80,14 +79,16 @@ def compared(pairs: Sequence[tuple[str, str]], differences: Sequence[Interval]) 
 
 
 def holm(p: Sequence[float]) -> list[float]:
-    """Holm's step-down correction; nan stays nan and is not counted."""
-    known = [i for i, value in enumerate(p) if isfinite(value)]
-    found = [nan] * len(p)
-    if known:
-        corrected = multipletests([p[i] for i in known], method="holm")[1]
-        for i, value in zip(known, corrected, strict=True):
-            found[i] = float(value)
-    return found
+    """Holm's step-down correction; nan stays nan and is not counted.
+
+    statsmodels has it, too, but collects garbage at every call: 90 ms.
+    """
+    values = np.asarray(p, float)
+    rising = np.argsort(values)[: int(np.isfinite(values).sum())]  # nan comes last
+    steps = values[rising] * np.arange(len(rising), 0, -1)
+    found = np.full(len(values), nan)
+    found[rising] = np.minimum(np.maximum.accumulate(steps), 1.0)
+    return [float(value) for value in found]
 
 
 def detectable(se: float, df: float) -> float:
