@@ -79,7 +79,7 @@ def _parse(url: str) -> URL:
     """Raises StudyError; its text has no password."""
     try:
         parsed = make_url(url)
-    except ArgumentError as error:
+    except (ArgumentError, ValueError) as error:
         raise StudyError("the store is no URL; use sqlite:///FILE, for example") from error
     if parsed.drivername in ("postgres", "postgresql"):  # as hosts tell it
         parsed = parsed.set(drivername="postgresql+psycopg")
@@ -91,13 +91,14 @@ def _parse(url: str) -> URL:
 
 
 def _postgres(url: URL) -> Engine:
+    options = f"{url.query.get('options', '')} -c synchronous_commit=on"
     return create_engine(
         url,
         pool_size=POOL,
         max_overflow=0,
         pool_timeout=PATIENCE,
         pool_pre_ping=True,  # the database may have been restarted
-        connect_args={"options": "-c synchronous_commit=on", "connect_timeout": PATIENCE},
+        connect_args={"options": options, "connect_timeout": PATIENCE},
     )
 
 

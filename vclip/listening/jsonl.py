@@ -48,13 +48,21 @@ class JsonLines:
         (folder / "sessions").mkdir(parents=True, exist_ok=True)
         self._lock = threading.Lock()  # of who is there; each session has its own
         self._held = _hold(folder / "lock")
-        if mirror:
-            mirror.pull()
-        self._gone: set[int] = {line["rater"] for line in lines.replay(folder / "gone.jsonl")}
-        self._sessions = {s.rater: s for s in self._replayed()}
-        self.secret = _secret(folder / "study.json", study, enrolled=self._enrolled() > 0)
+        try:
+            self.secret = self._replay()
+        except Exception:
+            os.close(self._held)
+            raise
         if mirror:
             mirror.start()
+
+    def _replay(self) -> bytes:
+        """All that was kept; the study's secret."""
+        if self._mirror:
+            self._mirror.pull()
+        self._gone: set[int] = {line["rater"] for line in lines.replay(self._folder / "gone.jsonl")}
+        self._sessions = {session.rater: session for session in self._replayed()}
+        return _secret(self._folder / "study.json", self.study, enrolled=self._enrolled() > 0)
 
     def enrol(self, plan: Plan, request: str | None = None) -> Enrolment:
         """A new rater, planned while nobody else enrols."""

@@ -7,6 +7,7 @@ ratings along; one that is only restarted takes none.
 
 import hashlib
 import logging
+import tempfile
 import threading
 from pathlib import Path
 from typing import Any, Protocol, cast
@@ -51,6 +52,8 @@ class Mirror:
         self._folder, self._repo, self._seconds = folder, repo, seconds
         self._hub = hub or cast(Hub, HfApi())
         self._there: dict[str, str] = {}  # SHA-256 of each file in the repository
+        self._stale = False  # whether earlier versions have what is deleted
+        self._lock = threading.Lock()
         self._new, self._ends = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="mirror", daemon=True)
 
@@ -74,8 +77,11 @@ class Mirror:
             ) from error
 
     def _fetch(self, name: str) -> None:
-        found = self._hub.hf_hub_download(self._repo, name, repo_type="dataset")
-        data, path = Path(found).read_bytes(), self._folder / name
+        with tempfile.TemporaryDirectory() as folder:  # not the cache: raters may withdraw
+            found = self._hub.hf_hub_download(
+                self._repo, name, repo_type="dataset", local_dir=folder
+            )
+            data, path = Path(found).read_bytes(), self._folder / name
         self._there[name] = _digest(data)
         if not path.exists() or path.stat().st_size < len(data):  # files only grow
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -108,7 +114,9 @@ class Mirror:
     def push(self) -> bool:
         """Copy what is new in one commit; whether that went well."""
         try:
-            self._push()
+            with self._lock:
+                self._push()
+                self._forget()
         except Exception as error:  # whatever it is, the ratings are safe in the folder
             log.warning("no copy in %s: %s; it is tried again", self._repo, _line(error))
             return False
@@ -132,9 +140,13 @@ class Mirror:
         self._hub.create_commit(
             self._repo, operations, commit_message="Ratings", repo_type="dataset"
         )
-        if gone:  # who withdrew is to be gone from earlier versions, too
+        self._there, self._stale = now, self._stale or bool(gone)
+
+    def _forget(self) -> None:
+        """Who withdrew is to be gone from earlier versions, too."""
+        if self._stale:
             self._hub.super_squash_history(self._repo, repo_type="dataset")
-        self._there = now
+            self._stale = False
 
 
 def _whole(path: Path) -> bytes:

@@ -25,10 +25,17 @@ class Database:
         self.study = study
         self._engine = connect(url)
         self._reader = self._engine.execution_options(reads=True)
+        try:
+            self._id, self.secret = self._registered()
+        except Exception:
+            self.close()
+            raise
+
+    def _registered(self) -> tuple[int, bytes]:
         with transaction(self._engine) as session:
             alone(session.connection())
-            row = queries.registered(session, study)
-            self._id, self.secret = row.id, row.secret
+            row = queries.registered(session, self.study)
+            return row.id, row.secret
 
     def enrol(self, plan: Plan, request: str | None = None) -> Enrolment:
         """A new rater, planned while nobody else enrols."""

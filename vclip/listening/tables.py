@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from sqlalchemy import (
     JSON,
     Dialect,
+    Double,
     ForeignKey,
     ForeignKeyConstraint,
     LargeBinary,
@@ -48,7 +49,12 @@ class Base(DeclarativeBase):
             "ix": "ix_%(table_name)s_%(column_0_N_name)s",
         }
     )
-    type_annotation_map: ClassVar = {str: Text, dict[str, Any]: JSON, tuple[str, ...]: Names}
+    type_annotation_map: ClassVar = {
+        str: Text,
+        float: Double,
+        dict[str, Any]: JSON,
+        tuple[str, ...]: Names,
+    }
 
 
 def _of_rater() -> Mapped[int]:
