@@ -75,12 +75,12 @@ def judged(study: Study, panel: Panel, seed: int) -> tuple[list[Mean], list[Comp
 
 
 def test_intervals_of_small_studies_cover_at_the_nominal_rate() -> None:
-    """Means and differences of 100 studies of 16 raters × 12 trials.
+    """Means and differences of 60 studies of 16 raters × 12 trials.
 
     What is estimated in one study shares its raters, so its hits are correlated: the count of
     studies, not of intervals, makes the error of the rate.
     """
-    study, n, of_means, of_pairs = small(), 100, [], []
+    study, n, of_means, of_pairs = small(), 60, [], []
     for seed in range(n):
         panel = rated.panel(study, seed)
         means, pairs = judged(study, panel, seed)
@@ -96,7 +96,7 @@ def test_intervals_of_small_studies_cover_at_the_nominal_rate() -> None:
 
 def test_a_null_effect_stays_null() -> None:
     """Families of three pairs with no effect: at most 5 % say anything, within chance."""
-    study, loud, n = small(), 0, 100
+    study, loud, n = small(), 0, 60
     for seed in range(n):
         _, pairs = judged(study, rated.panel(study, seed, effect=0), seed)
         loud += any(pair.significant for pair in pairs)
@@ -144,7 +144,7 @@ def test_methods_have_the_numbers(results: analysis.Results) -> None:
     text = report.text(results, study)
     assert f"{results.n_raters} raters gave {results.n_ratings} ratings" in text
     assert f"{results.n_excluded} further raters were excluded" in text
-    assert "100% of attention trials" in text and "gold" not in text
+    assert "100 % of attention trials" in text and "gold" not in text
     for mean in results.questions[0].means:
         assert f"System {mean.condition} {report.number(mean.mean)}" in text
     assert "nan" not in text and "None" not in text

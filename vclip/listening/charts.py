@@ -17,7 +17,13 @@ from vclip.listening.bootstrap import Interval
 
 WIDTH, BAR = 6.0, 0.38  # inches: of a figure, of each line in it
 INK, POINT, FAINT = "#222222", "#1b4f8a", "#b8b8b8"
-LIKERT = ("#8c2d04", "#e08b4f", "#d9d9d9", "#6f9fcf", "#1b4f8a")  # 1 to 5, told apart by lightness
+LIKERT = (
+    "#8c2d04",
+    "#e08b4f",
+    "#d9d9d9",
+    "#6f9fcf",
+    "#1b4f8a",
+)  # 1 to 5; in grey their order tells
 _settings = threading.Lock()  # matplotlib's are one for all threads
 
 

@@ -60,7 +60,7 @@ def _broken(rules: Exclusion, trials: pd.DataFrame) -> Iterator[str]:
         checks = trials[trials["purpose"] == purpose]["correct"].dropna().astype(bool)
         right, n = int(checks.sum()), len(checks)
         if n and right / n < least:
-            yield f"{purpose}: {right} of {n} right, at least {least:.0%} must be"
+            yield f"{purpose}: {right} of {n} right, at least {100 * least:g} % must be"
     ratings = trials[trials["purpose"] == "rating"]
     values = ratings[ratings["type"].isin(ACR)]["value"].astype(float)
     if len(values) >= LEAST and (variance := values.var(ddof=0)) < rules.min_variance:
@@ -71,4 +71,4 @@ def _broken(rules: Exclusion, trials: pd.DataFrame) -> Iterator[str]:
     if len(ratings) >= LEAST and (median := ratings["seconds"].median()) < rules.min_seconds:
         yield f"speed: median {median:.1f} s, at least {rules.min_seconds:g} s must be"
     if (unheard := int((ratings["heard"] < rules.heard).sum())) > 0:
-        yield f"heard: {unheard} ratings of sounds heard less than {rules.heard:.0%}"
+        yield f"heard: {unheard} ratings of sounds heard less than {100 * rules.heard:g} %"

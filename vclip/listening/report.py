@@ -91,8 +91,8 @@ def _presented(design: Design, gates: Gates) -> Iterator[str]:
         yield "Training trials came first and are not analysed."
     if gates.heard:
         yield (
-            f"A trial could be answered once {gates.heard:.0%} of every sound had been heard, "
-            "measured from played ranges."
+            f"A trial could be answered once {_percent(gates.heard)} of every sound had been "
+            "heard, measured from played ranges."
         )
     if gates.headphones != "off":
         kept = "was required" if gates.headphones == "require" else "was advisory"
@@ -103,15 +103,15 @@ def _rules(study: Study) -> Iterator[str]:
     rules, design = study.exclusion, study.design
     broken = []
     if design.attention:
-        broken.append(f"fewer than {rules.attention_min:.0%} of attention trials right")
+        broken.append(f"fewer than {_percent(rules.attention_min)} of attention trials right")
     if design.gold:
-        broken.append(f"fewer than {rules.gold_min:.0%} of gold trials right")
+        broken.append(f"fewer than {_percent(rules.gold_min)} of gold trials right")
     if rules.min_variance and any(q.type in ACR for q in study.questions):
         broken.append(f"variance of ratings below {rules.min_variance:g}")
     if rules.min_seconds:
         broken.append(f"median time of an answer below {rules.min_seconds:g} s")
     if rules.heard:
-        broken.append(f"a rating of a sound heard less than {rules.heard:.0%}")
+        broken.append(f"a rating of a sound heard less than {_percent(rules.heard)}")
     if broken:
         yield f"Rules fixed beforehand exclude raters with {_list(broken, 'or')}."
 
@@ -200,6 +200,10 @@ def _right(found: Accuracy, labels: dict[str, str]) -> str:
         f"[{100 * found.low:.1f}, {100 * found.high:.1f}]); chance is "
         f"{100 * found.chance:.1f} % (exact binomial test, {p_value(found.p)})."
     )
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:g} %"
 
 
 def _count(n: int, what: str) -> str:

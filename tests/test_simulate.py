@@ -1,0 +1,180 @@
+"""Simulated raters: their opinions in closed form, and whole panels over real HTTP."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import rated
+import toy_study
+
+from vclip.listening import huggins, listener, simulate
+from vclip.listening.listener import Catalogue, Diary
+from vclip.listening.panel import Panel, Rater, Truth, planted
+from vclip.listening.store import Answer
+from vclip.listening.study import Study, load
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A study of every type, with a break, gold, attention, headphones and volume, on disk."""
+    gold = {"question": "acr_fit", "item": "i7", "conditions": ["c"], "expected": "1"}
+    fields = toy_study.fields(
+        8, "abc", rated.ALL, trials_per_rater=12, break_every=5, attention=2, training=["i6"]
+    )
+    fields["design"]["gold"] = [gold | {"tolerance": 1}]
+    fields["exclusion"] = {"min_seconds": 2.0}
+    return toy_study.written(tmp_path_factory.mktemp("study"), fields)
+
+
+def report(path: Path, capsys: pytest.CaptureFixture[str], *options: str) -> dict[str, Any]:
+    common = ["--study", str(path), "--think", "0.02", "--json"]
+    assert simulate.main([*common, *options]) == 0
+    found: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return found
+
+
+def test_a_panel_over_http_loses_nothing(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """16 raters at once; a third of the answers twice, a third of the trials reloaded."""
+    options = ["--twice", "0.3", "--reload", "0.3", "--inattentive", "0.25", "--hasty", "0.1"]
+    found = report(path, capsys, "--raters", "16", *options)
+    length = 12 + 2 + 1 + 6  # ratings, attention, gold, training
+    assert (found["done"], found["errors"], found["answers"]) == (16, 0, 16 * length)
+    for name in ("ratings_lost", "ratings_changed", "ratings_duplicated", "never_acknowledged"):
+        assert found[name] == 0
+    assert (found["careless"], found["attentive_excluded"]) == (6, 0)
+    assert found["careless_excluded"] >= 4
+    assert 0 < found["to_trial_p50_s"] <= found["to_trial_p95_s"] <= found["to_sound_p100_s"]
+    assert found["intervals"] == 6
+
+
+def test_a_server_that_runs_is_visited(
+    path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its store is read; a null effect says nothing; two panels do not mix."""
+    store = f"sqlite:///{tmp_path}/ratings.db"
+    with simulate.server(path, store) as url:
+        where = ["--url", url, "--store", store, "--effect", "0", "--hasty", "0"]
+        for _ in range(2):
+            found = report(path, capsys, *where, "--raters", "3", "--inattentive", "0")
+            assert (found["done"], found["careless"], found["attentive_excluded"]) == (3, 0, 0)
+            assert found["answers"] == 3 * 21
+            assert found["pairs_significant"] == 0
+
+
+def test_mistakes_are_told(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert simulate.main(["--raters", "0"]) == 2
+    assert simulate.main(["--url", "http://127.0.0.1:1"]) == 2
+    assert "--store" in capsys.readouterr().err
+
+
+def test_nobody_answering_is_an_error_not_a_silence(path: Path, tmp_path: Path) -> None:
+    store = f"sqlite:///{tmp_path}/ratings.db"
+    options = ["--study", str(path), "--url", "http://127.0.0.1:1", "--store", store]
+    assert simulate.main([*options, "--raters", "2", "--json"]) == 1
+
+
+class Memory:
+    """A store that has what it is given."""
+
+    def __init__(self, kept: dict[int, str], positions: list[int]) -> None:
+        self._kept, self._positions = kept, positions
+
+    def rater(self, token: str) -> int:
+        return 1
+
+    def answers(self, rater: int) -> dict[int, Answer]:
+        return {at: Answer(at, value, [], [], 1.0, "") for at, value in self._kept.items()}
+
+    def ratings(self) -> list[Any]:
+        return [type("Row", (), {"rater": 1, "position": at}) for at in self._positions]
+
+
+@pytest.mark.parametrize(
+    ("kept", "positions", "broken"),
+    [
+        ({0: "1", 1: "2"}, [0, 1], None),
+        ({0: "1"}, [0], "ratings_lost"),
+        ({0: "1", 1: "3"}, [0, 1], "ratings_changed"),
+        ({0: "1", 1: "2"}, [0, 1, 1], "ratings_duplicated"),
+        ({0: "1", 1: "2", 2: "4"}, [0, 1, 2], "never_acknowledged"),
+    ],
+)
+def test_the_audit_sees_what_is_wrong(
+    kept: dict[int, str], positions: list[int], broken: str | None
+) -> None:
+    diary = Diary("attentive", token="t", answers={0: "1", 1: "2"})
+    store: Any = Memory(kept, positions)
+    found = simulate.audit(store, [diary])
+    assert found.pop("answers") == 2
+    assert {name for name, n in found.items() if n} == ({broken} if broken else set())
+
+
+def test_sounds_are_known_by_their_hash(path: Path) -> None:
+    study = load(path)
+    catalogue = Catalogue(study)
+    item = study.items[2]
+    sounds = [(path.parent / item.stimuli[c].path).read_bytes() for c in "ba"]
+    trial = {"type": "ab", "prompt": "Well?", "text": item.text}
+    face = (path.parent / str(item.face)).read_bytes()
+    assert catalogue.heard(trial, face, sounds) == [("i2", "b"), ("i2", "a")]
+    assert list(catalogue.shown(trial, face)) == ["i2"]
+    assert len(list(catalogue.shown(trial, None))) == 8
+    assert catalogue.question(trial) == "ab"
+
+
+def test_instructions_of_both_languages_are_understood() -> None:
+    from vclip.listening.session import TOLD
+
+    for text in TOLD.values():
+        assert listener.told_value(text.format("3 – Fair")) == "3"
+        assert listener.told_value(text.format("tie")) == "tie"
+    assert listener.told_value(None) is None
+
+
+@pytest.mark.parametrize("target", range(huggins.INTERVALS))
+def test_the_tone_is_heard(target: int) -> None:
+    data = huggins.encode(huggins.trial(target, np.random.default_rng(0)))
+    assert listener.tone(data) == target
+
+
+def opinions(study: Study, truth: Truth, question: str, n: int) -> list[Any]:
+    """Of n raters over as many items as there are."""
+    found = []
+    for seed in range(n):
+        rng = np.random.default_rng(seed)
+        panel = Panel(study, truth, rng)
+        rater = Rater("attentive", truth.rater * rng.standard_normal())
+        sounds = [("i0", name) for name in ("ab" if question != "acr_fit" else "a")]
+        found.append(panel.answer(rater, question, sounds, "i0", None, rng))
+    return found
+
+
+@pytest.mark.parametrize("quality", [1.2, 3.0, 4.6])
+def test_planted_means_are_in_closed_form(quality: float) -> None:
+    study = rated.everything()
+    truth = Truth({"a": quality, "b": 3.0, "c": 3.0})
+    values = np.array(opinions(study, truth, "acr_fit", 3000), float)
+    assert values.mean() == pytest.approx(truth.mean("a"), abs=4 * values.std() / np.sqrt(3000))
+
+
+def test_better_conditions_are_preferred() -> None:
+    study = rated.everything()
+    answers = opinions(study, planted(study), "ab", 400)
+    assert answers.count("A") > 250
+    equal = opinions(study, planted(study, effect=0), "ab", 400)
+    assert abs(equal.count("A") - 200) < 60
+
+
+def test_who_is_told_what_to_answer_answers_it() -> None:
+    study, rng = rated.everything(), np.random.default_rng(0)
+    panel = rated.panel(study)
+    rater = Rater("attentive", 0.0)
+    assert panel.answer(rater, "acr_fit", [("i0", "a")], "i0", "2", rng) == "2"
+
+
+def test_careless_raters_are_as_many_as_asked_for() -> None:
+    panel = rated.panel(rated.everything(), inattentive=0.1, hasty=0.04)
+    kinds = [rater.kind for rater in panel.raters(50, np.random.default_rng(0))]
+    assert (kinds.count("inattentive"), kinds.count("hasty"), len(kinds)) == (5, 2, 50)
