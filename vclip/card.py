@@ -121,7 +121,7 @@ def read(data: bytes | str) -> Card:
         raise DataError("this is no card of a voice or a speech; choose a file that vclip saved")
     if version != VERSION or isinstance(version, bool):
         raise DataError(
-            f"the card is of version {str(version)[:20]}, this program reads version {VERSION}"
+            f"the card is of version {repr(version)[:20]}, this program reads version {VERSION}"
         )
     weights = _get(fields, "weights", dict)
     if not all(isinstance(value, str) for value in weights.values()):

@@ -3,6 +3,7 @@
 const REACH = { mouse: 9, pen: 12, touch: 22 }; // pixels: a finger is less exact
 const REST = 200; // ms on a point before it is heard
 const PATIENCE = 4000; // ms until a pick that no new list confirms is given up
+const SETTLED = 40; // ms from the last part drawn until Gradio takes the next event whole
 const ANSWER = 1500; // ms after which the next pick is sent at the latest
 const SMALL = 520; // pixels of width below which what stands on the map grows
 const DIGITS = 700; // ms between the digits of a number
@@ -104,7 +105,10 @@ const clickMap = (event, svg) => {
   const shape = shapeAt(event);
   if (event.pointerType === 'touch') tell(shape);
   document.dispatchEvent(new Event('vclip:elsewhere'));
-  if (shape?.dataset.id) return trigger('pick', { id: shape.dataset.id });
+  if (shape?.dataset.id) {
+    waiting = shape.dataset.id;
+    return send();
+  }
   const at = new DOMPoint(event.clientX, event.clientY).matrixTransform(svg.getScreenCTM().inverse());
   trigger('spot', { x: at.x, y: at.y }); // perhaps one of the generated voices
 };
@@ -206,8 +210,16 @@ const drawn = () => {
   if (listbox && focused && document.activeElement === document.body) listbox.focus({ preventScroll: true });
   if (listbox) announce();
   if (selected()) reveal(selected());
-  busyUntil = 0;
-  send();
+  document.dispatchEvent(new CustomEvent('vclip:drawn', { detail: listbox ? 'list' : 'map' }));
 };
+// An event that comes while Gradio draws the answer to the last one leaves a part as it was: the
+// next pick waits until list and map are drawn.
+const drawnParts = new Set();
+document.addEventListener('vclip:drawn', ({ detail }) => {
+  drawnParts.add(detail);
+  if (drawnParts.size < 2) return;
+  drawnParts.clear();
+  setTimeout(() => { busyUntil = 0; send(); }, SETTLED);
+});
 watch('value', drawn);
 drawn();
