@@ -9,7 +9,7 @@ export function choices(screen) {
   const answer = { value: null };
   const inputs = options.map(({ value, label, key }) => {
     const input = h('input', { type: 'radio', name, value, onchange: () => answer.pick(value) });
-    return h('label', { class: 'choice' }, input, h('span', {}, label), h('kbd', { 'aria-hidden': 'true' }, key));
+    return h('label', { class: value === 'tie' ? 'choice whole' : 'choice' }, input, h('span', {}, label), h('kbd', { 'aria-hidden': 'true' }, key));
   });
   const wide = trial.type.startsWith('acr') ? '' : ' wide';
   answer.node = h('fieldset', { 'aria-describedby': 'lock' }, h('legend', { class: 'unseen' }, w.answer), h('div', { class: `choices${wide}` }, inputs));

@@ -1,23 +1,27 @@
 // Everything but the trials: consent, code, volume, headphones, break, end. Each resolves when it is over.
 import { $, card, copyable, h, say, show } from './dom.js';
 import { listen } from './keys.js';
+import { random } from './net.js';
 import { Deck, Sound } from './sound.js';
 
 const INTERVALS = [0.5, 2, 3.5]; // s; when each noise of a headphone trial begins, of one second each
+const SCREENS = 6; // of them in an attempt
 const AUDIBLE = 0.3; // share of the volume sound that is enough
 
 const button = (text, onclick, kind = 'main') => h('button', { type: 'button', class: kind, onclick }, text);
 
 export function consent(app) {
   const { about, words: w } = app;
+  const request = app.memory.get('enrolment') ?? random(); // asked twice, it is one rater
+  app.memory.set({ enrolment: request });
   return new Promise((resolve) => {
     const trouble = h('p', { class: 'message', role: 'alert', hidden: true });
     const go = button(w.begin, async () => {
       go.disabled = true;
       try {
-        resolve(await app.net.once('enrol', { agree: true }));
+        resolve(await app.net.ask('enrol', { agree: true, request }));
       } catch (error) {
-        trouble.textContent = error.status ? error.message : w.lost_load(0).split('.')[0];
+        trouble.textContent = error.message;
         trouble.hidden = false;
         go.disabled = false;
       }
@@ -42,7 +46,7 @@ const once = (draw) => new Promise((resolve) => draw(() => resolve()));
 export function rest(app) {
   const { words: w } = app;
   return once((done) => show(card(h('h1', {}, w.pause_title), h('p', {}, w.pause_text), button(w.go, done))))
-    .then(() => app.net.ask('step', { step: 'break', result: {} }));
+    .then(() => app.net.ask('step', { step: 'break', result: null }));
 }
 
 function plain(app, label, needed, onchange) {
@@ -62,7 +66,7 @@ export async function volume(app) {
   try {
     deck.current.load(await app.blob('volume'));
     await finished;
-    return await app.net.ask('step', { step: 'volume', result: {} });
+    return await app.net.ask('step', { step: 'volume', result: null });
   } finally {
     unlisten();
     deck.release();
@@ -70,20 +74,19 @@ export async function volume(app) {
 }
 
 export async function headphones(app, state) {
-  const n = state.trials ?? 6;
-  const answers = [];
-  for (let i = 0; i < n; i += 1) answers.push(await interval(app, state, i, n));
-  return app.net.ask('step', { step: 'headphones', result: { answers } });
+  const result = [];
+  for (let i = 0; i < SCREENS; i += 1) result.push(await interval(app, state, i) - 1);
+  return app.net.ask('step', { step: 'headphones', result, attempt: state.attempt });
 }
 
-async function interval(app, state, i, n) {
+async function interval(app, state, i) {
   const { words: w } = app;
-  const lamps = INTERVALS.map((_, k) => h('li', {}, w.noise(k + 1)));
+  const lamps = INTERVALS.map((_, k) => h('li', {}, k + 1));
   const deck = new Deck([plain(app, w.noises, app.needed, (sound) => update(sound))]);
   const { audio } = deck.current;
   let answer = null;
   const inputs = [1, 2, 3].map((k) => h('label', { class: 'choice' },
-    h('input', { type: 'radio', name: `noise-${i}`, value: k, onchange: () => { answer = k; update(deck.current); } }), w.noise(k)));
+    h('input', { type: 'radio', name: `noise-${i}`, value: k, onchange: () => { answer = k; update(deck.current); } }), k));
   const node = h('fieldset', { 'aria-describedby': 'lock' }, h('legend', {}, w.which), h('div', { class: 'choices wide' }, inputs));
   const lock = h('p', { class: 'lock', id: 'lock' });
   let finish;
@@ -96,8 +99,8 @@ async function interval(app, state, i, n) {
     lamps.forEach((lamp, k) => lamp.classList.toggle('on', !audio.paused && audio.currentTime >= INTERVALS[k] && audio.currentTime < INTERVALS[k] + 1));
   }
   deck.current.node.append(h('ol', { class: 'intervals', 'aria-hidden': 'true' }, lamps));
-  show(card(h('p', { class: 'quiet' }, w.headphones_trial(i + 1, n)), h('h1', {}, w.headphones),
-    state.message ? h('p', { class: 'message' }, state.message) : null,
+  show(card(h('p', { class: 'quiet' }, w.headphones_trial(i + 1, SCREENS)), h('h1', {}, w.headphones),
+    state.attempt > 0 && i === 0 ? h('p', { class: 'message' }, w.headphones_again) : null,
     h('p', {}, w.headphones_text), deck.current.node, node, lock, go));
   update(deck.current);
   const pick = (value) => (deck.current.enough ? node.querySelector(`[value="${value}"]`)?.click() : say(w.locked_one));
@@ -121,6 +124,11 @@ export function end(app, state) {
   return new Promise(() => {}); // nothing follows
 }
 
+export function refused(app) { // the study asks for headphones, and the check says there are none
+  stop(app.words.refused_title, app.words.refused_text);
+  return new Promise(() => {});
+}
+
 // Something is in the way: a sentence and one button.
 export function stop(title, text, label) {
   return once((done) => show(card(h('h1', {}, title), h('p', { class: 'prose' }, text), label ? button(label, done) : null)));
@@ -140,7 +148,7 @@ export function withdrawal(app) { // a dialog that any screen can open
       app.gone = true;
       stop(w.withdrawn, w.withdrawn_text(deleted));
     } catch (error) {
-      trouble.textContent = error.status ? error.message : w.lost_load(0).split('.')[0];
+      trouble.textContent = error.status ? error.message : w.unreached;
       trouble.hidden = false;
     }
   };

@@ -17,7 +17,7 @@ class App {
     this.about = await this.net.ask('about');
     this.words = wordsFor(this.about.language);
     this.needed = this.about.gates?.heard ?? 0.95;
-    this.memory = new Memory(this.about.study);
+    this.memory = new Memory(this.about.study ?? this.about.title);
     this.drafts = new Drafts(this.memory);
     this.events = new Events(this.net);
     document.documentElement.lang = this.about.language;
@@ -46,7 +46,7 @@ class App {
 
   async enrol() {
     const { token, withdrawal } = await steps.consent(this);
-    this.memory.set({ token, withdrawal, pending: null, draft: null });
+    this.memory.set({ token, withdrawal, enrolment: null, pending: null, draft: null });
     this.net.token = token;
     await steps.code(this);
   }
@@ -54,7 +54,7 @@ class App {
   step(state) {
     this.progress(state);
     if (state.trial) return this.rate(state.trial);
-    const known = { volume: steps.volume, headphones: steps.headphones, break: steps.rest, done: steps.end };
+    const known = { volume: steps.volume, headphones: steps.headphones, break: steps.rest, done: steps.end, refused: steps.refused };
     return known[state.step](this, state);
   }
 

@@ -90,8 +90,7 @@ class Screen {
 
   pick(value) { // by a key
     if (!this.deck.enough) return say(this.reason());
-    this.answer.pick(value);
-    return this.update();
+    return this.answer.pick(value);
   }
 
   measured() {

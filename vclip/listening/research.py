@@ -1,0 +1,80 @@
+"""The researcher's side over HTTP: a page at /study/results, its data behind a token beneath it.
+
+The page itself holds nothing; every number is asked for with `Authorization: Bearer`.
+"""
+
+import hmac
+import io
+from typing import Annotated, Any
+
+import pandas as pd
+from fastapi import APIRouter, Depends, Header, HTTPException, Response
+
+from vclip.listening import export
+from vclip.listening.live import Live, View
+
+KINDS = {"csv": "text/csv", "json": "application/json", "zip": "application/zip"}
+DRAWN = {"svg": "image/svg+xml", "pdf": "application/pdf"}
+
+
+def router(live: Live, token: str) -> APIRouter:
+    """All routes of the researcher."""
+
+    def allowed(authorization: Annotated[str, Header()] = "") -> None:
+        given = authorization.removeprefix("Bearer ")
+        if not hmac.compare_digest(given.encode(), token.encode()):  # as long, right or wrong
+            raise HTTPException(401, "this is not the study's token; it was printed at the start")
+
+    api = APIRouter(prefix="/study/results/api", dependencies=[Depends(allowed)])
+
+    @api.get("/summary")
+    def summary(view: View = "clean") -> dict[str, Any]:
+        return live.summary(view)
+
+    @api.get("/results")
+    def results(view: View = "clean") -> dict[str, Any]:
+        found = live.analysed(view)
+        return {
+            "results": found.results,
+            "text": found.text,
+            "message": found.message,
+            "figures": sorted(found.figures),
+            "stamp": found.stamp,
+        }
+
+    @api.get("/figures/{name}.{kind}")
+    def figure(name: str, kind: str, view: View = "clean") -> Response:
+        drawn = live.analysed(view).figures.get(name)
+        if drawn is None or kind not in DRAWN:
+            raise HTTPException(404, "there is no such figure")
+        return _file(drawn[list(DRAWN).index(kind)], DRAWN[kind], f"{name}.{kind}")
+
+    @api.get("/export.{kind}")
+    def exported(kind: str, view: View = "clean") -> Response:
+        if kind not in KINDS:
+            raise HTTPException(404, f"there is no {kind}; take one of {', '.join(KINDS)}")
+        name = f"{live.study.study}_{view}.{kind}"
+        return _file(_written(live, live.table(view), kind), KINDS[kind], name)
+
+    @api.get("/dictionary.csv")
+    def dictionary() -> Response:
+        buffer = io.StringIO()
+        pd.DataFrame(export.dictionary()).to_csv(buffer, index=False)
+        return _file(buffer.getvalue().encode(), "text/csv", "dictionary.csv")
+
+    return api
+
+
+def _written(live: Live, table: pd.DataFrame, kind: str) -> bytes:
+    if kind == "zip":
+        return export.archive(table, live.study)
+    text = export.csv(table) if kind == "csv" else export.as_json(table, live.study)
+    return text.encode()
+
+
+def _file(data: bytes, kind: str, name: str) -> Response:
+    headers = {
+        "Cache-Control": "no-store",
+        "Content-Disposition": f'attachment; filename="{name}"',
+    }
+    return Response(data, media_type=kind, headers=headers)

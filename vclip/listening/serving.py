@@ -1,0 +1,80 @@
+"""A listening test on a server: the raters' page at /study, the researcher's at /study/results."""
+
+import secrets
+from pathlib import Path
+
+from fastapi import APIRouter, FastAPI, HTTPException
+from fastapi.responses import FileResponse, RedirectResponse, Response
+
+from vclip.errors import InputError
+from vclip.listening import api, research
+from vclip.listening.live import Live
+from vclip.listening.store import Store
+
+PAGE = Path(__file__).parent / "page"
+SHORTEST = 12  # characters of a token that somebody chose
+# Nothing but our own files; sounds and faces come as blobs. Spaces show the app within their page
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+    "img-src 'self' blob: data:; media-src blob:; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'self' https://huggingface.co https://*.hf.space"
+)
+HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "Cache-Control": "no-cache",  # kept, but asked for: a new version shows at once
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+def add(app: FastAPI, store: Store, research_token: str) -> None:
+    """Everything of one study under /study; the token opens the researcher's page."""
+    app.include_router(_pages())
+    app.include_router(research.router(Live(store), research_token))
+    app.include_router(api.router(store))
+
+
+def application(store: Store, research_token: str) -> FastAPI:
+    """The study alone, without the demo: no model is loaded."""
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    add(app, store, research_token)
+
+    @app.get("/")
+    def start() -> Response:
+        return RedirectResponse("/study")
+
+    @app.get("/healthz")
+    def healthz() -> dict[str, str]:
+        return {"status": "ok", "study": store.study.study}
+
+    return app
+
+
+def token(given: str | None) -> str:
+    """The researcher's token: as given, else a random one. Raises InputError if it is short."""
+    if given is None:
+        return secrets.token_urlsafe(24)
+    if len(given) < SHORTEST or not given.isascii() or not given.isprintable():
+        raise InputError(f"the research token has to be {SHORTEST} plain characters or more")
+    return given
+
+
+def _pages() -> APIRouter:
+    """Pages, scripts and styles: the same for everybody, and no secret in them."""
+    pages, files = APIRouter(), {path.name: path for path in PAGE.iterdir() if path.is_file()}
+
+    @pages.get("/study")
+    def study() -> Response:
+        return FileResponse(PAGE / "study.html", headers=HEADERS)
+
+    @pages.get("/study/results")
+    def results() -> Response:
+        return FileResponse(PAGE / "results.html", headers=HEADERS)
+
+    @pages.get("/study/page/{name}")
+    def file(name: str) -> Response:
+        if name not in files:
+            raise HTTPException(404, "there is no such file")
+        return FileResponse(files[name], headers=HEADERS)
+
+    return pages
