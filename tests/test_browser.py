@@ -17,6 +17,7 @@ from visiting import (
     offered,
     row,
     seconds,
+    settle,
     speak,
     take_example,
     upload,
@@ -147,8 +148,10 @@ def test_a_control_with_another_face(page: Page) -> None:
     page.click("#shuffle")
     expect(page.locator("#control tbody tr")).to_have_count(10)
     first = page.locator("#control").inner_text()
+    settle(page)
     page.click("#shuffle")
     expect(page.locator("#control")).not_to_have_text(first)
+    settle(page)
     name = page.locator("#control [data-voice]").nth(3)
     speaker_id = str(name.get_attribute("data-voice"))
     name.click()

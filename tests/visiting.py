@@ -38,6 +38,11 @@ def take_example(page: Page, index: int = 0) -> None:
     expect(marks(page)).to_have_count(10)
 
 
+def settle(page: Page) -> None:
+    """As long as people need: of events that come while it draws, Gradio 6.31 loses answers."""
+    page.wait_for_timeout(150)
+
+
 def speak(page: Page, text: str) -> str:
     """Say a text; the token of the finished take."""
     takes = page.locator("#takes li")
