@@ -38,7 +38,7 @@ def router(live: Live, token: str) -> APIRouter:
             "results": found.results,
             "text": found.text,
             "message": found.message,
-            "figures": sorted(found.figures),
+            "figures": list(found.figures),
             "stamp": found.stamp,
         }
 
