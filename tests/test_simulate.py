@@ -9,11 +9,12 @@ import pytest
 import rated
 import toy_study
 
-from vclip.listening import huggins, listener, simulate
-from vclip.listening.listener import Catalogue, Diary
+from vclip.listening import analyse, huggins, listener, simulate
+from vclip.listening.catalogue import Catalogue
+from vclip.listening.listener import Diary
 from vclip.listening.panel import Panel, Rater, Truth, planted
 from vclip.listening.store import Answer
-from vclip.listening.study import Study, load
+from vclip.listening.study import Study, load, parse
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +62,9 @@ def test_a_server_that_runs_is_visited(
             assert (found["done"], found["careless"], found["attentive_excluded"]) == (3, 0, 0)
             assert found["answers"] == 3 * 21
             assert found["pairs_significant"] == 0
+    for source in (store, f"{tmp_path}/ratings.db"):  # the study file is not needed
+        assert analyse.main([source, "--draws", "100", "--json"]) == 0
+        assert json.loads(capsys.readouterr().out)["n_ratings"] == 2 * 3 * 12
 
 
 def test_mistakes_are_told(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -122,6 +126,14 @@ def test_sounds_are_known_by_their_hash(path: Path) -> None:
     assert list(catalogue.shown(trial, face)) == ["i2"]
     assert len(list(catalogue.shown(trial, None))) == 8
     assert catalogue.question(trial) == "ab"
+
+
+def test_a_shuffled_voice_is_known_by_its_face_alone() -> None:
+    fields = toy_study.fields(3, "abc", "acr_fit acr_naturalness")
+    fields["items"][0]["stimuli"]["b"] = fields["items"][1]["stimuli"]["a"]
+    catalogue = Catalogue(parse(json.dumps(fields)))
+    assert catalogue.told_apart("acr_fit") == {"a", "b", "c"}
+    assert catalogue.told_apart("acr_naturalness") == {"c"}
 
 
 def test_instructions_of_both_languages_are_understood() -> None:

@@ -6,12 +6,10 @@ sends an answer twice; whatever should not have been possible is noted.
 """
 
 import asyncio
-import hashlib
 import io
 import re
 import time
 import uuid
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,10 +17,10 @@ import httpx
 import numpy as np
 import soundfile
 
+from vclip.listening.catalogue import Catalogue
 from vclip.listening.huggins import GAP, INTERVALS, NOISE, TRIALS
-from vclip.listening.panel import Panel, Rater, Sound
+from vclip.listening.panel import Panel, Rater
 from vclip.listening.store import Value
-from vclip.listening.study import Study
 
 API = "/study/api"
 
@@ -50,40 +48,6 @@ class Diary:
     to_sound: list[float] = field(default_factory=list)  # … and all of its sounds and its face
     errors: list[str] = field(default_factory=list)
     total: int = 0
-
-
-class Catalogue:
-    """Which sound, face and question of a study it is that a rater meets."""
-
-    def __init__(self, study: Study) -> None:
-        self.study = study
-        self.sounds: dict[str, list[Sound]] = {}
-        for item in study.items:
-            for condition, stimulus in item.stimuli.items():
-                self.sounds.setdefault(stimulus.sha256, []).append((item.id, condition))
-
-    def question(self, trial: dict[str, Any]) -> str:
-        """Its id."""
-        asked = (trial["type"], trial["prompt"])
-        return next(q.id for q in self.study.questions if (q.type, q.prompt) == asked)
-
-    def heard(self, trial: dict[str, Any], face: bytes | None, sounds: list[bytes]) -> list[Sound]:
-        """What each slot plays. One file may belong to several items: the one shown is meant."""
-        shown = set(self.shown(trial, face))
-        found = []
-        for data in sounds:
-            able = self.sounds[hashlib.sha256(data).hexdigest()]
-            here = [sound for sound in able if sound[0] in shown]
-            found.append((here or able)[0])
-        return found
-
-    def shown(self, trial: dict[str, Any], face: bytes | None) -> Iterator[str]:
-        """Items with this text and face."""
-        digest = hashlib.sha256(face).hexdigest() if face else None
-        for item in self.study.items:
-            seen = digest is None or item.face_sha256 in (digest, None)
-            if item.text == trial["text"] and seen:
-                yield item.id
 
 
 class Listener:

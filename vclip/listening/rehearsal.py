@@ -3,6 +3,8 @@
 How wide the intervals will be with so many raters can be seen before anybody was asked.
 """
 
+from collections.abc import Collection
+
 import numpy as np
 
 from vclip.listening import analysis
@@ -56,7 +58,11 @@ def sounds(trial: Trial) -> list[Sound]:
     return list(zip(of, trial.conditions, strict=True))
 
 
-def covered(found: analysis.Answered, truth: Truth) -> list[bool]:
-    """Of each mean of an ACR question, whether its interval holds the planted one."""
+def covered(found: analysis.Answered, truth: Truth, names: Collection[str]) -> list[bool]:
+    """Of the mean of each named condition of an ACR question, whether it holds the planted one."""
     means = found.means if found.type in ACR else []
-    return [one.mean.low <= truth.mean(one.condition) <= one.mean.high for one in means]
+    return [
+        one.mean.low <= truth.mean(one.condition) <= one.mean.high
+        for one in means
+        if one.condition in names
+    ]

@@ -24,7 +24,8 @@ import numpy as np
 
 from vclip.errors import InputError, StudyError, reported
 from vclip.listening import analysis, exclusion, export
-from vclip.listening.listener import Catalogue, Diary, Habits, Listener
+from vclip.listening.catalogue import Catalogue
+from vclip.listening.listener import Diary, Habits, Listener
 from vclip.listening.panel import Panel, planted
 from vclip.listening.rehearsal import covered
 from vclip.listening.store import Store, open_store
@@ -85,7 +86,8 @@ def judge(store: Store, diaries: Sequence[Diary], panel: Panel) -> dict[str, Any
     }
     with contextlib.suppress(StudyError):  # nobody is left
         results = analysis.analyse(study, table)
-        hits = [hit for question in results.questions for hit in covered(question, panel.truth)]
+        known = Catalogue(study).told_apart
+        hits = [hit for q in results.questions for hit in covered(q, panel.truth, known(q.id))]
         pairs = [pair for question in results.questions for pair in question.comparisons]
         found |= {"intervals": len(hits), "intervals_covering": sum(hits)}
         found |= {"pairs": len(pairs), "pairs_significant": sum(p.significant for p in pairs)}

@@ -1,0 +1,56 @@
+"""What a simulated rater knows of a study: which sound, face and question it is that they meet."""
+
+import hashlib
+from collections.abc import Iterator
+from typing import Any
+
+from vclip.listening.panel import Sound
+from vclip.listening.study import Study
+
+
+class Catalogue:
+    """Recognises a study's sounds and faces by their SHA-256, questions by type and prompt."""
+
+    def __init__(self, study: Study) -> None:
+        self.study = study
+        self.sounds: dict[str, list[Sound]] = {}
+        for item in study.items:
+            for condition, stimulus in item.stimuli.items():
+                self.sounds.setdefault(stimulus.sha256, []).append((item.id, condition))
+
+    def question(self, trial: dict[str, Any]) -> str:
+        """Its id."""
+        asked = (trial["type"], trial["prompt"])
+        return next(q.id for q in self.study.questions if (q.type, q.prompt) == asked)
+
+    def told_apart(self, question: str) -> set[str]:
+        """Conditions none of whose sounds is another one's, too, as far as raters can tell.
+
+        A shuffled voice is another face's right one: without the face, nobody knows which it is.
+        """
+        asked = self.study.question(question)
+        names: dict[tuple[str, ...], set[str]] = {}
+        for item in self.study.items:
+            face = item.face or "" if asked.shows_face else ""
+            for condition, stimulus in item.stimuli.items():
+                names.setdefault((stimulus.sha256, item.text, face), set()).add(condition)
+        shared = {name for found in names.values() if len(found) > 1 for name in found}
+        return set(self.study.conditions_of(asked)) - shared
+
+    def heard(self, trial: dict[str, Any], face: bytes | None, sounds: list[bytes]) -> list[Sound]:
+        """What each slot plays. One file may belong to several items: the one shown is meant."""
+        shown = set(self.shown(trial, face))
+        found = []
+        for data in sounds:
+            able = self.sounds[hashlib.sha256(data).hexdigest()]
+            here = [sound for sound in able if sound[0] in shown]
+            found.append((here or able)[0])
+        return found
+
+    def shown(self, trial: dict[str, Any], face: bytes | None) -> Iterator[str]:
+        """Items with this text and face."""
+        digest = hashlib.sha256(face).hexdigest() if face else None
+        for item in self.study.items:
+            seen = digest is None or item.face_sha256 in (digest, None)
+            if item.text == trial["text"] and seen:
+                yield item.id
