@@ -21,7 +21,8 @@ times = st.floats(0, 10, allow_nan=False)
 
 def begun(types: str = EVERYTHING, **gates: object) -> Session:
     """A rater who just agreed; a break after every second trial."""
-    fields = {"training": ["i0"], "attention": 2, "break_every": 2}
+    attention = 0 if types == "multi" else 2  # what to drag where cannot be told
+    fields = {"training": ["i0"], "attention": attention, "break_every": 2}
     asked = toy_study.fields(8, types=types, **fields)
     asked["gates"] = {"volume": False, "headphones": "off", **gates}
     study = Study.model_validate(asked)

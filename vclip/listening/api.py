@@ -6,9 +6,11 @@ makes the asking tab the one that may answer. Errors are {"detail": one line}: 4
 again. Nothing of the connection is kept, no address either.
 """
 
-from typing import Annotated, Any
+from collections.abc import Callable
+from typing import Annotated, Any, TypeVar
 
 import numpy as np
+from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Depends, Header, HTTPException, Response
 from pydantic import Field
 
@@ -20,71 +22,72 @@ from vclip.listening.store import Answer, Store
 from vclip.listening.trials import Counts, Trial
 from vclip.listening.wire import Answered, Code, Enrol, Event, SmallRoute, Step
 
+T = TypeVar("T")
+
 
 def router(store: Store) -> APIRouter:
     """All routes of raters, for the study of this store."""
     api = APIRouter(prefix="/study/api", route_class=SmallRoute)
-    desk = Desk(store)
+    desk, limiter = Desk(store), CapacityLimiter(store.at_once)
 
-    def known(authorization: Annotated[str, Header()] = "") -> int:
-        rater = store.rater(authorization.removeprefix("Bearer "))
-        if rater is None:
-            raise HTTPException(401, "this session is not known; it was withdrawn, or never begun")
-        return rater
+    async def run(job: Callable[[], T]) -> T:
+        return await to_thread.run_sync(job, limiter=limiter)
 
-    Known = Annotated[int, Depends(known)]
+    Token = Annotated[str, Depends(bearer)]
     Tab = Annotated[str, Header(alias="X-Tab", min_length=1, max_length=100)]
+    Events = Annotated[list[Event], Field(max_length=500)]
 
     @api.get("/about")
-    def about() -> dict[str, Any]:
+    async def about() -> dict[str, Any]:
         return desk.about()
 
     @api.post("/enrol")
-    def enrol(body: Enrol) -> dict[str, str]:
-        return desk.enrol(body)
+    async def enrol(body: Enrol) -> dict[str, str]:
+        return await run(lambda: desk.enrol(body))
 
     @api.get("/state")
-    def state(rater: Known, tab: Tab) -> dict[str, Any]:
-        store.claim(rater, tab)
-        return desk.state(rater)
+    async def state(token: Token, tab: Tab) -> dict[str, Any]:
+        return await run(lambda: desk.state(token, tab))
 
     @api.post("/step")
-    def step(rater: Known, body: Step) -> dict[str, Any]:
-        return desk.step(rater, body)
+    async def step(token: Token, body: Step) -> dict[str, Any]:
+        return await run(lambda: desk.step(token, body))
 
     @api.post("/answer")
-    def answer(rater: Known, tab: Tab, body: Answered) -> dict[str, Any]:
-        return desk.answer(rater, tab, Answer(**body.model_dump()))
+    async def answer(token: Token, tab: Tab, body: Answered) -> dict[str, Any]:
+        return await run(lambda: desk.answer(token, tab, Answer(**body.model_dump())))
 
     @api.post("/events")
-    def events(rater: Known, body: Annotated[list[Event], Field(max_length=500)]) -> dict[str, str]:
-        store.log(rater, body)
+    async def events(token: Token, body: Events) -> dict[str, str]:
+        await run(lambda: store.log(desk.known(token), body))
         return {}
 
     @api.post("/withdraw")
-    def withdraw(body: Code) -> dict[str, int]:
-        deleted = store.withdraw(body.code)
-        if deleted is None:
-            raise HTTPException(404, "nobody has this code; is it complete?")
-        return {"deleted": deleted}
+    async def withdraw(body: Code) -> dict[str, int]:
+        return await run(lambda: desk.withdraw(body.code))
 
     @api.get("/audio/{position}/{slot}")
-    def audio(rater: Known, position: int, slot: int) -> Response:
-        return _bytes(desk.audio(rater, position, slot))
+    async def audio(token: Token, position: int, slot: int) -> Response:
+        return _bytes(await run(lambda: desk.audio(token, position, slot)))
 
     @api.get("/face/{position}")
-    def face(rater: Known, position: int) -> Response:
-        return _bytes(desk.face(rater, position))
+    async def face(token: Token, position: int) -> Response:
+        return _bytes(await run(lambda: desk.face(token, position)))
 
     @api.get("/headphones/{n}")
-    def headphones(rater: Known, n: int) -> Response:
-        return _bytes(desk.headphones(rater, n))
+    async def headphones(token: Token, n: int) -> Response:
+        return _bytes(await run(lambda: desk.headphones(token, n)))
 
     @api.get("/volume")
-    def volume(rater: Known) -> Response:
-        return _bytes(desk.media.volume())
+    async def volume(token: Token) -> Response:
+        return _bytes(await run(lambda: desk.volume(token)))
 
     return api
+
+
+async def bearer(authorization: Annotated[str, Header()] = "") -> str:
+    """The token that came along, whosever it is."""
+    return authorization.removeprefix("Bearer ")
 
 
 class Desk:
@@ -92,6 +95,16 @@ class Desk:
 
     def __init__(self, store: Store) -> None:
         self.store, self.study, self.media = store, store.study, Media(store.study)
+
+    def known(self, token: str) -> int:
+        """Whose token it is. Raises HTTPException."""
+        rater = self.store.rater(token)
+        if rater is None:
+            raise HTTPException(401, "this session is not known; it was withdrawn, or never begun")
+        return rater
+
+    def _session(self, token: str) -> Session:
+        return Session.of(self.store, self.known(token))
 
     def about(self) -> dict[str, Any]:
         """Told before anybody agrees."""
@@ -112,24 +125,25 @@ class Desk:
         rng = np.random.default_rng(None if seed is None else [seed, counts.raters])
         return design.plan(self.study, counts, rng)
 
-    def state(self, rater: int) -> dict[str, Any]:
-        """As it is now."""
-        return session.view(Session.of(self.store, rater))
+    def state(self, token: str, tab: str) -> dict[str, Any]:
+        """As it is now; this tab goes on."""
+        self.store.claim(self.known(token), tab)
+        return session.view(self._session(token))
 
-    def step(self, rater: int, body: Step) -> dict[str, Any]:
+    def step(self, token: str, body: Step) -> dict[str, Any]:
         """Sent twice, it is done once."""
-        now = Session.of(self.store, rater)
+        now = self._session(token)
         for mark in session.next_marks(now, body.step, body.result, body.attempt):
-            self.store.mark(rater, mark)
+            self.store.mark(now.rater, mark)
             now = now.with_mark(mark)
         return session.view(now)
 
-    def answer(self, rater: int, tab: str, answer: Answer) -> dict[str, Any]:
+    def answer(self, token: str, tab: str, answer: Answer) -> dict[str, Any]:
         """The state after it; on disk before that is told."""
-        now = Session.of(self.store, rater)
+        now = self._session(token)
         if not session.is_repeated(now, answer):
             answer = session.take(now, answer, self._lengths(now, answer.position))
-            self.store.record(rater, answer, tab)
+            self.store.record(now.rater, answer, tab)
             now = now.after(answer)
         return session.view(now)
 
@@ -138,37 +152,49 @@ class Desk:
         sounds = session.stimuli(self.study, shown[0]) if shown else []
         return [self.media.seconds(stimulus) for stimulus in sounds]
 
-    def audio(self, rater: int, position: int, slot: int) -> File:
+    def withdraw(self, code: str) -> dict[str, int]:
+        """Raises HTTPException if nobody has this code."""
+        deleted = self.store.withdraw(code)
+        if deleted is None:
+            raise HTTPException(404, "nobody has this code; is it complete?")
+        return {"deleted": deleted}
+
+    def audio(self, token: str, position: int, slot: int) -> File:
         """Raises HTTPException if the rater has not come so far."""
-        sounds = session.stimuli(self.study, self._reached(rater, position))
+        sounds = session.stimuli(self.study, self._reached(token, position))
         if not 0 <= slot < len(sounds):
             raise HTTPException(404, "there is no such sound")
         return self.media.file(sounds[slot].path)
 
-    def face(self, rater: int, position: int) -> File:
+    def face(self, token: str, position: int) -> File:
         """Raises HTTPException if there is none, or the rater has not come so far."""
-        trial = self._reached(rater, position)
+        trial = self._reached(token, position)
         path = self.study.item(trial.item).face
         if path is None or not self.study.question(trial.question).shows_face:
             raise HTTPException(404, "this question shows no face")
         return self.media.file(path)
 
-    def _reached(self, rater: int, position: int) -> Trial:
+    def _reached(self, token: str, position: int) -> Trial:
         """A trial that is or was shown; what comes later stays hidden."""
-        now = Session.of(self.store, rater)
+        now = self._session(token)
         is_shown = now.trial and now.step in ("training", "trial")
         last = now.trial.position if now.trial and is_shown else None
-        if not (position in now.answers or position == last):
+        if not (position in now.requests or position == last):
             raise HTTPException(404, "there is no such trial yet")
         return now.trials[position]
 
-    def headphones(self, rater: int, n: int) -> File:
+    def headphones(self, token: str, n: int) -> File:
         """Trial n of the attempt that is next. Raises HTTPException."""
-        now = Session.of(self.store, rater)
+        now = self._session(token)
         right = session.targets(now, now.attempt)
         if now.step != "headphones" or not 0 <= n < len(right):
             raise HTTPException(404, "there is no such check now")
-        return self.media.headphones(right[n], codes.seed(now.secret, f"noise {n}", rater))
+        return self.media.headphones(right[n], codes.seed(now.secret, f"noise {n}", now.rater))
+
+    def volume(self, token: str) -> File:
+        """The sound to set the volume by."""
+        self.known(token)
+        return self.media.volume()
 
 
 def _bytes(file: File) -> Response:

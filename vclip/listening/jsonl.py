@@ -43,6 +43,8 @@ from vclip.listening.trials import Counts, Order, Trial
 class JsonLines:
     """See store.Store for what each method promises."""
 
+    at_once = 8  # files are flushed independently of each other
+
     def __init__(self, folder: Path, study: Study, mirror: Mirror | None = None) -> None:
         self.study, self._folder, self._mirror = study, folder, mirror
         (folder / "sessions").mkdir(parents=True, exist_ok=True)
@@ -100,6 +102,10 @@ class JsonLines:
         """Of one rater."""
         session = self._sessions.get(rater)
         return dict(session.answers) if session else {}
+
+    def requests(self, rater: int) -> dict[int, str]:
+        """Of one rater."""
+        return {position: answer.request for position, answer in self.answers(rater).items()}
 
     def marks(self, rater: int) -> list[Mark]:
         """Of one rater."""

@@ -39,7 +39,7 @@ class Session:
     secret: bytes
     rater: int
     trials: Sequence[Trial]
-    answers: Mapping[int, Answer]
+    requests: Mapping[int, str]  # name of each answer by position
     marks: Sequence[Mark]
 
     @classmethod
@@ -50,13 +50,13 @@ class Session:
             secret=store.secret,
             rater=rater,
             trials=store.trials(rater),
-            answers=store.answers(rater),
+            requests=store.requests(rater),
             marks=store.marks(rater),
         )
 
     def after(self, answer: Answer) -> "Session":
         """With one more answer."""
-        return replace(self, answers={**self.answers, answer.position: answer})
+        return replace(self, requests={**self.requests, answer.position: answer.request})
 
     def with_mark(self, mark: Mark) -> "Session":
         """With one more step behind."""
@@ -65,7 +65,7 @@ class Session:
     @cached_property
     def trial(self) -> Trial | None:
         """The first that is not answered."""
-        return next((t for t in self.trials if t.position not in self.answers), None)
+        return next((t for t in self.trials if t.position not in self.requests), None)
 
     @cached_property
     def step(self) -> str:
@@ -114,7 +114,7 @@ def view(session: Session) -> dict[str, Any]:
     code = codes.completion(session.secret, session.study.completion, session.rater)
     return {
         "step": step,
-        "done": len(session.answers),
+        "done": len(session.requests),
         "total": len(session.trials),
         "trial": show(session.study, shown) if shown else None,
         "attempt": session.attempt if step == "headphones" else None,
@@ -203,8 +203,7 @@ def share(ranges: Ranges, seconds: float) -> float:
 
 def is_repeated(session: Session, answer: Answer) -> bool:
     """Whether this very answer was taken before."""
-    there = session.answers.get(answer.position)
-    return there is not None and there.request == answer.request
+    return session.requests.get(answer.position) == answer.request
 
 
 def targets(session: Session, attempt: int) -> list[int]:

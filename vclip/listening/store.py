@@ -102,6 +102,7 @@ class Store(Protocol):
     """
 
     study: Study
+    at_once: int  # how many calls are worth making at the same time
     secret: bytes  # of this study, the same after a restart; completion codes come from it
 
     def enrol(self, plan: Plan, request: str | None = None) -> Enrolment:
@@ -121,6 +122,10 @@ class Store(Protocol):
 
     def answers(self, rater: int) -> dict[int, Answer]:
         """By position."""
+        ...
+
+    def requests(self, rater: int) -> dict[int, str]:
+        """Only the names of the answers, by position: all that is needed between two trials."""
         ...
 
     def marks(self, rater: int) -> list[Mark]:
