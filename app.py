@@ -1,14 +1,22 @@
 """vclip's app: `python app.py [--host HOST] [--port PORT] [--model MODEL] [--stage] [--mcp]`.
 
-Exit code 2 and one line on stderr when it cannot start as asked.
+With `--study STUDY.json` a listening test is served at /study, beside the demo; with `--study-only`
+it is alone, and no model is loaded. Exit code 2 and one line on stderr when it cannot start as
+asked.
 """
 
 import argparse
+import contextlib
 import os
 import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from vclip.errors import InputError, reported
 from vclip.weights import CHOICES
+
+if TYPE_CHECKING:  # --help should load neither models nor databases
+    from fastapi import APIRouter
 
 
 def parse(argv: list[str] | None) -> argparse.Namespace:
@@ -20,6 +28,16 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--model", default="bundled", help=CHOICES)
     parser.add_argument("--stage", action="store_true", help="for talks: large type, keyboard")
     parser.add_argument("--mcp", action="store_true", help="the API as tools of an MCP server, too")
+    study = parser.add_argument_group("listening test")
+    study.add_argument("--study", type=Path, metavar="STUDY.json", help="serve it at /study")
+    study.add_argument("--study-only", action="store_true", help="without the demo and its model")
+    study.add_argument("--store", metavar="URL", help="for ratings; sqlite:///ratings-NAME.db")
+    study.add_argument(
+        "--research-token",
+        default=os.environ.get("VCLIP_RESEARCH_TOKEN"),
+        metavar="T",
+        help="opens /study/results; random unless VCLIP_RESEARCH_TOKEN says it",
+    )
     return parser.parse_args(argv)
 
 
@@ -30,16 +48,49 @@ def _port() -> int:
     return int(named)
 
 
+def open_study(options: argparse.Namespace, stack: contextlib.ExitStack) -> "list[APIRouter]":
+    """What serves the study that was asked for, if one was; its store is closed with the stack."""
+    if not options.study:
+        if options.study_only:
+            raise InputError("--study-only needs --study STUDY.json")
+        return []
+    from vclip.listening import serving
+    from vclip.listening.store import open_store
+    from vclip.listening.study import load
+
+    study, token = load(options.study), serving.token(options.research_token)
+    store = open_store(options.store or f"sqlite:///ratings-{study.study}.db", study)
+    stack.callback(store.close)
+    print(serving.announce(study, options.research_token, token), flush=True)
+    return serving.routers(store, token)
+
+
+def run_study(options: argparse.Namespace) -> None:
+    """The listening test alone, which starts at once."""
+    from vclip.listening import serving
+    from vclip.ui import port
+
+    with port.open_port(options.host, options.port) as listener, contextlib.ExitStack() as stack:
+        app = serving.application(open_study(options, stack))
+        port.run(port.server(app), listener)
+
+
 @reported
 def main(argv: list[str] | None = None) -> int:
     """Command line."""
     options = parse(argv)
+    if options.study_only:
+        run_study(options)
+        return 0
     from vclip.ui import gpu  # after the options: --help should not load models
 
     gpu.prepare()  # before torch is used
     from vclip.ui import serve
 
-    with serve.open_port(options.host, options.port) as listener, serve.private_cache() as cache:
+    with contextlib.ExitStack() as stack:
+        listener = stack.enter_context(serve.open_port(options.host, options.port))
+        cache = stack.enter_context(serve.private_cache())
+        routers = open_study(options, stack)
         print(f"loading the model {options.model} ...", flush=True)
         from vclip import threads
         from vclip.pipeline import FaceToVoice
@@ -51,13 +102,14 @@ def main(argv: list[str] | None = None) -> int:
         model = FaceToVoice.from_pretrained(options.model, gpu.narrator())
         desk, takes = Desk(model), Takes(cache)
         app = serve.application(
-            build(desk, takes, stage=options.stage),
+            build(desk, takes, stage=options.stage, study=bool(routers)),
             {"model": model.model},
             cache,
             takes=takes,
             model=model,
             stage=options.stage,
             mcp=options.mcp,
+            routers=routers,
         )
         gpu.report()
         threading.Thread(target=desk.warm_up, daemon=True).start()

@@ -1,15 +1,18 @@
 """A listening test on a server: the raters' page at /study, the researcher's at /study/results."""
 
 import secrets
+from collections.abc import Iterable
 from pathlib import Path
 
 from fastapi import APIRouter, FastAPI, HTTPException
 from fastapi.responses import FileResponse, RedirectResponse, Response
 
+from vclip import __version__
 from vclip.errors import InputError
 from vclip.listening import api, research
 from vclip.listening.live import Live
 from vclip.listening.store import Store
+from vclip.listening.study import Study
 
 PAGE = Path(__file__).parent / "page"
 SHORTEST = 12  # characters of a token that somebody chose
@@ -27,17 +30,16 @@ HEADERS = {
 }
 
 
-def add(app: FastAPI, store: Store, research_token: str) -> None:
-    """Everything of one study under /study; the token opens the researcher's page."""
-    app.include_router(_pages())
-    app.include_router(research.router(Live(store), research_token))
-    app.include_router(api.router(store))
+def routers(store: Store, research_token: str) -> list[APIRouter]:
+    """Everything of one study, under /study; the token opens the researcher's page."""
+    return [_pages(), research.router(Live(store), research_token), api.router(store)]
 
 
-def application(store: Store, research_token: str) -> FastAPI:
-    """The study alone, without the demo: no model is loaded."""
+def application(routers: Iterable[APIRouter]) -> FastAPI:
+    """The study alone, without the demo."""
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-    add(app, store, research_token)
+    for router in routers:
+        app.include_router(router)
 
     @app.get("/")
     def start() -> Response:
@@ -45,9 +47,15 @@ def application(store: Store, research_token: str) -> FastAPI:
 
     @app.get("/healthz")
     def healthz() -> dict[str, str]:
-        return {"status": "ok", "study": store.study.study}
+        return {"status": "ok", "version": __version__}
 
     return app
+
+
+def announce(study: Study, given: str | None, token: str) -> str:
+    """One line for the terminal; a token that somebody chose is not shown to others."""
+    opens = "the token that you gave" if given else f"the token {token}"
+    return f"listening test “{study.title}” at /study, its results at /study/results with {opens}"
 
 
 def token(given: str | None) -> str:

@@ -14,6 +14,10 @@ GERMAN: dict[str, str] = {
         "zwei Minuten gelöscht. Nichts wird veröffentlicht oder zum Training benutzt. Die Sprache "
         "ist synthetisch."
     ),
+    # a listening test beside the demo
+    "tab_demo": "Vorführung",
+    "tab_study": "Hörtest",
+    "study_open": "In einem eigenen Fenster öffnen",
     # face
     "step_face": "Gesicht",
     "upload": "Foto",

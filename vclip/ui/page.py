@@ -10,7 +10,7 @@ import gradio as gr
 
 from vclip import card
 from vclip.errors import VclipError
-from vclip.ui import endpoints, pictures, takelist, texts, voicelist, why
+from vclip.ui import endpoints, pictures, studytab, takelist, texts, voicelist, why
 from vclip.ui.layout import Parts, add_parts, choices, note
 from vclip.ui.session import Session
 from vclip.ui.speaking import Speaker, wire_speech
@@ -35,12 +35,16 @@ ARRIVED = """() => {
 }"""
 
 
-def build(desk: Desk, takes: Takes, stage: bool = False) -> gr.Blocks:
-    """The whole app for one model; hand it to `serve`. stage: begin with an example, show keys."""
+def build(desk: Desk, takes: Takes, stage: bool = False, study: bool = False) -> gr.Blocks:
+    """The whole app for one model; hand it to `serve`.
+
+    stage: begin with an example, show keys. study: show the listening test in a tab.
+    """
     page: gr.Blocks
     with gr.Blocks(title=texts.ENGLISH.title, analytics_enabled=False, fill_width=True) as page:
         head = gr.HTML(pictures.head(texts.ENGLISH))
-        parts = add_parts(desk, _remember(takes))
+        with studytab.beside(study):
+            parts = add_parts(desk, _remember(takes))
         if stage:
             note("caution", elem_id="stage-caution")
             note("keys", elem_id="keys")

@@ -6,24 +6,24 @@ import datetime
 import logging
 import os
 import shutil
-import signal
 import socket
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 from typing import Any, cast
 
 import gradio as gr
 import gradio.mcp
 import uvicorn
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from fastapi.responses import FileResponse
 
 from vclip import __version__, audio
-from vclip.errors import InputError, ModelError
+from vclip.errors import ModelError
 from vclip.pipeline import FaceToVoice
-from vclip.ui import look, takeroutes
+from vclip.ui import look, port, takeroutes
+from vclip.ui.port import open_port as open_port  # part of this module's face
 from vclip.ui.social import SocialTags, tags
 from vclip.ui.takes import SECONDS, Takes
 from vclip.ui.texts import ENGLISH, I18N
@@ -31,20 +31,6 @@ from vclip.ui.texts import ENGLISH, I18N
 log = logging.getLogger(__name__)
 PHOTO_SECONDS = 60  # an upload is read at once; identical uploads share a file, hence the delay
 SWEEP_SECONDS = 20
-
-
-def open_port(host: str, port: int) -> socket.socket:
-    """A listening socket. Raises InputError if the address cannot be had."""
-    if not 0 <= port < 2**16:
-        raise InputError(f"there is no port {port}; use 1 to {2**16 - 1}, or 0 for a free one")
-    try:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        return socket.create_server((host, port), family=family, backlog=128)
-    except OSError as error:
-        reason = error.strerror or error
-        raise InputError(
-            f"cannot listen on {host}, port {port} ({reason}); choose another with --port"
-        ) from error
 
 
 @contextlib.contextmanager
@@ -97,16 +83,20 @@ def application(
     model: FaceToVoice,
     stage: bool = False,
     mcp: bool = False,
+    routers: Sequence[APIRouter] = (),
 ) -> FastAPI:
     """The page at /, its takes and previews, plain JSON for machines at /healthz.
 
     mcp: the endpoints as tools at /gradio_api/mcp, too. Raises ModelError if that cannot be had.
+    routers: what else is served, a study.
     """
     app = FastAPI(
         lifespan=_lifespan(page, folder, takes), docs_url=None, redoc_url=None, openapi_url=None
     )
     _add_plain_routes(app, page, health)
     takeroutes.add(app, takes, model)
+    for router in routers:  # before the page, which answers everything
+        app.include_router(router)
     _mount(app, page, stage, mcp)
     if mcp:
         # it was read when gradio was imported, before there was a private cache
@@ -187,46 +177,11 @@ async def _sweep_for_ever(page: gr.Blocks, folder: Path, takes: Takes) -> None:
             log.exception("sweeping failed; it is tried again")
 
 
-class Server(uvicorn.Server):
-    """uvicorn that says where it can be reached once it can."""
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Print the address after the start."""
-        await super().startup(sockets)
-        if sockets and not self.should_exit:
-            host, port = sockets[0].getsockname()[:2]
-            shown = f"[{host}]" if ":" in host else host
-            print(f"vclip is at http://{shown}:{port}", flush=True)
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Hang up first: every open page holds a connection that would never end by itself."""
-        for connection in list(self.server_state.connections):
-            if connection.transport is not None:
-                connection.transport.close()
-        await super().shutdown(sockets)
-
-
 def run(app: FastAPI, listener: socket.socket) -> None:
-    """Serve until interrupted. No access log: it would name the uploads."""
-    config = uvicorn.Config(
-        app,
-        log_level="warning",
-        access_log=False,
-        timeout_graceful_shutdown=3,
-        # a Space is reached through its https proxy only, whose address is not known before
-        forwarded_allow_ips="*" if on_space() else None,
-    )
-    server = Server(config)
+    """Serve until interrupted."""
+    server = port.server(app)
     introduce(app, server, listener)
-    # uvicorn raises the signal that stopped it once more: it must not skip our clean-up
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with contextlib.suppress(KeyboardInterrupt):
-        server.run(sockets=[listener])
-
-
-def on_space() -> bool:
-    """Whether this is a Hugging Face Space."""
-    return bool(os.environ.get("SPACE_ID"))
+    port.run(server, listener)
 
 
 def introduce(app: FastAPI, server: uvicorn.Server, listener: socket.socket) -> None:

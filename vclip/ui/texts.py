@@ -34,6 +34,11 @@ class Texts:
         "published or used for training. The speech is synthetic."
     )
 
+    # a listening test beside the demo
+    tab_demo: str = "Demo"
+    tab_study: str = "Listening test"
+    study_open: str = "Open in a window of its own"
+
     # face
     step_face: str = "Face"
     upload: str = "Photo"
