@@ -60,8 +60,8 @@ class Rater:
         data = None if body is None else json.dumps(body)
         headers |= {"Content-Type": "application/json"} if data else {}
         self._connection.request("POST" if data else "GET", f"/study/api{path}", data, headers)
-        answer = self._connection.getresponse()
-        return answer.status, answer.read()
+        with self._connection.getresponse() as answer:
+            return answer.status, answer.read()
 
     def close(self) -> None:
         if self._connection:
@@ -101,6 +101,11 @@ class Rater:
             else:
                 _, state = self.ask("/step", {"step": state["step"]})
         return state
+
+    def whole_session(self) -> None:
+        self.enrol()
+        assert self.rate()["code"]
+        self.close()
 
 
 class Nursery:
@@ -191,7 +196,7 @@ def bench(n_raters: int, n_trials: int, store: str | None) -> dict[str, float]:
             server.start()
             raters = [Rater(server.port) for _ in range(n_raters)]
             start = time.perf_counter()
-            threads = [threading.Thread(target=lambda r=r: (r.enrol(), r.rate())) for r in raters]
+            threads = [threading.Thread(target=rater.whole_session) for rater in raters]
             for thread in threads:
                 thread.start()
             for thread in threads:
