@@ -49,7 +49,7 @@ class JsonLines:
         self.study, self._folder, self._mirror = study, folder, mirror
         (folder / "sessions").mkdir(parents=True, exist_ok=True)
         self._lock = threading.Lock()  # of who is there; each session has its own
-        self._held = _hold(folder / "lock")
+        self._held: int | None = _hold(folder / "lock")
         try:
             self.secret = self._replay()
         except Exception:
@@ -179,9 +179,11 @@ class JsonLines:
 
     def close(self) -> None:
         """The copy is brought up to date, another process may take over."""
-        if self._mirror:
-            self._mirror.close()
-        os.close(self._held)
+        if self._held is not None:
+            if self._mirror:
+                self._mirror.close()
+            os.close(self._held)
+            self._held = None
 
     def _all(self) -> list[SessionFile]:
         return [session for _, session in sorted(self._sessions.copy().items())]
