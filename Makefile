@@ -1,4 +1,5 @@
 # make demo: the app on http://127.0.0.1:7860.  make test: everything that CI runs.
+# .ci/with-postgres make test: the same with a PostgreSQL for the tests that need one.
 # make bench: how fast it is here.  make screenshots: every state of the page, into build/screenshots.
 PYTHON ?= python3.11
 BIN := .venv/bin

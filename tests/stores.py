@@ -9,6 +9,7 @@ import numpy as np
 import psycopg
 import pytest
 import toy_study
+from sqlalchemy import make_url
 
 from vclip.listening import design, store
 from vclip.listening.store import Answer, Enrolment, Store
@@ -18,7 +19,7 @@ from vclip.listening.trials import Counts, Trial
 KINDS = ("sqlite", "postgresql", "jsonl")
 
 
-def make_url(kind: str, folder: Path) -> Iterator[str]:
+def place_of(kind: str, folder: Path) -> Iterator[str]:
     """Of a store with nothing in it; gone at the end."""
     if kind == "postgresql":
         yield from _schema()
@@ -31,24 +32,25 @@ def _schema() -> Iterator[str]:
     server = os.environ.get("VCLIP_POSTGRES", "")
     if not server:
         pytest.skip("VCLIP_POSTGRES names no database to test with; .ci/run starts one")
-    name = f"test_{uuid.uuid4().hex}"
-    plain = server.replace("postgresql+psycopg:", "postgresql:")
+    name, place = f"test_{uuid.uuid4().hex}", make_url(server)
+    plain = place.set(drivername="postgresql").render_as_string(hide_password=False)
     with psycopg.connect(plain, autocommit=True) as connection:
         connection.execute(f"CREATE SCHEMA {name}")
-        yield f"{server}?options=-csearch_path={name}"
+        own = place.update_query_dict({"options": f"-csearch_path={name}"})
+        yield own.render_as_string(hide_password=False)
         connection.execute(f"DROP SCHEMA {name} CASCADE")
 
 
 @pytest.fixture(params=KINDS)
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """Of each kind of store."""
-    yield from make_url(request.param, tmp_path)
+    yield from place_of(request.param, tmp_path)
 
 
 @pytest.fixture(params=KINDS[:2])
 def sql_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """Of each kind of database."""
-    yield from make_url(request.param, tmp_path)
+    yield from place_of(request.param, tmp_path)
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import toy_study
 from raters import Rater, nursery
-from stores import KINDS, make_url
+from stores import KINDS, place_of
 
 from vclip.listening import store, study
 
@@ -24,7 +24,7 @@ N_RATERS = 6
 
 @pytest.fixture(params=KINDS)
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    yield from make_url(request.param, tmp_path)
+    yield from place_of(request.param, tmp_path)
 
 
 def written(folder: Path, trials: int) -> Path:
@@ -92,7 +92,7 @@ def _compare(kept: store.Store, raters: list[Rater]) -> None:
 @pytest.mark.parametrize("kind", KINDS[::2])
 def test_fifty_raters_at_once(tmp_path: Path, kind: str) -> None:
     """No error, nothing lost, nothing doubled, cells filled evenly."""
-    path, url = written(tmp_path, 4), next(make_url(kind, tmp_path))
+    path, url = written(tmp_path, 4), next(place_of(kind, tmp_path))
     with nursery(path, url) as server:
         server.start()
         raters = [Rater(server.port) for _ in range(50)]
