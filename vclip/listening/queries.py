@@ -60,10 +60,13 @@ def repeated(session: Session, rater: int, answer: Answer) -> bool:
     return request is not None
 
 
-def numbers(session: Session, table: type[AnswerRow] | type[TrialRow]) -> dict[int, int]:
-    """Rows of each rater."""
-    asked = select(table.rater_id, func.count()).group_by(table.rater_id)
-    return {rater: n for rater, n in session.execute(asked)}
+def numbers(
+    session: Session, table: type[AnswerRow] | type[TrialRow], study: int
+) -> dict[int, int]:
+    """Rows of each rater of a study."""
+    asked = select(table.rater_id, func.count()).join(RaterRow, RaterRow.id == table.rater_id)
+    found = asked.where(RaterRow.study_id == study).group_by(table.rater_id)
+    return {rater: n for rater, n in session.execute(found)}
 
 
 def ratings(session: Session, which: ColumnElement[bool]) -> list[Rating]:

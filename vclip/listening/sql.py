@@ -175,7 +175,9 @@ class Database:
             made: dict[int, list[Mark]] = defaultdict(list)
             for row in session.scalars(marks.order_by(MarkRow.id)):
                 made[row.rater_id].append(rows.mark(row))
-            done, total = queries.numbers(session, AnswerRow), queries.numbers(session, TrialRow)
+            done, total = (
+                queries.numbers(session, table, self._id) for table in (AnswerRow, TrialRow)
+            )
             return [
                 Progress(r.id, r.created, r.seen, done.get(r.id, 0), total[r.id], (*made[r.id],))
                 for r in session.scalars(asked)
