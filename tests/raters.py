@@ -153,10 +153,16 @@ def nursery(study: Path, store: str) -> Iterator[Nursery]:
 
 def serve(path: str, store: str, port: int) -> None:
     """Answer start and kill on standard input."""
+    import alembic.context  # noqa: F401  # all that servers import late, they find imported
+    import psycopg  # noqa: F401
     import uvicorn
+    import uvicorn.lifespan.on
+    import uvicorn.loops.auto
+    import uvicorn.protocols.http.auto
+    import uvicorn.protocols.websockets.auto
     from fastapi import FastAPI
 
-    from vclip.listening import api, study
+    from vclip.listening import api, jsonl, sql, study  # noqa: F401
     from vclip.listening.store import open_store
 
     loaded, server = study.load(path), 0
