@@ -48,7 +48,6 @@ export class Sound {
 
   listen() {
     const told = (kind) => () => {
-      if (kind === 'play') this.count();
       this.onevent(kind, this);
       this.update();
     };
@@ -70,14 +69,12 @@ export class Sound {
     this.onevent('error', this);
   }
 
-  count() { // going on after a pause is not another time
-    if (this.audio.currentTime < 0.05) this.plays += 1;
-  }
-
   toggle() {
-    if (this.button.disabled) return;
-    if (this.audio.paused) this.audio.play().catch(() => {}); // a pause came in between
-    else this.audio.pause();
+    if (this.button.disabled) return undefined;
+    if (!this.audio.paused) return void this.audio.pause();
+    if (this.audio.ended || this.audio.currentTime < 0.05) this.plays += 1; // not after a pause
+    this.audio.play().catch(() => {}); // a pause came in between
+    return undefined;
   }
 
   jump() {

@@ -134,6 +134,8 @@ export function stop(title, text, label) {
   return once((done) => show(card(h('h1', {}, title), h('p', { class: 'prose' }, text), label ? button(label, done) : null)));
 }
 
+const plainly = (code) => code.toUpperCase().replace(/[^A-Z0-9]/g, '');
+
 export function withdrawal(app) { // a dialog that any screen can open
   const { words: w } = app;
   const field = h('input', { type: 'text', id: 'code', autocomplete: 'off', autocapitalize: 'characters', spellcheck: 'false', value: app.memory.get('withdrawal') ?? '' });
@@ -143,7 +145,7 @@ export function withdrawal(app) { // a dialog that any screen can open
     trouble.hidden = true;
     try {
       const { deleted } = await app.net.once('withdraw', { code: field.value });
-      if (field.value === app.memory.get('withdrawal')) app.memory.clear();
+      if (plainly(field.value) === plainly(app.memory.get('withdrawal') ?? '')) app.memory.clear();
       dialog.close();
       app.gone = true;
       stop(w.withdrawn, w.withdrawn_text(deleted));
