@@ -18,7 +18,7 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 TOKEN = "research-token-of-tests"
-PATIENCE = 8  # seconds for anything
+PATIENCE = 30  # seconds for anything
 # Sounds play sixteen times as fast, and every start is counted
 HASTE = """
   const play = HTMLMediaElement.prototype.play;

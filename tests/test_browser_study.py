@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
-from studying import Served, browser, enrol, hear, remembered, served, study
+from studying import TOKEN, Served, browser, enrol, hear, remembered, served, study
 from test_browser_access import complaints
 
 from vclip.listening.listener import tone
@@ -271,3 +271,46 @@ def test_every_kind_of_question_on_a_phone(chromium: Any, tmp_path: Path) -> Non
         ratings = load_ratings(server.store)
         assert {rating.type for rating in ratings} == set(kinds)
         assert {"A": 70, "B": 70} in [rating.value for rating in ratings]
+
+
+def test_the_researcher_sees_ratings_come(
+    site: Served, context: BrowserContext, chromium: Any, tmp_path: Path
+) -> None:
+    page = context.new_page()
+    page.goto(f"{site.url}/results")
+    expect(page.get_by_label("Token")).to_be_focused()
+    page.keyboard.type("not the token")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("alert")).to_contain_text("not the study's token")
+    assert complaints(page) == []
+    page.keyboard.type(TOKEN)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="A toy")).to_be_focused()
+    expect(page.locator(".grid")).to_be_visible()
+    before = len(load_ratings(site.store))
+    ratings = page.locator("#totals div", has_text="Ratings").locator("dd")
+    expect(ratings).to_have_text(str(before))
+    with browser(chromium) as another:  # of a rater, who answers meanwhile
+        rater = enrol(another, site.url)
+        for _ in range(3):
+            answer_by_keys(rater)
+    expect(ratings).to_have_text(str(before + 3))
+    expect(page.locator("figure img")).to_have_count(2)
+    assert page.locator("figure img").first.evaluate("img => img.naturalWidth") > 0
+    expect(page.locator(".words")).to_contain_text("Nobody was excluded")
+    page.get_by_label("Raw").check()
+    expect(page.locator(".words")).to_contain_text("raw results")
+    assert complaints(page) == []
+    with page.expect_download() as got:
+        page.get_by_role("button", name="CSV").click()
+    assert got.value.suggested_filename == "toy_raw.csv"
+    got.value.save_as(tmp_path / "toy.csv")
+    assert len((tmp_path / "toy.csv").read_text().splitlines()) == before + 4
+    page.reload()  # the token is asked for once
+    expect(page.get_by_role("heading", name="A toy")).to_be_focused()
+    page.set_viewport_size({"width": 360, "height": 740})
+    expect(page.locator("figure img")).to_have_count(2)
+    assert page.evaluate("document.scrollingElement.scrollWidth") <= 360
+    page.get_by_role("button", name="Forget the token").click()
+    page.reload()
+    expect(page.get_by_label("Token")).to_be_visible()
