@@ -127,11 +127,10 @@ def enrol(context: Any, url: str) -> Page:
 
 def hear(page: Page) -> None:
     """All sounds of a trial, one after the other, by keys."""
-    players = page.locator(".player")
-    expect(players.first.locator(".play")).to_be_enabled()
-    for i in range(n := players.count()):
+    page.wait_for_selector(".play:enabled")
+    for i in range(n := page.locator(".player").count()):
         page.keyboard.press("Space")
-        expect(players.nth(i)).to_contain_class("done")
+        page.wait_for_selector(f".player:nth-child({i + 1}).done")  # expect looks too seldom
         if i + 1 < n:
             page.keyboard.press("ArrowRight")
 

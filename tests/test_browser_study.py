@@ -228,7 +228,7 @@ def test_headphones_are_screened_by_ear(chromium: Any, tmp_path: Path) -> None:
                 right = tone(sound.content)
                 chosen = right if attempt else (right + 1) % 3
                 page.keyboard.press("Space")
-                expect(page.locator("fieldset input").first).to_be_enabled()
+                page.wait_for_selector("fieldset:enabled")
                 page.keyboard.press(str(chosen + 1))
                 page.keyboard.press("Enter")
             if not attempt:
