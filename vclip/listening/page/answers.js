@@ -11,7 +11,7 @@ export function choices(screen) {
     const input = h('input', { type: 'radio', name, value, onchange: () => answer.pick(value) });
     return h('label', { class: value === 'tie' ? 'choice whole' : 'choice' }, input, h('span', {}, label), h('kbd', { 'aria-hidden': 'true' }, key));
   });
-  const wide = trial.type.startsWith('acr') ? '' : ' wide';
+  const wide = trial.type.startsWith('acr') ? '' : options.length > 3 ? ' wide many' : ' wide';
   answer.node = h('fieldset', { 'aria-describedby': 'lock' }, h('legend', { class: 'unseen' }, w.answer), h('div', { class: `choices${wide}` }, inputs));
   answer.pick = (value) => {
     const input = answer.node.querySelector(`input[value="${value}"]`);
@@ -37,8 +37,8 @@ function scale(labels) { // best first: a list, or by value
 export function scales(screen) {
   const { trial, words: w } = screen;
   const values = {};
-  const answer = { pick() {} };
-  const rows = trial.slots.map((slot) => {
+  const answer = { pick() {}, missing: w.untouched };
+  const rows = trial.slots.map((slot, i) => {
     const shown = h('output', {}, '–');
     const set = (event) => {
       values[slot] = Number(event.target.value);
@@ -46,9 +46,9 @@ export function scales(screen) {
       screen.update();
     };
     const input = h('input', { type: 'range', min: 0, max: 100, step: 1, value: 50, 'aria-label': w.rate(slot), oninput: set, onchange: set, onpointerup: set });
-    return h('div', { class: 'scale' }, h('b', { 'aria-hidden': 'true' }, slot), input, shown);
+    return h('div', { class: 'scale', onfocusin: () => screen.deck.choose(i, false) }, h('b', { 'aria-hidden': 'true' }, slot), input, shown);
   });
-  const ends = h('div', { class: 'ends', 'aria-hidden': 'true' }, h('span', {}, `0 ${w.worst}`), h('span', {}, `100 ${w.best}`));
+  const ends = h('div', { class: 'ends', 'aria-hidden': 'true' }, h('span', {}, `0: ${w.worst}`), h('span', {}, `100: ${w.best}`));
   answer.node = h('fieldset', { 'aria-describedby': 'lock' }, h('legend', { class: 'unseen' }, w.answer), h('div', { class: 'choices' }, rows), ends);
   Object.defineProperty(answer, 'value', {
     get: () => (trial.slots.every((slot) => slot in values) ? { ...values } : null),

@@ -78,7 +78,8 @@ class Screen {
     this.opened = open;
     this.answer.node.disabled = !open;
     this.lock.classList.toggle('open', open);
-    const sentence = open ? this.words.open : this.reason();
+    const missing = this.answer.value === null && this.answer.missing;
+    const sentence = open ? missing || this.words.open : this.reason();
     if (this.lock.textContent !== sentence) this.lock.textContent = sentence;
     this.button.disabled = !open || this.answer.value === null || Boolean(this.confirmed);
   }
