@@ -29,9 +29,20 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--stage", action="store_true", help="for talks: large type, keyboard")
     parser.add_argument("--mcp", action="store_true", help="the API as tools of an MCP server, too")
     study = parser.add_argument_group("listening test")
-    study.add_argument("--study", type=Path, metavar="STUDY.json", help="serve it at /study")
+    study.add_argument(
+        "--study",
+        type=Path,
+        default=os.environ.get("VCLIP_STUDY"),  # a Space is given no options
+        metavar="STUDY.json",
+        help="serve it at /study; or VCLIP_STUDY",
+    )
     study.add_argument("--study-only", action="store_true", help="without the demo and its model")
-    study.add_argument("--store", metavar="URL", help="for ratings; sqlite:///ratings-NAME.db")
+    study.add_argument(
+        "--store",
+        default=os.environ.get("VCLIP_STORE"),
+        metavar="URL",
+        help="for ratings: sqlite:///ratings-NAME.db, if neither this nor VCLIP_STORE says it",
+    )
     study.add_argument(
         "--research-token",
         default=os.environ.get("VCLIP_RESEARCH_TOKEN"),
@@ -54,6 +65,11 @@ def open_study(options: argparse.Namespace, stack: contextlib.ExitStack) -> "lis
         if options.study_only:
             raise InputError("--study-only needs --study STUDY.json")
         return []
+    if not options.store and os.environ.get("SPACE_ID"):
+        raise InputError(
+            "a Space forgets its disk, and the ratings with it; set VCLIP_STORE to "
+            "jsonl:ratings?repo=OWNER/NAME, a database's URL or a file on durable storage"
+        )
     from vclip.listening import serving
     from vclip.listening.store import open_store
     from vclip.listening.study import load

@@ -91,6 +91,18 @@ def test_what_the_app_cannot_serve(
     assert message in error and error.count("\n") == 1
 
 
+def test_a_space_needs_a_durable_store(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SPACE_ID", "somebody/vclip")
+    monkeypatch.setenv("VCLIP_STUDY", str(study(tmp_path)))
+    assert app.main(["--port", "0", "--study-only"]) == 2
+    assert "forgets its disk" in capsys.readouterr().err
+    monkeypatch.setenv("VCLIP_STORE", "nowhere")
+    assert app.main(["--port", "0", "--study-only"]) == 2
+    assert "nowhere is no store" in capsys.readouterr().err
+
+
 def test_a_study_alone_loads_no_model() -> None:
     code = "import sys, app; from vclip.listening import serving; from vclip.ui import port; "
     code += "assert not {'torch', 'gradio', 'TTS', 'transformers'} & set(sys.modules)"
