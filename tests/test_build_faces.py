@@ -15,7 +15,7 @@ from vclip.errors import DataError
 from vclip.face import Detector
 from vclip.offline import build_faces, face_data, train_face
 from vclip.offline.assemble import COMPONENTS, describe
-from vclip.offline.features import FeatureStore, Report, extract
+from vclip.offline.feature_store import FeatureStore, Report, extract
 from vclip.offline.pairs import read_labelled
 from vclip.weights import BUNDLED, sha256
 

@@ -11,7 +11,7 @@ from vclip import association, weights
 from vclip.association import Association, AssociationConfig
 from vclip.encoders import load_face_encoder
 from vclip.offline import evaluate
-from vclip.offline.features import FeatureStore, file_hash, pair_features
+from vclip.offline.feature_store import FeatureStore, file_hash, pair_features
 from vclip.offline.pairs import read_pairs
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 
 from vclip import audio, face
-from vclip.offline import features
+from vclip.offline import feature_store
 
 
 class CountingImages:
@@ -54,8 +54,8 @@ def make_media(folder: Path, n: int = 3, seconds: float = 3.5) -> Path:
 
 def make_extractors(
     n_views: int = 1, windows: bool = False
-) -> tuple[features.FaceFeatures, features.VoiceFeatures]:
+) -> tuple[feature_store.FaceFeatures, feature_store.VoiceFeatures]:
     return (
-        features.FaceFeatures(CountingImages(), "hash", NoFaces(), n_views),
-        features.VoiceFeatures(CountingVoices(), "hash", windows),
+        feature_store.FaceFeatures(CountingImages(), "hash", NoFaces(), n_views),
+        feature_store.VoiceFeatures(CountingVoices(), "hash", windows),
     )

@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 from vclip.encoders import ResemblyzerEncoder
 from vclip.errors import DataError, reported
-from vclip.offline.features import STORE, FeatureStore, file_hash, resemblyzer_hash
+from vclip.offline.feature_store import STORE, FeatureStore, file_hash, resemblyzer_hash
 from vclip.offline.recordings import Voices, listen, mean_voice, median_f0
 from vclip.offline.speaking import SENTENCES, speeches
 from vclip.offline.voice_sex import SexProbe

@@ -26,7 +26,7 @@ from vclip.face import Detector
 from vclip.offline import train_face
 from vclip.offline.evaluate import UTK, extractors
 from vclip.offline.face_data import fold
-from vclip.offline.features import (
+from vclip.offline.feature_store import (
     STORE,
     Array,
     FeatureStore,

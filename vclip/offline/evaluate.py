@@ -23,7 +23,7 @@ from vclip import association, metrics, weights
 from vclip.encoders import ResemblyzerEncoder, load_face_encoder
 from vclip.errors import DataError, reported
 from vclip.face import Detector
-from vclip.offline.features import (
+from vclip.offline.feature_store import (
     STORE,
     Array,
     Extractor,

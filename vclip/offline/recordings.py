@@ -13,7 +13,7 @@ from vclip.audio import load_wav
 from vclip.encoders import VoiceEncoder
 from vclip.errors import DataError
 from vclip.offline.acoustics import pitch
-from vclip.offline.features import FeatureStore, Report, VoiceFeatures, extract
+from vclip.offline.feature_store import FeatureStore, Report, VoiceFeatures, extract
 from vclip.offline.pairs import read_rows, sex_of
 
 log = logging.getLogger(__name__)

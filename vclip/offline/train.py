@@ -23,7 +23,7 @@ from vclip.errors import DataError, reported
 from vclip.face import Detector
 from vclip.metrics import verify
 from vclip.offline.evaluate import PROBE_SOURCES, UTK, VOICES, extractors
-from vclip.offline.features import (
+from vclip.offline.feature_store import (
     STORE,
     Extractor,
     FaceFeatures,

@@ -8,17 +8,17 @@ from toys import CountingImages, CountingVoices, NoFaces, make_extractors, make_
 
 from vclip import audio, face
 from vclip.errors import DataError
-from vclip.offline import features, pairs
+from vclip.offline import feature_store, pairs
 
 
 def test_features_are_computed_once_and_the_same_when_read_back(tmp_path: Path) -> None:
     manifest = pairs.read_pairs(make_media(tmp_path))
     faces, voices = make_extractors()
-    store = features.FeatureStore(tmp_path / "store.sqlite")
-    first = features.pair_features(manifest, faces, voices, store)
+    store = feature_store.FeatureStore(tmp_path / "store.sqlite")
+    first = feature_store.pair_features(manifest, faces, voices, store)
     store.close()  # as after an interruption
-    store = features.FeatureStore(tmp_path / "store.sqlite")
-    again = features.pair_features(manifest, faces, voices, store)
+    store = feature_store.FeatureStore(tmp_path / "store.sqlite")
+    again = feature_store.pair_features(manifest, faces, voices, store)
     assert faces.encoder.calls == voices.encoder.calls == 3  # type: ignore[attr-defined]
     for one, other in zip(first.first(), again.first(), strict=True):
         np.testing.assert_array_equal(one, other)
@@ -27,11 +27,11 @@ def test_features_are_computed_once_and_the_same_when_read_back(tmp_path: Path) 
 
 def test_other_weights_and_other_media_are_other_keys(tmp_path: Path) -> None:
     make_media(tmp_path)
-    store, report = features.FeatureStore(tmp_path / "s.sqlite"), features.Report()
+    store, report = feature_store.FeatureStore(tmp_path / "s.sqlite"), feature_store.Report()
 
     def calls(weights: str) -> int:
         encoder = CountingVoices()
-        features.VoiceFeatures(encoder, weights)(tmp_path / "1.wav", store, report)
+        feature_store.VoiceFeatures(encoder, weights)(tmp_path / "1.wav", store, report)
         return encoder.calls
 
     assert [calls("one"), calls("two"), calls("one")] == [1, 1, 0]
@@ -42,7 +42,7 @@ def test_other_weights_and_other_media_are_other_keys(tmp_path: Path) -> None:
 def test_the_first_row_is_what_the_app_computes(tmp_path: Path) -> None:
     make_media(tmp_path)
     faces, voices = make_extractors(n_views=5, windows=True)
-    store, report = features.FeatureStore(tmp_path / "s.sqlite"), features.Report()
+    store, report = feature_store.FeatureStore(tmp_path / "s.sqlite"), feature_store.Report()
     rows = faces(tmp_path / "1.png", store, report)
     photo = face.load((tmp_path / "1.png").read_bytes())
     crop = face.crop(photo, NoFaces().find(photo)[0], 16)
@@ -59,8 +59,8 @@ def test_views_of_a_picture_do_not_depend_on_the_run(tmp_path: Path) -> None:
     make_media(tmp_path)
     runs = []
     for name in ("a", "b"):
-        store = features.FeatureStore(tmp_path / name)
-        runs.append(make_extractors(6)[0](tmp_path / "2.png", store, features.Report()))
+        store = feature_store.FeatureStore(tmp_path / name)
+        runs.append(make_extractors(6)[0](tmp_path / "2.png", store, feature_store.Report()))
     np.testing.assert_array_equal(*runs)
     assert len(np.unique(runs[0], axis=0)) == 5  # this encoder cannot see mirroring
 
@@ -71,8 +71,8 @@ def test_unusable_media_are_skipped_counted_and_named(tmp_path: Path) -> None:
     (tmp_path / "3.wav").write_text("no sound")
     audio.save(tmp_path / "4.wav", np.zeros(100, "f4"), 16000)
     (tmp_path / "5.png").unlink()
-    store = features.FeatureStore(tmp_path / "s.sqlite")
-    found = features.pair_features(manifest, *make_extractors(), store)
+    store = feature_store.FeatureStore(tmp_path / "s.sqlite")
+    found = feature_store.pair_features(manifest, *make_extractors(), store)
     assert [pair.person for pair in found.pairs] == ["p0", "p2"]
     assert "skipped: 4" in found.report.lines()
     for name in ("3.wav", "4.wav", "5.png"):
@@ -82,9 +82,9 @@ def test_unusable_media_are_skipped_counted_and_named(tmp_path: Path) -> None:
 def test_too_few_usable_rows_are_an_error(tmp_path: Path) -> None:
     manifest = pairs.read_pairs(make_media(tmp_path, n=2))
     (tmp_path / "1.wav").unlink()
-    store = features.FeatureStore(tmp_path / "s.sqlite")
+    store = feature_store.FeatureStore(tmp_path / "s.sqlite")
     with pytest.raises(DataError, match=r"1 of 2 rows.*1\.wav"):
-        features.pair_features(manifest, *make_extractors(), store)
+        feature_store.pair_features(manifest, *make_extractors(), store)
 
 
 def test_a_manifest_is_read_with_paths_beside_it(tmp_path: Path) -> None:
