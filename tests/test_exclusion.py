@@ -8,8 +8,10 @@ import pandas as pd
 import pytest
 import rated
 import toy_study
+from scipy import stats
 
 from vclip.listening import exclusion, export
+from vclip.listening.parts import Exclusion
 from vclip.listening.study import Study, parse
 
 RULES = {"attention_min": 1.0, "gold_min": 0.7, "min_seconds": 2.0, "heard": 0.95}
@@ -27,6 +29,7 @@ def rows(rater: int = 1, n: int = 6, **changes: Any) -> pd.DataFrame:
         "position": np.arange(n) + 100 * len(str(changes)),
         "type": "acr_fit",
         "purpose": "rating",
+        "answer": "4",
         "value": 1.0 + np.arange(n) % 5,
         "correct": None,
         "heard": 1.0,
@@ -43,7 +46,8 @@ def check(rater: int, purpose: str, right: list[bool]) -> pd.DataFrame:
 BROKEN = {
     "attention": [rows(), check(1, "attention", [True, False])],
     "gold": [rows(), check(1, "gold", [True, False])],
-    "straight-lining": [rows(value=3.0)],
+    "straight-lining": [rows(n=10, value=3.0)],
+    "one side": [rows(n=10, type="ab", answer="A", value=np.nan)],
     "speed": [rows(seconds=1.0)],
     "heard": [rows(), rows(n=1, heard=0.5)],
 }
@@ -52,7 +56,12 @@ KEPT = {
     "gold mostly right": [rows(), check(1, "gold", [True] * 3 + [False])],
     "training does not count": [rows(), check(1, "training", [False] * 5)],
     "some variance": [rows(n=10, value=[3.0] * 8 + [4.0, 4.0])],
-    "four answers say nothing": [rows(n=4, value=3.0, seconds=0.1)],
+    "nine alike say nothing": [rows(n=9, value=3.0)],
+    "four hasty ones say nothing": [rows(n=4, seconds=0.1)],
+    "nine of one side say nothing": [rows(n=9, type="abx", answer="B", value=np.nan)],
+    "both sides": [rows(n=10, type="abx", answer=["B"] * 9 + ["A"], value=np.nan)],
+    "a tie is no side": [rows(n=10, type="ab", answer=["A"] * 9 + ["tie"], value=np.nan)],
+    "training has no side": [rows(n=12, type="ab", answer="A", value=np.nan, purpose="training")],
     "median, not mean": [rows(n=7, seconds=[0.1, 0.1, 0.1, 3, 3, 3, 3])],
     "heard enough": [rows(heard=0.95)],
 }
@@ -77,14 +86,34 @@ def test_rules_come_from_the_study() -> None:
 
 
 def test_all_reasons_are_told_and_read_back() -> None:
-    table = pd.concat([rows(value=3.0, seconds=1.0), rows(rater=2)], ignore_index=True)
+    table = pd.concat([rows(n=10, value=3.0, seconds=1.0), rows(rater=2)], ignore_index=True)
     marked = exclusion.mark(study(), table)
-    assert list(marked["excluded"]) == [True] * 6 + [False] * 6
+    assert list(marked["excluded"]) == [True] * 10 + [False] * 6
     reasons = exclusion.judge(study(), table)
     assert exclusion.reasons_of(marked) == reasons
     assert exclusion.by_rule(reasons) == {"straight-lining": 1, "speed": 1}
     assert set(exclusion.clean(marked)["rater"]) == {2}
     assert exclusion.judge(study(), marked) == reasons  # marks change no judgement
+
+
+def test_an_honest_rater_risks_what_is_documented() -> None:
+    """Closed form of "all alike, or all but one, a step apart", P(3) = 1/2 and P(2) = P(4) = 1/4."""
+    generator, n = np.random.default_rng(0), 20_000
+    values = generator.choice([2.0, 3.0, 4.0], (n, 10), p=[0.25, 0.5, 0.25])
+    alike = 0.5**10 + 2 * 0.25**10
+    but_one = 10 * (0.5**9 * 0.5 + 2 * 0.25**9 * 0.5)
+    assert alike + but_one == pytest.approx(0.0108, abs=5e-5)
+    assert np.mean(values.var(axis=1) < 0.1) == pytest.approx(alike + but_one, abs=0.003)
+
+
+def test_a_coin_flipper_is_left_out_less_than_3_times_in_1000() -> None:
+    """Of n choices, whatever n: more than 95 % on one of two sides."""
+    most = Exclusion().max_side
+    for n in range(exclusion.LEAST, 200):
+        enough = next(k for k in range(n + 1) if k / n > most)
+        assert 2 * stats.binom.sf(enough - 1, n, 0.5) < 0.003
+    table = [rows(n=10, type="ab", answer=a, value=np.nan) for a in ("A", ["A"] * 9 + ["B"])]
+    assert [bool(exclusion.judge(study(), one)) for one in table] == [True, False]
 
 
 def test_a_multi_trial_counts_once() -> None:

@@ -160,13 +160,59 @@ def test_influence_is_what_leaving_one_out_does() -> None:
     assert theta - without == pytest.approx(moved[5], abs=2e-3)
 
 
-def test_a_condition_that_always_wins_stays_finite() -> None:
-    rows = table({("a", "b"): (10, 0), ("b", "a"): (0, 10)})
-    assert np.isfinite(strengths(rows, ["a", "b"])).all()
-    two_way = TwoWay(np.arange(20) % 5, np.arange(20) // 5, 50, np.random.default_rng(0))
-    found = preference.preferences(rows, ["a", "b", "nobody"], two_way)
-    assert found and [s.condition for s in found.strengths] == ["a", "b"]
-    assert found.strengths[0].wins == 20
+def crossed(pairs: list[str], answers: list[str]) -> pd.DataFrame:
+    """8 raters × 6 items; pairs and answers go round."""
+    rows = [(r, i, (r + i) % len(pairs)) for r in range(8) for i in range(6)]
+    found = [(r, i, pairs[n], answers[n]) for r, i, n in rows]
+    return pd.DataFrame(found, columns=["rater", "item", "conditions", "answer"])
+
+
+def judged(rows: pd.DataFrame, names: str = "abc") -> preference.Preferences:
+    two_way = TwoWay(rows["rater"], rows["item"], 50, np.random.default_rng(0))
+    found = preference.preferences(rows, list(names), two_way)
+    assert found
+    return found
+
+
+def test_a_condition_that_always_wins_has_no_finite_strength() -> None:
+    rows = crossed(["a b", "b a"], ["A", "B"])
+    assert np.isfinite(strengths(rows, ["a", "b"])).all()  # Newton's steps
+    found = judged(rows)
+    assert [(s.condition, s.wins) for s in found.strengths] == [("a", 48), ("b", 0)]
+    assert np.isnan([s.strength.value for s in found.strengths]).all()
+    (pair,) = found.comparisons
+    assert np.isnan([pair.p, pair.difference.low, found.position.value]).all()
+
+
+def test_what_always_loses_spoils_no_other_comparison() -> None:
+    """c never wins; of a and b as much is known as without it."""
+    pairs = ["a b", "b a", "a b", "b a", "a c", "c b"]
+    rows = crossed(pairs, ["A", "A", "B", "B", "A", "B"])
+    by_pair = {(c.one, c.other): c.difference.value for c in judged(rows).comparisons}
+    alone = rows[~rows["conditions"].str.contains("c")]
+    (pair,) = judged(alone).comparisons
+    assert by_pair["a", "b"] == pytest.approx(pair.difference.value, abs=1e-3)
+    assert np.isnan([by_pair["a", "c"], by_pair["b", "c"]]).all()
+
+
+def test_one_order_cannot_tell_preference_from_position() -> None:
+    found = judged(crossed(["a b", "a b"], ["A", "B"]))
+    assert np.isnan([found.position.value, found.comparisons[0].difference.value]).all()
+
+
+def test_conditions_that_never_met_are_not_compared() -> None:
+    pairs = ["a b", "b a", "a b", "b a", "c d", "d c", "c d", "d c"]
+    rows = crossed(pairs, ["A", "A", "B", "B"] * 2)
+    known = {(c.one, c.other) for c in judged(rows, "abcd").comparisons if np.isfinite(c.p)}
+    assert known <= {("a", "b"), ("c", "d")}
+    assert len(known) == 2
+
+
+def test_only_ties_and_nothing() -> None:
+    found = judged(crossed(["a b", "b a"], ["tie", "tie"]))
+    assert found.ties == found.n == 48 and np.isnan(found.position.value)
+    rows = crossed(["a b"], ["A"])
+    two_way = TwoWay(rows["rater"], rows["item"], 50, np.random.default_rng(0))
     assert preference.preferences(rows[:0], ["a", "b"], two_way) is None
 
 

@@ -5,13 +5,14 @@ were drawn (the pigeonhole bootstrap: Owen 2007, The pigeonhole bootstrap, Ann. 
 386–411). Drawing is done by weights, so all draws are two matrix products.
 
 It is known to count the noise of single judgements three times, and percentiles are too narrow
-where raters or items are few. So the draws keep their shape but get the spread of the two-way
-cluster variance, raters + items − judgements (Cameron, Gelbach & Miller 2011, J. Bus. Econ. Stat.
-29, 238–249), times Student's t over normal quantile, its degrees of freedom by Satterthwaite.
+where raters or items are few. So the draws say only how an interval lies about its estimate; it
+is as wide as Student's t times the two-way cluster standard error, whose variance is raters +
+items − judgements (Cameron, Gelbach & Miller 2011, J. Bus. Econ. Stat. 29, 238–249), with
+Satterthwaite's degrees of freedom.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite, nan, sqrt
 
 import numpy as np
@@ -33,6 +34,11 @@ class Interval:
     high: float = nan
     se: float = nan
     df: float = nan
+
+    def within(self, least: float, most: float) -> "Interval":
+        """The same where nothing beyond the limits can be, as on a scale of answers."""
+        low, high = (float(np.clip(end, least, most)) for end in (self.low, self.high))
+        return replace(self, low=low, high=high)
 
     @property
     def p(self) -> float:
@@ -73,40 +79,47 @@ class TwoWay:
         found: Floats = np.where(counts > 0, self.totals(numbers), nan) / np.maximum(counts, 1)
         return found
 
-    def variance(self, influence: npt.ArrayLike) -> tuple[float, float]:
-        """Two-way cluster variance of an estimate and its degrees of freedom.
+    def variance(self, influence: npt.ArrayLike, *arms: npt.ArrayLike) -> tuple[float, float]:
+        """Two-way cluster variance of an estimate and its degrees of freedom; nan if unknown.
 
-        influence: by how much each judgement moves the estimate, (N,), summing to 0.
+        influence: by how much each judgement moves the estimate, (N,), summing to 0 in each arm.
+        arms: the judgements that the estimate is of, (N,) each, weighed alike; all, if left out.
+        An arm of one rater tells nothing of raters, one of one item among many nothing of items.
         """
         moved = np.asarray(influence, float)
+        masks = [np.asarray(arm, bool) for arm in arms] or [np.ones(len(moved), bool)]
+        by_rater, raters = _spread(self.rater, moved, masks)
         cells = np.unique(self.rater * self.n_items + self.item, return_inverse=True)[1]
-        by_rater, by_item = _spread(self.rater, moved), _spread(self.item, moved)
-        by_cell = _spread(cells, moved)
-        if self.n_raters < 2 or self.n_items < 2:  # nothing is known of who or what else
-            return max(by_rater, by_item), max(self.n_raters, self.n_items, 2) - 1.0
+        by_cell, _ = _spread(cells, moved, masks)
+        if self.n_items == 1:  # a study of one item is about that item
+            return by_rater, raters
+        by_item, items = _spread(self.item, moved, masks)
+        if not isfinite(by_rater + by_item):
+            return nan, nan
         # never below the least of the three: noise may make the difference negative
         found = max(by_rater + by_item - by_cell, min(by_rater, by_item, by_cell))
-        parts = by_rater**2 / (self.n_raters - 1) + by_item**2 / (self.n_items - 1)
+        parts = by_rater**2 / raters + by_item**2 / items
         df = found**2 / parts if parts > 0 else 1.0
-        least, most = min(self.n_raters, self.n_items) - 1, self.n_raters + self.n_items - 2
-        return found, float(np.clip(df, least, most))
+        return found, float(np.clip(df, min(raters, items), raters + items))
 
-    def interval(self, value: float, draws: Floats, influence: npt.ArrayLike) -> Interval:
+    def interval(
+        self, value: float, draws: Floats, influence: npt.ArrayLike, *arms: npt.ArrayLike
+    ) -> Interval:
         """The 95 % interval of an estimate from its draws (B,), which may hold nan."""
-        variance, df = self.variance(influence)
+        variance, df = self.variance(influence, *arms)
         se, known = sqrt(variance), draws[np.isfinite(draws)]
-        if len(known) < 2:
-            return Interval(value, se=se, df=df)
-        low, high = np.quantile(known, [(1 - LEVEL) / 2, (1 + LEVEL) / 2]) - known.mean()
-        spread = known.std(ddof=1)
-        wider = stats.t.ppf((1 + LEVEL) / 2, df) / stats.norm.ppf((1 + LEVEL) / 2)
-        factor = wider * se / spread if spread > 0 else 0.0
-        return Interval(value, float(value + factor * low), float(value + factor * high), se, df)
+        if len(known) < 2 or not isfinite(se):
+            return Interval(value)
+        low, middle, high = np.quantile(known, [(1 - LEVEL) / 2, 0.5, (1 + LEVEL) / 2])
+        wide = 2 * stats.t.ppf((1 + LEVEL) / 2, df) * se
+        factor = wide / (high - low) if high > low else 0.0
+        ends = value + factor * (low - middle), value + factor * (high - middle)
+        return Interval(value, float(ends[0]), float(ends[1]), se, df)
 
     def mean(self, values: npt.ArrayLike, chosen: npt.ArrayLike) -> Interval:
         """Mean of the chosen values (N,) with its interval."""
         draws = self.means(values, chosen)
-        return self.interval(average(values, chosen), draws, pull(values, chosen))
+        return self.interval(average(values, chosen), draws, pull(values, chosen), chosen)
 
     def difference(
         self, values: npt.ArrayLike, one: npt.ArrayLike, other: npt.ArrayLike
@@ -114,7 +127,8 @@ class TwoWay:
         """Mean of one set of judgements less that of the other, compared within each draw."""
         draws = self.means(values, one) - self.means(values, other)
         value = average(values, one) - average(values, other)
-        return self.interval(value, draws, pull(values, one) - pull(values, other))
+        moved = pull(values, one) - pull(values, other)
+        return self.interval(value, draws, moved, one, other)
 
 
 def average(values: npt.ArrayLike, chosen: npt.ArrayLike) -> float:
@@ -142,8 +156,25 @@ def _weights(n: int, draws: int, rng: np.random.Generator) -> Floats:
     return rng.multinomial(n, np.full(n, 1 / n), size=draws).astype(np.float64)
 
 
-def _spread(codes: Ints, moved: Floats) -> float:
-    """Cluster variance: sum of squares of the clusters' pulls, corrected for their number."""
-    sums = np.bincount(codes, moved)
-    n = len(sums)
-    return float(np.square(sums).sum() * n / (n - 1)) if n > 1 else 0.0
+def _spread(
+    codes: Ints, moved: Floats, arms: Sequence[npt.NDArray[np.bool_]]
+) -> tuple[float, float]:
+    """Cluster variance and its degrees of freedom; nan if an arm is within one cluster.
+
+    Each arm's pulls are stepped up by what centring takes away, exactly so for clusters of any size
+    (Σw² of 1 − 2Σw³ / Σw² + Σw² is left, w: shares of the clusters); degrees of freedom are of the
+    effective number of clusters (Carter, Schnepel & Steigerwald 2017, Rev. Econ. Stat. 99, 698).
+    """
+    n = int(codes.max()) + 1
+    sums, weight = np.zeros(n), np.zeros(n)
+    for arm in arms:
+        counts = np.bincount(codes[arm], minlength=n)
+        if (counts > 0).sum() < 2:
+            return nan, nan
+        share = counts / counts.sum()
+        square = float(np.square(share).sum())
+        left = 1 - 2 * float((share**3).sum()) / square + square
+        sums += np.bincount(codes[arm], moved[arm], n) / sqrt(left)
+        weight += np.square(share)
+    df = float(weight.sum() ** 2 / np.square(weight).sum()) - 1
+    return float(np.square(sums).sum()), max(df, 1.0)

@@ -1,7 +1,11 @@
 """Who is left out: the rules of the study file, applied to the table of ratings (`export.frame`).
 
 A rater who breaks any rule is left out with everything; nothing is deleted, so that results can be
-had raw and clean. Rules: attention, gold, straight-lining, speed, heard.
+had raw and clean. Rules: attention, gold, straight-lining, one side, speed, heard.
+
+What an honest rater risks by the defaults: of raters who say 3 to half of all sounds and 2 or 4
+to the others, 1.1 % break "straight-lining" by ten ratings and 0.01 % by twenty (by five 3.3 %
+would); of raters who flip a coin, 2 / 2¹⁰ = 0.2 % break "one side" by ten choices, fewer by more.
 """
 
 from collections import Counter
@@ -14,7 +18,9 @@ from vclip.listening.study import Study
 
 Reasons = dict[int, list[str]]
 
-LEAST = 5  # ACR ratings before their variance says anything; speed, too
+CHOICES = ("ab", "abx", "afc")
+LEAST = 10  # ratings before their variance says anything; choices, before their side does
+LEAST_TIMES = 5
 
 
 def judge(study: Study, frame: pd.DataFrame) -> Reasons:
@@ -68,7 +74,19 @@ def _broken(rules: Exclusion, trials: pd.DataFrame) -> Iterator[str]:
             f"straight-lining: variance {variance:.3f} of {len(values)} ratings, "
             f"at least {rules.min_variance:g} must be"
         )
-    if len(ratings) >= LEAST and (median := ratings["seconds"].median()) < rules.min_seconds:
+    yield from _one_side(rules, ratings)
+    if len(ratings) >= LEAST_TIMES and (median := ratings["seconds"].median()) < rules.min_seconds:
         yield f"speed: median {median:.1f} s, at least {rules.min_seconds:g} s must be"
     if (unheard := int((ratings["heard"] < rules.heard).sum())) > 0:
         yield f"heard: {unheard} ratings of sounds heard less than {100 * rules.heard:g} %"
+
+
+def _one_side(rules: Exclusion, ratings: pd.DataFrame) -> Iterator[str]:
+    """Slots are counterbalanced, so nobody who listens takes the same one again and again."""
+    choices = ratings[ratings["type"].isin(CHOICES) & (ratings["answer"] != "tie")]["answer"]
+    if len(choices) < LEAST:
+        return
+    ((slot, n),) = Counter(choices).most_common(1)
+    if n / len(choices) > rules.max_side:
+        most = f"at most {100 * rules.max_side:g} % may be"
+        yield f"one side: {n} of {len(choices)} choices were {slot}, {most}"

@@ -151,7 +151,10 @@ class Exclusion(Part):
     )
     gold_min: Share = Field(default=0.7, description="share of gold trials answered right")
     min_variance: float = Field(
-        default=0.1, ge=0, description="of a rater's ACR values (P.808 toolkit)"
+        default=0.1, ge=0, description="of a rater's ACR values (P.808 toolkit), if 10 or more"
+    )
+    max_side: Share = Field(
+        default=0.95, description="largest share of one slot among ab, abx, afc, if 10 or more"
     )
     min_seconds: float = Field(default=0.0, ge=0, description="median time of a rater's answers")
     heard: Share = Field(default=0.95, description="least share of a sound, of each rating")

@@ -3,8 +3,8 @@
 Davidson & Beaver (1977, Biometrics 33, 693–702): of i heard first and j second,
     P(i) : P(j) : P(tie) = exp(λi + δ) : exp(λj) : exp(τ + (λi + λj) / 2).
 That is a multinomial logit, so the likelihood is concave and Newton's method finds its maximum; all
-draws of the bootstrap are fitted at once. Strengths λ sum to 0. A faint ridge keeps them finite
-where one condition always wins.
+draws of the bootstrap are fitted at once. Strengths λ sum to 0. A faint ridge keeps Newton's steps
+finite where one condition always wins; what only it determines is nan.
 """
 
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ OUTCOMES = ("first", "second", "tie")
 
 @dataclass(frozen=True)
 class Strength:
-    """A condition: λ, and how often it was preferred; ties count in n only."""
+    """A condition: λ (nan if undetermined), how often it was preferred; ties count in n only."""
 
     condition: str
     strength: Interval
@@ -87,10 +87,13 @@ def preferences(rows: pd.DataFrame, names: Sequence[str], two_way: TwoWay) -> Pr
     theta = fit(one_by_one(pairs.outcome, z.shape[1])[None], z)[0]
     draws = _draws(pairs, z, two_way)
     pulls = influence(theta, z, pairs.outcome)
+    loose = undetermined(theta, z)
     n = len(names) - 1
 
     def interval(direction: Floats) -> Interval:
         """Of direction · params."""
+        if np.abs(direction @ loose).max(initial=0) > 1e-3:
+            return Interval(nan)
         return two_way.interval(float(theta @ direction), draws @ direction, pulls @ direction)
 
     rest = len(theta) - n
@@ -105,7 +108,7 @@ def preferences(rows: pd.DataFrame, names: Sequence[str], two_way: TwoWay) -> Pr
             [interval(rows_of[i] - rows_of[j]) for i, j in found],
         ),
         position=interval(np.eye(len(theta))[n]),
-        tie=float(theta[n + 1]) if pairs.ties else nan,
+        tie=interval(np.eye(len(theta))[-1]).value if pairs.ties else nan,
         n=len(rows),
         ties=int((pairs.outcome == 2).sum()),
     )
@@ -131,6 +134,19 @@ def fit(counts: Floats, z: Floats) -> Floats:
         if length.max() < 1e-8:
             break
     return theta
+
+
+def undetermined(theta: Floats, z: Floats) -> Floats:
+    """Directions in which nothing but the ridge holds the parameters, (P, n), each of norm 1.
+
+    So it is where a condition always wins, where pairs were heard in one order only, or where no
+    chain of pairs connects two conditions. A likelihood that curves less than 1e-3 of one
+    judgement's in a direction has no maximum in it.
+    """
+    information = _information(_shares(theta[None], z), np.ones((1, len(z))), z)[0]
+    values, directions = np.linalg.eigh(information - RIDGE * np.eye(len(theta)))
+    found: Floats = directions[:, values < 1e-3]
+    return found
 
 
 def influence(theta: Floats, z: Floats, outcome: Ints) -> Floats:
