@@ -193,3 +193,23 @@ def test_generation_distances_of_copies_and_of_one_distribution() -> None:
     alike = metrics.generation_distances(speakers, rng.normal(size=(200, 8)))
     assert alike.g2s == pytest.approx(alike.s2s, rel=0.15)
     assert alike.g2g == pytest.approx(alike.s2s, rel=0.15)
+
+
+def naive_vendi(rows: np.ndarray) -> float:
+    unit = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    shares = np.linalg.eigvalsh(unit @ unit.T / len(rows))
+    return float(np.exp(-sum(s * np.log(s) for s in shares if s > 1e-12)))
+
+
+def test_vendi_is_the_entropy_of_the_kernels_eigenvalues() -> None:
+    rng = np.random.default_rng(0)
+    for n, d in ((6, 20), (20, 6)):
+        rows = rng.normal(size=(n, d)) + 0.5
+        assert metrics.vendi(rows) == pytest.approx(naive_vendi(rows))
+        assert metrics.vendi(rows) == pytest.approx(metrics.vendi(np.tile(rows, (3, 1))))
+
+
+def test_vendi_counts_different_directions() -> None:
+    assert metrics.vendi(np.eye(5)) == pytest.approx(5)
+    assert metrics.vendi(np.ones((5, 3))) == pytest.approx(1)
+    assert metrics.vendi(np.repeat(np.eye(4), 3, axis=0)) == pytest.approx(4)

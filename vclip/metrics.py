@@ -15,6 +15,7 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]
+Figures = Callable[[Floats], list[float]]  # of how often each row, or person, counts
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ def _curve(scores: Floats, positive: Bools, weight: Floats) -> tuple[Floats, Flo
     """False and true positive rates (K+1,) at every distinct threshold, from (0, 0) to (1, 1)."""
     order = np.argsort(-scores, kind="stable")
     sorted_scores, sorted_weight = scores[order], weight[order]
-    last_of_tie = np.append(np.diff(sorted_scores) != 0, True)
+    last_of_tie = np.append(np.diff(sorted_scores) != 0, np.ones(min(1, len(scores)), bool))
     hits = np.cumsum(sorted_weight * positive[order])[last_of_tie]
     false = np.cumsum(sorted_weight * ~positive[order])[last_of_tie]
     if not len(hits) or hits[-1] <= 0 or false[-1] <= 0:
@@ -82,6 +83,14 @@ def auc(scores: Floats, positive: Bools, weight: Floats | None = None) -> float:
 def eer(scores: Floats, positive: Bools, weight: Floats | None = None) -> float:
     """Equal error rate of scores (K,) in [0, 1], interpolated; nan without both kinds."""
     return _crossing(*_curve(scores, positive, _weights(scores, weight)))
+
+
+def auc_and_eer(
+    scores: Floats, positive: Bools, weight: Floats | None = None
+) -> tuple[float, float]:
+    """Both of one curve."""
+    curve = _curve(scores, positive, _weights(scores, weight))
+    return _area(*curve), _crossing(*curve)
 
 
 @dataclass(frozen=True)
@@ -150,7 +159,7 @@ def share(hit: npt.ArrayLike, counts: Floats) -> float:
 
 
 def bootstrap(
-    figures: Callable[[Floats], list[float]],
+    figures: Figures,
     person: npt.ArrayLike,
     n_draws: int,
     rng: np.random.Generator,
@@ -200,7 +209,19 @@ def generation_distances(speakers: npt.ArrayLike, generated: npt.ArrayLike) -> D
     return Distances(*(float(np.median(distances)) for distances in found))
 
 
-def _figures(scores: Floats, positive: Bools, within: Bools) -> Callable[[Floats], list[float]]:
+def vendi(rows: npt.ArrayLike) -> float:
+    """Vendi score of rows (N, S) under the cosine kernel (Friedman & Dieng 2022), 1 to N.
+
+    The effective number of different ones: exp of the entropy of the kernel's eigenvalues / N.
+    """
+    values = np.asarray(rows, dtype=np.float64)
+    unit = values / np.linalg.norm(values, axis=1, keepdims=True)
+    share = np.linalg.svd(unit, compute_uv=False) ** 2 / len(unit)  # sums to 1
+    share = share[share > 1e-12]
+    return float(np.exp(-np.sum(share * np.log(share))))
+
+
+def _figures(scores: Floats, positive: Bools, within: Bools) -> Figures:
     """The five figures as a function of the rows' counts; sorted once, for every draw."""
     order = np.argsort(-scores, axis=None, kind="stable")
     flat, hit, inner = scores.ravel()[order], positive.ravel()[order], within.ravel()[order]
