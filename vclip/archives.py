@@ -47,8 +47,10 @@ def fetch_archive(url: str, digest: str) -> Path:
     return folder
 
 
-def fetch_snapshot(repository: str, commit: str) -> Path:
+def fetch_snapshot(repository: str, commit: str, instead: str = INSTEAD) -> Path:
     """The folder of a Hugging Face repository at a commit, SAFE files only. Raises DownloadError.
+
+    `instead`: what the error tells people to do where there is no network.
 
     huggingface_hub resumes, shows progress, and keeps it in its own cache, where it is found
     without a network ever after.
@@ -66,10 +68,10 @@ def fetch_snapshot(repository: str, commit: str) -> Path:
             return Path(fetch_files(local_files_only=True))  # a commit never changes
         return Path(fetch_files())
     except LocalEntryNotFoundError as error:
-        raise DownloadError(f"cannot reach the hub for {name}; {INSTEAD}") from error
+        raise DownloadError(f"cannot reach the hub for {name}; {instead}") from error
     except (HfHubHTTPError, httpx2.HTTPError, OSError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise DownloadError(f"cannot fetch {name} from the hub ({reason}); {INSTEAD}") from error
+        raise DownloadError(f"cannot fetch {name} from the hub ({reason}); {instead}") from error
 
 
 def unpack(archive: Path, folder: Path) -> None:

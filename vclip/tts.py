@@ -1,8 +1,6 @@
 """The adapter for coqui's VITS, a `speech.Synthesizer`.
 
 The only file that imports coqui's `TTS`. What it takes care of:
-* torchaudio's wheel is a CUDA build whose extension cannot load beside a CPU-only torch; VITS needs
-  none of it, so a stub stands in, only where the real one fails.
 * coqui L2-normalises `d_vectors`; rows of its speaker table `emb_g` are used raw. The adapter runs
   VITS's own modules one after the other and hands them the speaker embedding as it is.
 * VITS draws from torch's global generator: the short text side forks and seeds it under a lock.
@@ -14,9 +12,7 @@ import copy
 import functools
 import json
 import os
-import sys
 import threading
-import types
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -31,6 +27,7 @@ from vclip.errors import ModelError
 from vclip.harmonic import HarmonicDecoder
 from vclip.hifigan import Hifigan, Precision, remove_weight_norm
 from vclip.speech import Speech, check_rate, join
+from vclip.torchaudio_stub import ensure_torchaudio
 
 Array = npt.NDArray[np.float32]
 _RANDOM = threading.Lock()  # torch has one global generator for all models
@@ -39,24 +36,7 @@ os.register_at_fork(
     before=_RANDOM.acquire, after_in_parent=_RANDOM.release, after_in_child=_RANDOM.release
 )
 
-
-def _stub_torchaudio_extension() -> None:
-    """Let torchaudio import where its compiled extension cannot load."""
-    try:
-        import torchaudio  # noqa: F401
-    except OSError:
-        for name in [name for name in sys.modules if name.split(".")[0] == "torchaudio"]:
-            del sys.modules[name]
-        stub = types.ModuleType("torchaudio._extension")
-        stub.__dict__.update(
-            _IS_TORCHAUDIO_EXT_AVAILABLE=False,
-            _IS_ALIGN_AVAILABLE=False,
-            fail_if_no_align=lambda function: function,
-        )
-        sys.modules["torchaudio._extension"] = stub
-
-
-_stub_torchaudio_extension()
+ensure_torchaudio()
 
 from TTS.tts.configs.vits_config import VitsArgs, VitsConfig  # noqa: E402
 from TTS.tts.models.vits import Vits  # noqa: E402

@@ -231,11 +231,25 @@ class PairFeatures:
         """image_features (N, F) and voice_features (N, V) as the app computes them."""
         return np.stack([rows[0] for rows in self.image]), np.stack([r[0] for r in self.voice])
 
+    def by_clip(self) -> "PairFeatures":
+        """Rows of one clip as one row: its first, with the views of all its pictures."""
+        rows: dict[object, list[int]] = {}
+        for i, pair in enumerate(self.pairs):
+            key = (pair.person, pair.clip, pair.voice) if pair.clip else i
+            rows.setdefault(key, []).append(i)
+        first = [group[0] for group in rows.values()]
+        views = [
+            self.image[g[0]] if len(g) == 1 else np.concatenate([self.image[i] for i in g])
+            for g in rows.values()
+        ]
+        kept = [self.pairs[i] for i in first]
+        return PairFeatures(kept, views, [self.voice[i] for i in first], self.report)
+
 
 def pair_features(
     pairs: Sequence[Pair], faces: Extractor, voices: Extractor, store: FeatureStore
 ) -> PairFeatures:
-    """Both features of every row whose picture and recording can be used.
+    """Both features of every row whose picture and recording can be used; see `by_clip`.
 
     Raises DataError if fewer than two rows remain.
     """
@@ -246,4 +260,5 @@ def pair_features(
     if len(kept) < 2:
         reason = report.skipped[0] if report.skipped else "the manifest has too few rows"
         raise DataError(f"{len(kept)} of {len(pairs)} rows can be used; {reason}")
-    return PairFeatures(kept, [image[p.face] for p in kept], [voice[p.voice] for p in kept], report)
+    views, windows = [image[p.face] for p in kept], [voice[p.voice] for p in kept]
+    return PairFeatures(kept, views, windows, report).by_clip()

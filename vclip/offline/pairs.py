@@ -21,6 +21,23 @@ class Pair:
     voice: Path
     sex: str  # "F", "M" or "" where unknown
     split: str = ""
+    clip: str = ""  # rows of one clip are several pictures beside the same recording
+    root: Path = Path()  # the manifest's folder
+
+    @property
+    def face_key(self) -> str:
+        """The picture as the manifest names it: its key in feature shards."""
+        return key_of(self.face, self.root)
+
+    @property
+    def voice_key(self) -> str:
+        """The recording as the manifest names it."""
+        return key_of(self.voice, self.root)
+
+
+def key_of(path: Path, root: Path) -> str:
+    """A path as a manifest in the folder `root` names it; one from elsewhere as it is."""
+    return (path.relative_to(root) if path.is_relative_to(root) else path).as_posix()
 
 
 @dataclass(frozen=True)
@@ -61,7 +78,7 @@ def sex_of(cell: str, where: str) -> str:
 
 
 def read_pairs(path: Path, split: str | None = None) -> list[Pair]:
-    """Rows of a manifest with columns person, face, voice, sex[, split]; paths are relative to it.
+    """Rows of a manifest (person, face, voice, sex[, split][, clip]); paths are relative to it.
 
     Only rows of the given split, if any. Raises DataError for a manifest without such rows, an
     empty cell where there must be none, or a person that lies in two splits.
@@ -77,7 +94,8 @@ def read_pairs(path: Path, split: str | None = None) -> list[Pair]:
         if split_of.setdefault(row["person"], part) != part:
             raise DataError(f"{where}: person {row['person']} is in two splits; keep one")
         face, voice = path.parent / row["face"], path.parent / row["voice"]
-        pairs.append(Pair(row["person"], face, voice, sex_of(row["sex"], where), part))
+        sex, clip = sex_of(row["sex"], where), row.get("clip", "")
+        pairs.append(Pair(row["person"], face, voice, sex, part, clip, path.parent))
     found = sorted({pair.split for pair in pairs})
     kept = [pair for pair in pairs if split is None or pair.split == split]
     if not kept:

@@ -1,0 +1,123 @@
+"""CLIP's image tower (Radford et al. 2021) as a frozen image encoder: the paper's (§3.1, 4.1).
+
+Any CLIP that transformers knows: a directory of a saved one, or a repository of the Hugging Face
+hub at a pinned commit, fetched once. Nothing but safetensors is read.
+"""
+
+import hashlib
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vclip.archives import fetch_snapshot
+from vclip.devices import device_of, mixed
+from vclip.download import sha256
+from vclip.errors import ModelError
+from vclip.torchaudio_stub import ensure_torchaudio
+
+# ViT-B/32. The commit is the hub's own conversion of the weights to safetensors: the branch `main`
+# holds pickles only, which transformers 5 refuses
+OPENAI = "openai/clip-vit-base-patch32@c237dc49a33fc61debc9276459120b7eac67e7ef"
+PINNED = re.compile(r"([\w.-]+/[\w.-]+)@([0-9a-f]{40})", re.ASCII)
+MEAN, STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
+BATCH = 256  # images encoded at once
+INSTEAD = "fetch it where there is a network, and name its directory instead"
+
+
+def find(spec: str) -> Path:
+    """The directory of a CLIP: `clip` (OpenAI's ViT-B/32), a directory, or OWNER/NAME@COMMIT.
+
+    Raises ModelError; DownloadError where the hub cannot be reached.
+    """
+    if Path(spec).is_dir():
+        return Path(spec)
+    pinned = PINNED.fullmatch(OPENAI if spec == "clip" else spec)
+    if not pinned:
+        raise ModelError(
+            f"there is no CLIP {spec!r}; use clip, a directory, or OWNER/NAME@COMMIT with the 40 "
+            "hexadecimal digits of a commit of the hub"
+        )
+    return fetch_snapshot(pinned[1], pinned[2], INSTEAD)
+
+
+def weights_hash(folder: Path) -> str:
+    """One SHA-256 of everything in a CLIP's directory that decides image_features."""
+    files = [folder / name for name in ("config.json", "preprocessor_config.json")]
+    digests = [
+        f"{path.name} {sha256(path)}\n"
+        for path in [*files, *sorted(folder.glob("*.safetensors"))]
+        if path.is_file()
+    ]
+    return hashlib.sha256("".join(digests).encode()).hexdigest()
+
+
+def load_tower(folder: Path, kind: str) -> Any:
+    """A frozen tower of a saved CLIP by transformers' class name, all its weights from the file.
+
+    Raises ModelError if a file is missing or broken, or holds no such tower.
+    """
+    ensure_torchaudio()
+    import transformers  # slow to import
+
+    try:
+        model, loading = getattr(transformers, kind).from_pretrained(
+            folder, local_files_only=True, use_safetensors=True, output_loading_info=True
+        )
+    except Exception as error:  # transformers raises errors of many kinds for what is in a file
+        raise _unusable(folder, (str(error).splitlines() or [type(error).__name__])[0]) from error
+    if absent := sorted(loading["missing_keys"]):
+        raise _unusable(folder, f"it lacks {absent[0]} and {len(absent) - 1} more")
+    return model.eval().requires_grad_(False)
+
+
+def _unusable(folder: Path, reason: str) -> ModelError:
+    return ModelError(
+        f"{folder} holds no usable CLIP ({reason[:160]}); name a directory that transformers' "
+        "save_pretrained wrote, with config.json and model.safetensors"
+    )
+
+
+class ClipImageEncoder:
+    """image_features are CLIP's projected image embeddings before they are normalised."""
+
+    def __init__(self, folder: Path, device: str = "") -> None:
+        self.device = device_of(device)
+        self.tower = load_tower(folder, "CLIPVisionModelWithProjection").to(self.device)
+        self.image_size = int(self.tower.config.image_size)
+        self.dimension = int(self.tower.visual_projection.out_features)
+        mean, std = _colours(folder / "preprocessor_config.json")
+        self._mean = torch.tensor(mean, device=self.device).view(1, 3, 1, 1)
+        self._std = torch.tensor(std, device=self.device).view(1, 3, 1, 1)
+
+    def to_input(self, images: np.ndarray) -> Tensor:
+        """(N, H, W, 3) uint8 → pixel_values (N, 3, H, W) as CLIP's own preprocessing makes them."""
+        pixels = torch.from_numpy(np.ascontiguousarray(images)).to(self.device)
+        return (pixels.permute(0, 3, 1, 2) / 255 - self._mean) / self._std
+
+    @torch.inference_mode()
+    def encode(self, images: np.ndarray) -> np.ndarray:
+        """(N, size, size, 3) uint8 RGB → image_features (N, F) float32, raw scale."""
+        size = self.image_size
+        if images.ndim != 4 or images.shape[1:] != (size, size, 3) or images.dtype != np.uint8:
+            raise ValueError(
+                f"want (N, {size}, {size}, 3) uint8, got {images.shape} {images.dtype}"
+            )
+        parts = [np.zeros((0, self.dimension), np.float32)]
+        for i in range(0, len(images), BATCH):
+            with mixed(self.device):
+                found = self.tower(pixel_values=self.to_input(images[i : i + BATCH]))
+            parts.append(found.image_embeds.float().cpu().numpy())
+        return np.concatenate(parts)
+
+
+def _colours(path: Path) -> tuple[list[float], list[float]]:
+    """Mean and deviation of the colours that the tower was trained with, on a scale of 0 to 1."""
+    if not path.is_file():
+        return list(MEAN), list(STD)
+    about = json.loads(path.read_text())
+    return list(about.get("image_mean", MEAN)), list(about.get("image_std", STD))

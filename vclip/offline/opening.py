@@ -1,0 +1,45 @@
+"""The frozen encoders that a command line names, each with the hash of its weights.
+
+images: `bundled`; FILE.safetensors of train_face; `clip`, which is OpenAI's ViT-B/32 at a pinned
+commit; OWNER/NAME@COMMIT of the Hugging Face hub; or the directory of a saved CLIP.
+voices: `resemblyzer`; `hasp:FILE`, a checkpoint of H/ASP.
+"""
+
+from pathlib import Path
+
+from vclip import clip, hasp
+from vclip.encoders import ImageEncoder, ResemblyzerEncoder, VoiceEncoder, load_face_encoder
+from vclip.errors import DataError
+from vclip.offline.feature_store import file_hash, resemblyzer_hash
+from vclip.weights import BUNDLED
+
+BUNDLED_FACES = BUNDLED / "face_encoder.safetensors"
+IMAGE_CHOICES = "bundled, FILE.safetensors, clip, OWNER/NAME@COMMIT, or the directory of a CLIP"
+VOICE_CHOICES = "resemblyzer, or hasp:FILE"
+
+
+def image_encoder(spec: str) -> tuple[ImageEncoder, str]:
+    """The image encoder that a spec names, and the SHA-256 of its weights.
+
+    Raises DataError for a spec of no such form, ModelError for weights that cannot be used.
+    """
+    path = BUNDLED_FACES if spec == "bundled" else Path(spec)
+    if path.suffix == ".safetensors":
+        return load_face_encoder(path), file_hash(path)
+    if spec == "clip" or path.is_dir() or "@" in spec:
+        folder = clip.find(spec)
+        return clip.ClipImageEncoder(folder), clip.weights_hash(folder)
+    raise DataError(f"there is no image encoder {spec!r}; use {IMAGE_CHOICES}")
+
+
+def voice_encoder(spec: str) -> tuple[VoiceEncoder, str]:
+    """The voice encoder that a spec names, and the SHA-256 of its weights.
+
+    Raises DataError for a spec of no such form, ModelError for weights that cannot be used.
+    """
+    kind, _, file = spec.partition(":")
+    if spec == "resemblyzer":
+        return ResemblyzerEncoder(), resemblyzer_hash()
+    if kind == "hasp" and file:
+        return hasp.HaspEncoder(Path(file)), file_hash(Path(file))
+    raise DataError(f"there is no voice encoder {spec!r}; use {VOICE_CHOICES}")

@@ -1,0 +1,181 @@
+"""Feature shards: a folder of features of any number of media, written by `features`, read here.
+
+    features.json                what was computed, from what: see `vclip.offline.features`
+    faces/shard-00000.npz        one block of the manifest's pictures, in its order
+    voices/shard-00000.npz       likewise of its recordings
+
+A shard appears whole or not at all. It holds
+    keys (n,)             paths as the manifest names them
+    counts (n,)           how many rows each has
+    values (rows, F)      float32, one after the other, the plain version of each first
+    skipped, reasons (m,) media that could not be used, and why
+    whole (w,)            keys of pictures in which no face was found, so that all of it was taken
+"""
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from vclip.errors import DataError
+from vclip.offline.feature_store import PairFeatures, Report
+from vclip.offline.pairs import Pair
+
+Array = npt.NDArray[np.float32]
+
+VERSION = 1
+DESCRIPTION = "features.json"
+FACES, VOICES = "faces", "voices"
+
+
+@dataclass
+class Shard:
+    """Features of one block of media: rows (views, F) by key, and what became of the others."""
+
+    rows: dict[str, Array] = field(default_factory=dict)
+    skipped: dict[str, str] = field(default_factory=dict)  # key -> reason
+    whole: list[str] = field(default_factory=list)
+
+
+def shard_path(folder: Path, index: int) -> Path:
+    """Where a side's folder keeps its shard of this number."""
+    return folder / f"shard-{index:05d}.npz"
+
+
+def write_shard(path: Path, shard: Shard, dimension: int) -> None:
+    """Write a shard atomically; the same content gives the same bytes."""
+    rows = list(shard.rows.values())
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f"{path.name}.part")  # a killed run leaves it, the next one overwrites it
+    with part.open("wb") as file:
+        np.savez(
+            file,
+            keys=_texts(shard.rows),
+            counts=np.array([len(row) for row in rows], np.int64),
+            values=np.concatenate([np.zeros((0, dimension), np.float32), *rows]),
+            skipped=_texts(shard.skipped),
+            reasons=_texts(shard.skipped.values()),
+            whole=_texts(shard.whole),
+        )
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)
+
+
+def _texts(texts: Any) -> npt.NDArray[np.str_]:
+    return np.array(list(texts), dtype=np.str_)
+
+
+class Shards:
+    """The features of one side. Values are read when first asked for, then stay in memory."""
+
+    def __init__(self, folder: Path, about: Mapping[str, Any]) -> None:
+        self.folder, self.about = folder, about  # about: this side's part of features.json
+        self.dimension = int(about["dimension"])
+        self.skipped: dict[str, str] = {}  # key -> reason
+        self.whole: set[str] = set()
+        self._place: dict[str, tuple[int, int, int]] = {}  # shard, first row, number of rows
+        self._values: dict[int, Array] = {}
+        paths = [shard_path(folder, i) for i in range(int(about["shards"]))]
+        missing = [path for path in paths if not path.is_file()]
+        if missing:
+            raise DataError(
+                f"{len(missing)} of {len(paths)} shards are not there yet ({missing[0]}); run "
+                "python -m vclip.offline.features again, it goes on where it stopped"
+            )
+        for i in range(len(paths)):
+            self._index(i)
+
+    def _index(self, i: int) -> None:
+        with np.load(shard_path(self.folder, i), allow_pickle=False) as shard:
+            starts = np.cumsum(shard["counts"]) - shard["counts"]
+            for key, start, count in zip(
+                shard["keys"].tolist(), starts.tolist(), shard["counts"].tolist(), strict=True
+            ):
+                self._place[key] = (i, start, count)
+            reasons = zip(shard["skipped"].tolist(), shard["reasons"].tolist(), strict=True)
+            self.skipped.update(reasons)
+            self.whole.update(shard["whole"].tolist())
+
+    @property
+    def keys(self) -> list[str]:
+        """Every key with features, in the manifest's order."""
+        return list(self._place)
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._place
+
+    def __len__(self) -> int:
+        return len(self._place)
+
+    def rows(self, key: str) -> Array:
+        """All versions (views, F) of one; row 0 is the plain one. KeyError if it has none."""
+        i, start, count = self._place[key]
+        return self._shard(i)[start : start + count]
+
+    def matrix(self, keys: Sequence[str]) -> Array:
+        """The plain version of each key, (n, F). KeyError if one has no features."""
+        found = np.zeros((len(keys), self.dimension), np.float32)
+        for n, key in enumerate(keys):
+            i, start, _ = self._place[key]
+            found[n] = self._shard(i)[start]
+        return found
+
+    def why_not(self, key: str) -> str:
+        """Why a key has no features, for people."""
+        return f"{key}: {self.skipped.get(key, 'not in the feature shards')}"
+
+    def _shard(self, i: int) -> Array:
+        if i not in self._values:
+            with np.load(shard_path(self.folder, i), allow_pickle=False) as shard:
+                self._values[i] = shard["values"]
+        return self._values[i]
+
+
+def describe(folder: Path) -> dict[str, Any]:
+    """features.json of a folder. Raises DataError."""
+    try:
+        about: dict[str, Any] = json.loads((folder / DESCRIPTION).read_text())
+    except (OSError, ValueError) as error:
+        raise DataError(
+            f"{folder} holds no feature shards ({error}); make them with "
+            "python -m vclip.offline.features"
+        ) from error
+    if about.get("version") != VERSION:
+        raise DataError(
+            f"{folder} holds shards of version {about.get('version')}, this program reads version "
+            f"{VERSION}; make them again with python -m vclip.offline.features"
+        )
+    return about
+
+
+def open_features(folder: Path) -> tuple[Shards, Shards]:
+    """Faces and voices of a finished folder. Raises DataError."""
+    about = describe(folder)
+    return Shards(folder / FACES, about[FACES]), Shards(folder / VOICES, about[VOICES])
+
+
+def pair_features(pairs: Sequence[Pair], faces: Shards, voices: Shards) -> PairFeatures:
+    """Features of the rows that have both; the others are listed in the report.
+
+    Rows of one clip become one row, whose views are those of all its pictures, the first one's
+    first. Raises DataError if fewer than two rows remain.
+    """
+    report = Report()
+    missing = [(faces, pair.face_key) for pair in pairs if pair.face_key not in faces]
+    missing += [(voices, pair.voice_key) for pair in pairs if pair.voice_key not in voices]
+    report.skipped = list(dict.fromkeys(shards.why_not(key) for shards, key in missing))
+    kept = [pair for pair in pairs if pair.face_key in faces and pair.voice_key in voices]
+    used = dict.fromkeys(pair.face_key for pair in kept)
+    report.whole_pictures = [key for key in used if key in faces.whole]
+    if len(kept) < 2:
+        reason = report.skipped[0] if report.skipped else "the manifest has too few rows"
+        raise DataError(f"{len(kept)} of {len(pairs)} rows can be used; {reason}")
+    image = [faces.rows(pair.face_key) for pair in kept]
+    voice = [voices.rows(pair.voice_key) for pair in kept]
+    return PairFeatures(kept, image, voice, report).by_clip()
