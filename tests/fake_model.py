@@ -9,9 +9,10 @@ import numpy as np
 from PIL import Image
 
 from vclip import face, voice_ids
-from vclip.bank import SpeakerBank, top
+from vclip.bank import SpeakerBank
 from vclip.errors import NoFaceError, SpeakerError, TextError
 from vclip.explain import Why
+from vclip.index import top
 from vclip.pipeline import Candidate, FaceResult, Shuffled
 from vclip.speech import Speech, join
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from vclip.bank import SpeakerBank, top
+from vclip.bank import SpeakerBank
 from vclip.errors import SpeakerError
 
 
@@ -35,10 +35,6 @@ def test_order_of_the_bank_does_not_matter() -> None:
     one = SpeakerBank(ids, emb).search(emb[0], 9)
     other = SpeakerBank([ids[i] for i in order], emb[order]).search(emb[0], 9)
     assert [hit.speaker_id for hit in one] == [hit.speaker_id for hit in other]
-
-
-def test_ties_keep_their_order() -> None:
-    assert top(np.array([1.0, 2.0, 2.0, 0.0], dtype=np.float32), 3).tolist() == [1, 2, 0]
 
 
 def test_refuses_what_is_no_bank() -> None:

@@ -8,8 +8,9 @@ import pytest
 import torch
 from sklearn.linear_model import Ridge
 
-from vclip import derived, signature
+from vclip import derived, index, signature
 from vclip.generation import SpeakerGMM
+from vclip.index import Approximate, Exact
 from vclip.offline import fit_generation
 from vclip.signature import SignatureNet
 from vclip.weights import ModelDirectory, sha256
@@ -119,3 +120,18 @@ def test_vctk_s_own_speaker_table(tmp_path: Path, shared: Path) -> None:
     assert drawn.shape == (2000, 256) and norms[1] == pytest.approx(norms[0], rel=0.05)
     np.testing.assert_allclose(drawn.mean(0), table.mean(0), atol=5 * table.std() / 2000**0.5)
     assert fit_generation.choose(table, seed=0) == derived.N_COMPONENTS
+
+
+def test_a_large_bank_s_index_is_built_once(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = np.random.default_rng(0).normal(size=(200, 6)).astype(np.float32)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    assert isinstance(derived.search_index(rows), Exact) and not (cache / "fitted").exists()
+    monkeypatch.setattr(index, "EXACT_UP_TO", 100)
+    built = derived.search_index(rows)
+    with monkeypatch.context() as patch:
+        patch.setattr(Approximate, "build", None)
+        again = derived.search_index(rows)
+        with pytest.raises(TypeError):  # other rows are indexed anew
+            derived.search_index(rows[::-1])
+    for row in rows:
+        assert built.search(row, 3)[0].tolist() == again.search(row, 3)[0].tolist()

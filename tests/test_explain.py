@@ -96,7 +96,7 @@ def test_the_model_explains_with_its_own_faces(model: FaceToVoice, seen: FaceRes
 def test_another_face_is_offered_what_it_would_be_offered(
     model: FaceToVoice, seen: FaceResult, around: str | None
 ) -> None:
-    other = FaceResult(seen.image, seen.box, seen.boxes, "none", model._faces[3])
+    other = FaceResult(seen.image, seen.box, seen.boxes, "none", model.reference_faces[3])
     theirs = model.candidates(other, 4, "both", 1, around)
     ours = model.candidates(seen, 4, "both", 1, around)
     found = model.shuffled(seen, 4, "both", 1, 3, around)

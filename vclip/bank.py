@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vclip.errors import SpeakerError
+from vclip.index import Index, build
 
 Array = npt.NDArray[np.float32]
 
@@ -21,33 +22,36 @@ class Hit:
 
 
 class SpeakerBank:
-    """Speaker ids with their voice_emb (N, D), unit norm; exact search."""
+    """Speaker ids with their voice_emb (N, D), unit norm.
 
-    def __init__(self, speaker_ids: Sequence[str], voice_emb: Array) -> None:
+    index: what searches voice_emb; by default what suits its size, which is built at once.
+    """
+
+    def __init__(
+        self, speaker_ids: Sequence[str], voice_emb: Array, index: Index | None = None
+    ) -> None:
         if len(speaker_ids) != len(voice_emb) or len(set(speaker_ids)) != len(speaker_ids):
             raise ValueError(f"{len(speaker_ids)} ids for {len(voice_emb)} voices, or ids twice")
-        if not np.allclose(np.linalg.norm(voice_emb, axis=1), 1, atol=1e-4):
+        norms = np.sqrt(np.einsum("nd,nd->n", voice_emb, voice_emb))  # no copy of a large table
+        if not np.allclose(norms, 1, atol=1e-4):
             raise ValueError("voice_emb must have unit norm")
         self.speaker_ids = list(speaker_ids)
         self.voice_emb = voice_emb
-        self._index = {speaker_id: i for i, speaker_id in enumerate(speaker_ids)}
+        self._index = index or build(voice_emb)
+        self._rows = {speaker_id: i for i, speaker_id in enumerate(speaker_ids)}
 
     def __len__(self) -> int:
         return len(self.speaker_ids)
 
     def index(self, speaker_id: str) -> int:
         """Row of a speaker. Raises SpeakerError."""
-        if speaker_id not in self._index:
+        if speaker_id not in self._rows:
             some = ", ".join(self.speaker_ids[:3])
             raise SpeakerError(f"there is no speaker {speaker_id!r}; the bank has {some}, …")
-        return self._index[speaker_id]
+        return self._rows[speaker_id]
 
     def search(self, image_emb: Array, k: int) -> list[Hit]:
         """The k nearest to image_emb (D,), best first; all of them if k exceeds the bank."""
-        scores = self.voice_emb @ image_emb  # (N, D) @ (D,) -> (N,)
-        return [Hit(int(i), self.speaker_ids[i], float(scores[i])) for i in top(scores, k)]
-
-
-def top(scores: Array, k: int) -> npt.NDArray[np.intp]:
-    """Indices of the k largest scores, best first; equal ones in their order."""
-    return np.argsort(-scores, kind="stable")[:k]
+        rows, scores = self._index.search(image_emb, k)
+        found = zip(rows.tolist(), scores.tolist(), strict=True)
+        return [Hit(row, self.speaker_ids[row], score) for row, score in found]

@@ -2,9 +2,11 @@
 
 Both follow from the synthesizer's speaker table and the bank in seconds, so that weights that were
 just fetched can speak in new voices at once. What was fitted is cached by the hash of its inputs.
-The distilled signature (`vclip.offline.distill`) is better and takes hours.
+The distilled signature (`vclip.offline.distill`) is better and takes hours. The index of a large
+bank follows from its rows alike, in minutes.
 """
 
+import functools
 import hashlib
 import logging
 import tempfile
@@ -15,6 +17,7 @@ from typing import Protocol, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from vclip import index
 from vclip.archives import cache_folder
 from vclip.generation import SpeakerGMM
 from vclip.signature import SignatureNet
@@ -62,10 +65,22 @@ def signature(directory: ModelDirectory, table: Array, voice_features: Array) ->
     )
 
 
-def _key(*inputs: Array) -> str:
-    digest = hashlib.sha256(str((VERSION, N_COMPONENTS, SEED)).encode())
+def search_index(voice_emb: Array) -> index.Index:
+    """What searches a bank (N, D); a large one's is built once."""
+    if len(voice_emb) <= index.EXACT_UP_TO:
+        return index.build(voice_emb)
+    return _cached(
+        f"index-{_key(voice_emb, recipe=index.RECIPE)}.faiss",
+        functools.partial(index.Approximate.load, table=voice_emb),
+        lambda: index.Approximate.build(voice_emb),
+    )
+
+
+def _key(*inputs: Array, recipe: str = "") -> str:
+    digest = hashlib.sha256(f"{(VERSION, N_COMPONENTS, SEED)}{recipe}".encode())
     for array in inputs:
-        digest.update(str(array.shape).encode() + np.ascontiguousarray(array, "<f4").tobytes())
+        digest.update(str(array.shape).encode())
+        digest.update(np.ascontiguousarray(array, "<f4").data)
     return digest.hexdigest()[:16]
 
 

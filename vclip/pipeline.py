@@ -9,10 +9,11 @@ import numpy.typing as npt
 import torch
 
 from vclip import __version__, association, derived, encoders, explain, face, limits
-from vclip.bank import SpeakerBank, top
+from vclip.bank import SpeakerBank
 from vclip.errors import ModelError
 from vclip.explain import Shuffled as Shuffled  # what is written twice is this module's face
 from vclip.explain import Why as Why
+from vclip.index import top
 from vclip.limits import MAX_CHARS as MAX_CHARS
 from vclip.limits import MAX_K as MAX_K
 from vclip.limits import Source as Source
@@ -51,7 +52,7 @@ class FaceToVoice:
         self.model, self.components = directory.name, directory.components
         self.bank, self.sample_rate = voices.bank, synthesizer.sample_rate
         self._sight, self._voices, self._narrator = sight, voices, narrator(synthesizer)
-        self._faces = sight.encode(image_features)  # (N, D), of other people
+        self.reference_faces = sight.encode(image_features)  # (N, D), of other people
 
     @classmethod
     def from_pretrained(
@@ -67,8 +68,9 @@ class FaceToVoice:
         with np.load(directory.file("bank"), allow_pickle=False) as file:
             ids, voice_features = file["speaker_ids"].tolist(), file["voice_features"]
         table = _rows(synthesizer, ids)
+        voice_emb = encode_voice(heads, torch.from_numpy(voice_features))
         voices = Voices(
-            bank=SpeakerBank(ids, encode_voice(heads, torch.from_numpy(voice_features))),
+            bank=SpeakerBank(ids, voice_emb, derived.search_index(voice_emb)),
             speaker_embeddings=table,
             gmm=derived.generation(directory, table),
             signature=derived.signature(directory, table, voice_features),
@@ -126,7 +128,7 @@ class FaceToVoice:
     @property
     def n_faces(self) -> int:
         """Reference faces to compare with; 0 if the model directory has none."""
-        return len(self._faces)
+        return len(self.reference_faces)
 
     @property
     def worth(self) -> dict[str, float]:
@@ -139,7 +141,7 @@ class FaceToVoice:
 
     def explain(self, candidate: Candidate, seen: FaceResult) -> Why:
         """How a voice fits this face, how it fits others, and what it resembles."""
-        return explain.explain(candidate, seen.image_emb, self._faces, self.bank)
+        return explain.explain(candidate, seen.image_emb, self.reference_faces, self.bank)
 
     def shuffled(
         self,
@@ -153,7 +155,7 @@ class FaceToVoice:
         """The candidates of reference face `index` instead. Raises ModelError, InputError."""
         explain.check_face(index, self.n_faces)
         offered = self.candidates(seen, k, source, seed, around)
-        other = self._rank(self._faces[index], k, source, seed, around)
+        other = self._rank(self.reference_faces[index], k, source, seed, around)
         return explain.compare(offered, other, seen.image_emb)
 
     @property

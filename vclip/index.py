@@ -1,0 +1,122 @@
+"""Nearest rows by cosine: exact in small tables, through FAISS in large ones.
+
+Both answer alike: row numbers and cosines, best first, equal cosines in the order of their rows.
+`python -m vclip.offline.bench_search` measures both; EXACT_UP_TO and RECIPE follow from it.
+"""
+
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from vclip.errors import ModelError
+
+Array = npt.NDArray[np.float32]
+Rows = npt.NDArray[np.intp]
+
+EXACT_UP_TO = 100_000  # rows
+RECIPE = "IVF{lists},SQ8"  # as faiss.index_factory reads it
+BREADTH = 64  # lists that are searched
+SPARE = 4  # times k are taken from FAISS, whose own scores are rough, and scored exactly
+
+
+class Index(Protocol):
+    """A table (N, D) of unit norm that can be searched by many threads at once."""
+
+    def search(self, query: Array, k: int) -> tuple[Rows, Array]:
+        """Row numbers and cosines of the k nearest to query (D,), or of all N if k is more."""
+        ...
+
+
+def top(scores: Array, k: int) -> Rows:
+    """Indices of the k largest scores, best first; equal ones in their order."""
+    if not 0 < k < len(scores):
+        return np.argsort(-scores, kind="stable")[: max(k, 0)]
+    least = np.partition(scores, len(scores) - k)[len(scores) - k]
+    found = np.flatnonzero(scores >= least)  # k of them, and those equal to the last
+    return found[np.argsort(-scores[found], kind="stable")[:k]]
+
+
+def build(table: Array) -> "Exact | Approximate":
+    """The index that suits a table (N, D) of unit norm."""
+    return Exact(table) if len(table) <= EXACT_UP_TO else Approximate.build(table)
+
+
+class Exact:
+    """Compares the query with every row."""
+
+    def __init__(self, table: Array) -> None:
+        self.table = table
+
+    def search(self, query: Array, k: int) -> tuple[Rows, Array]:
+        """See Index."""
+        scores = self.table @ query  # (N, D) @ (D,) -> (N,)
+        rows = top(scores, k)
+        return rows, scores[rows]
+
+
+class Approximate:
+    """FAISS names likely rows, which are then scored exactly.
+
+    So what is said of a row is true whichever index found it; a row may be missed. Built by one
+    thread, since FAISS builds another index of the same rows when several share the work.
+    """
+
+    def __init__(self, table: Array, inner: Any, breadth: int = BREADTH) -> None:
+        self.table, self.inner = table, inner
+        self._parameters = _parameters(inner, breadth)
+
+    @classmethod
+    def build(cls, table: Array, recipe: str = RECIPE, breadth: int = BREADTH) -> "Approximate":
+        """Index a table (N, D); the same rows give the same index."""
+        faiss = _faiss()
+        lists = min(4 * round(len(table) ** 0.5), max(1, len(table) // 39))  # FAISS wants 39 a list
+        inner = faiss.index_factory(
+            table.shape[1], recipe.format(lists=lists), faiss.METRIC_INNER_PRODUCT
+        )
+        inner.train(table)
+        inner.add(table)
+        return cls(table, inner, breadth)
+
+    def save(self, path: Path) -> None:
+        """Write what FAISS built, without the table."""
+        _faiss().write_index(self.inner, str(path))
+
+    @classmethod
+    def load(cls, path: Path, table: Array, breadth: int = BREADTH) -> "Approximate":
+        """What was saved, for the table that it was built of. Raises ModelError."""
+        try:
+            inner = _faiss().read_index(str(path))
+        except RuntimeError as error:
+            raise ModelError(f"{path} is no index of FAISS; delete it, it is made anew") from error
+        if (inner.ntotal, inner.d) != table.shape:
+            raise ModelError(f"{path} is an index of other rows; delete it, it is made anew")
+        return cls(table, inner, breadth)
+
+    def search(self, query: Array, k: int) -> tuple[Rows, Array]:
+        """See Index; of the k, FAISS may miss some that are as near."""
+        wanted = min(SPARE * k, len(self.table))
+        _, found = self.inner.search(query[None], wanted, params=self._parameters)  # (1, wanted)
+        rows = np.sort(found[0][found[0] >= 0])  # -1 where the lists held fewer
+        if len(rows) < min(k, len(self.table)):
+            return Exact(self.table).search(query, k)
+        scores = self.table[rows] @ query
+        best = top(scores, k)
+        return rows[best], scores[best]
+
+
+def _parameters(inner: Any, breadth: int) -> Any:
+    """How far a search looks, in the words of the kind of index; handed over with each search."""
+    faiss = _faiss()
+    if hasattr(inner, "hnsw"):
+        return faiss.SearchParametersHNSW(efSearch=breadth)
+    return faiss.SearchParametersIVF(nprobe=breadth)
+
+
+def _faiss() -> Any:
+    """FAISS, imported only where a large table needs it, with this thread's work in one thread."""
+    import faiss
+
+    faiss.omp_set_num_threads(1)
+    return faiss
