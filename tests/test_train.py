@@ -12,10 +12,12 @@ from toys import make_extractors, make_media
 from vclip import association
 from vclip.errors import DataError
 from vclip.offline import fitting, train
-from vclip.offline.fitting import FitConfig, LabelData, PairData, Side
+from vclip.offline.fit_config import PRESETS
+from vclip.offline.pair_data import LabelData, PairData, Side
 from vclip.offline.pairs import Pair
 
-QUICK = FitConfig(
+QUICK = replace(
+    PRESETS["bundled"],
     image_hidden=32,
     steps=80,
     check_every=20,
@@ -130,7 +132,7 @@ def run(folder: Path, monkeypatch: pytest.MonkeyPatch, *more: str) -> int:
     (folder / "face.safetensors").write_bytes(b"weights")
     options = f"--pairs {folder}/pairs.csv --face-encoder {folder}/face.safetensors "
     options += f"--out {folder}/new/out.safetensors --store {folder}/s.sqlite --views 3 "
-    options += "--yunet none --steps 4 --check-every 2 --label-steps 0 --label-weight 0"
+    options += "--preset bundled --yunet none --steps 4 --check-every 2 --label-weight 0"
     return train.main([*options.split(), *more])
 
 

@@ -34,6 +34,7 @@ class AssociationConfig:
     couplings: int = 4
     coupling_hidden: int = 64
     max_log_scale: float = 0.5  # |log s| of one coupling stays below
+    flow: bool = True  # False: an MLP instead, the ablation of the paper's §4.3
 
 
 class Standardise(nn.Module):
@@ -131,13 +132,18 @@ class RealNVP(nn.Module):
         return z
 
 
-def _mlp(config: AssociationConfig) -> nn.Sequential:
+def _mlp(config: AssociationConfig, width: int) -> nn.Sequential:
+    """width -> D through the config's hidden layers."""
     layers: list[nn.Module] = []
-    width = config.image_dimension
     for _ in range(config.image_layers):
         layers += [nn.Linear(width, config.image_hidden), nn.ReLU(), nn.Dropout(config.dropout)]
         width = config.image_hidden
     return nn.Sequential(*layers, nn.Linear(width, config.voice_dimension))
+
+
+def _flow(config: AssociationConfig) -> RealNVP:
+    sizes = config.voice_dimension, config.couplings, config.coupling_hidden
+    return RealNVP(*sizes, config.max_log_scale)
 
 
 def _unit(emb: Tensor) -> Tensor:
@@ -154,11 +160,9 @@ class Association(nn.Module):
         super().__init__()
         self.config = config
         self.image_standard = Standardise(config.image_dimension)
-        self.image_head = _mlp(config)
+        self.image_head = _mlp(config, config.image_dimension)
         self.voice_standard = Standardise(config.voice_dimension)
-        self.voice_head = RealNVP(
-            config.voice_dimension, config.couplings, config.coupling_hidden, config.max_log_scale
-        )
+        self.voice_head = _flow(config) if config.flow else _mlp(config, config.voice_dimension)
         self.logit_scale = nn.Parameter(torch.tensor(math.log(1 / 0.07)))
 
     @property
@@ -175,7 +179,8 @@ class Association(nn.Module):
     def encode_voice(self, voice_features: Tensor, normalize: bool = True) -> Tensor:
         """voice_features (N, V), raw -> voice_emb (N, D), unit norm unless normalize is off."""
         _check(voice_features, self.config.voice_dimension, "voice_features")
-        emb: Tensor = self.voice_head(self.voice_standard(voice_features))[0]
+        out = self.voice_head(self.voice_standard(voice_features))
+        emb: Tensor = out[0] if self.config.flow else out  # the flow tells its determinants, too
         return _unit(emb) if normalize else emb
 
     def clamp_scale(self) -> None:

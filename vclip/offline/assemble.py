@@ -30,7 +30,7 @@ COMPONENTS: dict[str, dict[str, str]] = {
     },
     "association": {
         "file": "association.safetensors",
-        "command": "python -m vclip.offline.train",
+        "command": "python -m vclip.offline.train --preset bundled",
         "data": "AVSpeech clips of the Speech2Face project, 750 people; UTKFace, LibriSpeech, VCTK",
         "licence": "research only (media of AVSpeech belong to their owners)",
     },

@@ -1,121 +1,27 @@
-"""How the association heads are fitted: batches, regularisation, averaging, stopping.
-
-The data are small (hundreds of people), so everything here fights overfitting: a random view of
-the face and a random set of voice windows per visit, noise on both standardised sides, dropout,
-weight decay, and an exponential moving average of the weights, which is what is kept.
-"""
+"""How the association heads are fitted: losses of batches, averaging, stopping."""
 
 import copy
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, fields
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from vclip.association import Association, AssociationConfig, contrastive_loss
 from vclip.metrics import auc, same
-
-Array = npt.NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class FitConfig:
-    """Defaults are those of the bundled heads; chosen by cross-validation (docs/log.md)."""
-
-    image_hidden: int = 128
-    image_layers: int = 1
-    dropout: float = 0.2
-    couplings: int = 2
-    coupling_hidden: int = 32
-    max_log_scale: float = 0.5
-    steps: int = 480
-    batch: int = 128
-    learning_rate: float = 3e-4
-    weight_decay: float = 0.1
-    logit_scale: float = 2.0  # where the log temperature starts
-    image_noise: float = 1.0  # standard deviations of a standardised feature
-    voice_noise: float = 1.0
-    label_steps: int = 0  # first on faces and voices matched by sex only
-    label_weight: float = 0.03  # or beside the pairs: keeps clean studio voices in their place
-    average: float = 0.98  # of the weights' moving average
-    check_every: int = 40
-    patience: int = 1000  # checks without a better dev AUC before stopping
-    seed: int = 0
-
-
-class Side:
-    """Rows of one side, each with several versions: the first is the plain one."""
-
-    def __init__(self, rows: Sequence[Array]) -> None:
-        self.count = torch.tensor([len(row) for row in rows])
-        dimension, longest = rows[0].shape[1], max(len(row) for row in rows)
-        self.values = torch.zeros(len(rows), longest, dimension)  # (N, versions, dimension)
-        for i, row in enumerate(rows):
-            self.values[i, : len(row)] = torch.from_numpy(row)
-
-    def __len__(self) -> int:
-        return len(self.values)
-
-    def first(self) -> Tensor:
-        """(N, dimension) as the app computes them."""
-        return self.values[:, 0]
-
-    def one(self, index: Tensor, rng: torch.Generator) -> Tensor:
-        """A random version of each indexed row, (B, dimension)."""
-        chosen = (torch.rand(len(index), generator=rng) * self.count[index]).long()
-        rows: Tensor = self.values[index, chosen]
-        return rows
-
-    def some(self, index: Tensor, rng: torch.Generator) -> Tensor:
-        """The mean of a random set of versions of each indexed row, of the first one's norm."""
-        values = self.values[index]  # (B, versions, dimension)
-        there = torch.arange(values.shape[1])[None] < self.count[index][:, None]
-        share = torch.rand(len(index), 1, generator=rng)
-        kept = there & (torch.rand(there.shape, generator=rng) < share)
-        kept[~kept.any(dim=1), 0] = True
-        mean = (values * kept[..., None]).sum(dim=1) / kept.sum(dim=1, keepdim=True)
-        drawn: Tensor = F.normalize(mean, dim=1) * values[:, 0].norm(dim=1, keepdim=True)
-        return drawn
-
-
-@dataclass(frozen=True)
-class PairData:
-    """Rows with both sides; rows of one person are never each other's negatives."""
-
-    image: Side
-    voice: Side
-    person: Tensor  # (N,) int
-
-
-@dataclass(frozen=True)
-class LabelData:
-    """Faces and voices of different people that share labels; equal labels are no negatives."""
-
-    image: Side
-    voice: Side
-    image_label: Tensor  # (N,) int
-    voice_label: Tensor  # (M,) int
-
-
-def index_of(names: Sequence[str]) -> Tensor:
-    """Names (N,) -> equal integers for equal names, (N,)."""
-    return torch.from_numpy(np.unique(np.asarray(names), return_inverse=True)[1].astype(np.int64))
+from vclip.offline.fit_config import FitConfig
+from vclip.offline.pair_data import Batches, LabelData, PairData
 
 
 def new_association(pairs: PairData, config: FitConfig) -> Association:
     """Untrained heads of the config's sizes, standardised on the plain training features."""
+    named = {item.name for item in fields(AssociationConfig)} & set(vars(config))
     sizes = AssociationConfig(
-        image_dimension=pairs.image.first().shape[1],
-        voice_dimension=pairs.voice.first().shape[1],
-        image_hidden=config.image_hidden,
-        image_layers=config.image_layers,
-        dropout=config.dropout,
-        couplings=config.couplings,
-        coupling_hidden=config.coupling_hidden,
-        max_log_scale=config.max_log_scale,
+        image_dimension=pairs.image.values.shape[1],
+        voice_dimension=pairs.voice.values.shape[1],
+        **{name: getattr(config, name) for name in named},
     )
     with torch.random.fork_rng(devices=[]):  # layers draw their first weights from the global RNG
         torch.manual_seed(config.seed)
@@ -124,10 +30,13 @@ def new_association(pairs: PairData, config: FitConfig) -> Association:
     association.voice_standard.fit(pairs.voice.first())
     with torch.no_grad():
         association.logit_scale.fill_(config.logit_scale)
+    association.logit_scale.requires_grad_(config.learn_temperature)
     return association
 
 
 def _noisy(features: Tensor, std: Tensor, amount: float, rng: torch.Generator) -> Tensor:
+    if not amount:
+        return features
     return features + amount * std * torch.randn(features.shape, generator=rng)
 
 
@@ -135,24 +44,33 @@ def _loss(
     association: Association,
     image: Tensor,
     voice: Tensor,
-    labels: Tensor,
+    negatives: Tensor | None,
     config: FitConfig,
     rng: torch.Generator,
 ) -> Tensor:
     image = _noisy(image, association.image_standard.std, config.image_noise, rng)
     voice = _noisy(voice, association.voice_standard.std, config.voice_noise, rng)
     image_emb, voice_emb = association.encode_image(image), association.encode_voice(voice)
-    different = labels[:, None] != labels[None, :]  # (B, B)
-    return contrastive_loss(image_emb, voice_emb, association.logit_scale, different)
+    return contrastive_loss(image_emb, voice_emb, association.logit_scale, negatives)
+
+
+def _different(labels: Tensor) -> Tensor:
+    """labels (B,) -> (B, B): where two rows have different ones."""
+    return labels[:, None] != labels[None, :]
 
 
 def pair_loss(
-    association: Association, pairs: PairData, config: FitConfig, rng: torch.Generator
+    association: Association,
+    pairs: PairData,
+    index: Tensor,
+    config: FitConfig,
+    rng: torch.Generator,
 ) -> Tensor:
-    """The loss of one random batch of true pairs."""
-    index = torch.randperm(len(pairs.person), generator=rng)[: config.batch]
-    image, voice = pairs.image.one(index, rng), pairs.voice.some(index, rng)
-    return _loss(association, image, voice, pairs.person[index], config, rng)
+    """The loss of one batch of true pairs, those of index (B,)."""
+    image = pairs.image.one(index, rng) if config.vary_image else pairs.image.first(index)
+    voice = pairs.voice.some(index, rng) if config.vary_voice else pairs.voice.first(index)
+    negatives = _different(pairs.person[index]) if config.mask_same_person else None
+    return _loss(association, image, voice, negatives, config, rng)
 
 
 def label_loss(
@@ -164,7 +82,7 @@ def label_loss(
     faces, fits = faces[fits.any(dim=1)], fits[fits.any(dim=1)]
     voices = torch.multinomial(fits.float(), 1, generator=rng)[:, 0]
     image, voice = data.image.one(faces, rng), data.voice.some(voices, rng)
-    return _loss(association, image, voice, data.image_label[faces], config, rng)
+    return _loss(association, image, voice, _different(data.image_label[faces]), config, rng)
 
 
 def score(association: Association, pairs: PairData) -> npt.NDArray[np.float64]:
@@ -183,8 +101,8 @@ def pair_auc(association: Association, pairs: PairData) -> float:
 
 def _optimizer(association: Association, config: FitConfig) -> torch.optim.Optimizer:
     """AdamW that decays the matrices, not the biases or the temperature."""
-    matrices = [p for p in association.parameters() if p.ndim > 1]
-    others = [p for p in association.parameters() if p.ndim <= 1]
+    learned = [p for p in association.parameters() if p.requires_grad]
+    matrices, others = [p for p in learned if p.ndim > 1], [p for p in learned if p.ndim <= 1]
     groups: list[dict[str, object]] = [
         {"params": matrices, "weight_decay": config.weight_decay},
         {"params": others, "weight_decay": 0.0},
@@ -210,6 +128,7 @@ def fit(
 ) -> tuple[Association, list[Check]]:
     """Train; the moving average at its best check on dev, or at the end without dev."""
     rng = torch.Generator().manual_seed(config.seed)
+    batches = Batches(len(pairs.person), config.batch, config.passes, config.seed)
     association = new_association(pairs, config)
     mean = copy.deepcopy(association).eval()
     best, best_auc, stale, history = copy.deepcopy(mean), -1.0, 0, list[Check]()
@@ -217,7 +136,7 @@ def fit(
     with torch.random.fork_rng(devices=[]):  # dropout draws from the global RNG
         torch.manual_seed(config.seed)
         for step in range(1, last + 1):
-            loss = _step_loss(association, pairs, labels, step, config, rng)
+            loss = _step_loss(association, pairs, batches, labels, step, config, rng)
             _update(association, optimizer, loss)
             _follow(mean, association, min(config.average, step / (step + 10)))
             due = step % config.check_every == 0 and step > config.label_steps
@@ -244,6 +163,7 @@ def _update(association: Association, optimizer: torch.optim.Optimizer, loss: Te
 def _step_loss(
     association: Association,
     pairs: PairData,
+    batches: Batches,
     labels: LabelData | None,
     step: int,
     config: FitConfig,
@@ -252,7 +172,8 @@ def _step_loss(
     association.train()
     if labels is not None and step <= config.label_steps:
         return label_loss(association, labels, config, rng)
-    loss = pair_loss(association, pairs, config, rng)
+    index = batches.at(step - config.label_steps - 1, rng)
+    loss = pair_loss(association, pairs, index, config, rng)
     if labels is not None and config.label_weight:
         loss = loss + config.label_weight * label_loss(association, labels, config, rng)
     return loss

@@ -2,22 +2,28 @@
 
 import argparse
 from dataclasses import fields
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 Config = TypeVar("Config")
 
 
 def add_fields(parser: argparse.ArgumentParser, config: Any) -> None:
-    """Add --name for every field of the config instance; its values are the defaults."""
+    """Add --name for every field of the config instance; its values are the defaults.
+
+    A field that is a Literal takes one of its values.
+    """
+    kinds = get_type_hints(type(config))
     for item in fields(config):
         default = getattr(config, item.name)
         option = f"--{item.name.replace('_', '-')}"
         if isinstance(default, bool):
             parser.add_argument(option, action=argparse.BooleanOptionalAction, default=default)
         else:
-            parser.add_argument(
-                option, type=type(default), default=default, help=f"default {default}"
+            choices = (
+                get_args(kinds[item.name]) if get_origin(kinds[item.name]) is Literal else None
             )
+            about: dict[str, Any] = {"default": default, "help": f"default {default}"}
+            parser.add_argument(option, type=type(default), choices=choices, **about)
 
 
 def from_arguments(kind: type[Config], arguments: argparse.Namespace) -> Config:

@@ -1,11 +1,12 @@
 """Trains the association heads on pairs of faces and voices (paper.md §1.1).
 
-    python -m vclip.offline.train [--pairs CSV] [--face-encoder FILE] [--out FILE]
+    python -m vclip.offline.train [--preset paper|bundled] [--pairs CSV] [--out FILE]
 
 Both encoders stay frozen; their features are computed once and kept in build/. People of the
 manifest's split "dev" choose when to stop; without such a split a tenth of the persons is held
-out. The defaults make the bundled heads. Any manifest with the columns person, face, voice, sex
-will do; sex may be empty and is never used on the pairs.
+out. The preset "bundled" makes the bundled heads; single options change either preset. Any
+manifest with the columns person, face, voice, sex will do; sex may be empty and is never used on
+the pairs.
 """
 
 import argparse
@@ -36,9 +37,11 @@ from vclip.offline.feature_store import (
     pair_features,
     resemblyzer_hash,
 )
-from vclip.offline.fitting import Check, FitConfig, LabelData, PairData, Side, fit, index_of, score
+from vclip.offline.fit_config import PRESETS, FitConfig
+from vclip.offline.fitting import Check, fit, score
 from vclip.offline.options import add_fields, from_arguments
-from vclip.offline.pairs import SHARED, Labelled, Pair, read_labelled, read_pairs
+from vclip.offline.pair_data import LabelData, PairData, Side, index_of
+from vclip.offline.pairs import REPO, SHARED, Labelled, Pair, read_labelled, read_pairs
 from vclip.weights import BUNDLED
 
 PAIRS = SHARED / "pairs" / "avspeech.csv"
@@ -148,12 +151,14 @@ def inputs(arguments: argparse.Namespace, labelled: bool) -> dict[str, object]:
     }
 
 
-def parser() -> argparse.ArgumentParser:
-    """The command line; defaults make the bundled heads."""
+def parser(preset: str) -> argparse.ArgumentParser:
+    """The command line with that preset's defaults."""
     options = argparse.ArgumentParser(prog="python -m vclip.offline.train", description=__doc__)
+    options.add_argument("--preset", choices=PRESETS, default=preset, help=f"default {preset}")
+    out = BUNDLED if preset == "bundled" else REPO / "build"
     options.add_argument("--pairs", type=Path, default=PAIRS, help="manifest of pairs (CSV)")
     options.add_argument("--face-encoder", type=Path, default=BUNDLED / "face_encoder.safetensors")
-    options.add_argument("--out", type=Path, default=BUNDLED / "association.safetensors")
+    options.add_argument("--out", type=Path, default=out / "association.safetensors")
     options.add_argument("--views", type=int, default=8, help="views of every face (default: 8)")
     options.add_argument("--yunet", type=Path, default=YUNET, help="its ONNX file; Haar without it")
     options.add_argument("--store", type=Path, default=STORE, help="feature cache")
@@ -162,15 +167,17 @@ def parser() -> argparse.ArgumentParser:
         default="research only: trained on AVSpeech clips (and UTKFace crops)",
         help="what is written into the file about the weights' terms",
     )
-    add_fields(options, FitConfig())
+    add_fields(options, PRESETS[preset])
     return options
 
 
 @reported
 def main(argv: list[str] | None = None) -> int:
     """Train; 2 and one line on stderr for input that cannot be used."""
-    options = parser()
-    arguments = options.parse_args(argv)
+    first = argparse.ArgumentParser(add_help=False)
+    first.add_argument("--preset", choices=PRESETS, default="paper")
+    preset = first.parse_known_args(argv)[0].preset
+    arguments = parser(preset).parse_args(argv)
     logging.basicConfig(level=logging.ERROR)
     torch.set_num_threads(1)
     command = shlex.join(

@@ -1,0 +1,61 @@
+"""What can be chosen when the association heads are fitted, and the two sets of choices we use."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class FitConfig:
+    """Defaults are the paper's (§4.1) where it says something; "ours" marks what it leaves open."""
+
+    image_hidden: int = 512  # Wav2CLIP's MLP: one hidden layer of 512, dropout .1
+    image_layers: int = 1
+    dropout: float = 0.1
+    flow: bool = True  # else an MLP like the image's: the paper's ablation
+    couplings: int = 4  # ours
+    coupling_hidden: int = 512  # ours
+    max_log_scale: float = 0.5  # ours; |log s| of one coupling stays below
+    logit_scale: float = 2.659  # ours: CLIP's ln(1 / .07); where the log temperature starts
+    learn_temperature: bool = True  # ours; else it stays there
+    mask_same_person: bool = False  # rows of one person are never each other's negatives
+    steps: int = 20_000  # at most; ours
+    batch: int = 1024  # over all processes
+    passes: bool = True  # every row once before any again; else each batch is drawn anew
+    learning_rate: float = 1e-3  # ours
+    weight_decay: float = 0.01  # ours
+    vary_image: bool = False  # a random frame or view of a clip per visit, else its first frame
+    vary_voice: bool = False  # random windows of a recording per visit, else the whole of it
+    image_noise: float = 0.0  # standard deviations of a standardised feature
+    voice_noise: float = 0.0
+    label_steps: int = 0  # first on faces and voices matched by sex only
+    label_weight: float = 0.0  # or beside the pairs: keeps clean studio voices in their place
+    average: float = 0.0  # of the weights' moving average, which is what is kept
+    check_every: int = 130  # steps; ours: about one pass over VoxCeleb2's clips
+    patience: int = 3  # checks without a better dev AUC before stopping; ours
+    seed: int = 0
+
+
+PRESETS = {
+    "paper": FitConfig(),
+    # 750 people: everything here fights overfitting; chosen by cross-validation (docs/log.md)
+    "bundled": FitConfig(
+        image_hidden=128,
+        dropout=0.2,
+        couplings=2,
+        coupling_hidden=32,
+        logit_scale=2.0,
+        mask_same_person=True,
+        steps=480,
+        batch=128,
+        passes=False,
+        learning_rate=3e-4,
+        weight_decay=0.1,
+        vary_image=True,
+        vary_voice=True,
+        image_noise=1.0,
+        voice_noise=1.0,
+        label_weight=0.03,
+        average=0.98,
+        check_every=40,
+        patience=1000,
+    ),
+}

@@ -1,0 +1,95 @@
+"""Features of faces and voices as tensors from which random versions and batches are drawn."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+Array = npt.NDArray[np.float32]
+
+
+class Side:
+    """Rows of one side, each with several versions: the first is the plain one."""
+
+    def __init__(self, rows: Sequence[Array]) -> None:
+        self.count = torch.tensor([len(row) for row in rows])
+        self.start, self.longest = self.count.cumsum(0) - self.count, int(self.count.max())
+        self.values = torch.from_numpy(np.concatenate(rows))  # (versions of all rows, dimension)
+
+    def __len__(self) -> int:
+        return len(self.count)
+
+    def first(self, index: Tensor | None = None) -> Tensor:
+        """(N, dimension) as the app computes them, of all rows or of the indexed ones."""
+        return self.values[self.start if index is None else self.start[index]]
+
+    def one(self, index: Tensor, rng: torch.Generator) -> Tensor:
+        """A random version of each indexed row, (B, dimension)."""
+        count = self.count[index]
+        chosen = (torch.rand(len(index), generator=rng) * count).long()
+        rows: Tensor = self.values[self.start[index] + chosen]
+        return rows
+
+    def some(self, index: Tensor, rng: torch.Generator) -> Tensor:
+        """The mean of a random set of versions of each indexed row, of the first one's norm."""
+        count, versions = self.count[index], torch.arange(self.longest)
+        there = versions[None] < count[:, None]  # (B, versions)
+        place = self.start[index][:, None] + torch.minimum(versions[None], count[:, None] - 1)
+        values = self.values[place] * there[..., None]  # (B, versions, dimension)
+        share = torch.rand(len(index), 1, generator=rng)
+        kept = there & (torch.rand(there.shape, generator=rng) < share)
+        kept[~kept.any(dim=1), 0] = True
+        mean = (values * kept[..., None]).sum(dim=1) / kept.sum(dim=1, keepdim=True)
+        drawn: Tensor = F.normalize(mean, dim=1) * values[:, 0].norm(dim=1, keepdim=True)
+        return drawn
+
+
+@dataclass(frozen=True)
+class PairData:
+    """Rows with both sides, and whose they are."""
+
+    image: Side
+    voice: Side
+    person: Tensor  # (N,) int
+
+
+@dataclass(frozen=True)
+class LabelData:
+    """Faces and voices of different people that share labels; equal labels are no negatives."""
+
+    image: Side
+    voice: Side
+    image_label: Tensor  # (N,) int
+    voice_label: Tensor  # (M,) int
+
+
+def index_of(names: Sequence[str]) -> Tensor:
+    """Names (N,) -> equal integers for equal names, (N,)."""
+    return torch.from_numpy(np.unique(np.asarray(names), return_inverse=True)[1].astype(np.int64))
+
+
+class Batches:
+    """Which rows (B,) make the batch of a step; with fewer rows than a batch, all of them.
+
+    In passes every row comes at most once before any comes again, in an order that follows from
+    the seed and the pass alone; what does not fill a batch waits for another pass. Otherwise each
+    batch is drawn from rng without regard to the others.
+    """
+
+    def __init__(self, n_rows: int, batch: int, passes: bool, seed: int) -> None:
+        self.n_rows, self.size, self.passes, self.seed = n_rows, min(batch, n_rows), passes, seed
+        self._epoch, self._order = -1, torch.empty(0)
+
+    def at(self, step: int, rng: torch.Generator) -> Tensor:
+        """The batch of a step, which counts from 0."""
+        if not self.passes:
+            return torch.randperm(self.n_rows, generator=rng)[: self.size]
+        epoch, place = divmod(step, self.n_rows // self.size)
+        if epoch != self._epoch:
+            own = torch.Generator().manual_seed(self.seed * 1_000_003 + epoch)
+            self._epoch, self._order = epoch, torch.randperm(self.n_rows, generator=own)
+        return self._order[place * self.size : (place + 1) * self.size]
