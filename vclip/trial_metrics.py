@@ -35,15 +35,16 @@ def verification(
 ) -> tuple[Estimate, Estimate]:
     """AUC and EER of trials with scores (K,), positive (K,), persons (K, 2) of the two sides.
 
-    A positive trial has one person on both sides and counts as often as he was drawn, once.
+    A trial of one person with himself counts as often as he was drawn, one of two people as often
+    as both were. Where nobody knows the persons, a code of its own for every trial draws trials.
     """
     order = np.argsort(-scores, kind="stable")  # once: every draw only weighs
     scores, positive, persons = scores[order], positive[order], persons[order]
     n_persons = int(persons.max(initial=-1)) + 1
 
     def figures(counts: Floats) -> list[float]:
-        both = counts[persons[:, 0]] * counts[persons[:, 1]]
-        weight = np.where(positive, counts[persons[:, 0]], both)
+        one, other = counts[persons[:, 0]], counts[persons[:, 1]]
+        weight = np.where(persons[:, 0] == persons[:, 1], one, one * other)
         return list(metrics.auc_and_eer(scores, positive, weight))
 
     auc, eer = _bootstrap(figures, persons, n_persons, n_draws, rng)
@@ -65,14 +66,14 @@ def matching(
     as its first person and, on average, as the others.
     """
     n_persons = int(persons.max(initial=-1)) + 1
-    hits = [first_wins(scores[:, :n]) for n in range(2, scores.shape[1] + 1)]
+    sizes = np.arange(2, scores.shape[1] + 1)
+    hits = np.stack([first_wins(scores[:, :n]) for n in sizes], axis=1)  # (K, N - 1)
 
     def figures(counts: Floats) -> list[float]:
-        found = []
-        for n, hit in enumerate(hits, start=2):
-            weight = counts[persons[:, 0]] * counts[persons[:, 1:n]].mean(axis=1)
-            found.append(float(hit @ weight / weight.sum()) if weight.sum() > 0 else np.nan)
-        return found
+        drawn = counts[persons]
+        weight = drawn[:, :1] * np.cumsum(drawn[:, 1:], axis=1) / (sizes - 1)
+        total = weight.sum(axis=0)
+        return list(np.where(total > 0, (hits * weight).sum(axis=0) / np.maximum(total, 1), np.nan))
 
     return _bootstrap(figures, persons, n_persons, n_draws, rng)
 

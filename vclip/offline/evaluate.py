@@ -1,9 +1,13 @@
 """How well the faces and voices of real people find each other: `--pairs CSV [--model M]`.
 
-The manifest has the columns person, face, voice, sex[, split]. Beside the association stands the
-sex-only baseline: logistic sex probes on the same frozen features, trained on UTKFace and on
-LibriSpeech and VCTK voices; its score is the probability that the two sexes agree. What the
-association has above it, and its AUC within sex, is more than sex.
+The manifest has the columns person, face, voice, sex[, split]; features are made on the fly, or
+taken from `--features DIR` of `vclip.offline.features`. Beside the association stands the sex-only
+baseline: logistic sex probes on the same frozen features, trained on UTKFace and on LibriSpeech and
+VCTK voices; its score is the probability that the two sexes agree. What the association has above
+it, and its AUC within sex, is more than sex.
+
+`--protocol p1 --lists DIR --features DIR` gives the figures of a published protocol instead, one of
+those in `vclip.offline.protocols`.
 """
 
 import argparse
@@ -23,6 +27,7 @@ from vclip import association, metrics, weights
 from vclip.encoders import ResemblyzerEncoder, load_face_encoder
 from vclip.errors import DataError, reported
 from vclip.face import Detector
+from vclip.offline import evaluate_protocol, shards
 from vclip.offline.feature_store import (
     STORE,
     Array,
@@ -37,7 +42,10 @@ from vclip.offline.feature_store import (
     pair_features,
     resemblyzer_hash,
 )
-from vclip.offline.pairs import SHARED, Labelled, read_labelled, read_pairs
+from vclip.offline.pairs import SHARED, Labelled, Pair, read_labelled, read_pairs
+from vclip.offline.protocol_figures import check_fit
+from vclip.offline.protocols import NAMES
+from vclip.offline.shards import open_features
 
 UTK = SHARED / "faces" / "utk.csv"
 VOICES = SHARED / "voices" / "manifest.csv"
@@ -132,42 +140,92 @@ class Evaluation:
         return "\n".join(lines)
 
 
+def made_features(
+    arguments: argparse.Namespace, pairs: Sequence[Pair], folder: Path
+) -> tuple[PairFeatures, metrics.Floats | None, str]:
+    """Features made now, the sex-only scores where there are labels, and the detector's name."""
+    detector = Detector(arguments.yunet)
+    faces, voices = extractors(folder / "face_encoder.safetensors", detector)
+    store = FeatureStore(arguments.store)
+    features = pair_features(pairs, faces, voices, store)
+    baseline = None
+    if arguments.utk.is_file() and VOICES.is_file():
+        baseline = sex_scores(features, faces, voices, store, arguments.utk)
+    return features, baseline, detector.name
+
+
+def stored_features(
+    arguments: argparse.Namespace, pairs: Sequence[Pair], model: association.Association
+) -> tuple[PairFeatures, None, str]:
+    """Features from shards, which know no labelled media for the sex-only scores."""
+    faces, voices = open_features(arguments.features)
+    check_fit(faces, voices, model)
+    detector = str(faces.about.get("detector", "unknown"))
+    return shards.pair_features(pairs, faces, voices), None, detector
+
+
 def evaluate(arguments: argparse.Namespace) -> Evaluation:
     """Features, scores and figures of one manifest under one model directory."""
     folder = weights.find(arguments.model)
     model = association.load(folder / "association.safetensors")
-    detector = Detector(arguments.yunet)
-    faces, voices = extractors(folder / "face_encoder.safetensors", detector)
-    store = FeatureStore(arguments.store)
-    features = pair_features(read_pairs(arguments.pairs, arguments.split), faces, voices, store)
+    pairs = read_pairs(arguments.pairs, arguments.split)
+    features, baseline, detector = (
+        stored_features(arguments, pairs, model)
+        if arguments.features
+        else made_features(arguments, pairs, folder)
+    )
     person, sex = [p.person for p in features.pairs], [p.sex for p in features.pairs]
 
     def report(scores: metrics.Floats) -> metrics.Report:
         rng = np.random.default_rng(arguments.seed)
         return metrics.verify(scores, person, sex, arguments.draws, rng)
 
-    baseline = None
-    if arguments.utk.is_file() and VOICES.is_file():
-        baseline = report(sex_scores(features, faces, voices, store, arguments.utk))
     return Evaluation(
         model=arguments.model,
         pairs=str(arguments.pairs),
         split=arguments.split or "",
-        detector=detector.name,
+        detector=detector,
         rows=len(person),
         persons=len(set(person)),
         rows_without_sex=sex.count(""),
         whole_pictures=len(features.report.whole_pictures),
         skipped=features.report.skipped,
         association=report(association_scores(model, features)),
-        sex_only=baseline,
+        sex_only=report(baseline) if baseline is not None else None,
     )
+
+
+def evaluate_listed(arguments: argparse.Namespace) -> str:
+    """The figures of a published protocol, or the files to be sent to its organisers."""
+    if not arguments.lists or not arguments.features:
+        raise DataError("--protocol needs the --lists it consists of and --features to score")
+    found = evaluate_protocol.load(
+        arguments.protocol,
+        arguments.lists,
+        arguments.meta,
+        arguments.features,
+        arguments.model,
+        arguments.draws,
+        arguments.seed,
+    )
+    if arguments.submission:
+        written = evaluate_protocol.submit(found, arguments.submission, arguments.heard)
+        return "\n".join(map(str, written))
+    show = evaluate_protocol.as_json if arguments.json else evaluate_protocol.table
+    return show(found, arguments.model)
 
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     options = argparse.ArgumentParser(prog="python -m vclip.offline.evaluate", description=__doc__)
-    options.add_argument("--pairs", type=Path, required=True, help="manifest of pairs (CSV)")
+    what = options.add_mutually_exclusive_group(required=True)
+    what.add_argument("--pairs", type=Path, help="manifest of pairs (CSV)")
+    what.add_argument("--protocol", choices=NAMES, help="a published protocol instead")
+    options.add_argument("--lists", type=Path, help="folder of the protocol's trial lists")
+    options.add_argument("--meta", type=Path, help="vox1_meta.csv, if not beside the lists")
+    options.add_argument("--features", type=Path, help="feature shards (vclip.offline.features)")
+    options.add_argument("--heard", default="English", help="p4: language the model was trained on")
+    options.add_argument("--submission", type=Path, help="p4: folder for score files, no figures")
     options.add_argument("--model", default="bundled", help="model directory (default: bundled)")
     options.add_argument("--split", help="only rows of this split")
     options.add_argument("--json", action="store_true", help="print JSON instead of a table")
@@ -188,6 +246,9 @@ def main(argv: list[str] | None = None) -> int:
     torch.set_num_threads(1)
     if arguments.draws < 1:
         raise DataError("--draws must be at least 1")
+    if arguments.protocol:
+        print(evaluate_listed(arguments))
+        return 0
     result = evaluate(arguments)
     print(json.dumps(result.as_dict()) if arguments.json else result.table())
     return 0

@@ -1,0 +1,75 @@
+"""The figures of a published protocol: `python -m vclip.offline.evaluate --protocol p1 …`."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from vclip import association, weights
+from vclip.errors import DataError, OutputError
+from vclip.offline import protocols
+from vclip.offline.protocol_figures import Evaluation
+from vclip.offline.shards import open_features
+
+
+def load(
+    protocol: str, lists: Path, meta: Path | None, features: Path, model: str, draws: int, seed: int
+) -> Evaluation:
+    """Everything that a command line names. Raises DataError, ModelError."""
+    read, ids = protocols.read(protocol, lists, meta)
+    heads = association.load(weights.find(model) / "association.safetensors")
+    return Evaluation(read, ids, open_features(features), heads, draws, seed)
+
+
+def table(evaluation: Evaluation, model: str) -> str:
+    """For people."""
+    protocol = evaluation.protocol
+    missing = [
+        f"{side.missing:,} of {side.listed:,} {what}"
+        for side, what in ((evaluation.faces, "faces"), (evaluation.voices, "voices"))
+    ]
+    head = f"{'':4}{'':15}{'list':23}{'figure':9}{'value [95 %]':24}{'chance':>8}"
+    return "\n".join(
+        [
+            f"{protocol.name}: {protocol.title}; model {model}",
+            *protocol.notes,
+            f"listed media without features: {', '.join(missing)}",
+            f"{head}{'trials':>9}{'missing':>9}",
+            *map(str, evaluation.lines()),
+        ]
+    )
+
+
+def as_json(evaluation: Evaluation, model: str) -> str:
+    """For programs."""
+    return json.dumps(
+        {
+            "protocol": evaluation.protocol.name,
+            "title": evaluation.protocol.title,
+            "model": model,
+            "missing": {"faces": evaluation.faces.missing, "voices": evaluation.voices.missing},
+            "listed": {"faces": evaluation.faces.listed, "voices": evaluation.voices.listed},
+            "lines": [line.as_dict() for line in evaluation.lines()],
+        }
+    )
+
+
+def submit(evaluation: Evaluation, folder: Path, heard: str) -> list[Path]:
+    """FAME's score files, `id distance` a line, of a model trained on the language heard.
+
+    Raises DataError for trials without ids or with missing media, OutputError.
+    """
+    written = []
+    for trials in evaluation.protocol.verification:
+        cosines, there = evaluation.scores(trials)
+        if not trials.ids or not there.all():
+            raise DataError(f"{trials.name}: {int((~there).sum())} trials have no score, or no id")
+        distances = np.sqrt(np.maximum(0, 2 - 2 * cosines))  # of unit vectors
+        name = f"sub_score_{heard}_{'heard' if trials.name == heard else 'unheard'}.txt"
+        lines = [f"{i} {d:f}\n" for i, d in zip(trials.ids, distances, strict=True)]
+        try:
+            (folder / name).write_text("".join(lines))
+        except OSError as error:
+            raise OutputError(f"cannot write {folder / name}: {error}") from error
+        written.append(folder / name)
+    return written

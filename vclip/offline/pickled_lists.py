@@ -1,0 +1,133 @@
+"""Trial lists that are pickles: Self-Lifting's (P2) and vfal-eva's (P3), one format.
+
+A pickle can run anything, so only lists, sets, texts and numbers are let in.
+"""
+
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vclip.errors import DataError
+from vclip.offline.protocols import Matching, Protocol, Retrieval, Verification, media_key
+
+P2_PEOPLE, P3_PEOPLE = 189, 250  # of the test part; both of VoxCeleb1, not the same
+NUMPY = {"numpy.core.multiarray", "numpy._core.multiarray"}  # before and since NumPy 2
+
+
+class _Plain(pickle.Unpickler):
+    """Reads names that NumPy drew, too, which are its scalars."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        if module == "builtins" and name in ("set", "frozenset", "list", "tuple", "dict"):
+            return super().find_class(module, name)
+        if module in NUMPY and name == "scalar":
+            return super().find_class("numpy._core.multiarray", name)
+        if (module, name) == ("numpy", "dtype"):
+            return np.dtype
+        if (module, name) == ("_codecs", "encode"):  # bytes, as pickles before Python 3 had them
+            return super().find_class(module, name)
+        raise pickle.UnpicklingError(f"it holds {module}.{name}, no list of trials does")
+
+
+def load(path: Path) -> dict[str, Any]:
+    """The dictionary in a pickle of lists. Raises DataError."""
+    try:
+        with path.open("rb") as file:
+            found = _Plain(file).load()
+    except (OSError, pickle.UnpicklingError, EOFError, AttributeError, ValueError) as error:
+        raise DataError(f"cannot read the list {path}: {error}; fetch it again") from error
+    if not isinstance(found, dict):
+        raise DataError(f"{path} holds no lists of trials; fetch it again")
+    return found
+
+
+def read_p2(folder: Path, ids: Mapping[str, str]) -> Protocol:
+    """Self-Lifting's dataset/voxceleb/eval: 924/112/189 people."""
+    title = "Self-Lifting's VoxCeleb1 lists, 924/112/189 people"
+    return _read("P2", title, folder, ids, ("P3", P3_PEOPLE))
+
+
+def read_p3(folder: Path, ids: Mapping[str, str]) -> Protocol:
+    """vfal-eva's dataset/evals: 901/100/250 people."""
+    title = "vfal-eva's VoxCeleb1 lists, 901/100/250 people"
+    return _read("P3", title, folder, ids, ("P2", P2_PEOPLE))
+
+
+def _read(
+    name: str, title: str, folder: Path, ids: Mapping[str, str], other: tuple[str, int]
+) -> Protocol:
+    """The format is the same, so a protocol is known by how many people it tests."""
+    lists = {path.stem: load(path) for path in sorted(folder.glob("test_*.pkl"))}
+    try:
+        protocol = Protocol(
+            name,
+            title,
+            [
+                _verification(stratum, lists[file]["list"], ids)
+                for stratum, file in (("U", "test_verification"), ("G", "test_verification_g"))
+                if file in lists
+            ],
+            [
+                match
+                for stratum, file in (("U", "test_matching"), ("G", "test_matching_g"))
+                if file in lists
+                for match in _matching(stratum, lists[file]["match_list"], ids)
+            ]
+            + (
+                _many(lists["test_matching_10"]["match_list"], ids)
+                if "test_matching_10" in lists
+                else []
+            ),
+            [
+                _retrieval(f"group {i}", rows, ids)
+                for i, rows in enumerate(
+                    lists.get("test_retrieval", {}).get("retrieval_lists", []), start=1
+                )
+            ],
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise DataError(f"{folder} holds lists of another format: {error!r}") from error
+    if not protocol.media("voice"):
+        raise DataError(f"{folder} has no test_*.pkl with lists of {name}")
+    if len(protocol.persons) == other[1]:
+        raise DataError(f"{folder} tests {other[1]} people: those are the lists of {other[0]}")
+    return protocol
+
+
+def _verification(stratum: str, rows: list[Any], ids: Mapping[str, str]) -> Verification:
+    """Rows of voice, face, 0 or 1."""
+    voices, faces = ([media_key(row[i], ids) for row in rows] for i in (0, 1))
+    persons = [(v.split("/")[0], f.split("/")[0]) for v, f in zip(voices, faces, strict=True)]
+    positive = np.array([int(row[2]) == 1 for row in rows])
+    return Verification(stratum, voices, faces, positive, persons)
+
+
+def _matching(stratum: str, rows: list[Any], ids: Mapping[str, str]) -> list[Matching]:
+    """Rows of name, voice and face of one person, then of another; the first is asked for."""
+    pairs = [[(row[1], row[4]), (row[2], row[5])] for row in rows]
+    return _both_ways(stratum, pairs, ids)
+
+
+def _many(rows: list[Any], ids: Mapping[str, str]) -> list[Matching]:
+    """Rows of N voices and the N faces of the same people; the first is asked for."""
+    return _both_ways("U, of ten", rows, ids)
+
+
+def _both_ways(name: str, rows: list[Any], ids: Mapping[str, str]) -> list[Matching]:
+    voices = [tuple(media_key(path, ids) for path in row[0]) for row in rows]
+    faces = [tuple(media_key(path, ids) for path in row[1]) for row in rows]
+    persons = [tuple(key.split("/")[0] for key in row) for row in voices]
+    return [
+        Matching(name, "voice", [row[0] for row in voices], faces, persons),
+        Matching(name, "face", [row[0] for row in faces], voices, persons),
+    ]
+
+
+def _retrieval(name: str, rows: list[Any], ids: Mapping[str, str]) -> Retrieval:
+    """Rows of voice, face, name."""
+    persons = [str(row[2]) for row in rows]
+    voices, faces = ([media_key(row[i], ids) for row in rows] for i in (0, 1))
+    return Retrieval(name, voices, persons, faces, persons)
