@@ -212,7 +212,11 @@ def _sizes(weights: Mapping[str, Tensor]) -> dict[str, Any]:
 
 
 class HaspEncoder:
-    """Whole recordings → voice_features of H/ASP, as they are before any normalisation."""
+    """Whole recordings → voice_features of H/ASP, at unit norm.
+
+    Only their direction says who speaks (the network was trained by cosines), and only direction is
+    what the signature network predicts and what the mean over utterances keeps.
+    """
 
     sample_rate = RATE
     min_seconds = 1.0
@@ -224,7 +228,7 @@ class HaspEncoder:
 
     @torch.inference_mode()
     def encode(self, wav: np.ndarray, sample_rate: int) -> np.ndarray:
-        """(T,) float32 in [−1, 1] → voice_features (V,) float32, raw scale. DataError if unusable.
+        """(T,) float32 in [−1, 1] → voice_features (V,) float32, unit norm. DataError if unusable.
 
         Nothing is cut out or levelled: the paper takes the entire audio track (§4.1).
         """
@@ -238,4 +242,5 @@ class HaspEncoder:
         speech = resample(wav, sample_rate, RATE)
         pieces = np.array_split(speech, math.ceil(len(speech) / (LONGEST * RATE)))
         features = [self.network(torch.from_numpy(p)[None].to(self.device)) for p in pieces]
-        return np.asarray(torch.cat(features).mean(0).float().cpu().numpy(), dtype=np.float32)
+        mean = F.normalize(torch.cat(features).float().mean(0), dim=0)
+        return np.asarray(mean.cpu().numpy(), dtype=np.float32)
