@@ -4,9 +4,11 @@ Any CLIP that transformers knows: a directory of a saved one, or a repository of
 hub at a pinned commit, fetched once. Nothing but safetensors is read.
 """
 
+import contextlib
 import hashlib
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -65,14 +67,31 @@ def load_tower(folder: Path, kind: str) -> Any:
     import transformers  # slow to import
 
     try:
-        model, loading = getattr(transformers, kind).from_pretrained(
-            folder, local_files_only=True, use_safetensors=True, output_loading_info=True
-        )
+        with _quiet():
+            model, loading = getattr(transformers, kind).from_pretrained(
+                folder, local_files_only=True, use_safetensors=True, output_loading_info=True
+            )
     except Exception as error:  # transformers raises errors of many kinds for what is in a file
         raise _unusable(folder, (str(error).splitlines() or [type(error).__name__])[0]) from error
     if absent := sorted(loading["missing_keys"]):
         raise _unusable(folder, f"it lacks {absent[0]} and {len(absent) - 1} more")
     return model.eval().requires_grad_(False)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Without transformers' progress bar and its list of the weights that the other tower has."""
+    from transformers.utils import logging
+
+    level, bar = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if bar:
+            logging.enable_progress_bar()
 
 
 def _unusable(folder: Path, reason: str) -> ModelError:
