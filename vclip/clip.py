@@ -81,8 +81,9 @@ def load_tower(folder: Path, kind: str) -> Any:
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
     """Without transformers' progress bar and its list of the weights that the other tower has."""
-    from transformers.utils import logging
+    import transformers
 
+    logging: Any = transformers.utils.logging
     level, bar = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity_error()
     logging.disable_progress_bar()
