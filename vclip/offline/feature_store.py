@@ -5,13 +5,12 @@ the detector and the settings. Work is kept file by file, so an interrupted run 
 stopped. Media that cannot be used are counted and listed, never silently dropped.
 """
 
-import contextlib
 import hashlib
 import importlib.util
 import logging
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import astuple, dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import astuple, dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -19,10 +18,11 @@ import numpy.typing as npt
 from tqdm import tqdm
 
 from vclip import face
-from vclip.audio import load_wav
 from vclip.encoders import ImageEncoder, VoiceEncoder
 from vclip.errors import DataError, ImageError
+from vclip.offline.clips import file_of, read_picture, read_voice
 from vclip.offline.pairs import REPO, Pair
+from vclip.offline.views import HOP, WINDOW, face_views, voice_rows
 from vclip.weights import sha256
 
 log = logging.getLogger(__name__)
@@ -32,7 +32,6 @@ VERSION = 1  # raise it when the meaning of a stored row changes
 STORE = REPO / "build" / "features.sqlite"
 PLAIN_BOX = face.Box(0, 0, 0, 0)  # its other fields are the crop's settings
 BOX_SIZE = len(astuple(PLAIN_BOX))
-WINDOW, HOP = 2.0, 1.0  # seconds of a voice window and from one to the next
 
 
 def file_hash(path: Path) -> str:
@@ -41,6 +40,12 @@ def file_hash(path: Path) -> str:
         return sha256(path)
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror or error}") from error
+
+
+def picture_hash(picture: Path) -> str:
+    """One of a picture: of its file, and where the file is a video, of which frame."""
+    path, digest = file_of(picture), file_hash(file_of(picture))
+    return digest if path == picture else key_of(digest, picture.name.removeprefix(path.name))
 
 
 def resemblyzer_hash() -> str:
@@ -103,31 +108,6 @@ def key_of(*parts: object) -> str:
     return hashlib.sha256("|".join(map(str, (VERSION, *parts))).encode()).hexdigest()
 
 
-def _jitter(box: face.Box, rng: np.random.Generator) -> face.Box:
-    """The box moved by up to 6 % of its size and made up to 12 % smaller or larger."""
-    width, height = box.right - box.left, box.bottom - box.top
-    x = (box.left + box.right) / 2 + rng.uniform(-0.06, 0.06) * width
-    y = (box.top + box.bottom) / 2 + rng.uniform(-0.06, 0.06) * height
-    half = np.exp(rng.uniform(-0.12, 0.12)) / 2
-    left, top = x - half * width, y - half * height
-    return replace(
-        box, left=left, top=top, right=left + 2 * half * width, bottom=top + 2 * half * height
-    )
-
-
-def _views(photo: face.Photo, box: face.Box, size: int, n_views: int, seed: int) -> Array:
-    """(n_views, size, size, 3) uint8: the app's own crop, its mirror image, then jittered ones."""
-    rng = np.random.default_rng(seed)
-    plain = face.crop(photo, box, size)
-    images = [plain, plain[:, ::-1]]
-    while len(images) < n_views:
-        image = face.crop(photo, _jitter(box, rng), size).astype(np.float32)
-        image = image * rng.uniform(0.8, 1.2) + rng.uniform(-12, 12)
-        image = image[:, ::-1] if rng.random() < 0.5 else image
-        images.append(np.clip(image, 0, 255).astype(np.uint8))
-    return np.stack(images[:n_views])
-
-
 class FaceFeatures:
     """Pictures -> image_features through load, find (largest box, or the whole), crop, encode."""
 
@@ -146,18 +126,18 @@ class FaceFeatures:
 
     def __call__(self, path: Path, store: FeatureStore, report: Report) -> Array:
         """(n_views, F); row 0 is what the app computes. Raises ImageError or DataError."""
-        digest = file_hash(path)
+        digest = picture_hash(path)
         boxes_key = key_of("boxes", self.detector.name, PLAIN_BOX, digest)  # whatever the encoder
         key = key_of(*self.source, self.n_views, digest)
         rows, boxes = store.get(key), store.get(boxes_key)
         if rows is None or boxes is None:
-            photo = face.load(path.read_bytes())
+            photo = read_picture(path)
             if boxes is None:
                 found = self.detector.find(photo)
                 boxes = np.array([astuple(box) for box in found], np.float32).reshape(-1, BOX_SIZE)
                 store.put(boxes_key, boxes)
             box = face.Box(*map(float, boxes[0])) if len(boxes) else face.whole(photo)
-            views = _views(
+            views = face_views(
                 photo, box, self.encoder.image_size, self.n_views, seed=int(digest[:8], 16)
             )
             rows = self.encoder.encode(views)
@@ -179,25 +159,9 @@ class VoiceFeatures:
         key = key_of(*self.source, file_hash(path))
         rows = store.get(key)
         if rows is None:
-            wav, rate = load_wav(path)
-            if len(wav) < self.encoder.min_seconds * rate:
-                raise DataError(f"shorter than {self.encoder.min_seconds} s; give more speech")
-            whole = self.encoder.encode(wav, rate)
-            if not np.isfinite(whole).all():
-                raise DataError("no voice features; is the recording silent?")
-            rows = np.stack([whole, *self._windows(wav, rate)])
+            rows = voice_rows(self.encoder, *read_voice(path), self.windows)
             store.put(key, rows)
         return rows
-
-    def _windows(self, wav: Array, rate: int) -> Iterator[Array]:
-        """Features of the windows that hold speech; a pause is no fault of the recording."""
-        size, hop = int(WINDOW * rate), int(HOP * rate)
-        starts = range(0, len(wav) - size + 1, hop) if self.windows else ()
-        for start in starts:
-            with contextlib.suppress(DataError):
-                row = self.encoder.encode(wav[start : start + size], rate)
-                if np.isfinite(row).all():
-                    yield row
 
 
 Extractor = Callable[[Path, FeatureStore, Report], Array]

@@ -12,12 +12,13 @@ A shard appears whole or not at all. It holds
     whole (w,)            keys of pictures in which no face was found, so that all of it was taken
 """
 
+import contextlib
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -47,12 +48,26 @@ def shard_path(folder: Path, index: int) -> Path:
     return folder / f"shard-{index:05d}.npz"
 
 
-def write_shard(path: Path, shard: Shard, dimension: int) -> None:
-    """Write a shard atomically; the same content gives the same bytes."""
-    rows = list(shard.rows.values())
+@contextlib.contextmanager
+def replaced(path: Path, rank: int = 0) -> Iterator[BinaryIO]:
+    """A file that appears under its name only when all of it is on disk.
+
+    Processes that may write the same one at once give their rank. What a killed one leaves, the
+    next run overwrites.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.part")  # a killed run leaves it, the next one overwrites it
+    part = path.with_name(f"{path.name}.part{rank or ''}")
     with part.open("wb") as file:
+        yield file
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)
+
+
+def write_shard(path: Path, shard: Shard, dimension: int) -> None:
+    """Write a shard whole or not at all; the same content gives the same bytes."""
+    rows = list(shard.rows.values())
+    with replaced(path) as file:
         np.savez(
             file,
             keys=_texts(shard.rows),
@@ -62,9 +77,12 @@ def write_shard(path: Path, shard: Shard, dimension: int) -> None:
             reasons=_texts(shard.skipped.values()),
             whole=_texts(shard.whole),
         )
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
+
+
+def skipped_in(path: Path) -> dict[str, str]:
+    """What a shard lacks, and why."""
+    with np.load(path, allow_pickle=False) as shard:
+        return dict(zip(shard["skipped"].tolist(), shard["reasons"].tolist(), strict=True))
 
 
 def _texts(texts: Any) -> npt.NDArray[np.str_]:
@@ -98,9 +116,8 @@ class Shards:
                 shard["keys"].tolist(), starts.tolist(), shard["counts"].tolist(), strict=True
             ):
                 self._place[key] = (i, start, count)
-            reasons = zip(shard["skipped"].tolist(), shard["reasons"].tolist(), strict=True)
-            self.skipped.update(reasons)
             self.whole.update(shard["whole"].tolist())
+        self.skipped.update(skipped_in(shard_path(self.folder, i)))
 
     @property
     def keys(self) -> list[str]:

@@ -1,0 +1,165 @@
+"""From media files to rows of features: threads read and cut, the encoder takes what is ready."""
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+
+from vclip import face
+from vclip.audio import resample
+from vclip.encoders import ImageEncoder, VoiceEncoder
+from vclip.errors import DataError, ImageError
+from vclip.offline.clips import read_picture, read_voice
+from vclip.offline.feature_store import picture_hash
+from vclip.offline.shards import Shard
+from vclip.offline.views import HOP, WINDOW, Array, Images, face_views, voice_rows
+
+log = logging.getLogger(__name__)
+Item = TypeVar("Item")
+Made = TypeVar("Made")
+
+
+@dataclass(frozen=True)
+class Ready:
+    """What a file holds for its encoder; whole: no face was found, so all of the picture is in."""
+
+    content: Any
+    whole: bool = False
+
+
+class Side(Protocol):
+    """How one kind of media becomes features."""
+
+    batch: int  # files encoded at once
+    about: dict[str, object]  # all settings that decide the result
+
+    def read(self, path: Path) -> Ready:
+        """Called by many threads. Raises ImageError or DataError."""
+        ...
+
+    def encode(self, ready: Sequence[Ready]) -> list[Array]:
+        """Rows (views, F) of each, the plain one first. DataError only for a batch of one."""
+        ...
+
+
+class Faces:
+    """Pictures → image_features, through the app's own detection and crop; or of all of them."""
+
+    def __init__(
+        self,
+        encoder: ImageEncoder,
+        new_detector: Callable[[], face.Detector] | None,
+        n_views: int = 1,
+        batch: int = 256,
+    ) -> None:
+        """`new_detector` makes one for each thread; None: pictures are taken whole."""
+        self.encoder, self.n_views, self.batch = encoder, n_views, batch
+        self._new_detector, self._own = new_detector, threading.local()
+        self.about: dict[str, object] = {
+            "dimension": encoder.dimension,
+            "image_size": encoder.image_size,
+            "views": n_views,
+            "detector": new_detector().name if new_detector else None,
+        }
+
+    def read(self, path: Path) -> Ready:
+        """The crops (views, size, size, 3) of a picture's largest face."""
+        photo = read_picture(path)
+        boxes = self._find(photo)
+        seed = int(picture_hash(path)[:8], 16) if self.n_views > 2 else 0  # others need no chance
+        box = boxes[0] if boxes else face.whole(photo)
+        crops = face_views(photo, box, self.encoder.image_size, self.n_views, seed)
+        return Ready(crops, whole=not boxes and self._new_detector is not None)
+
+    def _find(self, photo: face.Photo) -> list[face.Box]:
+        if self._new_detector is None:
+            return []
+        if not hasattr(self._own, "detector"):
+            self._own.detector = self._new_detector()
+        found: list[face.Box] = self._own.detector.find(photo)
+        return found
+
+    def encode(self, ready: Sequence[Ready]) -> list[Array]:
+        """All crops of all pictures at once."""
+        images: Images = np.concatenate([one.content for one in ready])
+        return list(self.encoder.encode(images).reshape(len(ready), self.n_views, -1))
+
+
+class Voices:
+    """Recordings → voice_features of the whole and, if asked, of windows of it."""
+
+    batch = 1  # recordings differ in length
+
+    def __init__(self, encoder: VoiceEncoder, windows: bool = False) -> None:
+        self.encoder, self.windows = encoder, windows
+        self.about: dict[str, object] = {
+            "dimension": encoder.dimension,
+            "sample_rate": encoder.sample_rate,
+            "windows": [WINDOW, HOP] if windows else None,
+        }
+
+    def read(self, path: Path) -> Ready:
+        """wav (T,) at the encoder's sample rate."""
+        wav, rate = read_voice(path)
+        return Ready(resample(wav, rate, self.encoder.sample_rate))
+
+    def encode(self, ready: Sequence[Ready]) -> list[Array]:
+        """One recording."""
+        (one,) = ready
+        return [voice_rows(self.encoder, one.content, self.encoder.sample_rate, self.windows)]
+
+
+def ahead_of(
+    items: Iterable[Item], work: Callable[[Item], Made], workers: int, ahead: int
+) -> Iterator[tuple[Item, Made]]:
+    """Each item with what work made of it, in order; threads are at most `ahead` items ahead."""
+    pool, waiting = ThreadPoolExecutor(workers), deque[tuple[Item, Future[Made]]]()
+    try:
+        for item in items:
+            waiting.append((item, pool.submit(work, item)))
+            if len(waiting) >= ahead:
+                first, future = waiting.popleft()
+                yield first, future.result()
+        for first, future in waiting:
+            yield first, future.result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def read_or_reason(side: Side, path: Path) -> Ready | str:
+    """What a file holds, or why it cannot be used.
+
+    Whatever is raised: decoders meet a million files here, and one must not end a run of hours.
+    """
+    try:
+        return side.read(path)
+    except (DataError, ImageError) as error:
+        return str(error)
+    except Exception as error:
+        log.exception("unexpected in %s", path)
+        return f"{type(error).__name__}: {error}"
+
+
+def add(shard: Shard, side: Side, batch: Sequence[tuple[str, Ready | str]]) -> None:
+    """Encode what could be read of a batch of keys, note the rest."""
+    shard.skipped.update({key: one for key, one in batch if isinstance(one, str)})
+    good = [(key, one) for key, one in batch if isinstance(one, Ready)]
+    if not good:
+        return
+    try:
+        found = side.encode([one for _, one in good])
+    except DataError as error:
+        shard.skipped.update({key: str(error) for key, _ in good})
+        return
+    for (key, one), rows in zip(good, found, strict=True):
+        if not np.isfinite(rows).all():
+            shard.skipped[key] = "its features are not numbers"
+            continue
+        shard.rows[key] = rows
+        shard.whole += [key] if one.whole else []
