@@ -58,7 +58,7 @@ def run(manifest: Path, *more: str) -> int:
 def test_bank_of_recordings(
     manifest: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(build_bank, "ResemblyzerEncoder", Hearing)
+    monkeypatch.setattr(build_bank, "voice_encoder", lambda spec: (Hearing(), "hash"))
     assert run(manifest, "--recordings", "other", "--rename", "c", "p") == 0
     with np.load(manifest.parent / "m" / "bank.npz", allow_pickle=False) as bank:
         assert bank["speaker_ids"].tolist() == ["p0", "p1", "p2"]
@@ -87,7 +87,7 @@ def test_what_cannot_be_built(
     more: list[str],
     message: str,
 ) -> None:
-    monkeypatch.setattr(build_bank, "ResemblyzerEncoder", Hearing)
+    monkeypatch.setattr(build_bank, "voice_encoder", lambda spec: (Hearing(), "hash"))
     assert run(manifest, *more) == 2
     assert message in capsys.readouterr().err.splitlines()[-1]
     assert not (manifest.parent / "m" / "bank.npz").exists()

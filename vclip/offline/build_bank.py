@@ -18,9 +18,10 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from vclip.encoders import ResemblyzerEncoder
+from vclip.encoders import VoiceEncoder
 from vclip.errors import DataError, reported
-from vclip.offline.feature_store import STORE, FeatureStore, file_hash, resemblyzer_hash
+from vclip.offline.feature_store import STORE, FeatureStore, file_hash
+from vclip.offline.opening import VOICE_CHOICES, voice_encoder
 from vclip.offline.recordings import Voices, listen, mean_voice, median_f0
 from vclip.offline.speaking import SENTENCES, speeches
 from vclip.offline.voice_sex import SexProbe
@@ -34,6 +35,8 @@ LABELLED = ("vctk", "librispeech")  # sources whose sex is known
 class Listener:
     """Hears the recordings of one manifest, each file once."""
 
+    encoder: VoiceEncoder
+    weights_hash: str
     manifest: Path
     store: Path
 
@@ -41,14 +44,14 @@ class Listener:
         """The speakers of a source."""
         store = FeatureStore(self.store)
         try:
-            return listen(self.manifest, source, ResemblyzerEncoder(), resemblyzer_hash(), store)
+            return listen(self.manifest, source, self.encoder, self.weights_hash, store)
         finally:
             store.close()
 
 
-def spoken_voices(directory: Path, n_sentences: int, seed: int) -> Voices:
+def spoken_voices(directory: Path, encoder: VoiceEncoder, n_sentences: int, seed: int) -> Voices:
     """The synthesizer's speakers, each heard in n_sentences."""
-    synthesizer, encoder = CoquiVits.load(directory), ResemblyzerEncoder()
+    synthesizer = CoquiVits.load(directory)
     features, f0 = [], []
     for row in tqdm(synthesizer.speaker_embeddings, desc="speakers"):
         spoken = speeches(synthesizer, row, SENTENCES[:n_sentences], seed)
@@ -84,22 +87,25 @@ def save(
 def build(arguments: argparse.Namespace) -> tuple[Path, dict[str, Any]]:
     """Hear the speakers, judge their sex if there are labels, and write the bank."""
     manifest: Path | None = arguments.manifest
-    origin: dict[str, Any] = {"encoder": f"Resemblyzer {resemblyzer_hash()[:12]}"}
+    encoder, weights_hash = voice_encoder(arguments.voice_encoder)
+    listener = Listener(encoder, weights_hash, manifest, arguments.store) if manifest else None
+    kind = arguments.voice_encoder.partition(":")[0]
+    origin: dict[str, Any] = {"encoder": f"{kind} {weights_hash[:12]}"}
     if arguments.recordings:
-        if manifest is None:
+        if listener is None:
             raise DataError("--recordings needs the --manifest that lists them")
-        voices = Listener(manifest, arguments.store).voices(arguments.recordings)
+        voices = listener.voices(arguments.recordings)
         origin |= {"recordings": arguments.recordings}
     else:
-        voices = spoken_voices(arguments.directory, arguments.n_sentences, arguments.seed)
+        asked = (arguments.n_sentences, arguments.seed)
+        voices = spoken_voices(arguments.directory, encoder, *asked)
         origin |= {"n_sentences": arguments.n_sentences, "seed": arguments.seed}
     sex = voices.sex
-    if manifest:
-        listener = Listener(manifest, arguments.store)
+    if listener:
         probe = SexProbe.fit([listener.voices(source) for source in LABELLED])
         judged, figures = probe.judge(voices)
         sex = judged.tolist()
-        origin |= {"manifest": file_hash(manifest), "sex": probe.figures | figures}
+        origin |= {"manifest": file_hash(listener.manifest), "sex": probe.figures | figures}
     path: Path = arguments.directory / "bank.npz"
     ids = [renamed(speaker_id, arguments.rename) for speaker_id in voices.speaker_ids]
     arguments.directory.mkdir(parents=True, exist_ok=True)
@@ -117,6 +123,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--manifest", type=Path, help="CSV of recordings, some with known sex")
     parser.add_argument("--recordings", metavar="SOURCE", help="of the manifest, not the VITS")
     parser.add_argument("--rename", nargs=2, metavar=("OLD", "NEW"), help="beginning of names")
+    parser.add_argument("--voice-encoder", default="resemblyzer", help=VOICE_CHOICES)
     parser.add_argument("--store", type=Path, default=STORE, help="cache of features")
     path, origin = build(parser.parse_args(argv))
     print(path, json.dumps(origin))

@@ -17,9 +17,9 @@ from torch import Tensor
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from vclip.encoders import ResemblyzerEncoder
 from vclip.errors import reported
 from vclip.generation import SpeakerGMM
+from vclip.offline.opening import voice_encoder
 from vclip.offline.options import add_fields, from_arguments
 from vclip.offline.speaking import SENTENCES, bank_rows, heard, synthesizer_folder
 from vclip.signature import SignatureNet
@@ -34,6 +34,7 @@ class Config:
     """The reported run."""
 
     directory: str = str(BUNDLED)
+    voice_encoder: str = "resemblyzer"  # or hasp:FILE; the one that the bank was heard with
     n_draws: int = 2000
     held_out: int = 200  # of the draws; stops the training and is reported
     epochs: int = 200
@@ -47,12 +48,14 @@ class Config:
 def listen(config: Config, cache: Path) -> tuple[Array, Array]:
     """Draws (n, S) and what was heard of them (n, V); resumes from the cache."""
     directory = Path(config.directory)
-    folder, encoder = synthesizer_folder(directory), ResemblyzerEncoder()
+    folder = synthesizer_folder(directory)
+    encoder, weights_hash = voice_encoder(config.voice_encoder)
     synthesizer = CoquiVits.load(folder)
     gmm = SpeakerGMM.load(directory / "generation.npz")
     draws = gmm.sample(config.n_draws, np.random.default_rng([config.seed, 1]))
     weights = next(p for p in (folder / "vits.safetensors", *folder.glob("*.pth")) if p.is_file())
-    inputs = [sha256(path)[:12] for path in (weights, directory / "generation.npz")]
+    hashes = (*map(sha256, (weights, directory / "generation.npz")), weights_hash)
+    inputs = [digest[:12] for digest in hashes]
     path = cache / f"heard-{'-'.join(inputs)}-{config.seed}.npy"
     features: list[Array] = list(np.load(path)) if path.is_file() else []
     cache.mkdir(parents=True, exist_ok=True)
