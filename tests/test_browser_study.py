@@ -35,10 +35,8 @@ def shown(page: Page) -> str:
     return page.locator("#progress span").inner_text()
 
 
-def answer_by_keys(page: Page) -> None:
-    """The trial on screen: hear everything, choose, confirm."""
-    page.locator(".trial").evaluate("node => { node.id = 'before' }")
-    hear(page)
+def choose_by_key(page: Page) -> None:
+    """What it says where it checks attention, which may come at any trial; else anything."""
     told = page.locator(".told")
     acr = page.locator("input[type=radio][value='5']").count()
     key = "4" if acr else "b"
@@ -46,6 +44,13 @@ def answer_by_keys(page: Page) -> None:
         key = re.search("“(.)", told.inner_text()).group(1)  # type: ignore[union-attr]
     page.keyboard.press(key)
     expect(page.locator("fieldset input:checked")).to_have_count(1)
+
+
+def answer_by_keys(page: Page) -> None:
+    """The trial on screen: hear everything, choose, confirm."""
+    page.locator(".trial").evaluate("node => { node.id = 'before' }")
+    hear(page)
+    choose_by_key(page)
     page.keyboard.press("Enter")
     expect(page.locator("#before")).to_have_count(0)
 
@@ -93,7 +98,7 @@ def test_a_whole_session_by_keyboard_through_reload_and_restart(
         ).to_be_enabled()  # what was heard is not asked twice
 
         server.stop()
-        page.keyboard.press("4" if page.locator("[value='5']").count() else "a")
+        choose_by_key(page)
         page.keyboard.press("Enter")
         expect(page.get_by_role("alert")).to_contain_text("Your answer is kept")
         server.start()

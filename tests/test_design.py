@@ -311,3 +311,16 @@ def test_orders_of_two_raters_differ() -> None:
     study = toy_study.study(8, "abc", "acr_fit", trials_per_rater=20)
     sessions = {tuple((t.item, t.conditions) for t in p) for p in enrol(study, 50)}
     assert len(sessions) == 50
+
+
+def test_the_right_voice_is_in_every_slot_equally_often_over_raters() -> None:
+    """Of each item as evenly as within each rater; by lot alone, 60 in three would spread by 11."""
+    study = toy_study.study(9, "ab", "afc", trials_per_rater=6)
+    plans = enrol(study, 90)
+    for plan_ in plans:
+        assert set(Counter(trial.expected for trial in rated(plan_)).values()) == {2}
+    of_item: dict[str, Counter[str]] = {}
+    for trial in (t for p in plans for t in rated(p)):
+        of_item.setdefault(trial.item, Counter())[str(trial.expected)] += 1
+    assert len(of_item) == 9 and {sum(c.values()) for c in of_item.values()} == {60}
+    assert max(max(c.values()) - min(c.values()) for c in of_item.values()) <= 3

@@ -278,7 +278,9 @@ def test_what_cannot_be_taken_is_refused_in_one_line(browser: Browser, kept: Jso
         ({"heard": [[[0, 1]] * 501]}, 422),
         ({"plays": [-1]}, 422),
         ({"seconds": -1}, 422),
+        ({"plays": [10**30]}, 422),
         ({"request": ""}, 422),
+        ({"request": "a\0b"}, 422),
         ({"more": 1}, 422),
     ]
     for change, status in wrong:
@@ -368,3 +370,48 @@ def test_lengths_come_from_the_files_where_the_study_has_none(tmp_path: Path) ->
     for _ in range(2):
         unknown = stimulus.model_copy(update={"seconds": None})
         assert sounds.seconds(unknown) == pytest.approx(1.0)
+
+
+def test_a_sound_that_is_not_the_study_s_is_not_given(
+    browser: Browser, kept: JsonLines, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Built anew under a server, or gone: raters wait, and are not told which file it is."""
+    path = to_trials(browser, kept)["trial"]["audio"][0]
+    (stimulus,) = session.stimuli(kept.study, kept.trials(1)[0])[:1]
+    file = tmp_path / stimulus.path
+    sound = file.read_bytes()
+    for spoil in (lambda: file.write_bytes(sound[:-1] + b"x"), file.unlink):
+        spoil()
+        found = browser.get(path)
+        assert found.status_code == 503 and stimulus.path not in found.text
+        assert stimulus.path in caplog.text
+    file.write_bytes(sound)
+    assert browser.get(path).content == sound
+
+
+def test_beginnings_are_bounded_for_everybody_together(
+    client: TestClient, kept: JsonLines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(api, "AT_ONCE", 3)
+    monkeypatch.setattr(api, "PER_SECOND", 0.0)
+    app = FastAPI()
+    app.include_router(api.router(kept))
+    with TestClient(app) as strict:
+        found = [strict.post(f"{API}/enrol", json={"agree": True}).status_code for _ in range(5)]
+    assert found == [200, 200, 200, 429, 429] and len(kept.raters()) == 3
+
+
+def test_a_flood_of_events_ends(
+    browser: Browser, kept: JsonLines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(api, "EVENTS", 7)
+    for _ in range(3):
+        assert browser.post("/events", [{"kind": "x"}] * 3).status_code == 200
+    assert len(kept.events(1)) == 7
+
+
+@pytest.mark.parametrize("event", [b'[{"at": NaN}]', b'[{"at": 1e999}]', b'[{"k": "\\u0000"}]'])
+def test_events_that_a_database_could_not_keep(browser: Browser, event: bytes) -> None:
+    headers = browser.headers | {"Content-Type": "application/json"}
+    found = browser.client.post(f"{API}/events", content=event, headers=headers)
+    assert found.status_code == 422

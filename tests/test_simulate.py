@@ -19,13 +19,17 @@ from vclip.listening.study import Study, load, parse
 
 @pytest.fixture(scope="module")
 def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A study of every type, with a break, gold, attention, headphones and volume, on disk."""
+    """A study of every type, with a break, gold, attention, headphones and volume, on disk.
+
+    Servers draw orders by lot, so what is asserted of who is excluded must hold by a margin. The
+    rule of variance is off: of six ACR ratings it would catch an honest rater now and then.
+    """
     gold = {"question": "acr_fit", "item": "i7", "conditions": ["c"], "expected": "1"}
     fields = toy_study.fields(
         8, "abc", rated.ALL, trials_per_rater=12, break_every=5, attention=2, training=["i6"]
     )
     fields["design"]["gold"] = [gold | {"tolerance": 1}]
-    fields["exclusion"] = {"min_seconds": 2.0}
+    fields["exclusion"] = {"min_seconds": 2.0, "min_variance": 0.0}
     return toy_study.written(tmp_path_factory.mktemp("study"), fields)
 
 
@@ -37,7 +41,11 @@ def report(path: Path, capsys: pytest.CaptureFixture[str], *options: str) -> dic
 
 
 def test_a_panel_over_http_loses_nothing(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """16 raters at once; a third of the answers twice, a third of the trials reloaded."""
+    """16 raters at once; a third of the answers twice, a third of the trials reloaded.
+
+    Two are hasty, which their seconds tell; of four inattentive ones each passes two attention
+    trials and the gold one by luck once in ten times, so one at least is found but once in 10,000.
+    """
     options = ["--twice", "0.3", "--reload", "0.3", "--inattentive", "0.25", "--hasty", "0.1"]
     found = report(path, capsys, "--raters", "16", *options)
     length = 12 + 2 + 1 + 6  # ratings, attention, gold, training
@@ -45,7 +53,7 @@ def test_a_panel_over_http_loses_nothing(path: Path, capsys: pytest.CaptureFixtu
     for name in ("ratings_lost", "ratings_changed", "ratings_duplicated", "never_acknowledged"):
         assert found[name] == 0
     assert (found["careless"], found["attentive_excluded"]) == (6, 0)
-    assert found["careless_excluded"] >= 4
+    assert found["careless_excluded"] >= 3
     assert 0 < found["to_trial_p50_s"] <= found["to_trial_p95_s"] <= found["to_sound_p100_s"]
     assert found["intervals"] == 6
 
@@ -53,7 +61,7 @@ def test_a_panel_over_http_loses_nothing(path: Path, capsys: pytest.CaptureFixtu
 def test_a_server_that_runs_is_visited(
     path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Its store is read; a null effect says nothing; two panels do not mix."""
+    """Its store is read, and two panels do not mix. (That a null stays one: test_analyse.)"""
     store = f"sqlite:///{tmp_path}/ratings.db"
     with simulate.server(path, store) as url:
         where = ["--url", url, "--store", store, "--effect", "0", "--hasty", "0"]
@@ -61,7 +69,7 @@ def test_a_server_that_runs_is_visited(
             found = report(path, capsys, *where, "--raters", "3", "--inattentive", "0")
             assert (found["done"], found["careless"], found["attentive_excluded"]) == (3, 0, 0)
             assert found["answers"] == 3 * 21
-            assert found["pairs_significant"] == 0
+            assert 0 <= found["pairs_significant"] <= found["pairs"] > 0
     for source in (store, f"{tmp_path}/ratings.db"):  # the study file is not needed
         assert analyse.main([source, "--draws", "100", "--json"]) == 0
         assert json.loads(capsys.readouterr().out)["n_ratings"] == 2 * 3 * 12

@@ -2,10 +2,11 @@
 
 The token goes in `Authorization: Bearer`, the name of the browser's tab in `X-Tab`. GET /state
 makes the asking tab the one that may answer. Errors are {"detail": one line}: 401 nobody we know,
-404, 409 it cannot be taken now, 413 too long, 422 it is no answer, 503 nothing can be saved: try
-again. Nothing of the connection is kept, no address either.
+404, 409 it cannot be taken now, 413 too long, 422 it is no answer, 429 too many begin, 503 nothing
+can be saved: try again. Nothing of the connection is kept, no address either.
 """
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Annotated, Any, TypeVar
 
@@ -16,6 +17,7 @@ from pydantic import Field
 
 from vclip.errors import InputError
 from vclip.listening import codes, design, session
+from vclip.listening.bucket import Bucket
 from vclip.listening.media import File, Media
 from vclip.listening.session import Session
 from vclip.listening.store import Answer, Store
@@ -23,6 +25,10 @@ from vclip.listening.trials import Counts, Trial
 from vclip.listening.wire import Answered, Code, Enrol, Event, SmallRoute, Step
 
 T = TypeVar("T")
+
+# The largest panel that `simulate` sends may begin at once, then 1,800 raters an hour
+AT_ONCE, PER_SECOND = 600, 0.5
+EVENTS = 20_000  # of one rater that are kept between two starts; a long session has some thousand
 
 
 def router(store: Store) -> APIRouter:
@@ -59,7 +65,7 @@ def router(store: Store) -> APIRouter:
 
     @api.post("/events")
     async def events(token: Token, body: Events) -> dict[str, str]:
-        await run(lambda: store.log(desk.known(token), body))
+        await run(lambda: desk.log(token, body))
         return {}
 
     @api.post("/withdraw")
@@ -95,6 +101,7 @@ class Desk:
 
     def __init__(self, store: Store) -> None:
         self.store, self.study, self.media = store, store.study, Media(store.study)
+        self._bucket, self._events = Bucket(AT_ONCE, PER_SECOND), Counter[int]()
 
     def known(self, token: str) -> int:
         """Whose token it is. Raises HTTPException."""
@@ -117,6 +124,8 @@ class Desk:
         """Raises InputError without agreement, ConflictError if the study is full."""
         if not body.agree:
             raise InputError("only who agrees can take part")
+        if not self._bucket.take():
+            raise HTTPException(429, "too many are beginning right now; try again in some minutes")
         found = self.store.enrol(self._plan, body.request)
         return {"token": found.token, "withdrawal": found.withdrawal}
 
@@ -152,6 +161,13 @@ class Desk:
         sounds = session.stimuli(self.study, shown[0]) if shown else []
         return [self.media.seconds(stimulus) for stimulus in sounds]
 
+    def log(self, token: str, events: list[dict[str, Any]]) -> None:
+        """What the page tells of itself; nothing depends on it, so a flood ends without a word."""
+        rater = self.known(token)
+        kept = events[: max(0, EVENTS - self._events[rater])]
+        self._events[rater] += len(kept)
+        self.store.log(rater, kept)
+
     def withdraw(self, code: str) -> dict[str, int]:
         """Raises HTTPException if nobody has this code."""
         deleted = self.store.withdraw(code)
@@ -164,15 +180,15 @@ class Desk:
         sounds = session.stimuli(self.study, self._reached(token, position))
         if not 0 <= slot < len(sounds):
             raise HTTPException(404, "there is no such sound")
-        return self.media.file(sounds[slot].path)
+        return self.media.file(sounds[slot].path, sounds[slot].sha256)
 
     def face(self, token: str, position: int) -> File:
         """Raises HTTPException if there is none, or the rater has not come so far."""
         trial = self._reached(token, position)
-        path = self.study.item(trial.item).face
-        if path is None or not self.study.question(trial.question).shows_face:
+        item = self.study.item(trial.item)
+        if item.face is None or not self.study.question(trial.question).shows_face:
             raise HTTPException(404, "this question shows no face")
-        return self.media.file(path)
+        return self.media.file(item.face, item.face_sha256)
 
     def _reached(self, token: str, position: int) -> Trial:
         """A trial that is or was shown; what comes later stays hidden."""

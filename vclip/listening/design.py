@@ -82,6 +82,10 @@ class _Stage:
     def __init__(self, study: Study, counts: Counts, rng: np.random.Generator) -> None:
         self.study, self.rng = study, rng
         self._counts, self._had = counts.orders, Counter[tuple[str, ...]]()
+        self._right = Counter[tuple[str, str, str]]()  # afc: question, item, slot of the right one
+        for (name, item, voices), n in counts.orders.items():
+            if study.question(name).type == "afc":
+                self._right[name, item, SLOTS[voices.index(item)]] += n
 
     def show(self, cell: Cell, purpose: Purpose) -> Trial:
         """A trial of a cell, in the order that was presented least; position 0."""
@@ -138,9 +142,16 @@ class _Stage:
         return order
 
     def _line_up(self, trial: Trial, question: Question) -> Trial:
-        """The target's voice among those of other items, in the slot this rater had it least."""
-        slots = shuffled(SLOTS[: question.k], self.rng)
-        right = min(slots, key=lambda slot: self._had[(question.id, slot)])
+        """The target's voice among those of other items.
+
+        It is in the slot where this rater had it least, then all raters with this item; or by lot.
+        """
+
+        def had(slot: str) -> tuple[int, int]:
+            everyone = self._right[question.id, trial.item, slot]
+            return self._had[(question.id, slot)], everyone
+
+        right = min(shuffled(SLOTS[: question.k], self.rng), key=had)
         self._had[(question.id, right)] += 1
         found = others(self.study, question, self.study.item(trial.item))
         foils = [item.id for item in shuffled(found, self.rng)[: question.k - 1]]

@@ -20,6 +20,8 @@ def append(path: Path, *lines: Line) -> None:
         if is_new:
             sync(path.parent)
     except OSError as error:
+        if is_new:
+            path.unlink(missing_ok=True)
         reason = error.strerror or error
         raise BusyError(f"nothing can be saved right now ({reason}); try again later") from error
 

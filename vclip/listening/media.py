@@ -1,5 +1,7 @@
 """Sounds and pictures of a study as bytes, without a trace of which file they are."""
 
+import hashlib
+import logging
 import mimetypes
 import threading
 from dataclasses import dataclass
@@ -7,10 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 import soundfile
 
+from vclip.errors import BusyError
 from vclip.listening import huggins
 from vclip.listening.parts import Stimulus
 from vclip.listening.study import Study
 
+log = logging.getLogger(__name__)
 TYPES = {".flac": "audio/flac", ".wav": "audio/wav", ".mp3": "audio/mpeg", ".ogg": "audio/ogg"}
 VARIANTS = 4  # of the noise of each headphone trial, which takes long to make
 
@@ -32,11 +36,25 @@ class Media:
         self._made: dict[tuple[int, int], bytes] = {}
         self._lengths: dict[str, float] = {}
 
-    def file(self, path: str) -> File:
-        """A file of the study."""
+    def file(self, path: str, sha256: str | None) -> File:
+        """A file of the study, the one that was there at the start.
+
+        Raises BusyError if it is gone or was changed meanwhile: no rater may hear another sound.
+        """
         found = self._study.file(path)
         kind = TYPES.get(found.suffix.lower()) or mimetypes.guess_type(found.name)[0]
-        return File(found.read_bytes(), kind or "application/octet-stream")
+        try:
+            data = found.read_bytes()
+        except OSError as error:
+            raise self._missing(path, error.strerror or str(error)) from error
+        if sha256 and hashlib.sha256(data).hexdigest() != sha256:
+            raise self._missing(path, "it is not the file that the study names")
+        return File(data, kind or "application/octet-stream")
+
+    def _missing(self, path: str, reason: str) -> BusyError:
+        """Raters are not told its name, which may tell what it is."""
+        log.error("cannot give raters %s of %s: %s", path, self._study.study, reason)
+        return BusyError("a file of this study cannot be had right now; try again later")
 
     def seconds(self, stimulus: Stimulus) -> float:
         """How long a sound is, as the study says or its file is."""

@@ -21,7 +21,9 @@ Kind = Literal["attentive", "inattentive", "hasty"]
 Sound = tuple[str, str]
 """Item, condition."""
 
-GOLD = {"5": 6.5, "4": 4.0, "3": 3.0, "2": 2.0, "1": -0.5}  # qualities that nobody mistakes
+# Qualities of gold sounds; 1 and 5 are five deviations of an opinion from being taken for anything
+# else: one honest rater in a hundred must not fail by chance
+GOLD = {"5": 9.0, "4": 4.0, "3": 3.0, "2": 2.0, "1": -3.0}
 TIE = 0.4  # opinions this close are no preference
 HEARD_ALIKE = 0.9  # share of abx trials whose difference is heard
 
@@ -53,7 +55,7 @@ def planted(study: Study, effect: float = 0.6) -> Truth:
             if study.question(probe.question).type in ACR:
                 gold[probe.item, name] = GOLD[str(probe.expected)]
             else:  # ab: the expected one is far better, a tie is exact
-                far = {probe.expected: 6.5, "tie": 3.0}.get(name, -0.5)
+                far = {probe.expected: GOLD["5"], "tie": 3.0}.get(name, GOLD["1"])
                 gold[probe.item, name] = 3.0 if probe.expected == "tie" else far
     return Truth(quality, gold=gold)
 

@@ -36,7 +36,7 @@ def registered(session: Session, study: Study) -> StudyRow:
 def counts(session: Session, study: Study, row: StudyRow) -> Counts:
     """Rating trials that are answered, or may be soon."""
     limit = (datetime.now(UTC) - RESERVED).isoformat(timespec="milliseconds")
-    order = (TrialRow.question, TrialRow.item, TrialRow.conditions)
+    order = (TrialRow.question, TrialRow.item, TrialRow.conditions, TrialRow.items)
     asked = (
         select(*order, func.count())
         .join(RaterRow, RaterRow.id == TrialRow.rater_id)
@@ -45,8 +45,9 @@ def counts(session: Session, study: Study, row: StudyRow) -> Counts:
         .where(or_(AnswerRow.id.is_not(None), and_(RaterRow.seen > limit, ~REFUSED)))
         .group_by(*order)
     )
-    found = (((q, item, conditions), n) for q, item, conditions, n in session.execute(asked))
-    return count(study, found, row.enrolled)
+    found = session.execute(asked)
+    orders = (((q, item, items or conditions), n) for q, item, conditions, items, n in found)
+    return count(study, orders, row.enrolled)
 
 
 def repeated(session: Session, rater: int, answer: Answer) -> bool:

@@ -11,7 +11,7 @@ from vclip.listening import lines
 from vclip.listening.lines import Line
 from vclip.listening.store import Answer, Mark, Progress, Rating, judgement, lately, now
 from vclip.listening.study import Study
-from vclip.listening.trials import Order, Trial
+from vclip.listening.trials import Order, Trial, order_of
 
 
 @dataclass
@@ -140,7 +140,7 @@ class SessionFile:
         holds = lately(self.seen) and ("refused", 0) not in self.marks
         for trial in self.trials:
             if trial.purpose == "rating" and (holds or trial.position in self.answers):
-                yield trial.question, trial.item, trial.conditions
+                yield order_of(trial)
 
     def ratings(self) -> list[Rating]:
         """By position."""

@@ -40,7 +40,7 @@ class Trial:
 
 
 Order = tuple[str, str, tuple[str, ...]]
-"""Question, item, conditions as presented."""
+"""Question, item, and the order: conditions as presented; afc: whose voices they were."""
 
 
 @dataclass(frozen=True)
@@ -59,8 +59,13 @@ class Counts:
         """Of whole sessions, as an oracle for what a store counts."""
         sessions = list(plans)
         rated = [t for trials in sessions for t in trials if t.purpose == "rating"]
-        orders = Counter((t.question, t.item, t.conditions) for t in rated)
+        orders = Counter(map(order_of, rated))
         return cls(Counter(cell_of(study, t) for t in rated), orders, len(sessions))
+
+
+def order_of(trial: Trial) -> Order:
+    """What is to be presented equally often."""
+    return trial.question, trial.item, trial.items or trial.conditions
 
 
 def cells(study: "Study") -> list[Cell]:

@@ -16,9 +16,19 @@ STATUS: dict[type[VclipError], int] = {ConflictError: 409, BusyError: 503, Input
 
 Seconds = Annotated[float, Field(ge=0, le=1e6)]
 Number = Annotated[float, Field(ge=0, le=100)]
-Short = Annotated[str, Field(min_length=1, max_length=200)]
-Scalar = Annotated[str, Field(max_length=200)] | bool | int | float | None
-Event = Annotated[dict[Annotated[str, Field(max_length=40)], Scalar], Field(max_length=12)]
+# What no page sends and PostgreSQL cannot keep: the character 0, numbers that are none or endless
+PLAIN = r"^[^\x00]*$"
+Short = Annotated[str, Field(min_length=1, max_length=200, pattern=PLAIN)]
+Times = Annotated[int, Field(ge=0, le=10**6)]
+Scalar = (
+    Annotated[str, Field(max_length=200, pattern=PLAIN)]
+    | bool
+    | Annotated[int, Field(ge=-(2**53), le=2**53)]
+    | Annotated[float, Field(allow_inf_nan=False)]
+    | None
+)
+Name = Annotated[str, Field(max_length=40, pattern=PLAIN)]
+Event = Annotated[dict[Name, Scalar], Field(max_length=12)]
 
 
 class Body(BaseModel):
@@ -50,7 +60,7 @@ class Answered(Body):
     heard: Annotated[
         list[Annotated[list[tuple[Seconds, Seconds]], Field(max_length=500)]], Field(max_length=8)
     ]
-    plays: Annotated[list[Annotated[int, Field(ge=0)]], Field(max_length=8)]
+    plays: Annotated[list[Times], Field(max_length=8)]
     seconds: Seconds
     request: Short
 

@@ -51,6 +51,9 @@ def server(app: FastAPI) -> Server:
         log_level="warning",
         access_log=False,
         timeout_graceful_shutdown=3,
+        # longer than browsers' and proxies' pauses: who hangs up first must not be the server, or
+        # what is sent at that moment is lost (5 s, uvicorn's, cost simulated raters their answers)
+        timeout_keep_alive=75,
         # a Space is reached through its https proxy only, whose address is not known before
         forwarded_allow_ips="*" if on_space() else None,
     )
