@@ -63,27 +63,31 @@ def load_tower(folder: Path, kind: str) -> Any:
 
     Raises ModelError if a file is missing or broken, or holds no such tower.
     """
+    if not (folder / "config.json").is_file():
+        raise _unusable(folder, "it has no config.json")
     ensure_torchaudio()
     import transformers  # slow to import
 
     try:
-        with _quiet():
+        with _quiet(transformers.utils.logging):
             model, loading = getattr(transformers, kind).from_pretrained(
-                folder, local_files_only=True, use_safetensors=True, output_loading_info=True
+                folder,
+                local_files_only=True,
+                use_safetensors=True,
+                ignore_mismatched_sizes=True,  # they are refused below, with their names
+                output_loading_info=True,
             )
     except Exception as error:  # transformers raises errors of many kinds for what is in a file
         raise _unusable(folder, (str(error).splitlines() or [type(error).__name__])[0]) from error
-    if absent := sorted(loading["missing_keys"]):
-        raise _unusable(folder, f"it lacks {absent[0]} and {len(absent) - 1} more")
+    wrong = sorted(loading["missing_keys"]) + [key for key, *_ in loading["mismatched_keys"]]
+    if wrong:
+        raise _unusable(folder, f"{len(wrong)} weights are missing or do not fit, as {wrong[0]}")
     return model.eval().requires_grad_(False)
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Without transformers' progress bar and its list of the weights that the other tower has."""
-    import transformers
-
-    logging: Any = transformers.utils.logging
+def _quiet(logging: Any) -> Iterator[None]:
+    """Without transformers' table of the other tower's weights and its progress bar."""
     level, bar = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity_error()
     logging.disable_progress_bar()
