@@ -97,7 +97,7 @@ def test_all_reasons_are_told_and_read_back() -> None:
 
 
 def test_an_honest_rater_risks_what_is_documented() -> None:
-    """Closed form of "all alike, or all but one, a step apart", P(3) = 1/2 and P(2) = P(4) = 1/4."""
+    """Closed form of "all alike, or all but one and that a step off", P(3) = 1/2, P(2) = P(4)."""
     generator, n = np.random.default_rng(0), 20_000
     values = generator.choice([2.0, 3.0, 4.0], (n, 10), p=[0.25, 0.5, 0.25])
     alike = 0.5**10 + 2 * 0.25**10

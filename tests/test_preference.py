@@ -70,8 +70,7 @@ def table(counts: dict[tuple[str, str], tuple[int, ...]]) -> pd.DataFrame:
 
 def fitted(rows: pd.DataFrame, names: list[str]) -> np.ndarray:
     pairs = preference.Pairs(rows, names)
-    z = pairs.features
-    return preference.fit(preference.one_by_one(pairs.outcome, z.shape[1])[None], z)[0]
+    return preference.fit(pairs.outcome, pairs.features)
 
 
 def strengths(rows: pd.DataFrame, names: list[str]) -> np.ndarray:

@@ -18,16 +18,41 @@ from vclip.listening.study import Study, load
 
 
 def read(source: str, study: Study | None) -> pd.DataFrame:
-    """The table of ratings of a store or a CSV. Raises StudyError."""
+    """The table of ratings of a store or a CSV, marked by the study's rules. Raises StudyError."""
     path = Path(source)
     if ":" in source and not path.is_file():
-        return export.frame(load_ratings(source, study.study if study else None), study)
+        found = load_ratings(source, study.study if study else None)
+        mine = [r for r in found if study and r.version == study.version]
+        return only(export.frame(mine, study) if mine else export.frame(found), study)
     if not path.is_file():
         raise StudyError(f"there is no {source}; give a store's URL, an SQLite file or a CSV")
     if path.read_bytes()[:16] == b"SQLite format 3\0":
         return read(f"sqlite:///{path.resolve()}", study)
-    table = export.read_csv(path)
+    table = only(export.read_csv(path), study)
     return exclusion.mark(study, table) if study and len(table) else table
+
+
+def only(table: pd.DataFrame, study: Study | None) -> pd.DataFrame:
+    """Ratings of one version of one study, whose file has all that they name. Raises StudyError."""
+    kept = [f"{name}, version {v}" for name, v in table.groupby(["study", "version"]).groups]
+    if study is None:
+        if len(kept) > 1:
+            raise StudyError(f"the ratings are of {'; '.join(kept)}; say which by --study")
+        return table
+    mine = table[(table["study"] == study.study) & (table["version"] == study.version)]
+    if len(table) and mine.empty:
+        asked = f"{study.study}, version {study.version}"
+        raise StudyError(f"the ratings are of {'; '.join(kept)}; the study file is of {asked}")
+    known = {
+        "question": {question.id for question in study.questions},
+        "item": {item.id for item in study.items},
+        "conditions": {condition.id for condition in study.conditions},
+    }
+    for column, names in known.items():
+        if lost := {name for cell in mine[column].unique() for name in cell.split()} - names:
+            what = f"{min(lost)} of the ratings' column {column}"
+            raise StudyError(f"the study file has no {what}; take the file that raters had")
+    return mine
 
 
 def write(folder: Path, results: analysis.Results, study: Study | None) -> None:

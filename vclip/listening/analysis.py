@@ -5,12 +5,15 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from importlib.metadata import version
 from math import isfinite
+from platform import python_version
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from vclip import __version__
 from vclip.errors import StudyError
 from vclip.listening import agreement, choices, exclusion, ordinal, preference, scores
 from vclip.listening.bootstrap import TwoWay
@@ -44,16 +47,19 @@ class Results:
 
     study: str
     version: str
+    sha256: str  # of the study file; empty without
     title: str
     raw: bool
     draws: int
     seed: int
-    labels: dict[str, str]  # of conditions
+    labels: dict[str, str]  # of the conditions that were rated
     n_raters: int  # who rated anything and are analysed
     n_excluded: int
     excluded_by: dict[str, int]
     n_ratings: int
-    median_seconds: float
+    per_rater: tuple[int, int]  # fewest and most ratings of one rater
+    median_seconds: float  # of trials
+    software: dict[str, str]  # versions
     questions: list[Answered]
 
     def as_dict(self) -> dict[str, Any]:
@@ -83,20 +89,25 @@ def analyse(
     names = order(study, left)
     ids = [q.id for q in study.questions] if study else sorted(left["question"].unique())
     by_question = {name: rows for name, rows in left.groupby("question")}
-    first = left.iloc[0]
+    first, trials = left.iloc[0], left.drop_duplicates(["rater", "position"])
+    each = trials["rater"].value_counts()
     return Results(
         study=str(first["study"]),
         version=str(first["version"]),
+        sha256=study.sha256 if study else "",
         title=study.title if study else str(first["study"]),
         raw=raw,
         draws=draws,
         seed=seed,
-        labels={c.id: c.label for c in study.conditions} if study else {n: n for n in names},
+        labels=dict(zip(names, names, strict=True))
+        | {c.id: c.label for c in (study.conditions if study else []) if c.id in names},
         n_raters=left["rater"].nunique(),
         n_excluded=0 if raw else len(reasons),
         excluded_by=exclusion.by_rule(reasons),
-        n_ratings=len(left.drop_duplicates(["rater", "position"])),
-        median_seconds=float(left["seconds"].median()),
+        n_ratings=len(trials),
+        per_rater=(int(each.min()), int(each.max())),
+        median_seconds=float(trials["seconds"].median()),
+        software=software(),
         questions=[
             answered(by_question[name], names, _prompt(study, name), draws, seed + i)
             for i, name in enumerate(ids)
@@ -130,12 +141,16 @@ def answered(
     )
 
 
+def software() -> dict[str, str]:
+    """What numbers depend on, by version."""
+    packages = ("numpy", "scipy", "pandas", "krippendorff")
+    return {"vclip": __version__, "Python": python_version(), **{p: version(p) for p in packages}}
+
+
 def order(study: Study | None, frame: pd.DataFrame) -> list[str]:
-    """Conditions in the order of the study file; without one, by name."""
-    if study:
-        return [condition.id for condition in study.conditions]
-    shown = {name for row in frame["conditions"] for name in str(row).split()}
-    return sorted(shown | set(frame["condition"]) - {""})
+    """Conditions that were rated, in the order of the study file; without one, by name."""
+    shown = {name for row in frame["conditions"].unique() for name in str(row).split()}
+    return [c.id for c in study.conditions if c.id in shown] if study else sorted(shown)
 
 
 def _prompt(study: Study | None, name: str) -> str:

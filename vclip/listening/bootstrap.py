@@ -42,10 +42,16 @@ class Interval:
 
     @property
     def p(self) -> float:
-        """Two-sided p-value of "it is zero", by Student's t; nan without spread."""
-        if not (isfinite(self.se) and self.se > 0):
+        """Two-sided p-value of "it is zero", by Student's t; nan without spread.
+
+        The standard error is of the side on which zero lies, so that p is below 5 % exactly where
+        the interval leaves zero out.
+        """
+        towards = self.value - self.low if self.value > 0 else self.high - self.value
+        if not (isfinite(towards) and towards > 0):
             return nan
-        return float(2 * stats.t.sf(abs(self.value) / self.se, self.df))
+        wide = stats.t.ppf((1 + LEVEL) / 2, self.df)
+        return float(2 * stats.t.sf(wide * abs(self.value) / towards, self.df))
 
 
 class TwoWay:
@@ -96,8 +102,10 @@ class TwoWay:
         by_item, items = _spread(self.item, moved, masks)
         if not isfinite(by_rater + by_item):
             return nan, nan
-        # never below the least of the three: noise may make the difference negative
-        found = max(by_rater + by_item - by_cell, min(by_rater, by_item, by_cell))
+        # noise may make the difference too small. A mean is never surer than of independent
+        # judgements; where arms are compared, raters and items may cancel
+        least = by_cell if len(arms) == 1 else min(by_rater, by_item, by_cell)
+        found = max(by_rater + by_item - by_cell, least)
         parts = by_rater**2 / raters + by_item**2 / items
         df = found**2 / parts if parts > 0 else 1.0
         return found, float(np.clip(df, min(raters, items), raters + items))
@@ -111,9 +119,10 @@ class TwoWay:
         if len(known) < 2 or not isfinite(se):
             return Interval(value)
         low, middle, high = np.quantile(known, [(1 - LEVEL) / 2, 0.5, (1 + LEVEL) / 2])
+        # draws of a few discrete answers may leave no room at all on one side
+        share = np.clip((middle - low) / (high - low), 0.25, 0.75) if high > low else 0.5
         wide = 2 * stats.t.ppf((1 + LEVEL) / 2, df) * se
-        factor = wide / (high - low) if high > low else 0.0
-        ends = value + factor * (low - middle), value + factor * (high - middle)
+        ends = value - share * wide, value + (1 - share) * wide
         return Interval(value, float(ends[0]), float(ends[1]), se, df)
 
     def mean(self, values: npt.ArrayLike, chosen: npt.ArrayLike) -> Interval:

@@ -13,7 +13,8 @@ class Accuracy:
     """Share of right answers of a group of judgements: all of a question, or those of one pair.
 
     p is of the exact binomial test against chance, two-sided, and low and high are Wilson's
-    interval; both take judgements as independent. two_way does not.
+    interval; both take judgements as independent. two_way does not; it has no ends where all were
+    right, or all wrong.
     """
 
     name: str
@@ -45,5 +46,5 @@ def accuracy(name: str, rows: pd.DataFrame, chosen: "pd.Series[bool]", two_way: 
     test = stats.binomtest(right, n, chance)
     wilson = test.proportion_ci(method="wilson")
     share = right / n
-    mean = two_way.mean(correct, mask)
+    mean = two_way.mean(correct, mask).within(0, 1) if 0 < right < n else Interval(share)
     return Accuracy(name, right, n, chance, share, wilson.low, wilson.high, test.pvalue, mean)

@@ -48,6 +48,9 @@ COLUMNS = {
     "reason": ("text", "which, and how"),
 }
 NUMBERS = ("value", "chance", "heard", "seconds")
+TEXTS = [name for name, (kind, _) in COLUMNS.items() if kind == "text"]
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "'")
+ANSWERS = r"(acr_(naturalness|fit) [1-5]|ab (A|B|tie)|abx [AB]|afc [A-H]|multi [0-9.e+-]+)"
 
 
 def frame(ratings: Iterable[Rating], study: Study | None = None) -> pd.DataFrame:
@@ -59,13 +62,19 @@ def frame(ratings: Iterable[Rating], study: Study | None = None) -> pd.DataFrame
 
 
 def csv(table: pd.DataFrame) -> str:
-    """Comma-separated values with a header, UTF-8."""
-    return str(table.to_csv(index=False, lineterminator="\n"))
+    """Comma-separated values with a header. Spreadsheets find no formula in it: texts that look
+    like one begin with an apostrophe, which read_csv takes away.
+    """
+    texts = table[[name for name in TEXTS if name in table]]
+    plain = texts.map(lambda text: "'" + text if str(text).startswith(FORMULA) else text)
+    return str(
+        table.assign(**{str(n): plain[n] for n in plain}).to_csv(index=False, lineterminator="\n")
+    )
 
 
 def as_json(table: pd.DataFrame, study: Study | None = None) -> str:
     """The table, its data dictionary and the study's id and hash."""
-    rows = json.loads(table.to_json(orient="records", double_precision=6))
+    rows = json.loads(table.to_json(orient="records", double_precision=10))
     head = {"study": study.study, "version": study.version, "sha256": study.sha256} if study else {}
     found = {**head, "dictionary": dictionary(), "ratings": rows}
     return json.dumps(found, ensure_ascii=False, indent=1)
@@ -89,19 +98,41 @@ def archive(table: pd.DataFrame, study: Study) -> bytes:
 
 def read_csv(path: Path) -> pd.DataFrame:
     """A table that csv wrote. Raises StudyError."""
-    texts = {name: str for name, (kind, _) in COLUMNS.items() if kind == "text"}
-    empty = dict.fromkeys(texts, "")
+    known = set(COLUMNS)
     try:
-        table = pd.read_csv(path, dtype={**texts, "correct": "boolean"}, keep_default_na=True)
-        table = table.fillna(empty)
-        missing = [name for name in COLUMNS if name not in table]
-        if missing:
+        head = pd.read_csv(path, nrows=0)
+        if missing := [name for name in COLUMNS if name not in head]:
             raise StudyError(f"{path.name}: no column {missing[0]}; give what the export wrote")
+        table = pd.read_csv(
+            path,
+            usecols=lambda name: name in known,
+            dtype={**dict.fromkeys(TEXTS, str), "correct": "boolean"},
+            keep_default_na=False,  # an item may be called NA
+            na_values={name: [""] for name in known - set(TEXTS)},
+        )[list(COLUMNS)]
+        table = table.assign(**{name: table[name].str.removeprefix("'") for name in TEXTS})
         numbers = dict.fromkeys(NUMBERS, float)
-        return table.astype({**numbers, "rater": int, "position": int, "excluded": bool})
+        table = table.astype({**numbers, "rater": int, "position": int, "excluded": bool})
     except (OSError, ValueError) as error:
         what = str(error).splitlines()[0]
         raise StudyError(f"{path.name} is no table of ratings: {what}") from error
+    _check(table, path.name)
+    return table
+
+
+def _check(table: pd.DataFrame, name: str) -> None:
+    """Raise StudyError for the first row that says what nobody can have answered."""
+    valued = table["type"].isin([*ACR, "multi"])
+    wrong = ~(table["type"] + " " + table["answer"]).str.fullmatch(ANSWERS)
+    wrong |= valued & ~table["value"].between(0, 100) | ~table["seconds"].ge(0)
+    wrong |= table["type"].isin(ACR) & (table["value"].astype(str) != table["answer"] + ".0")
+    rated = table["type"].isin(["abx", "afc"])
+    wrong |= rated & (table["correct"].isna() | ~table["chance"].between(0, 1, inclusive="neither"))
+    if wrong.any():
+        n = int(wrong.to_numpy().argmax())
+        row = table.iloc[n]
+        told = f"{row['type']} with answer {row['answer']!r}"
+        raise StudyError(f"{name}, line {n + 2}: {told} is no rating; give what the export wrote")
 
 
 def _rows(rating: Rating, study: Study | None) -> Iterator[dict[str, Any]]:

@@ -13,7 +13,7 @@ Wald's. The bootstrap stays the main result.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from math import log, sqrt
+from math import isfinite, log, nan, sqrt
 
 import numpy as np
 import numpy.typing as npt
@@ -26,12 +26,17 @@ Floats = npt.NDArray[np.float64]
 
 ROUNDS, STEPS = 60, 50
 TOLERANCE = 0.01  # relative change of the standard deviations
+RIDGE = 1e-8  # of cuts and conditions: the curvature's inverse exists without overlap, too
 LEAST = 0.03  # standard deviation that counts as none, in log-odds
+MOST = 30.0  # standard error in log-odds that only answers without overlap have
 
 
 @dataclass(frozen=True)
 class Contrast:
-    """Two conditions on the latent scale, in log-odds of a better answer: one − other."""
+    """Two conditions on the latent scale, in log-odds of a better answer: one − other.
+
+    All nan where answers do not overlap ("separation"): the likelihood then has no maximum.
+    """
 
     one: str
     other: str
@@ -43,7 +48,10 @@ class Contrast:
 
 @dataclass(frozen=True)
 class Ordinal:
-    """A fitted model: sd is of the effects by name, effects of conditions relative to the first."""
+    """A fitted model: sd is of the effects by name, effects of conditions relative to the first.
+
+    With one rater, or one item, what they do to a condition cannot be told from the condition.
+    """
 
     thresholds: list[float]
     effects: dict[str, float]
@@ -66,9 +74,10 @@ def fit(rows: pd.DataFrame, names: Sequence[str]) -> Ordinal | None:
     covariance = np.zeros((len(present), len(present)))
     fixed = slice(cuts, cuts + len(present) - 1)
     covariance[1:, 1:] = model.covariance[fixed, fixed]
+    known = np.where(np.diag(model.covariance) < MOST**2, model.params, nan)
     return Ordinal(
-        thresholds=[float(x) for x in model.params[:cuts]],
-        effects={name: float(x) for name, x in zip(present, effects, strict=True)},
+        thresholds=[float(x) for x in known[:cuts]],
+        effects=dict(zip(present, [0.0, *map(float, known[fixed])], strict=True)),
         sd=sd,
         contrasts=_contrasts(present, effects, covariance),
         converged=converged,
@@ -139,7 +148,7 @@ class Model:
 
     def mode(self, sd: dict[str, float], steps: int = STEPS) -> float:
         """Newton's method with halved steps to the joint mode; returns its log-likelihood."""
-        penalty = np.zeros(len(self.params))
+        penalty = np.full(len(self.params), RIDGE)
         for name, part in self._slices.items():
             penalty[part] = 1 / sd[name] ** 2
         value, gradient, hessian = self._terms(self.params, penalty)
@@ -202,6 +211,8 @@ def _contrasts(names: Sequence[str], effects: Floats, covariance: Floats) -> lis
     values = [float(effects[i] - effects[j]) for i, j in pairs]
     variances = [covariance[i, i] + covariance[j, j] - 2 * covariance[i, j] for i, j in pairs]
     errors = [sqrt(max(float(v), 0.0)) for v in variances]
+    errors = [se if 0 < se < MOST else nan for se in errors]
+    values = [v if isfinite(se) else nan for v, se in zip(values, errors, strict=True)]
     p = [float(2 * stats.norm.sf(abs(v) / se)) for v, se in zip(values, errors, strict=True)]
     return [
         Contrast(names[i], names[j], *rest)

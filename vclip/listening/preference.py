@@ -2,8 +2,9 @@
 
 Davidson & Beaver (1977, Biometrics 33, 693–702): of i heard first and j second,
     P(i) : P(j) : P(tie) = exp(λi + δ) : exp(λj) : exp(τ + (λi + λj) / 2).
-That is a multinomial logit, so the likelihood is concave and Newton's method finds its maximum; all
-draws of the bootstrap are fitted at once. Strengths λ sum to 0. A faint ridge keeps Newton's steps
+That is a multinomial logit, so the likelihood is concave and Newton's method finds its maximum.
+Draws of the bootstrap are one step from it, by influence: a draw fitted anew may have no maximum,
+and then spoils the interval. Strengths λ sum to 0. A faint ridge keeps Newton's steps
 finite where one condition always wins; what only it determines is nan.
 """
 
@@ -84,8 +85,7 @@ def preferences(rows: pd.DataFrame, names: Sequence[str], two_way: TwoWay) -> Pr
         return None
     pairs = Pairs(rows, names)
     z = pairs.features
-    theta = fit(one_by_one(pairs.outcome, z.shape[1])[None], z)[0]
-    draws = _draws(pairs, z, two_way)
+    theta = fit(pairs.outcome, z)
     pulls = influence(theta, z, pairs.outcome)
     loose = undetermined(theta, z)
     n = len(names) - 1
@@ -94,7 +94,8 @@ def preferences(rows: pd.DataFrame, names: Sequence[str], two_way: TwoWay) -> Pr
         """Of direction · params."""
         if np.abs(direction @ loose).max(initial=0) > 1e-3:
             return Interval(nan)
-        return two_way.interval(float(theta @ direction), draws @ direction, pulls @ direction)
+        value, moved = float(theta @ direction), pulls @ direction
+        return two_way.interval(value, value + two_way.totals(moved), moved)
 
     rest = len(theta) - n
     rows_of = [np.concatenate([pairs.basis[i], np.zeros(rest)]) for i in range(len(names))]
@@ -121,17 +122,15 @@ def contrasts(m: int) -> Floats:
     return basis
 
 
-def fit(counts: Floats, z: Floats) -> Floats:
-    """Parameters (B, P) that make B tables of counts (B, G, O) likeliest; features z (G, O, P)."""
-    theta: Floats = np.zeros((len(counts), z.shape[2]))
-    total = counts.sum(axis=2)  # (B, G)
+def fit(outcome: Ints, z: Floats) -> Floats:
+    """Parameters (P,) that make the outcomes (N,) likeliest; features z (N, O, P)."""
+    theta: Floats = np.zeros(z.shape[2])
     for _ in range(STEPS):
-        share = _shares(theta, z)
-        gradient = np.einsum("bgo,gop->bp", counts - total[..., None] * share, z) - RIDGE * theta
-        step = np.linalg.solve(_information(share, total, z), gradient[..., None])[..., 0]
-        length = np.linalg.norm(step, axis=1, keepdims=True)
-        theta = theta + step * np.minimum(1, STRIDE / np.maximum(length, 1e-12))
-        if length.max() < 1e-8:
+        gradient = _gradients(theta, z, outcome).sum(axis=0) - RIDGE * theta
+        step = np.linalg.solve(_information(theta, z), gradient)
+        length = float(np.linalg.norm(step))
+        theta = theta + step * min(1, STRIDE / max(length, 1e-12))
+        if length < 1e-8:
             break
     return theta
 
@@ -143,51 +142,34 @@ def undetermined(theta: Floats, z: Floats) -> Floats:
     chain of pairs connects two conditions. A likelihood that curves less than 1e-3 of one
     judgement's in a direction has no maximum in it.
     """
-    information = _information(_shares(theta[None], z), np.ones((1, len(z))), z)[0]
-    values, directions = np.linalg.eigh(information - RIDGE * np.eye(len(theta)))
+    values, directions = np.linalg.eigh(_information(theta, z))
     found: Floats = directions[:, values < 1e-3]
     return found
 
 
 def influence(theta: Floats, z: Floats, outcome: Ints) -> Floats:
     """By how much each judgement moves each parameter, (N, P): H⁻¹ of its own gradient."""
-    share = _shares(theta[None], z)
-    expected = np.einsum("go,gop->gp", share[0], z)
-    gradient = z[np.arange(len(z)), outcome] - expected
-    information = _information(share, np.ones((1, len(z))), z)[0]
-    moved: Floats = np.linalg.solve(information, gradient.T).T
+    moved: Floats = np.linalg.solve(_information(theta, z), _gradients(theta, z, outcome).T).T
     return moved
 
 
-def one_by_one(outcome: Ints, n_outcomes: int) -> Floats:
-    """Each judgement as a table row, (N, O)."""
-    return np.eye(n_outcomes)[outcome]
-
-
-def _draws(pairs: Pairs, z: Floats, two_way: TwoWay) -> Floats:
-    """Parameters of each draw (B, P); judgements of one pair in one order are one table row."""
-    code = pairs.first * len(pairs.basis) + pairs.second
-    _, where, group = np.unique(code, return_index=True, return_inverse=True)
-    tables = [
-        [two_way.totals((group == g) & (pairs.outcome == o)) for o in range(z.shape[1])]
-        for g in range(len(where))
-    ]
-    return fit(np.moveaxis(np.array(tables), 2, 0), z[where])
-
-
-def _shares(theta: Floats, z: Floats) -> Floats:
-    """Probability of each outcome, (B, G, O)."""
-    found: Floats = softmax(np.einsum("bp,gop->bgo", theta, z), axis=2)
+def _gradients(theta: Floats, z: Floats, outcome: Ints) -> Floats:
+    """Of each judgement's log-likelihood, (N, P): what was chosen less what was expected."""
+    found: Floats = z[np.arange(len(z)), outcome] - _expected(softmax(z @ theta, axis=1), z)
     return found
 
 
-def _information(share: Floats, total: Floats, z: Floats) -> Floats:
-    """Negative Hessian with the ridge, (B, P, P)."""
-    mean = np.einsum("bgo,gop->bgp", share, z)
-    square = np.einsum("bg,bgo,gop,goq->bpq", total, share, z, z, optimize=True)
-    product = np.einsum("bg,bgp,bgq->bpq", total, mean, mean, optimize=True)
-    found: Floats = square - product + RIDGE * np.eye(z.shape[2])
+def _expected(share: Floats, z: Floats) -> Floats:
+    found: Floats = np.einsum("no,nop->np", share, z)
     return found
+
+
+def _information(theta: Floats, z: Floats) -> Floats:
+    """Negative Hessian with the ridge, (P, P)."""
+    share = softmax(z @ theta, axis=1)
+    centred = (z - _expected(share, z)[:, None]) * np.sqrt(share)[..., None]
+    found: Floats = np.einsum("nop,noq->pq", centred, centred, optimize=True)
+    return found + RIDGE * np.eye(len(theta))
 
 
 def _wins(pairs: Pairs, i: int) -> tuple[int, int]:

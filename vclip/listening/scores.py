@@ -41,7 +41,7 @@ class Comparison:
 
     @property
     def significant(self) -> bool:
-        """At 5 % after Holm's correction."""
+        """At 5 % after Holm's correction; not where there is no p."""
         return self.p_holm < ALPHA
 
 
@@ -54,7 +54,7 @@ def means(rows: pd.DataFrame, names: Sequence[str], two_way: TwoWay) -> list[Mea
         chosen = of == name
         mine = values[chosen]
         sd = float(mine.std(ddof=1)) if len(mine) > 1 else nan
-        mean = two_way.mean(values, chosen)
+        mean = two_way.mean(values, chosen).within(*((0, 100) if multi else (1, 5)))
         found.append(Mean(name, len(mine), mean, sd, histogram(mine, multi)))
     return found
 
@@ -93,7 +93,7 @@ def holm(p: Sequence[float]) -> list[float]:
 
 def detectable(se: float, df: float) -> float:
     """Smallest true difference that has 80 % power at 5 % two-sided: (t₀.₉₇₅ + t₀.₈) · SE."""
-    if not isfinite(se):
+    if not (isfinite(se) and se > 0):
         return nan
     return float((stats.t.ppf(1 - ALPHA / 2, df) + stats.t.ppf(POWER, df)) * se)
 
