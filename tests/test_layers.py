@@ -13,8 +13,9 @@ LAYERS = [
     | {"gate", "coqui_files", "speech", "threads", "voice_ids", "trial_metrics"}
     | {"torchaudio_stub", "devices"},
     {"face", "encoders", "association", "bank", "index", "generation", "signature", "tts", "harmonic"}
-    | {"derived", "streaming", "hifigan", "narration", "limits", "clip", "hasp"},
-    {"pipeline", "seeing", "voices", "explain", "card"},
+    | {"derived", "streaming", "hifigan", "narration", "limits", "clip", "hasp"}
+    | {"clip_text", "heads", "bridge"},
+    {"pipeline", "loading", "seeing", "voices", "explain", "card"},
     {"ui", "offline", "listening", "__main__"},
 ]
 FILES = sorted((REPO / "vclip").rglob("*.py"))

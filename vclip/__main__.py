@@ -1,5 +1,6 @@
 """The command line: `python -m vclip candidates FACE` and `python -m vclip speak FACE TEXT -o OUT`.
 
+`python -m vclip candidates --describe "an old man" --model zero-shot` takes words for the face.
 `python -m vclip speak --voice CARD.json -o OUT` says again what the card of a speech says, to the
 same bytes; with a TEXT, that text in the card's voice. `python -m vclip bench` says how fast they
 are on this machine.
@@ -15,11 +16,21 @@ from pathlib import Path
 from typing import Any, get_args
 
 from vclip import audio, card, narration, text, threads, voice_ids
-from vclip.errors import DataError, ImageError, OutputError, SpeakerError, TextError, reported
+from vclip.errors import (
+    DataError,
+    ImageError,
+    InputError,
+    OutputError,
+    SpeakerError,
+    TextError,
+    reported,
+)
 from vclip.offline import bench
 from vclip.pipeline import LUFS, PAUSE, Candidate, FaceResult, FaceToVoice, Source
 from vclip.speech import Speech, check_rate
 from vclip.weights import CHOICES
+
+PHOTO = "a JPEG, PNG, WebP or HEIC photo"
 
 
 class Clock:
@@ -48,21 +59,17 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     shared.add_argument("--whole", action="store_true", help="use the picture without looking")
     shared.add_argument("--json", action="store_true")
     listing = commands.add_parser("candidates", parents=[shared], help="list fitting voices")
-    add_face(listing)
+    listing.add_argument("face", metavar="FACE", nargs="?", help=PHOTO)
+    listing.add_argument("--describe", metavar="WORDS", help="instead of FACE, of zero-shot models")
     listing.add_argument("-k", type=int, default=10, help="how many voices")
     speaking = commands.add_parser("speak", parents=[shared], help="let one of them speak")
     by_card = any(word.split("=")[0] == "--voice" for word in argv)
     if not by_card:
-        add_face(speaking)
+        speaking.add_argument("face", metavar="FACE", help=PHOTO)
     speaking.add_argument("text", metavar="TEXT", nargs="?" if by_card else None)
     add_speech(speaking)
     bench.add_options(commands.add_parser("bench", help="how fast all of it is on this machine"))
     return parser.parse_args(argv)
-
-
-def add_face(parser: argparse.ArgumentParser) -> None:
-    """The photo."""
-    parser.add_argument("face", metavar="FACE", help="a JPEG, PNG, WebP or HEIC photo")
 
 
 def add_speech(parser: argparse.ArgumentParser) -> None:
@@ -127,6 +134,10 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     """Carry out a command; returns what --json prints."""
     if getattr(options, "voice", None):
         return run_card(options)
+    if options.command == "candidates" and (options.face is None) == (options.describe is None):
+        raise InputError("give either a photo, FACE, or --describe WORDS")
+    if options.face is None:
+        return run_described(options)
     clock = Clock()
     photo = read_photo(options.face)
     if options.command == "speak":
@@ -139,6 +150,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     clock.mark("candidates")
     answer: dict[str, Any] = {
         "model": model.model,
+        "zero_shot": model.zero_shot,
         "face": seen.as_dict(),
         "seed": options.seed,
         "candidates": [candidate.as_dict() for candidate in found],
@@ -147,6 +159,23 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         answer |= write(say(model, found[0], options), options.out)
         clock.mark("speak")
     return answer | {"timings": clock.timings}
+
+
+def run_described(options: argparse.Namespace) -> dict[str, Any]:
+    """Voices for words in place of a face."""
+    clock = Clock()
+    model = FaceToVoice.from_pretrained(options.model)
+    clock.mark("load")
+    found = model.described(options.describe, options.k, options.source, options.seed)
+    clock.mark("candidates")
+    return {
+        "model": model.model,
+        "zero_shot": model.zero_shot,
+        "description": options.describe,
+        "seed": options.seed,
+        "candidates": [candidate.as_dict() for candidate in found],
+        "timings": clock.timings,
+    }
 
 
 def run_card(options: argparse.Namespace) -> dict[str, Any]:
@@ -207,6 +236,8 @@ def compare(saved: card.Card, path: Path) -> dict[str, Any]:
 
 def show(answer: dict[str, Any]) -> None:
     """The answer for people."""
+    if answer.get("zero_shot"):
+        print(f"{answer['model']} is zero-shot: nothing in it was trained on faces with voices")
     for candidate in answer.get("candidates", []):
         print("{rank:3d}  {score:6.3f}  {source:9s}  {speaker_id}".format(**candidate))
     if "wav" in answer:

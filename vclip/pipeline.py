@@ -1,15 +1,14 @@
 """From a face to candidate voices to speech: what the app, the command line and a notebook call."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
-from vclip import __version__, association, derived, encoders, explain, face, limits
-from vclip.bank import SpeakerBank
+from vclip import __version__, explain, face, limits, loading
+from vclip.bridge import Bridge
 from vclip.errors import ModelError
 from vclip.explain import Shuffled as Shuffled  # what is written twice is this module's face
 from vclip.explain import Why as Why
@@ -28,7 +27,7 @@ from vclip.voice_ids import DIRECTIONS as DIRECTIONS
 from vclip.voice_ids import N_GENERATED as N_GENERATED
 from vclip.voice_ids import N_NEAR as N_NEAR
 from vclip.voices import Candidate as Candidate
-from vclip.voices import Voices, drawn_id, encode_voice
+from vclip.voices import Voices, drawn_id
 from vclip.weights import ModelDirectory
 
 Array = npt.NDArray[np.float32]
@@ -64,21 +63,10 @@ class FaceToVoice:
         """
         directory = ModelDirectory.open(model)
         synthesizer = CoquiVits.load(directory.folder("synthesizer"))
-        heads = association.load(directory.file("association"))
-        with np.load(directory.file("bank"), allow_pickle=False) as file:
-            ids, voice_features = file["speaker_ids"].tolist(), file["voice_features"]
-        table = _rows(synthesizer, ids)
-        voice_emb = encode_voice(heads, torch.from_numpy(voice_features))
-        voices = Voices(
-            bank=SpeakerBank(ids, voice_emb, derived.search_index(voice_emb)),
-            speaker_embeddings=table,
-            gmm=derived.generation(directory, table),
-            signature=derived.signature(directory, table, voice_features),
-            heads=heads,
-        )
-        encoder = encoders.load_face_encoder(directory.file("image_encoder"))
-        sight = Sight(encoder, heads, face.Detector())
-        others = _reference_faces(directory, encoder.dimension)
+        voices = loading.voices(directory, synthesizer)
+        encoder = loading.image_encoder(directory)
+        sight = Sight(encoder, voices.heads, face.Detector())
+        others = loading.reference_faces(directory, encoder.dimension)
         return cls(directory, sight, voices, synthesizer, others, narrator)
 
     def look(
@@ -106,6 +94,22 @@ class FaceToVoice:
         check_request(k, source, seed)
         return self._rank(seen.image_emb, k, source, seed, around)
 
+    def described(
+        self, description: str, k: int = 10, source: Source = "both", seed: int = 0
+    ) -> list[Candidate]:
+        """The k voices whose speakers' descriptions fit a typed one best, instead of a face.
+
+        Only where `zero_shot`. Raises ModelError, InputError.
+        """
+        heads = self._sight.heads
+        if not isinstance(heads, Bridge):
+            raise ModelError(
+                f"the model {self.model} knows faces, not words; use a zero-shot one, "
+                "such as --model zero-shot"
+            )
+        check_request(k, source, seed)
+        return self._rank(heads.read(description), k, source, seed, None)
+
     def resample(
         self, seen: FaceResult, seed: int, k: int = 10, source: Source = "generated"
     ) -> list[Candidate]:
@@ -124,6 +128,11 @@ class FaceToVoice:
     def shape(self, candidate: Candidate) -> list[float]:
         """Where it lies along the DIRECTIONS, in standard deviations of the bank."""
         return self._voices.shape(candidate.speaker_embedding)
+
+    @property
+    def zero_shot(self) -> bool:
+        """Whether no association was trained and `vclip.bridge` stands in for it."""
+        return isinstance(self._sight.heads, Bridge)
 
     @property
     def n_faces(self) -> int:
@@ -171,6 +180,7 @@ class FaceToVoice:
             "model": self.model,
             "version": __version__,
             "components": parts,
+            "zero_shot": self.zero_shot,
             "speakers": list(self.bank.speaker_ids),
             "sample_rate": self.sample_rate,
             "faces": self.n_faces,
@@ -243,19 +253,3 @@ class FaceToVoice:
         found.sort(key=lambda hit: -hit[0])
         ranked = enumerate(found[:k], start=1)
         return [self._voices.make(name, score, rank) for rank, (score, name) in ranked]
-
-
-def _rows(synthesizer: Synthesizer, speaker_ids: Sequence[str]) -> Array:
-    """Speaker embeddings (N, S) of these speakers. Raises ModelError."""
-    rows = {speaker_id: i for i, speaker_id in enumerate(synthesizer.speaker_ids)}
-    if unknown := [s for s in speaker_ids if s not in rows]:
-        raise ModelError(f"the synthesizer cannot speak {unknown[0]!r} of the bank; rebuild it")
-    return synthesizer.speaker_embeddings[[rows[s] for s in speaker_ids]]
-
-
-def _reference_faces(directory: ModelDirectory, dimension: int) -> Array:
-    """image_features (N, dimension) of other people; none where the directory has none."""
-    if not directory.has("faces"):
-        return np.zeros((0, dimension), dtype=np.float32)
-    with np.load(directory.file("faces"), allow_pickle=False) as file:
-        return np.asarray(file["image_features"], dtype=np.float32)

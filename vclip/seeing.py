@@ -8,9 +8,9 @@ import numpy.typing as npt
 import torch
 
 from vclip import face
-from vclip.association import Association
 from vclip.encoders import ImageEncoder
 from vclip.errors import InputError
+from vclip.heads import Heads
 
 Array = npt.NDArray[np.float32]
 
@@ -39,7 +39,7 @@ class Sight:
     """Finds faces and encodes them; shared by all requests."""
 
     encoder: ImageEncoder
-    heads: Association
+    heads: Heads
     detector: face.Detector
 
     def look(

@@ -14,9 +14,9 @@ import numpy.typing as npt
 import torch
 
 from vclip import voice_ids
-from vclip.association import Association
 from vclip.bank import SpeakerBank
 from vclip.generation import SpeakerGMM
+from vclip.heads import Heads
 from vclip.signature import SignatureNet
 from vclip.voice_ids import DIRECTIONS, N_GENERATED, N_NEAR, Bank, Blend, Generated, Moved, Near
 
@@ -50,10 +50,10 @@ class Voices:
         speaker_embeddings: Array,
         gmm: SpeakerGMM,
         signature: SignatureNet,
-        heads: Association,
+        heads: Heads,
     ) -> None:
         self.bank, self.gmm = bank, gmm
-        self._rows, self._signature, self._heads = speaker_embeddings, signature, heads
+        self._rows, self._signature, self.heads = speaker_embeddings, signature, heads
         # a few seeds and centres are in use at a time; up to 5000 x (S + D) floats each
         self._drawn = functools.lru_cache(maxsize=16)(self._draw)
         self._clouds = functools.lru_cache(maxsize=16)(self._heard_draws)
@@ -81,7 +81,7 @@ class Voices:
         """voice_emb (N, D) of speaker embeddings (N, S), as the TTS will sound."""
         with torch.inference_mode():
             voice_features = self._signature(torch.from_numpy(speaker_embeddings))
-        return encode_voice(self._heads, voice_features)
+        return encode_voice(self.heads, voice_features)
 
     def _draw(self, seed: int, around: str | None) -> Array:
         """Speaker embeddings of a seed, around the voice of a canonical id if one is given."""
@@ -136,7 +136,7 @@ def drawn_id(seed: int, index: int, around: str | None) -> str:
     return voice_ids.near(around, seed, index)
 
 
-def encode_voice(heads: Association, voice_features: torch.Tensor) -> Array:
+def encode_voice(heads: Heads, voice_features: torch.Tensor) -> Array:
     """voice_features (N, V) -> voice_emb (N, D)."""
     with torch.inference_mode():
         return np.asarray(heads.encode_voice(voice_features).numpy(), dtype=np.float32)

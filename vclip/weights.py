@@ -4,7 +4,9 @@
 that made it, and says where its weights are:
 * `file` and `sha256`: a file of the directory;
 * `from`: "bundled", the bundled model's own;
-* `url`, `sha256` and `folder`: a zip to be fetched on first use, and the folder within it.
+* `url`, `sha256` and `folder`: a zip to be fetched on first use, and the folder within it;
+* `clip` and `revision`: a CLIP of the hub, to be fetched on first use; without a revision, `clip`
+  is the folder of a saved one in the directory.
 The bundled model and the description of the vctk one are in assets/models of this repository.
 """
 
@@ -26,8 +28,8 @@ VERSION = 1
 HUB_ID = re.compile(r"([\w.-]+/[\w.-]+?)(?:@(.*))?", re.ASCII)
 COMMIT = re.compile(r"[0-9a-f]{40}")
 CHOICES = (
-    "bundled, vctk (fetched on first use), a model directory, or OWNER/NAME@COMMIT of the "
-    "Hugging Face hub"
+    "bundled, vctk or zero-shot (fetched on first use), a model directory, or OWNER/NAME@COMMIT "
+    "of the Hugging Face hub"
 )
 
 
@@ -120,6 +122,15 @@ class ModelDirectory:
         if "url" not in entry:
             return self.file(component).parent
         return archives.fetch_archive(entry["url"], entry["sha256"]) / _inner(entry["folder"])
+
+    def clip(self, component: str) -> str | None:
+        """What `vclip.clip.find` finds, if the component is a CLIP. Raises ModelError."""
+        entry = self.components.get(component, {})
+        if "clip" not in entry:
+            return None
+        if "revision" in entry:
+            return f"{entry['clip']}@{entry['revision']}"
+        return str(self.path / _inner(entry["clip"]))
 
     def _entry(self, component: str) -> Mapping[str, Any]:
         if not self.has(component):

@@ -3,7 +3,10 @@
 Names every component with file, SHA-256, licence, and the command and data that made it, and
 refuses a directory whose parts do not fit together by loading it once. A directory called vctk is
 that of coqui's VCTK VITS: its weights are fetched on first use, faces and association are the
-bundled model's, and generation and signature may be missing.
+bundled model's, and generation and signature may be missing. One called zero-shot is the bundled
+model with OpenAI's CLIP in place of its face encoder and association (see `vclip.bridge`). With
+--clip OWNER/NAME@COMMIT the image encoder of any other is that CLIP, and without an association it
+is zero-shot, too.
 """
 
 import argparse
@@ -13,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from vclip.clip import OPENAI, PINNED
 from vclip.errors import DataError, reported
 from vclip.pipeline import FaceToVoice
 from vclip.weights import BUNDLED, DESCRIPTION, VERSION, ModelDirectory, sha256
@@ -101,16 +105,40 @@ VCTK: dict[str, dict[str, str]] = {
     "signature": COMPONENTS["signature"] | {"licence": VCTK_LICENCE},
     "faces": borrowed("faces"),
 }
+CLIP = {
+    "command": "published by its authors (Radford et al. 2021)",
+    "data": "pictures and their captions from the web, not published",
+    "licence": "MIT (OpenAI); its model card has deployment in products out of scope",
+}
+
+
+def clip_of(spec: str) -> dict[str, str]:
+    """The entry of a CLIP of the hub, OWNER/NAME@COMMIT. Raises DataError."""
+    if not PINNED.fullmatch(spec):
+        raise DataError(f"--clip {spec!r} is not pinned; write OWNER/NAME@COMMIT, 40 hex digits")
+    name, revision = spec.split("@")
+    entry = {"clip": name, "revision": revision}
+    return entry | (CLIP if spec == OPENAI else {"licence": f"see the model card of {name}"})
+
+
+ZERO_SHOT: dict[str, dict[str, str]] = {
+    "image_encoder": clip_of(OPENAI),
+    **{name: borrowed(name) for name in ("synthesizer", "bank", "generation", "signature")},
+}
+KINDS = {"vctk": VCTK, "zero-shot": ZERO_SHOT}
 OPTIONAL = {"faces"}  # without them no visitor's face is compared with others
 DERIVED = {"generation", "signature"}  # of VCTK; vclip.derived stands in
 
 
-def describe(directory: Path) -> dict[str, Any]:
+def describe(directory: Path, clip: str | None = None) -> dict[str, Any]:
     """The description of the files that are there. Raises DataError if one is missing."""
-    fetched = directory.name == "vctk"
-    may_lack = OPTIONAL | DERIVED if fetched else OPTIONAL
+    parts = KINDS.get(directory.name, COMPONENTS)
+    may_lack = OPTIONAL | DERIVED if directory.name == "vctk" else OPTIONAL
+    if clip:
+        parts = parts | {"image_encoder": clip_of(clip)}
+        may_lack = may_lack | {"association"}
     components: dict[str, Any] = {}
-    for name, entry in (VCTK if fetched else COMPONENTS).items():
+    for name, entry in parts.items():
         if "file" not in entry:
             components[name] = entry
             continue
@@ -134,12 +162,13 @@ def provenance(made: Path) -> dict[str, Any]:
 def try_out(directory: Path) -> None:
     """Load what is described; of weights that would have to be fetched, everything else."""
     opened = ModelDirectory.open(str(directory))
-    if "url" not in opened.description["components"]["synthesizer"]:
+    components = opened.description["components"]
+    fetched = {name for name, entry in components.items() if {"url", "revision"} & entry.keys()}
+    if not fetched:
         FaceToVoice.from_pretrained(str(directory))
         return
-    for name in opened.description["components"]:
-        if name != "synthesizer":
-            opened.file(name)
+    for name in components.keys() - fetched:
+        opened.file(name)
 
 
 @reported
@@ -147,8 +176,10 @@ def main(argv: list[str] | None = None) -> int:
     """Command line."""
     parser = argparse.ArgumentParser(prog="python -m vclip.offline.assemble", description=__doc__)
     parser.add_argument("--directory", type=Path, default=BUNDLED)
-    directory = parser.parse_args(argv).directory.resolve()
-    text = json.dumps(describe(directory), indent=2, ensure_ascii=False) + "\n"
+    parser.add_argument("--clip", metavar="OWNER/NAME@COMMIT", help="the image encoder, of the hub")
+    options = parser.parse_args(argv)
+    directory = options.directory.resolve()
+    text = json.dumps(describe(directory, options.clip), indent=2, ensure_ascii=False) + "\n"
     (directory / DESCRIPTION).write_text(text)
     try_out(directory)
     print(directory / DESCRIPTION)

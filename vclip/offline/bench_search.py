@@ -37,7 +37,7 @@ Array = npt.NDArray[np.float32]
 K = 10
 DIMENSION = 256  # of the two kinds that are made up
 SIZES = (100, 1_000, 10_000, 100_000, 1_000_000)
-LISTS, GRAPH = (16, 32, 64, 128, 256), (32, 64, 128, 256)
+LISTS, GRAPH = (16, 32, 64, 128, 256, 512), (32, 64, 128, 256, 512)
 METHODS: dict[str, tuple[str, tuple[int, ...]]] = {  # recipe of FAISS, breadths of search
     "exact": ("", (0,)),
     "ivf": ("IVF{lists},Flat", LISTS),

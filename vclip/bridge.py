@@ -1,0 +1,144 @@
+"""The zero-shot bridge: voices found by what CLIP makes of words about their speakers.
+
+A speaker of the bank is described by what is known of them ("a 34-year-old woman"), and CLIP
+compares the description with the picture of the face. Nothing here was trained on faces and voices
+of the same people, so it is the baseline that a trained association has to beat, and what is left
+to do with a CLIP and no association. Descriptions are only ever about speakers of the bank, never
+about who is in the picture, and nobody is shown them.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from vclip.errors import ModelError, TextError
+from vclip.signature import SignatureNet
+
+Array = npt.NDArray[np.float32]
+
+# the embeddings of several prompts are averaged, as in CLIP's own zero-shot recipe (§3.1.4)
+TEMPLATES = (
+    "a photo of {}.",
+    "a portrait of {}.",
+    "a close-up photo of {}.",
+    "a cropped photo of the face of {}.",
+    "a video frame of {} speaking.",
+    "this is {}.",
+)
+NOUNS = {"F": "woman", "M": "man"}
+AN = ("8", "11-", "18-")  # numbers that are spoken with a vowel at their beginning
+UNKNOWN = ("", "unknown")
+
+
+class TextEncoder(Protocol):
+    """Words into the space of an image encoder's image_features."""
+
+    dimension: int
+
+    def encode(self, texts: Sequence[str]) -> np.ndarray:
+        """N texts -> (N, F) float32, raw scale."""
+        ...
+
+
+@dataclass(frozen=True)
+class Person:
+    """What is known of a speaker: sex 'F', 'M' or ''; age in years; accent by its name."""
+
+    sex: str = ""
+    age: float | None = None
+    accent: str = ""
+
+    def describe(self) -> str:
+        """In words that a caption would use: "an 18-year-old New Zealand woman"."""
+        accent = "" if self.accent.lower() in UNKNOWN else _spaced(self.accent)
+        age = "" if self.age is None else f"{self.age:.0f}-year-old"
+        words = " ".join(word for word in (age, accent, NOUNS.get(self.sex, "person")) if word)
+        vowel = words.startswith(AN) or words[0] in "AEIOaeio"
+        return f"{'an' if vowel else 'a'} {words}"
+
+
+def _spaced(name: str) -> str:
+    """NewZealand to New Zealand, as manifests without spaces write it."""
+    return "".join(f" {c}" if c.isupper() and i else c for i, c in enumerate(name))
+
+
+def people(bank: Mapping[str, Any]) -> list[Person]:
+    """Of the arrays of a bank.npz: sex (N,), age (N,) nan where unknown, accent (N,); any or none.
+
+    `vclip.offline.describe_bank` writes the last two.
+    """
+    n = len(bank["speaker_ids"])
+    sexes = bank["sex"].tolist() if "sex" in bank else [""] * n
+    ages = bank["age"].tolist() if "age" in bank else [np.nan] * n
+    accents = bank["accent"].tolist() if "accent" in bank else [""] * n
+    return [
+        Person(sex, None if np.isnan(age) else age, accent)
+        for sex, age, accent in zip(sexes, ages, accents, strict=True)
+    ]
+
+
+def embed(encoder: TextEncoder, descriptions: Sequence[str]) -> Array:
+    """N descriptions -> (N, F) of unit norm: the mean over TEMPLATES, all weighing alike."""
+    names = sorted(set(descriptions))
+    prompts = [template.format(name) for name in names for template in TEMPLATES]
+    each = _unit(encoder.encode(prompts)).reshape(len(names), len(TEMPLATES), encoder.dimension)
+    rows = {name: i for i, name in enumerate(names)}
+    return _unit(each.mean(1))[[rows[description] for description in descriptions]]
+
+
+def scores(encoder: TextEncoder, image_features: Array, speakers: Sequence[Person]) -> Array:
+    """Cosines (N, M) of faces' image_features (N, F) with descriptions of M speakers.
+
+    What a table of evaluations calls the bridge: it hears no voice, and knows of each speaker what
+    a bank would.
+    """
+    emb = embed(encoder, [speaker.describe() for speaker in speakers])
+    return np.asarray(_unit(image_features) @ emb.T, dtype=np.float32)
+
+
+class Bridge:
+    """Stands where trained heads would, in the space of CLIP (D = F).
+
+    voice_emb (N, D) are the descriptions of the bank's speakers. A voice without a description
+    gets the one that a ridge regression from the bank's voice_features (N, V) expects.
+    Raises ModelError if all speakers would be described alike.
+    """
+
+    def __init__(
+        self, encoder: TextEncoder, speakers: Sequence[Person], voice_features: Array
+    ) -> None:
+        described = [speaker.describe() for speaker in speakers]
+        if len(set(described)) < 2:
+            raise ModelError(
+                "nothing is known of the bank's speakers by which descriptions could tell them "
+                "apart; train an association, or run `python -m vclip.offline.describe_bank`"
+            )
+        self._encoder = encoder
+        self.voice_emb = embed(encoder, described)
+        expected = SignatureNet.ridge(voice_features, self.voice_emb)
+        self._expected = expected.requires_grad_(False)
+
+    def encode_image(self, image_features: Tensor) -> Tensor:
+        """CLIP's image_features (N, F), raw -> image_emb (N, F), unit norm."""
+        return F.normalize(image_features, dim=1)
+
+    def encode_voice(self, voice_features: Tensor) -> Tensor:
+        """voice_features (N, V), raw -> the descriptions expected of them (N, F), unit norm."""
+        expected: Tensor = self._expected(voice_features)
+        return expected
+
+    def read(self, description: str) -> Array:
+        """What stands for a face: (F,) of unit norm. Raises TextError."""
+        if not description.strip():
+            raise TextError('the description is empty; write one like "an old man"')
+        return np.asarray(embed(self._encoder, [description.strip()])[0])
+
+
+def _unit(rows: Array) -> Array:
+    return np.asarray(F.normalize(torch.from_numpy(rows), dim=-1).numpy())

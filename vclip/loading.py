@@ -1,0 +1,86 @@
+"""What the files of a model directory become."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from vclip import association, clip, derived, encoders
+from vclip.bank import SpeakerBank
+from vclip.bridge import Bridge, people
+from vclip.clip_text import ClipTextEncoder
+from vclip.encoders import ImageEncoder
+from vclip.errors import ModelError
+from vclip.heads import Heads
+from vclip.speech import Synthesizer
+from vclip.voices import Voices, encode_voice
+from vclip.weights import ModelDirectory
+
+Array = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Space:
+    """The searched space: what leads into it, and the voice_emb (N, D) of the bank."""
+
+    heads: Heads
+    voice_emb: Array
+
+
+def clip_folder(directory: ModelDirectory) -> Path | None:
+    """The CLIP that is the image encoder, fetched if need be; None if another one is."""
+    spec = directory.clip("image_encoder")
+    return None if spec is None else clip.find(spec)
+
+
+def image_encoder(directory: ModelDirectory) -> ImageEncoder:
+    """The directory's. Raises ModelError."""
+    folder = clip_folder(directory)
+    if folder is not None:
+        return clip.ClipImageEncoder(folder)
+    return encoders.load_face_encoder(directory.file("image_encoder"))
+
+
+def space(directory: ModelDirectory, bank: Mapping[str, Any]) -> Space:
+    """Of the association; of the zero-shot bridge if there is a CLIP but none. ModelError."""
+    folder = None if directory.has("association") else clip_folder(directory)
+    if folder is not None:
+        bridge = Bridge(ClipTextEncoder(folder), people(bank), bank["voice_features"])
+        return Space(bridge, bridge.voice_emb)
+    heads = association.load(directory.file("association"))
+    return Space(heads, encode_voice(heads, torch.from_numpy(bank["voice_features"])))
+
+
+def voices(directory: ModelDirectory, synthesizer: Synthesizer) -> Voices:
+    """The bank and what is drawn from it. Raises ModelError."""
+    with np.load(directory.file("bank"), allow_pickle=False) as file:
+        bank = dict(file)
+    ids, voice_features = bank["speaker_ids"].tolist(), bank["voice_features"]
+    table, found = _rows(synthesizer, ids), space(directory, bank)
+    return Voices(
+        bank=SpeakerBank(ids, found.voice_emb, derived.search_index(found.voice_emb)),
+        speaker_embeddings=table,
+        gmm=derived.generation(directory, table),
+        signature=derived.signature(directory, table, voice_features),
+        heads=found.heads,
+    )
+
+
+def reference_faces(directory: ModelDirectory, dimension: int) -> Array:
+    """image_features (N, dimension) of other people; none where the directory has none."""
+    if not directory.has("faces"):
+        return np.zeros((0, dimension), dtype=np.float32)
+    with np.load(directory.file("faces"), allow_pickle=False) as file:
+        return np.asarray(file["image_features"], dtype=np.float32)
+
+
+def _rows(synthesizer: Synthesizer, speaker_ids: Sequence[str]) -> Array:
+    """Speaker embeddings (N, S) of these speakers. Raises ModelError."""
+    rows = {speaker_id: i for i, speaker_id in enumerate(synthesizer.speaker_ids)}
+    if unknown := [s for s in speaker_ids if s not in rows]:
+        raise ModelError(f"the synthesizer cannot speak {unknown[0]!r} of the bank; rebuild it")
+    return synthesizer.speaker_embeddings[[rows[s] for s in speaker_ids]]
