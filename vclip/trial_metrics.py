@@ -73,7 +73,9 @@ def matching(
         drawn = counts[persons]
         weight = drawn[:, :1] * np.cumsum(drawn[:, 1:], axis=1) / (sizes - 1)
         total = weight.sum(axis=0)
-        return list(np.where(total > 0, (hits * weight).sum(axis=0) / np.maximum(total, 1), np.nan))
+        return list(
+            np.where(total > 0, (hits * weight).sum(axis=0) / np.maximum(total, 1e-12), np.nan)
+        )
 
     return _bootstrap(figures, persons, n_persons, n_draws, rng)
 
