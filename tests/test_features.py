@@ -1,0 +1,344 @@
+"""The command that makes shards: right, whole, resumable, the same by any number of processes."""
+
+import csv
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import REPO
+from test_clips import tone, write_clip
+from test_encoders import small, write
+from tiny_encoders import coqui_hasp, save_clip, save_coqui
+from toys import CountingImages, CountingVoices, NoFaces, make_media
+
+from vclip import audio, face
+from vclip.clip import ClipImageEncoder
+from vclip.hasp import HaspEncoder
+from vclip.offline import clips, extraction, feature_store, features, shards
+from vclip.offline.pairs import read_pairs
+
+
+@pytest.fixture()
+def toy_encoders(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Quick encoders and a quick detector in place of those of the command line."""
+    monkeypatch.setattr(features, "image_encoder", lambda spec: (CountingImages(), "0" * 64))
+    monkeypatch.setattr(features, "voice_encoder", lambda spec: (CountingVoices(), "1" * 64))
+    monkeypatch.setattr(features, "Detector", NoFaces)
+
+
+def run(media: Path, out: Path, *options: str) -> int:
+    """The command over make_media's manifest, two files a shard."""
+    common = ["--pairs", str(media), "--out", str(out), "--voice-encoder", "toy"]
+    return features.main([*common, "--shard-size", "2", "--workers", "2", *options])
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Every file by its path, but for features.json, which names paths."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in files
+        if path.name != shards.DESCRIPTION
+    }
+
+
+@pytest.mark.usefixtures("toy_encoders")
+def test_shards_hold_what_the_small_recipes_compute(tmp_path: Path) -> None:
+    """Another way to the same rows: one file after the other, through the feature store."""
+    media = make_media(tmp_path, n=5)
+    assert run(media, tmp_path / "out", "--views", "4", "--windows", "--batch", "8") == 0
+    faces, voices = shards.open_features(tmp_path / "out")
+    store, report = feature_store.FeatureStore(tmp_path / "s"), feature_store.Report()
+    one = feature_store.FaceFeatures(CountingImages(), "", NoFaces(), 4)
+    other = feature_store.VoiceFeatures(CountingVoices(), "", windows=True)
+    pairs = read_pairs(media)
+    for pair in pairs:
+        np.testing.assert_allclose(faces.rows(pair.face_key), one(pair.face, store, report))
+        np.testing.assert_allclose(voices.rows(pair.voice_key), other(pair.voice, store, report))
+    assert faces.whole == {"0.png"} == {Path(name).name for name in report.whole_pictures}
+    assert len(list((tmp_path / "out" / "faces").iterdir())) == 3
+    assert faces.about["detector"] == "haar" and faces.about["views"] == 4
+    assert voices.about["windows"] == [2.0, 1.0]
+
+
+@pytest.mark.usefixtures("toy_encoders")
+def test_whole_pictures_go_through_no_detector(tmp_path: Path) -> None:
+    media = make_media(tmp_path)
+    assert run(media, tmp_path / "out", "--crop", "whole") == 0
+    faces, _ = shards.open_features(tmp_path / "out")
+    photo = face.load((tmp_path / "1.png").read_bytes())
+    crop = face.crop(photo, face.whole(photo), 16)
+    np.testing.assert_allclose(faces.rows("1.png"), CountingImages().encode(crop[None]))
+    assert not faces.whole and faces.about["detector"] is None
+
+
+@pytest.mark.usefixtures("toy_encoders")
+def test_corrupt_files_are_skipped_and_listed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    media = make_media(tmp_path, n=6)
+    (tmp_path / "1.png").write_bytes((tmp_path / "1.png").read_bytes()[:100])
+    (tmp_path / "2.png").unlink()
+    (tmp_path / "3.wav").write_text("no, sound")
+    audio.save(tmp_path / "4.wav", np.zeros(100, "f4"), 16000)
+    read = clips.read_picture
+
+    def fragile(path: Path) -> face.Photo:
+        """As if a decoder had a fault that nobody knows of."""
+        if path.name == "5.png":
+            raise ZeroDivisionError("somewhere in a decoder")
+        return read(path)
+
+    monkeypatch.setattr(extraction, "read_picture", fragile)
+    assert run(media, tmp_path / "out") == 0
+    faces, voices = shards.open_features(tmp_path / "out")
+    assert faces.keys == ["0.png", "3.png", "4.png"]
+    assert voices.keys == ["0.wav", "1.wav", "2.wav", "5.wav"]
+    with (tmp_path / "out" / features.SKIPPED).open(newline="") as file:
+        listed = {(row["side"], row["file"]): row["reason"] for row in csv.DictReader(file)}
+    assert sorted(name for _, name in listed) == ["1.png", "2.png", "3.wav", "4.wav", "5.png"]
+    assert "damaged" in listed["faces", "1.png"] and "shorter" in listed["voices", "4.wav"]
+    assert "ZeroDivisionError" in listed["faces", "5.png"]
+    told = capsys.readouterr().out
+    assert "faces: 3 files" in told and "3 skipped" in told and "voices: 4 files" in told
+
+
+@pytest.mark.usefixtures("toy_encoders")
+def test_what_was_skipped_is_tried_again_on_demand_only(tmp_path: Path) -> None:
+    media = make_media(tmp_path, n=5)
+    hidden = (tmp_path / "3.png").rename(tmp_path / "elsewhere")
+    run(media, tmp_path / "out")
+    hidden.rename(tmp_path / "3.png")
+    before = {p: p.stat().st_mtime_ns for p in (tmp_path / "out").rglob("shard*")}
+    run(media, tmp_path / "out")
+    assert before == {p: p.stat().st_mtime_ns for p in before}
+    run(media, tmp_path / "out", "--retry")
+    assert sum(p.stat().st_mtime_ns != then for p, then in before.items()) == 1
+    run(media, tmp_path / "fresh")
+    assert contents(tmp_path / "out") == contents(tmp_path / "fresh")
+
+
+@pytest.mark.usefixtures("toy_encoders")
+def test_an_encoder_s_refusal_and_numbers_that_are_none_are_skips(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    media = make_media(tmp_path, n=4)
+    encode = CountingImages.encode
+
+    def broken(self: CountingImages, images: np.ndarray) -> np.ndarray:
+        rows = encode(self, images)
+        rows[rows.sum(axis=1) == 0] = np.nan  # the black picture's
+        return rows
+
+    monkeypatch.setattr(CountingImages, "encode", broken)
+    audio.save(tmp_path / "2.wav", np.zeros(4000, "f4"), 16000)  # a quarter of a second
+    run(media, tmp_path / "out")
+    faces, voices = shards.open_features(tmp_path / "out")
+    assert faces.skipped == {"0.png": "its features are not numbers"}
+    assert list(voices.skipped) == ["2.wav"] and len(faces) == len(voices) == 3
+
+
+@pytest.mark.usefixtures("toy_encoders")
+def test_a_manifest_of_files_that_are_nowhere_is_an_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    media = make_media(tmp_path, n=2)
+    lines = [f"p{i},gone/{i}.png,gone/{i}.wav,F,train" for i in range(40)]
+    media.write_text("\n".join(["person,face,voice,sex,split", *lines]))
+    assert run(media, tmp_path / "out", "--shard-size", "20") == 2
+    assert "none of the first 20 faces can be used; gone/0.png" in capsys.readouterr().err
+    assert not list((tmp_path / "out").rglob("shard*"))
+
+
+class Killed(BaseException):
+    """What no handler of the recipes catches."""
+
+
+@pytest.mark.usefixtures("toy_encoders")
+def test_after_a_kill_at_any_point_the_next_run_completes_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed at every write to disk, before and after it, one after the other."""
+    media = make_media(tmp_path, n=5)
+    run(media, tmp_path / "whole")
+    fsync, move, left = os.fsync, Path.replace, [0]
+
+    def dying(action):  # type: ignore[no-untyped-def]
+        def act(*arguments):  # type: ignore[no-untyped-def]
+            for step in (action, lambda *_: None):  # before it, after it
+                left[0] -= 1
+                if left[0] < 0:
+                    raise Killed
+                step(*arguments)
+
+        return act
+
+    for point in range(100):
+        left[0] = point
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "fsync", dying(fsync))
+            patch.setattr(Path, "replace", dying(move))
+            try:
+                run(media, tmp_path / str(point))
+                break
+            except Killed:
+                pass
+        run(media, tmp_path / str(point))
+        assert contents(tmp_path / str(point)) == contents(tmp_path / "whole")
+    assert point == 2 * 2 * (6 + 2)  # fsync and replace of six shards and two other files
+
+
+@pytest.mark.usefixtures("toy_encoders")
+def test_a_finished_folder_is_not_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    media = make_media(tmp_path, n=3)
+    run(media, tmp_path / "out")
+    monkeypatch.setattr(extraction, "read_picture", None)
+    monkeypatch.setattr(CountingVoices, "encode", None)
+    assert run(media, tmp_path / "out") == 0
+
+
+@pytest.mark.usefixtures("toy_encoders")
+def test_other_settings_or_another_manifest_need_another_folder(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    media = make_media(tmp_path, n=3)
+    run(media, tmp_path / "out")
+    for options in (["--views", "2"], ["--shard-size", "3"], ["--windows"], ["--crop", "whole"]):
+        assert run(media, tmp_path / "out", *options) == 2
+        assert "name another --out" in capsys.readouterr().err
+    media.write_text(media.read_text() + "p9,0.png,1.wav,F,train\n")
+    assert run(media, tmp_path / "out") == 2
+    assert "manifest" in capsys.readouterr().err
+    for wrong in ("--views", "--workers", "--shard-size", "--batch"):
+        assert run(media, tmp_path / "out", wrong, "0") == 2
+        assert "must be at least 1" in capsys.readouterr().err
+
+
+def test_reading_is_ahead_in_order_and_bounded() -> None:
+    begun: list[int] = []
+    gate = threading.Semaphore(0)
+
+    def work(item: int) -> int:
+        begun.append(item)
+        gate.acquire(timeout=20)
+        return item * item
+
+    def items() -> Iterator[int]:
+        yield from range(50)
+
+    for _ in range(50):
+        gate.release()
+    taken = []
+    for item, made in extraction.ahead_of(items(), work, workers=4, ahead=8):
+        taken.append(item)
+        assert made == item * item
+        assert len(begun) <= len(taken) + 8
+    assert taken == list(range(50)) and sorted(begun) == taken
+
+
+def test_leaving_early_ends_the_threads() -> None:
+    before = threading.active_count()
+    stream = extraction.ahead_of(range(1000), lambda item: item, workers=3, ahead=6)
+    assert next(stream) == (0, 0)
+    stream.close()
+    assert threading.active_count() == before
+
+
+# --- real encoders, video files, several processes ---
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Tiny encoders and a manifest of clips: video with sound, and with sound beside it."""
+    folder = tmp_path_factory.mktemp("world")
+    save_clip(folder / "clip")
+    write(folder / "face.safetensors", small())
+    save_coqui(folder / "hasp.pth", coqui_hasp())
+    lines = ["person,face,voice,sex,split,clip"]
+    for i in range(6):
+        write_clip(folder / f"{i}.mp4", (30 * i, 200 - 30 * i), tone(2.0, 200 + 50 * i))
+        for share in (0, 0.5):
+            lines.append(f"p{i},{clips.at(f'{i}.mp4', share)},{i}.mp4,,train,{i}")
+    write_clip(folder / "apart.m4a", (), tone(1.5))
+    lines.append("p9,0.mp4,apart.m4a,,train,9")
+    (folder / "m.csv").write_text("\n".join(lines))
+    return folder
+
+
+def command(world: Path, out: Path, images: str = "face.safetensors") -> list[str]:
+    return [
+        *("--pairs", str(world / "m.csv"), "--out", str(out), "--shard-size", "2"),
+        *("--image-encoder", str(world / images), "--voice-encoder", f"hasp:{world / 'hasp.pth'}"),
+        *("--workers", "2"),
+    ]
+
+
+def start(world: Path, out: Path, **environment: str) -> subprocess.Popen[str]:
+    """The command as a process of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "vclip.offline.features", *command(world, out)],
+        cwd=REPO,
+        env={**os.environ, "CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1", **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+@pytest.fixture(autouse=True)
+def alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No launcher started the tests."""
+    for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def test_clips_are_seen_and_heard_by_clip_and_h_asp(world: Path, tmp_path: Path) -> None:
+    assert features.main(command(world, tmp_path / "out", "clip")) == 0
+    faces, voices = shards.open_features(tmp_path / "out")
+    assert len(faces) == 12 and len(voices) == 7 and not faces.skipped
+    photo = clips.read_picture(world / "3.mp4#at=0.5")
+    crop = face.crop(photo, face.whole(photo), 32)
+    want = ClipImageEncoder(world / "clip", "cpu").encode(crop[None])
+    np.testing.assert_allclose(faces.rows("3.mp4#at=0.5"), want, atol=1e-5)
+    want = HaspEncoder(world / "hasp.pth", "cpu").encode(*clips.read_voice(world / "apart.m4a"))
+    np.testing.assert_allclose(voices.rows("apart.m4a")[0], want, atol=1e-5)
+    found = shards.pair_features(read_pairs(world / "m.csv"), faces, voices)
+    assert [len(views) for views in found.image] == [2] * 6 + [1]
+
+
+def test_two_processes_make_the_same_shards(world: Path, tmp_path: Path) -> None:
+    both = [start(world, tmp_path / "out", RANK=str(i), WORLD_SIZE="2") for i in range(2)]
+    told = [process.communicate(timeout=120)[0] for process in both]
+    assert [process.returncode for process in both] == [0, 0], told
+    assert features.main(command(world, tmp_path / "one")) == 0
+    assert contents(tmp_path / "out") == contents(tmp_path / "one")
+    assert "1 of 2 processes" in told[0] and "files/s" in told[0]
+    assert any("faces: 12 files" in text for text in told)
+
+
+def test_a_killed_process_is_gone_on_with(world: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    process = start(world, out)
+    until = time.monotonic() + 100
+    while not list(out.rglob("shard-*.npz")) and time.monotonic() < until:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    process.stdout.close()  # type: ignore[union-attr]
+    assert list(out.rglob("shard-*.npz"))
+    (out / "faces" / "shard-00002.npz.part").write_bytes(b"half")  # as if the kill came just there
+    (out / "faces" / "shard-00002.npz").unlink(missing_ok=True)
+    shutil.rmtree(out / "voices", ignore_errors=True)
+    assert features.main(command(world, out)) == 0
+    assert features.main(command(world, tmp_path / "one")) == 0
+    assert contents(out) == contents(tmp_path / "one")
