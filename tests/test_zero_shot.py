@@ -69,30 +69,32 @@ def test_a_face_is_ranked_as_clip_ranks_descriptions(
 
 def test_a_speaker_s_own_description_finds_them(directory: Path, model: FaceToVoice) -> None:
     for speaker, description in words(directory).items():
-        best = model.described(f" {description} ", 1, "bank")[0]
+        best = model.candidates(model.read(f" {description} "), 1, "bank")[0]
         assert best.speaker_id == speaker and best.score == pytest.approx(1, abs=1e-5)
         assert best.rank == 1 and best.source == "bank"
 
 
 def test_all_ways_to_make_a_voice_go_on(model: FaceToVoice, seen: FaceResult) -> None:
-    for found in (model.candidates(seen, 4), model.described("an old man", 4, "generated", 7)):
+    read = model.read("an old man")
+    for found in (model.candidates(seen, 4), model.candidates(read, 4, "generated", 7)):
         assert [c.rank for c in found] == [1, 2, 3, 4]
         for candidate in found:
             assert np.linalg.norm(candidate.voice_emb) == pytest.approx(1, abs=1e-5)
             assert candidate.voice_emb.shape == (F,)
     for name in ("near(p1;0;3)", "blend(p1;p2;0.25)", "move(p1;1,0,0,-2)"):
         assert -1 <= model.candidate(name, seen).score <= 1
+    assert model.candidate("p1", read).score == pytest.approx(
+        float(read.image_emb @ model.bank.voice_emb[model.bank.index("p1")])
+    )
     assert model.speak("Hello.", found[0]).seconds > 0.1
     assert model.explain(found[0], seen).percentile is None  # it has no reference faces
 
 
 def test_what_cannot_be_asked_of_it(model: FaceToVoice) -> None:
     with pytest.raises(TextError, match="empty"):
-        model.described(" ")
+        model.read(" ")
     with pytest.raises(TextError, match="too long"):
-        model.described("x " * 100)
-    with pytest.raises(InputError, match="k is 0"):
-        model.described("a man", 0)
+        model.read("x " * 100)
 
 
 def test_a_trained_association_goes_before_the_bridge(tmp_path: Path) -> None:
@@ -106,7 +108,7 @@ def test_a_trained_association_goes_before_the_bridge(tmp_path: Path) -> None:
     model = FaceToVoice.from_pretrained(str(directory))
     assert not model.zero_shot and model.describe()["zero_shot"] is False
     with pytest.raises(ModelError, match="knows faces, not words"):
-        model.described("a man")
+        model.read("a man")
 
 
 def test_without_an_association_and_without_a_clip(tmp_path: Path) -> None:
@@ -155,10 +157,10 @@ def test_on_the_command_line(
     asked = ["candidates", "--describe", "an old man", "--model", str(directory)]
     assert main([*asked, "-k", "3", "--seed", "2", "--json"]) == 0
     answer = json.loads(capsys.readouterr().out)
-    assert answer["zero_shot"] is True and answer["description"] == "an old man"
-    assert answer["candidates"] == [
-        c.as_dict() for c in model.described("an old man", 3, "both", seed=2)
-    ]
+    read = model.read("an old man")
+    assert answer["zero_shot"] is True and answer["face"] == read.as_dict()
+    assert read.as_dict() == {"box": [0, 0, 0, 0], "detector": "words", "faces": 0}
+    assert answer["candidates"] == [c.as_dict() for c in model.candidates(read, 3, seed=2)]
     assert main(asked) == 0
     assert "zero-shot" in capsys.readouterr().out
 

@@ -89,6 +89,14 @@ def add_speech(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def read_face(options: argparse.Namespace) -> bytes | None:
+    """The photo, or None where words take its place. Raises InputError."""
+    words = getattr(options, "describe", None)
+    if (options.face is None) == (words is None):
+        raise InputError("give either a photo, FACE, or --describe WORDS")
+    return None if options.face is None else read_photo(options.face)
+
+
 def read_photo(path: str) -> bytes:
     """The bytes of a file. Raises ImageError."""
     try:
@@ -134,17 +142,16 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     """Carry out a command; returns what --json prints."""
     if getattr(options, "voice", None):
         return run_card(options)
-    if options.command == "candidates" and (options.face is None) == (options.describe is None):
-        raise InputError("give either a photo, FACE, or --describe WORDS")
-    if options.face is None:
-        return run_described(options)
     clock = Clock()
-    photo = read_photo(options.face)
+    photo = read_face(options)
     if options.command == "speak":
         check_speech(options)
     model = FaceToVoice.from_pretrained(options.model)
     clock.mark("load")
-    seen = model.look(photo, box=options.box, whole=options.whole)
+    if photo is None:
+        seen = model.read(options.describe)
+    else:
+        seen = model.look(photo, box=options.box, whole=options.whole)
     clock.mark("face")
     found = pick(model, seen, options)
     clock.mark("candidates")
@@ -159,23 +166,6 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         answer |= write(say(model, found[0], options), options.out)
         clock.mark("speak")
     return answer | {"timings": clock.timings}
-
-
-def run_described(options: argparse.Namespace) -> dict[str, Any]:
-    """Voices for words in place of a face."""
-    clock = Clock()
-    model = FaceToVoice.from_pretrained(options.model)
-    clock.mark("load")
-    found = model.described(options.describe, options.k, options.source, options.seed)
-    clock.mark("candidates")
-    return {
-        "model": model.model,
-        "zero_shot": model.zero_shot,
-        "description": options.describe,
-        "seed": options.seed,
-        "candidates": [candidate.as_dict() for candidate in found],
-        "timings": clock.timings,
-    }
 
 
 def run_card(options: argparse.Namespace) -> dict[str, Any]:

@@ -9,7 +9,6 @@ import numpy.typing as npt
 
 from vclip import __version__, explain, face, limits, loading
 from vclip.bridge import Bridge
-from vclip.errors import ModelError
 from vclip.explain import Shuffled as Shuffled  # what is written twice is this module's face
 from vclip.explain import Why as Why
 from vclip.index import top
@@ -78,6 +77,13 @@ class FaceToVoice:
         """
         return self._sight.look(photo, box, whole)
 
+    def read(self, description: str) -> FaceResult:
+        """Words like "an old man" in the place of a face, wherever one is asked for.
+
+        Only where `zero_shot`. Raises ModelError, TextError.
+        """
+        return self._sight.read(description)
+
     def candidates(
         self,
         seen: FaceResult,
@@ -93,22 +99,6 @@ class FaceToVoice:
         """
         check_request(k, source, seed)
         return self._rank(seen.image_emb, k, source, seed, around)
-
-    def described(
-        self, description: str, k: int = 10, source: Source = "both", seed: int = 0
-    ) -> list[Candidate]:
-        """The k voices whose speakers' descriptions fit a typed one best, instead of a face.
-
-        Only where `zero_shot`. Raises ModelError, InputError.
-        """
-        heads = self._sight.heads
-        if not isinstance(heads, Bridge):
-            raise ModelError(
-                f"the model {self.model} knows faces, not words; use a zero-shot one, "
-                "such as --model zero-shot"
-            )
-        check_request(k, source, seed)
-        return self._rank(heads.read(description), k, source, seed, None)
 
     def resample(
         self, seen: FaceResult, seed: int, k: int = 10, source: Source = "generated"

@@ -8,8 +8,9 @@ import numpy.typing as npt
 import torch
 
 from vclip import face
+from vclip.bridge import Bridge
 from vclip.encoders import ImageEncoder
-from vclip.errors import InputError
+from vclip.errors import InputError, ModelError
 from vclip.heads import Heads
 
 Array = npt.NDArray[np.float32]
@@ -17,7 +18,10 @@ Array = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class FaceResult:
-    """A face as it was seen: image (size, size, 3) uint8, image_emb (D,) of unit norm."""
+    """A face as it was seen: image (size, size, 3) uint8, image_emb (D,) of unit norm.
+
+    Or what was read in its place: no pixels, no boxes, detector "words".
+    """
 
     image: npt.NDArray[np.uint8]
     box: face.Box
@@ -60,6 +64,16 @@ class Sight:
         image = face.crop(photo, chosen, self.encoder.image_size)
         image_emb = self.encode(self.encoder.encode(image[None]))[0]
         return FaceResult(image, chosen, boxes, detector, image_emb)
+
+    def read(self, description: str) -> FaceResult:
+        """Words in the place of a face; ModelError unless the heads are the zero-shot bridge."""
+        if not isinstance(self.heads, Bridge):
+            raise ModelError(
+                "this model knows faces, not words; use a zero-shot one, as --model zero-shot is"
+            )
+        image_emb = self.heads.read(description)
+        nothing = np.zeros((0, 0, 3), dtype=np.uint8)
+        return FaceResult(nothing, face.Box(0, 0, 0, 0), [], "words", image_emb)
 
     def encode(self, image_features: Array) -> Array:
         """image_features (N, F) -> image_emb (N, D)."""
