@@ -2,6 +2,7 @@
 
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -9,6 +10,9 @@ import numpy as np
 import pytest
 import rated
 import toy_study
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.transforms import Bbox
 from scipy import stats
 
 from vclip.errors import StudyError
@@ -136,6 +140,31 @@ def test_figures_are_svg_and_pdf_and_the_same_again(results: analysis.Results) -
         assert ET.fromstring(drawn).tag.endswith("svg")
         assert charts.svg(again[name]) == drawn
         assert charts.pdf(figure).startswith(b"%PDF")
+
+
+def boxes(figure: Figure) -> list[Bbox]:
+    """Of all texts with something in them, in pixels."""
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    (axes,) = figure.axes
+    least, most = axes.get_xlim()
+    ticks = [t for t in axes.get_xticklabels() if least <= t.get_position()[0] <= most]
+    shown = [*axes.get_yticklabels(), *ticks, axes.xaxis.label]
+    shown += [text for legend in [axes.get_legend()] if legend for text in legend.get_texts()]
+    return [text.get_window_extent() for text in shown if text.get_text()]
+
+
+@pytest.mark.parametrize("long", ["x" * 60, "the voice that was found for another face " * 3, "Z"])
+def test_texts_of_figures_are_whole_and_apart(results: analysis.Results, long: str) -> None:
+    """Within the figure, none over another, however long conditions are called."""
+    named = replace(results, labels={"a": long, "b": f"{long}!", "c": "C"})
+    for name, figure in charts.figures(named).items():
+        found = boxes(figure)
+        for box in found:
+            assert figure.bbox.x0 <= box.x0 and box.x1 <= figure.bbox.x1 + 1, name
+            assert figure.bbox.y0 <= box.y0 and box.y1 <= figure.bbox.y1 + 1, name
+        for i, one in enumerate(found):
+            assert not any(one.overlaps(other) for other in found[:i]), name
 
 
 def test_labels_are_no_formulas(results: analysis.Results) -> None:

@@ -147,6 +147,14 @@ def test_what_cannot_be_tested_is_not_said_to_differ_or_not(
     assert "100.0 % (Wilson's" in text  # no two-way interval of width 0
 
 
+def test_power_is_told_once_a_question(study: Study, results: analysis.Results) -> None:
+    question = next(q for q in results.questions if q.id == "acr_fit")
+    powers = sorted(f"{c.detectable:.2f}" for c in question.comparisons)
+    text = report.findings(question, results.labels)
+    assert f"finds a difference of {powers[0]} to {powers[-1]}, by pair, with 80 % power" in text
+    assert text.count("power") == 1
+
+
 def test_p_is_below_5_percent_where_the_interval_leaves_zero_out() -> None:
     rng = np.random.default_rng(0)
     for _ in range(200):

@@ -1,6 +1,7 @@
 """Figures of results, as SVG and PDF; drawn without pyplot, so that requests share nothing."""
 
 import io
+import textwrap
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -16,6 +17,7 @@ from vclip.listening.analysis import Answered, Results
 from vclip.listening.bootstrap import Interval
 
 WIDTH, BAR = 6.0, 0.38  # inches: of a figure, of each line in it
+LONGEST = 28  # characters of a line of a name
 INK, POINT, FAINT = "#222222", "#1b4f8a", "#b8b8b8"
 LIKERT = (
     "#8c2d04",
@@ -57,11 +59,10 @@ def means(question: Answered, labels: dict[str, str]) -> Figure:
     figure, axes = _lines(names)
     _intervals(axes, [mean.mean for mean in question.means])
     if question.type == "multi":
-        axes.set(xlim=(0, 100), xlabel="mean score and 95 % interval")
+        _scale(axes, "mean score and 95 % interval", (0, 100))
     else:
-        axes.set(
-            xlim=(1, 5), xticks=range(1, 6), xlabel="mean rating and 95 % interval (5 is best)"
-        )
+        _scale(axes, "mean rating and 95 % interval (5 is best)", (1, 5))
+        axes.set_xticks(range(1, 6))
     return figure
 
 
@@ -78,7 +79,7 @@ def histogram(question: Answered, labels: dict[str, str]) -> Figure:
     for step, share, color in zip(steps, shares.T, colors, strict=True):
         axes.barh(range(len(names)), share, left=left, color=color, label=step, height=0.7)
         left += share
-    axes.set(xlim=(0, 100), xlabel="share of answers in %")
+    _scale(axes, "share of answers in %", (0, 100))
     axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=5, frameon=False, fontsize=8)
     return figure
 
@@ -90,7 +91,7 @@ def preferences(question: Answered, labels: dict[str, str]) -> Figure:
     figure, axes = _lines([labels.get(s.condition, s.condition) for s in strengths])
     _intervals(axes, [s.strength for s in strengths])
     axes.axvline(0, color=FAINT, lw=1, zorder=0)
-    axes.set(xlabel="strength in log-odds and 95 % interval (Bradley–Terry)")
+    _scale(axes, "strength in log-odds and 95 % interval")
     return figure
 
 
@@ -100,27 +101,38 @@ def accuracy(question: Answered, labels: dict[str, str]) -> Figure:
     figure, axes = _lines(names)
     _intervals(axes, [found.two_way for found in question.accuracies], 100)
     axes.axvline(100 * question.accuracies[0].chance, color=INK, lw=1, ls="--", zorder=0)
-    axes.set(xlim=(0, 100), xlabel="right answers in % and 95 % interval; dashed: chance")
+    _scale(axes, "right answers in % and 95 % interval; dashed: chance", (0, 100))
     return figure
 
 
 def _lines(names: Sequence[str], legend: bool = False) -> tuple[Figure, Axes]:
     """Empty axes with one line for each name, the first on top."""
-    height = 0.75 + BAR * len(names) + (0.35 if legend else 0)
+    # a name is text, whatever it holds: matplotlib reads formulas between dollars
+    texts = [textwrap.fill(name, LONGEST).replace("$", r"\$") for name in names]
+    lines = max(text.count("\n") + 1 for text in texts)
+    height = 0.75 + BAR * max(1, 0.5 * lines) * len(names) + (0.35 if legend else 0)
     figure = Figure(figsize=(WIDTH, height), layout="constrained")
     axes = figure.add_subplot()
-    # a name is text, whatever it holds: matplotlib reads formulas between dollars
-    axes.set_yticks(range(len(names)), [name.replace("$", r"\$") for name in names])
+    axes.set_yticks(range(len(names)), texts)
     axes.set_ylim(len(names) - 0.5, -0.5)
     axes.spines[["top", "right"]].set_visible(False)
     axes.tick_params(colors=INK, labelsize=9)
     return figure, axes
 
 
+def _scale(axes: Axes, label: str, limits: tuple[float, float] | None = None) -> None:
+    """The label ends with the axis, so that one longer than it goes on below the names."""
+    axes.set_xlabel(label, loc="right", fontsize=9)
+    if limits:
+        axes.set_xlim(*limits)
+
+
 def _intervals(axes: Axes, found: Sequence[Interval], unit: float = 1.0) -> None:
     for y, one in enumerate(found):
-        axes.plot([unit * one.low, unit * one.high], [y, y], color=POINT, lw=2.5, alpha=0.5)
-        axes.plot([unit * one.value], [y], "o", color=POINT, ms=6)
+        axes.plot(
+            [unit * one.low, unit * one.high], [y, y], color=POINT, lw=2.5, alpha=0.5, clip_on=False
+        )
+        axes.plot([unit * one.value], [y], "o", color=POINT, ms=6, clip_on=False)
 
 
 def _pair(name: str, labels: dict[str, str]) -> str:

@@ -149,8 +149,8 @@ def undetermined(theta: Floats, z: Floats) -> Floats:
 
 def influence(theta: Floats, z: Floats, outcome: Ints) -> Floats:
     """By how much each judgement moves each parameter, (N, P): H⁻¹ of its own gradient."""
-    moved: Floats = np.linalg.solve(_information(theta, z), _gradients(theta, z, outcome).T).T
-    return moved
+    moved = np.linalg.solve(_information(theta, z), _gradients(theta, z, outcome).T)
+    return moved.T.astype(np.float64)
 
 
 def _gradients(theta: Floats, z: Floats, outcome: Ints) -> Floats:
@@ -167,9 +167,10 @@ def _expected(share: Floats, z: Floats) -> Floats:
 def _information(theta: Floats, z: Floats) -> Floats:
     """Negative Hessian with the ridge, (P, P)."""
     share = softmax(z @ theta, axis=1)
-    centred = (z - _expected(share, z)[:, None]) * np.sqrt(share)[..., None]
-    found: Floats = np.einsum("nop,noq->pq", centred, centred, optimize=True)
-    return found + RIDGE * np.eye(len(theta))
+    centred = (z - _expected(share, z)[:, None, :]) * np.sqrt(share)[..., None]
+    flat = centred.reshape(-1, len(theta))
+    found: Floats = flat.T @ flat + RIDGE * np.eye(len(theta))
+    return found
 
 
 def _wins(pairs: Pairs, i: int) -> tuple[int, int]:

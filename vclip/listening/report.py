@@ -67,11 +67,15 @@ def _compared(found: Sequence[Comparison], labels: dict[str, str]) -> Iterator[s
     for one in found:
         if isfinite(one.p):
             verdict = "differ" if one.significant else "do not differ significantly"
-            yield (
-                f"{_pair(one, labels)} {verdict}: {number(one.difference)}, "
-                f"{p_value(one.p_holm)} (Holm); a study like this finds differences from "
-                f"{one.detectable:.2f} on with 80 % power (before correction)."
-            )
+            told = f"{number(one.difference)}, {p_value(one.p_holm)} (Holm)"
+            yield f"{_pair(one, labels)} {verdict}: {told}."
+    if powers := sorted(one.detectable for one in found if isfinite(one.p)):
+        low, high = (f"{one:.2f}" for one in (powers[0], powers[-1]))
+        least = low if low == high else f"{low} to {high}, by pair,"
+        yield (
+            f"A study like this finds a difference of {least} with 80 % power (at 5 %, two-sided, "
+            "before correction)."
+        )
     untested = [_pair(one, labels) for one in found if not isfinite(one.p)]
     if untested:
         yield f"Too few raters or items, or no spread, leave untested: {'; '.join(untested)}."

@@ -81,7 +81,7 @@ function one(question, labels, images) {
     question.preferences ? strengths(question.preferences, of) : null,
     question.accuracies.length ? accuracies(question.accuracies, of) : null,
     pairs([...question.comparisons, ...(question.preferences?.comparisons ?? [])], of),
-    question.agreement ? h('p', { class: 'quiet' }, agreement(question.agreement)) : null,
+    question.agreement?.n_units && question.agreement.alpha !== null ? h('p', { class: 'quiet' }, agreement(question.agreement)) : null,
     h('div', { class: 'figures' }, figures));
 }
 
