@@ -1,0 +1,246 @@
+"""A manifest of faces and voices from folders of media (paper.md §1.2).
+
+    python -m vclip.offline.prepare voxceleb2 --root vox2 --people vox2_meta.csv --out vox2.csv
+    python -m vclip.offline.prepare voxceleb1 --root vox1 --faces unzippedFaces \\
+        --people vox1_meta.csv --splits identity_splits.txt --exclude-test --out vox1.csv
+    python -m vclip.offline.prepare folder --root my_people --held-out 20 --out mine.csv
+    python -m vclip.offline.prepare manifest --root old.csv --out new.csv
+
+One row per clip: its first frame or picture, and the whole of its sound. `--frames N` writes N rows
+a clip, evenly over its length, which training takes as views of one. No media are opened. People
+are split, never clips: `--held-out` of them, drawn by `--seed`, are dev, the others train; or
+`--splits` names the split of every person.
+"""
+
+import argparse
+import csv
+import io
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from vclip.errors import DataError, reported
+from vclip.offline import clips
+from vclip.offline.layouts import Clip, Person, folder, read_people, voxceleb1, voxceleb2
+from vclip.offline.pairs import Pair, read_pairs
+from vclip.offline.shards import replaced
+
+PAPER = 500  # people held out of VoxCeleb2 (§4.1)
+COLUMNS = ("person", "face", "voice", "sex", "split", "clip")
+PINS = {"1": "train", "2": "dev", "3": "test", "4": "test"}  # sets of PINs' identity_splits.txt
+
+
+def frames(clip: Clip, n: int) -> list[Path]:
+    """Up to n pictures of a clip, evenly over it, the first one first."""
+    if len(clip.pictures) == 1 and clip.pictures[0].suffix.lower() in clips.VIDEOS:
+        (video,) = clip.pictures
+        return [Path(clips.at(str(video), k / n)) for k in range(n)]
+    n = min(n, len(clip.pictures))
+    return [clip.pictures[k * len(clip.pictures) // n] for k in range(n)]
+
+
+def rows_of(clip: Clip, sex: str, n: int) -> list[Pair]:
+    """A clip's rows, without a split yet."""
+    name = f"{clip.person}/{clip.name}"
+    return [Pair(clip.person, face, clip.voice, sex, "", name) for face in frames(clip, n)]
+
+
+def read_splits(path: Path) -> dict[str, str]:
+    """Split by person: lines `PERSON SPLIT`, blank, tab or comma between; 1 to 4 as PINs mean them.
+
+    Raises DataError.
+    """
+    found = {}
+    for n, line in enumerate(_lines(path), 1):
+        cells = re.split(r"[\s,]+", line)
+        split = PINS.get(cells[-1], cells[-1])
+        if len(cells) != 2 or split not in ("train", "dev", "test"):
+            if n == 1:
+                continue  # a line of titles
+            raise DataError(f"{path}, line {n}: {line!r} is not PERSON SPLIT, of train, dev, test")
+        found[cells[0]] = split
+    return found
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return [line.strip() for line in path.read_text().splitlines() if line.strip()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"cannot read {path}: {error}; give a text file") from error
+
+
+def draw(people: Iterable[str], held_out: int | None, seed: int) -> dict[str, str]:
+    """Split by person: `held_out` of them dev, drawn by the seed whatever their order; else train.
+
+    None: the paper's 500, or a tenth of the people where they are fewer than 5,000. Raises
+    DataError if fewer than two would be left to train on.
+    """
+    names = sorted(set(people))
+    n = min(PAPER, round(len(names) / 10)) if held_out is None else held_out
+    if n > len(names) - 2:
+        raise DataError(
+            f"{n} of {len(names)} people cannot be held out; lower --held-out, so that at least "
+            "two are left to train on"
+        )
+    held = np.random.default_rng(seed).permutation(len(names))[:n]
+    return dict.fromkeys(names, "train") | {names[i]: "dev" for i in held}
+
+
+def split_people(
+    people: Mapping[str, Person],
+    splits: Mapping[str, str] | None,
+    held_out: int | None = None,
+    seed: int = 0,
+) -> dict[str, str]:
+    """Split by person: the listed one, by id or name; without a list as drawn, test people apart.
+
+    Whoever is not on the list is in none.
+    """
+    if splits is not None:
+        listed = {p: splits.get(p) or splits.get(known.name) for p, known in people.items()}
+        return {person: split for person, split in listed.items() if split}
+    drawn = draw([p for p, known in people.items() if not known.test], held_out, seed)
+    return {person: drawn.get(person, "test") for person in people}
+
+
+def write(path: Path, rows: Sequence[Pair]) -> None:
+    """The manifest, its paths relative to it."""
+    base = Path(os.path.abspath(path.parent))
+    table = io.StringIO()
+    writer = csv.writer(table, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for row in rows:
+        face, voice = (_relative(media, base) for media in (row.face, row.voice))
+        writer.writerow((row.person, face, voice, row.sex, row.split, row.clip))
+    with replaced(path) as file:
+        file.write(table.getvalue().encode())
+
+
+def _relative(media: Path, base: Path) -> str:
+    return Path(os.path.relpath(media, base)).as_posix()
+
+
+def find(arguments: argparse.Namespace, people: Mapping[str, Person]) -> Iterator[Clip]:
+    """Clips of a layout. Raises DataError."""
+    if arguments.layout == "voxceleb2":
+        return voxceleb2(arguments.root)
+    if arguments.layout == "voxceleb1":
+        if arguments.faces is None:
+            raise DataError("voxceleb1 needs --faces, the folder of VGG's face crops unzippedFaces")
+        return voxceleb1(arguments.root, arguments.faces, people)
+    return folder(arguments.root)
+
+
+def read_clips(
+    arguments: argparse.Namespace, people: dict[str, Person]
+) -> tuple[list[Pair], list[str]]:
+    """Rows of every clip, and the names of clips without a picture; new people are noted."""
+    rows: list[Pair] = []
+    without = []
+    for clip in tqdm(find(arguments, people), desc="clips", unit=" clips", disable=None):
+        known = people.setdefault(clip.person, Person(clip.person, "", clip.test))
+        rows += rows_of(clip, known.sex, arguments.frames)
+        without += [] if clip.pictures else [f"{clip.person}/{clip.name}"]
+    return rows, without
+
+
+def read_manifest(
+    arguments: argparse.Namespace, people: dict[str, Person]
+) -> tuple[list[Pair], dict[str, str] | None]:
+    """Rows of a manifest, more where a face is a video; its splits, if all rows have one."""
+    rows: list[Pair] = []
+    for pair in (given := read_pairs(arguments.root)):
+        known = people.setdefault(pair.person, Person(pair.person, "", False))
+        found = Clip(pair.person, "", (pair.face,), pair.voice)
+        name = pair.clip or (pair.voice_key if arguments.frames > 1 else "")
+        rows += [
+            replace(pair, face=face, sex=pair.sex or known.sex, clip=name)
+            for face in frames(found, arguments.frames)
+        ]
+    own = {pair.person: pair.split for pair in given}
+    return rows, own if all(own.values()) else None
+
+
+def prepare(arguments: argparse.Namespace) -> str:
+    """Write the manifest; return the closing report. Raises DataError."""
+    people, own, without = read_people(arguments.people), None, list[str]()
+    if arguments.layout == "manifest":
+        rows, own = read_manifest(arguments, people)
+    else:
+        rows, without = read_clips(arguments, people)
+    if not rows:
+        raise DataError(f"no clip with picture and sound below {arguments.root}; see --help")
+    splits = read_splits(arguments.splits) if arguments.splits else None
+    if splits is None and arguments.held_out is None:
+        splits = own
+    found = {row.person: people[row.person] for row in rows}
+    excluded = set(_lines(arguments.exclude)) if arguments.exclude else set()
+    there = {p: known for p, known in found.items() if not {p, known.name} & excluded}
+    split_of = split_people(there, splits, arguments.held_out, arguments.seed)
+    left_out = {"excluded by the list": len(found) - len(there)}
+    left_out["in no split"] = len(there) - len(split_of)
+    if arguments.exclude_test:
+        kept = {p: split for p, split in split_of.items() if split != "test"}
+        left_out["test people"] = len(split_of) - len(kept)
+        split_of = kept
+    chosen = [replace(r, split=split_of[r.person]) for r in rows if r.person in split_of]
+    if not chosen:
+        raise DataError(f"nobody is left of {len(found)} people; change --splits or --exclude")
+    write(arguments.out, chosen)
+    return report(arguments.out, chosen, left_out, without)
+
+
+def report(out: Path, rows: Sequence[Pair], left_out: Mapping[str, int], without: list[str]) -> str:
+    """For people: what each split holds, and what was left out."""
+    lines = []
+    for split in dict.fromkeys(row.split for row in rows):
+        own = [row for row in rows if row.split == split]
+        n_clips, n_people = (
+            len({(row.clip, row.voice) for row in own}),
+            len({r.person for r in own}),
+        )
+        lines.append(f"{split}: {n_people} people, {n_clips} clips, {len(own)} rows")
+    lines += [f"left out: {n} people, {why}" for why, n in left_out.items() if n]
+    if without:
+        lines.append(f"left out: {len(without)} clips without a picture, as {without[0]}")
+    return "\n".join([*lines, f"wrote {out}"])
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    options = argparse.ArgumentParser(
+        prog="python -m vclip.offline.prepare",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    options.add_argument("layout", choices=("voxceleb2", "voxceleb1", "folder", "manifest"))
+    options.add_argument("--root", type=Path, required=True, help="folder of media, or a manifest")
+    options.add_argument("--out", type=Path, required=True, help="the manifest to write (CSV)")
+    options.add_argument("--faces", type=Path, help="voxceleb1: VGG's face crops (unzippedFaces)")
+    options.add_argument("--people", type=Path, help="vox1_meta.csv, vox2_meta.csv, or id and sex")
+    options.add_argument("--frames", type=int, default=1, help="pictures a clip (default: 1)")
+    options.add_argument("--held-out", type=int, help="people of dev (default: 500, at most 10 %%)")
+    options.add_argument("--seed", type=int, default=0, help="draws the people of dev")
+    options.add_argument("--splits", type=Path, help="lines PERSON SPLIT, instead of drawing")
+    options.add_argument("--exclude", type=Path, help="people to leave out, an id or name a line")
+    options.add_argument("--exclude-test", action="store_true", help="leave test people out")
+    return options
+
+
+@reported
+def main(argv: list[str] | None = None) -> int:
+    """Write a manifest; 2 and one line on stderr for input that cannot be used."""
+    arguments = parser().parse_args(argv)
+    if arguments.frames < 1 or (arguments.held_out or 0) < 0:
+        raise DataError("--frames must be at least 1, --held-out at least 0")
+    print(prepare(arguments))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
