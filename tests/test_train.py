@@ -4,17 +4,20 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
-from toys import make_extractors, make_media
+from toy_pairs import toy_pairs, toy_sides
+from toys import CountingImages, CountingVoices, make_media
 
 from vclip import association
 from vclip.errors import DataError
-from vclip.offline import fitting, train
-from vclip.offline.fit_config import PRESETS
-from vclip.offline.pair_data import LabelData, PairData, Side
+from vclip.offline import fitting, material, train
+from vclip.offline.fit_config import PRESETS, FitConfig
+from vclip.offline.objective import Chance, Objective
+from vclip.offline.options import from_arguments
+from vclip.offline.pair_data import LabelData, PairData
 from vclip.offline.pairs import Pair
+from vclip.weights import BUNDLED
 
 QUICK = replace(
     PRESETS["bundled"],
@@ -26,26 +29,6 @@ QUICK = replace(
     image_noise=0.3,
     voice_noise=0.3,
 )
-
-
-def toy_sides(persons: list[int], seed: int) -> tuple[Side, Side]:
-    """Faces and voices that share a four-dimensional secret of their person, plus noise."""
-    secret = np.random.default_rng(99).normal(size=(200, 4))[persons]
-    maps = np.random.default_rng(98)
-    to_face, to_voice = maps.normal(size=(4, 12)), maps.normal(size=(4, 8))
-    rng = np.random.default_rng(seed)
-    sides = []
-    for to in (to_face, to_voice):
-        rows = [
-            (s @ to + 0.3 * rng.normal(size=(rng.integers(1, 4), to.shape[1]))).astype("f4")
-            for s in secret
-        ]
-        sides.append(Side(rows))
-    return sides[0], sides[1]
-
-
-def toy_pairs(persons: list[int], seed: int = 0) -> PairData:
-    return PairData(*toy_sides(persons, seed), torch.tensor(persons))
 
 
 def test_a_toy_set_is_learnt_and_carries_over_to_other_persons() -> None:
@@ -74,11 +57,12 @@ def test_labels_alone_already_tell_the_classes_apart() -> None:
     data = LabelData(image, voice, label, label)
     config = replace(QUICK, label_steps=60, steps=20, learning_rate=3e-3, check_every=20)
     pairs = PairData(image, voice, torch.arange(60))
-    rng = torch.Generator().manual_seed(0)
     untrained = fitting.new_association(pairs, config).eval()
     trained, _ = fitting.fit(pairs, config, labels=data)
-    before = fitting.label_loss(untrained, data, config, rng)
-    assert fitting.label_loss(trained, data, config, rng) < before
+    before, after = (
+        Objective(model, config, Chance.of(0)).labels(data) for model in (untrained, trained)
+    )
+    assert after < before
 
 
 def test_training_stops_when_dev_no_longer_gets_better() -> None:
@@ -90,21 +74,40 @@ def test_training_stops_when_dev_no_longer_gets_better() -> None:
     assert len(history) - 1 - best == config.patience
 
 
-def test_several_windows_are_averaged_at_the_norm_of_the_whole() -> None:
-    rng = torch.Generator().manual_seed(0)
-    rows = np.eye(3, dtype="f4") * 2
-    side = Side([rows, rows[:1]])
-    drawn = torch.stack([side.some(torch.tensor([0, 1]), rng) for _ in range(50)])
-    torch.testing.assert_close(drawn.norm(dim=2), torch.full((50, 2), 2.0))
-    assert (drawn[:, 1, 0] == 2).all()  # padding is never drawn
-    assert len({tuple(row.tolist()) for row in drawn[:, 0]}) > 3
+def test_the_paper_s_preset_is_the_default_and_single_options_change_it() -> None:
+    bundled = train.parser("bundled").parse_args(["--steps", "7", "--no-flow", "--loss", "sge2e"])
+    paper = train.parser("paper").parse_args([])
+    assert from_arguments(FitConfig, paper) == PRESETS["paper"] == FitConfig()
+    changed = replace(PRESETS["bundled"], steps=7, flow=False, loss="sge2e")
+    assert from_arguments(FitConfig, bundled) == changed
+    assert paper.out != bundled.out == BUNDLED / "association.safetensors"
 
 
-def test_a_random_version_is_one_of_those_there() -> None:
-    side = Side([np.full((2, 3), 5, "f4"), np.full((4, 3), 7, "f4")])
-    rows = side.one(torch.tensor([0, 1] * 50), torch.Generator().manual_seed(1))
-    assert set(rows[0::2].flatten().tolist()) == {5.0}
-    assert set(rows[1::2].flatten().tolist()) == {7.0}
+@pytest.mark.parametrize("learnt", [True, False])
+def test_a_fixed_temperature_stays_where_it_starts(learnt: bool) -> None:
+    config = replace(QUICK, steps=5, check_every=5, learn_temperature=learnt, average=0.0)
+    model, _ = fitting.fit(toy_pairs(list(range(20))), config)
+    assert (float(model.logit_scale) == config.logit_scale) != learnt
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"flow": False},
+        {"loss": "sge2e", "rows_per_person": 2},
+        {"hard_negatives": 2.0},
+        {"noise_robust": True},
+        {"precision": "bfloat16"},
+        {"precision": "float16"},
+        {"passes": True, "vary_image": False, "vary_voice": False},
+    ],
+    ids=str,
+)
+def test_every_option_still_learns_the_toy_set(change: dict) -> None:
+    data, dev = toy_pairs([*range(150), *range(150)]), toy_pairs(list(range(150, 200)))
+    model, _ = fitting.fit(data, replace(QUICK, **change), dev)
+    assert fitting.pair_auc(model, dev) > 0.85
+    assert all(value.isfinite().all() for value in model.state_dict().values())
 
 
 def make_pairs(splits: list[str]) -> list[Pair]:
@@ -112,25 +115,24 @@ def make_pairs(splits: list[str]) -> list[Pair]:
 
 
 def test_the_manifests_split_is_used_where_it_has_one() -> None:
-    rows, dev = train.split_pairs(make_pairs(["train", "train", "dev", "dev", "test", "test"]), 0)
+    rows, dev = material.split_pairs(
+        make_pairs(["train", "train", "dev", "dev", "test", "test"]), 0
+    )
     assert {r.split for r in rows} == {"train"} and {r.split for r in dev} == {"dev"}
 
 
 def test_without_a_split_persons_are_held_out_whole() -> None:
-    rows, dev = train.split_pairs(make_pairs([""] * 40), 0)
+    rows, dev = material.split_pairs(make_pairs([""] * 40), 0)
     assert len(dev) == 4 and len(rows) == 36
     assert not {r.person for r in rows} & {r.person for r in dev}
     with pytest.raises(DataError, match="at least four"):
-        train.split_pairs(make_pairs([""] * 6), 0)
+        material.split_pairs(make_pairs([""] * 6), 0)
 
 
 def run(folder: Path, monkeypatch: pytest.MonkeyPatch, *more: str) -> int:
-    def fake(weights: Path, detector: object, n_views: int, windows: bool) -> object:
-        return make_extractors(n_views, windows)
-
-    monkeypatch.setattr(train, "extractors", fake)
-    (folder / "face.safetensors").write_bytes(b"weights")
-    options = f"--pairs {folder}/pairs.csv --face-encoder {folder}/face.safetensors "
+    monkeypatch.setattr(material, "image_encoder", lambda spec: (CountingImages(), "hash"))
+    monkeypatch.setattr(material, "voice_encoder", lambda spec: (CountingVoices(), "hash"))
+    options = f"--pairs {folder}/pairs.csv --image-encoder {folder}/face.safetensors "
     options += f"--out {folder}/new/out.safetensors --store {folder}/s.sqlite --views 3 "
     options += "--preset bundled --yunet none --steps 4 --check-every 2 --label-weight 0"
     return train.main([*options.split(), *more])
@@ -156,11 +158,11 @@ def test_labelled_media_are_optional(
     make_media(tmp_path, n=9)
     (tmp_path / "faces.csv").write_text("path,sex\n1.png,F\n2.png,M\nnone.png,M\n")
     (tmp_path / "voices.csv").write_text("path,source,sex\n1.wav,vctk,F\n2.wav,vctk,M\n")
-    monkeypatch.setattr(train, "UTK", tmp_path / "faces.csv")
-    monkeypatch.setattr(train, "VOICES", tmp_path / "missing.csv")
+    monkeypatch.setattr(material, "UTK", tmp_path / "faces.csv")
+    monkeypatch.setattr(material, "VOICES", tmp_path / "missing.csv")
     assert run(tmp_path, monkeypatch, "--label-weight", "1") == 0
     assert "pairs only" in capsys.readouterr().out
-    monkeypatch.setattr(train, "VOICES", tmp_path / "voices.csv")
+    monkeypatch.setattr(material, "VOICES", tmp_path / "voices.csv")
     assert run(tmp_path, monkeypatch, "--label-weight", "1") == 0
     assert "labelled: 2 faces, 2 voices" in capsys.readouterr().out
 

@@ -1,7 +1,7 @@
 """The space in which a face and a voice of one person lie close (paper.md §1.1).
 
 Frozen image features go through a small ReLU MLP, frozen voice features through a RealNVP flow,
-which keeps their dimension: D = V. Both are trained with the symmetric contrastive loss.
+which keeps their dimension: D = V. They are trained by `vclip.offline.train`.
 """
 
 import json
@@ -19,6 +19,7 @@ from torch.nn import functional as F
 from vclip.errors import ModelError, OutputError
 
 MAX_LOGIT_SCALE = math.log(100.0)
+HALVES = (torch.bfloat16, torch.float16)  # what mixed precision leaves; too coarse for unit norms
 FORMAT = "vclip-association-1"
 
 
@@ -147,7 +148,7 @@ def _flow(config: AssociationConfig) -> RealNVP:
 
 
 def _unit(emb: Tensor) -> Tensor:
-    emb = F.normalize(emb, dim=1)
+    emb = F.normalize(emb.float() if emb.dtype in HALVES else emb, dim=1)
     norms = emb.detach().norm(dim=1)
     assert torch.allclose(norms, torch.ones_like(norms), atol=1e-3), "embedding without unit norm"
     return emb
@@ -192,23 +193,6 @@ class Association(nn.Module):
 def _check(features: Tensor, dimension: int, name: str) -> None:
     if features.ndim != 2 or features.shape[1] != dimension:
         raise ValueError(f"{name} must be (N, {dimension}), got {tuple(features.shape)}")
-
-
-def contrastive_loss(
-    image_emb: Tensor, voice_emb: Tensor, logit_scale: Tensor, negatives: Tensor | None = None
-) -> Tensor:
-    """Symmetric cross-entropy over cosines, row i of one side belonging to row i of the other.
-
-    image_emb, voice_emb (N, D) unit norm; logit_scale () a log; negatives (N, N) bool says which
-    off-diagonal entries may count against a pair (all, if None). Paper Eq. 1 with the temperature
-    and the sign that it leaves out.
-    """
-    logits = logit_scale.clamp(max=MAX_LOGIT_SCALE).exp() * image_emb @ voice_emb.T  # (N, N)
-    if negatives is not None:
-        pairs = torch.eye(len(logits), dtype=torch.bool, device=logits.device)
-        logits = logits.masked_fill(~(negatives | pairs), float("-inf"))
-    target = torch.arange(len(logits), device=logits.device)
-    return (F.cross_entropy(logits, target) + F.cross_entropy(logits.T, target)) / 2
 
 
 def save(path: Path, association: Association, metadata: Mapping[str, object]) -> None:

@@ -1,6 +1,7 @@
 """What can be chosen when the association heads are fitted, and the two sets of choices we use."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 
 @dataclass(frozen=True)
@@ -14,12 +15,16 @@ class FitConfig:
     couplings: int = 4  # ours
     coupling_hidden: int = 512  # ours
     max_log_scale: float = 0.5  # ours; |log s| of one coupling stays below
+    loss: Literal["clip", "sge2e"] = "clip"  # the other one is the paper's ablation
     logit_scale: float = 2.659  # ours: CLIP's ln(1 / .07); where the log temperature starts
     learn_temperature: bool = True  # ours; else it stays there
     mask_same_person: bool = False  # rows of one person are never each other's negatives
+    hard_negatives: float = 0.0  # how much more a negative counts the closer it is; 5 is a lot
+    noise_robust: bool = False  # pairs that score like strangers count less
     steps: int = 20_000  # at most; ours
     batch: int = 1024  # over all processes
     passes: bool = True  # every row once before any again; else each batch is drawn anew
+    rows_per_person: int = 0  # of a batch, in passes: GE2E's M; 0: rows as they come
     learning_rate: float = 1e-3  # ours
     weight_decay: float = 0.01  # ours
     vary_image: bool = False  # a random frame or view of a clip per visit, else its first frame
@@ -31,6 +36,7 @@ class FitConfig:
     average: float = 0.0  # of the weights' moving average, which is what is kept
     check_every: int = 130  # steps; ours: about one pass over VoxCeleb2's clips
     patience: int = 3  # checks without a better dev AUC before stopping; ours
+    precision: Literal["float32", "bfloat16", "float16"] = "float32"  # inside both heads
     seed: int = 0
 
 

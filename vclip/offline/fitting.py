@@ -1,18 +1,24 @@
-"""How the association heads are fitted: losses of batches, averaging, stopping."""
+"""How the association heads are fitted: steps, averaging, stopping, going on after a break."""
 
 import copy
 from collections.abc import Callable
 from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from vclip.association import Association, AssociationConfig, contrastive_loss
+from vclip.association import Association, AssociationConfig
 from vclip.metrics import auc, same
+from vclip.offline import checkpoint
+from vclip.offline.distributed import ALONE, Group
 from vclip.offline.fit_config import FitConfig
+from vclip.offline.objective import Chance, Objective
 from vclip.offline.pair_data import Batches, LabelData, PairData
+from vclip.offline.trust import pair_weights
 
 
 def new_association(pairs: PairData, config: FitConfig) -> Association:
@@ -34,63 +40,12 @@ def new_association(pairs: PairData, config: FitConfig) -> Association:
     return association
 
 
-def _noisy(features: Tensor, std: Tensor, amount: float, rng: torch.Generator) -> Tensor:
-    if not amount:
-        return features
-    return features + amount * std * torch.randn(features.shape, generator=rng)
-
-
-def _loss(
-    association: Association,
-    image: Tensor,
-    voice: Tensor,
-    negatives: Tensor | None,
-    config: FitConfig,
-    rng: torch.Generator,
-) -> Tensor:
-    image = _noisy(image, association.image_standard.std, config.image_noise, rng)
-    voice = _noisy(voice, association.voice_standard.std, config.voice_noise, rng)
-    image_emb, voice_emb = association.encode_image(image), association.encode_voice(voice)
-    return contrastive_loss(image_emb, voice_emb, association.logit_scale, negatives)
-
-
-def _different(labels: Tensor) -> Tensor:
-    """labels (B,) -> (B, B): where two rows have different ones."""
-    return labels[:, None] != labels[None, :]
-
-
-def pair_loss(
-    association: Association,
-    pairs: PairData,
-    index: Tensor,
-    config: FitConfig,
-    rng: torch.Generator,
-) -> Tensor:
-    """The loss of one batch of true pairs, those of index (B,)."""
-    image = pairs.image.one(index, rng) if config.vary_image else pairs.image.first(index)
-    voice = pairs.voice.some(index, rng) if config.vary_voice else pairs.voice.first(index)
-    negatives = _different(pairs.person[index]) if config.mask_same_person else None
-    return _loss(association, image, voice, negatives, config, rng)
-
-
-def label_loss(
-    association: Association, data: LabelData, config: FitConfig, rng: torch.Generator
-) -> Tensor:
-    """The loss of one random batch of faces, each with a random voice of its label."""
-    faces = torch.randperm(len(data.image_label), generator=rng)[: config.batch]
-    fits = data.image_label[faces][:, None] == data.voice_label[None, :]  # (B, M)
-    faces, fits = faces[fits.any(dim=1)], fits[fits.any(dim=1)]
-    voices = torch.multinomial(fits.float(), 1, generator=rng)[:, 0]
-    image, voice = data.image.one(faces, rng), data.voice.some(voices, rng)
-    return _loss(association, image, voice, _different(data.image_label[faces]), config, rng)
-
-
 def score(association: Association, pairs: PairData) -> npt.NDArray[np.float64]:
     """Cosines (N, N) of every face with every voice, plain features."""
     with torch.no_grad():
         image_emb = association.encode_image(pairs.image.first())
         voice_emb = association.encode_voice(pairs.voice.first())
-        return (image_emb @ voice_emb.T).double().numpy()
+        return (image_emb @ voice_emb.T).double().cpu().numpy()
 
 
 def pair_auc(association: Association, pairs: PairData) -> float:
@@ -119,68 +74,141 @@ class Check:
     dev_auc: float
 
 
+class Fit:
+    """Training as it stands; all of it but the data is in state()."""
+
+    def __init__(
+        self,
+        pairs: PairData,
+        config: FitConfig,
+        dev: PairData | None,
+        labels: LabelData | None,
+        group: Group,
+    ) -> None:
+        self.config, self.group = config, group
+        self.pairs, self.labels = pairs.to(group.device), labels and labels.to(group.device)
+        self.dev = dev and dev.to(group.device)
+        self.association = new_association(pairs, config).to(group.device)
+        self.mean = copy.deepcopy(self.association).eval()  # of the weights; this is what is kept
+        self.best, self.best_auc, self.stale = copy.deepcopy(self.mean), -1.0, 0
+        self.step, self.last, self.history = 0, config.label_steps + config.steps, list[Check]()
+        self.optimizer = _optimizer(self.association, config)
+        self.scaler = torch.amp.GradScaler(group.device.type, enabled=config.precision == "float16")
+        self.chance = Chance.of(config.seed, group.rank)
+        self.objective = Objective(self.association, config, self.chance, group)
+        self.batches = Batches(pairs.person, config, group.world)
+        self.weights = torch.ones(len(pairs.person)) if config.noise_robust else None
+
+    @property
+    def over(self) -> bool:
+        """Whether all steps are done, or dev has not got better for too long."""
+        return self.step >= self.last or self.stale >= self.config.patience
+
+    def loss(self) -> Tensor:
+        """Of the next batch: of labels only at first, then of pairs, with labels beside them."""
+        labels, config = self.labels, self.config
+        if labels is not None and self.step < config.label_steps:
+            return self.objective.labels(labels)
+        index = self.batches.at(self.step - config.label_steps, self.chance.shared)
+        loss = self.objective.pairs(self.pairs, index, self.weights)
+        if labels is not None and config.label_weight:
+            loss = loss + config.label_weight * self.objective.labels(labels)
+        return loss
+
+    def advance(self) -> Tensor:
+        """Take one step; the loss before it."""
+        self.association.train()
+        loss = self.loss()
+        self.optimizer.zero_grad()
+        self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+        self.group.average_gradients(self.association.parameters())
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        self.association.clamp_scale()
+        self.step += 1
+        self._follow(min(self.config.average, self.step / (self.step + 10)))
+        return loss.detach()
+
+    def _follow(self, keep: float) -> None:
+        """Move the averaged weights a step towards the trained ones."""
+        with torch.no_grad():
+            sides = self.mean.parameters(), self.association.parameters()
+            for kept, new in zip(*sides, strict=True):
+                kept.lerp_(new, 1 - keep)
+
+    def due(self) -> bool:
+        """Whether dev is to be looked at now."""
+        regular = self.step % self.config.check_every == 0 and self.step > self.config.label_steps
+        return regular or self.step == self.last
+
+    def check(self, loss: Tensor) -> Check:
+        """Look at dev, in the first process for all; keep the mean if it is the best so far."""
+        reached = float(self.step)
+        if self.dev is not None:
+            reached = self.group.agreed(pair_auc(self.mean, self.dev) if self.group.first else 0.0)
+        self.history.append(Check(self.step, float(loss), reached))
+        self.stale = 0 if reached > self.best_auc else self.stale + 1
+        if reached > self.best_auc:
+            self.best, self.best_auc = copy.deepcopy(self.mean), reached
+        if self.weights is not None:
+            seen = pair_weights(self.mean, self.pairs, self.config.seed) if self.group.first else 0
+            self.weights = self.group.agreed(seen)
+        return self.history[-1]
+
+    def state(self) -> dict[str, Any]:
+        """Everything that another process needs to go on; gathered from all, so called by all."""
+        random = checkpoint.random_state(self.chance, self.group.device)
+        return {
+            "random": self.group.everyones(random),
+            "models": {name: getattr(self, name).state_dict() for name in MODELS},
+            "optimizer": self.optimizer.state_dict(),
+            "scaler": self.scaler.state_dict(),
+            "plain": {name: getattr(self, name) for name in PLAIN},
+            "weights": self.weights,
+            "history": [[check.step, check.loss, check.dev_auc] for check in self.history],
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from what state() gave."""
+        for name in MODELS:
+            getattr(self, name).load_state_dict(state["models"][name])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.scaler.load_state_dict(state["scaler"])
+        vars(self).update(state["plain"], weights=state["weights"])
+        self.history = [Check(*values) for values in state["history"]]
+        checkpoint.set_random_state(
+            state["random"][self.group.rank], self.chance, self.group.device
+        )
+
+
+MODELS, PLAIN = ("association", "mean", "best"), ("step", "stale", "best_auc")
+
+
 def fit(
     pairs: PairData,
     config: FitConfig,
     dev: PairData | None = None,
     labels: LabelData | None = None,
     report: Callable[[Check], None] = lambda check: None,
+    resume: Path | None = None,
+    group: Group = ALONE,
 ) -> tuple[Association, list[Check]]:
-    """Train; the moving average at its best check on dev, or at the end without dev."""
-    rng = torch.Generator().manual_seed(config.seed)
-    batches = Batches(len(pairs.person), config.batch, config.passes, config.seed)
-    association = new_association(pairs, config)
-    mean = copy.deepcopy(association).eval()
-    best, best_auc, stale, history = copy.deepcopy(mean), -1.0, 0, list[Check]()
-    optimizer, last = _optimizer(association, config), config.label_steps + config.steps
-    with torch.random.fork_rng(devices=[]):  # dropout draws from the global RNG
-        torch.manual_seed(config.seed)
-        for step in range(1, last + 1):
-            loss = _step_loss(association, pairs, batches, labels, step, config, rng)
-            _update(association, optimizer, loss)
-            _follow(mean, association, min(config.average, step / (step + 10)))
-            due = step % config.check_every == 0 and step > config.label_steps
-            if not due and step != last:
-                continue
-            reached = pair_auc(mean, dev) if dev else float(step)
-            history.append(Check(step, float(loss.detach()), reached))
-            report(history[-1])
-            stale = 0 if reached > best_auc else stale + 1
-            if reached > best_auc:
-                best, best_auc = copy.deepcopy(mean), reached
-            if stale >= config.patience:
-                break
-    return best.requires_grad_(False), history
+    """Train; the moving average at its best check on dev, or at the end without dev, on the CPU.
 
-
-def _update(association: Association, optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
-    optimizer.zero_grad()
-    loss.backward()  # type: ignore[no-untyped-call]
-    optimizer.step()
-    association.clamp_scale()
-
-
-def _step_loss(
-    association: Association,
-    pairs: PairData,
-    batches: Batches,
-    labels: LabelData | None,
-    step: int,
-    config: FitConfig,
-    rng: torch.Generator,
-) -> Tensor:
-    association.train()
-    if labels is not None and step <= config.label_steps:
-        return label_loss(association, labels, config, rng)
-    index = batches.at(step - config.label_steps - 1, rng)
-    loss = pair_loss(association, pairs, index, config, rng)
-    if labels is not None and config.label_weight:
-        loss = loss + config.label_weight * label_loss(association, labels, config, rng)
-    return loss
-
-
-def _follow(mean: Association, association: Association, keep: float) -> None:
-    """Move the averaged weights a step towards the trained ones."""
-    with torch.no_grad():
-        for kept, new in zip(mean.parameters(), association.parameters(), strict=True):
-            kept.lerp_(new, 1 - keep)
+    With resume, every check leaves a file there from which the same call goes on to the same end,
+    to the byte. Raises DataError if that file is of another training.
+    """
+    run = Fit(pairs, config, dev, labels, group)
+    name = checkpoint.name_of(config, group.world, pairs, dev, labels) if resume else ""
+    cuda = [group.device] if group.device.type == "cuda" else []
+    with torch.random.fork_rng(devices=cuda):  # dropout draws from the global RNG
+        torch.manual_seed(config.seed + group.rank)
+        if resume and resume.exists():
+            run.restore(checkpoint.load(resume, name))
+        while not run.over:
+            loss = run.advance()
+            if run.due():
+                report(run.check(loss))
+                if resume:
+                    checkpoint.save(resume, name, run.state(), group)
+    return run.best.cpu().requires_grad_(False), run.history

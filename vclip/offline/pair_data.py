@@ -1,13 +1,17 @@
 """Features of faces and voices as tensors from which random versions and batches are drawn."""
 
+import copy
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+
+from vclip.errors import DataError
+from vclip.offline.fit_config import FitConfig
 
 Array = npt.NDArray[np.float32]
 
@@ -19,6 +23,12 @@ class Side:
         self.count = torch.tensor([len(row) for row in rows])
         self.start, self.longest = self.count.cumsum(0) - self.count, int(self.count.max())
         self.values = torch.from_numpy(np.concatenate(rows))  # (versions of all rows, dimension)
+
+    def to(self, device: torch.device) -> "Side":
+        """The same with its values on a device; chance stays on the CPU."""
+        moved = copy.copy(self)
+        moved.values = self.values.to(device)
+        return moved
 
     def __len__(self) -> int:
         return len(self.count)
@@ -39,10 +49,10 @@ class Side:
         count, versions = self.count[index], torch.arange(self.longest)
         there = versions[None] < count[:, None]  # (B, versions)
         place = self.start[index][:, None] + torch.minimum(versions[None], count[:, None] - 1)
-        values = self.values[place] * there[..., None]  # (B, versions, dimension)
         share = torch.rand(len(index), 1, generator=rng)
         kept = there & (torch.rand(there.shape, generator=rng) < share)
         kept[~kept.any(dim=1), 0] = True
+        values, kept = self.values[place], kept.to(self.values.device)
         mean = (values * kept[..., None]).sum(dim=1) / kept.sum(dim=1, keepdim=True)
         drawn: Tensor = F.normalize(mean, dim=1) * values[:, 0].norm(dim=1, keepdim=True)
         return drawn
@@ -56,6 +66,10 @@ class PairData:
     voice: Side
     person: Tensor  # (N,) int
 
+    def to(self, device: torch.device) -> "PairData":
+        """The same with its features on a device."""
+        return replace(self, image=self.image.to(device), voice=self.voice.to(device))
+
 
 @dataclass(frozen=True)
 class LabelData:
@@ -65,6 +79,10 @@ class LabelData:
     voice: Side
     image_label: Tensor  # (N,) int
     voice_label: Tensor  # (M,) int
+
+    def to(self, device: torch.device) -> "LabelData":
+        """The same with its features on a device."""
+        return replace(self, image=self.image.to(device), voice=self.voice.to(device))
 
 
 def index_of(names: Sequence[str]) -> Tensor:
@@ -76,20 +94,37 @@ class Batches:
     """Which rows (B,) make the batch of a step; with fewer rows than a batch, all of them.
 
     In passes every row comes at most once before any comes again, in an order that follows from
-    the seed and the pass alone; what does not fill a batch waits for another pass. Otherwise each
-    batch is drawn from rng without regard to the others.
+    the seed and the pass alone; what does not fill a batch waits for another pass. With
+    rows_per_person, so many rows of a person come together, as GE2E has it. Without passes each
+    batch is drawn from rng without regard to the others. B is a multiple of share.
     """
 
-    def __init__(self, n_rows: int, batch: int, passes: bool, seed: int) -> None:
-        self.n_rows, self.size, self.passes, self.seed = n_rows, min(batch, n_rows), passes, seed
-        self._epoch, self._order = -1, torch.empty(0)
+    def __init__(self, person: Tensor, config: FitConfig, share: int = 1) -> None:
+        self.person, self.seed = person, config.seed
+        self.size = min(config.batch, len(person)) // share * share
+        if self.size < 2:
+            raise DataError(f"{len(person)} rows in batches of {config.batch}; give at least two")
+        self.together, self.passes = config.rows_per_person, config.passes
+        self._epoch, self._order = -1, person
 
     def at(self, step: int, rng: torch.Generator) -> Tensor:
         """The batch of a step, which counts from 0."""
-        if not self.passes:
-            return torch.randperm(self.n_rows, generator=rng)[: self.size]
-        epoch, place = divmod(step, self.n_rows // self.size)
+        if not (self.passes or self.together):
+            return torch.randperm(len(self.person), generator=rng)[: self.size]
+        epoch, place = divmod(step, len(self.person) // self.size)
         if epoch != self._epoch:
-            own = torch.Generator().manual_seed(self.seed * 1_000_003 + epoch)
-            self._epoch, self._order = epoch, torch.randperm(self.n_rows, generator=own)
+            self._epoch, self._order = epoch, self._shuffled(epoch)
         return self._order[place * self.size : (place + 1) * self.size]
+
+    def _shuffled(self, epoch: int) -> Tensor:
+        """All rows (N,) in the order of a pass."""
+        rng = torch.Generator().manual_seed(self.seed * 1_000_003 + epoch)
+        order = torch.randperm(len(self.person), generator=rng)
+        if not self.together:
+            return order
+        order = order[self.person[order].argsort(stable=True)]  # persons in turn, rows as drawn
+        counts = torch.unique_consecutive(self.person[order], return_counts=True)[1]
+        nth = torch.arange(len(order)) - (counts.cumsum(0) - counts).repeat_interleave(counts)
+        group = ((nth % self.together == 0).cumsum(0)) - 1  # runs of rows that stay together
+        place = torch.randperm(int(group[-1]) + 1, generator=rng)
+        return order[place[group].argsort(stable=True)]

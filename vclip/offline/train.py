@@ -1,12 +1,14 @@
 """Trains the association heads on pairs of faces and voices (paper.md §1.1).
 
-    python -m vclip.offline.train [--preset paper|bundled] [--pairs CSV] [--out FILE]
+    python -m vclip.offline.train [--preset paper|bundled] --pairs CSV [--features DIR] [--out FILE]
+    torchrun --nproc-per-node 8 -m vclip.offline.train --pairs CSV --features DIR --resume FILE
 
-Both encoders stay frozen; their features are computed once and kept in build/. People of the
-manifest's split "dev" choose when to stop; without such a split a tenth of the persons is held
-out. The preset "bundled" makes the bundled heads; single options change either preset. Any
-manifest with the columns person, face, voice, sex will do; sex may be empty and is never used on
-the pairs.
+Both encoders stay frozen: their features are read from shards of `vclip.offline.features`, or made
+here and kept in build/, which is for thousands of rows. People of the manifest's split "dev"
+choose when to stop; without such a split a tenth of the persons is held out. The preset "bundled"
+makes the bundled heads; single options change either preset. Any manifest with the columns
+person, face, voice, sex will do; sex may be empty and is never used on the pairs; rows of one clip
+are several pictures of it, among which --vary-image draws.
 """
 
 import argparse
@@ -16,156 +18,104 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from vclip import association
 from vclip.errors import DataError, reported
-from vclip.face import Detector
 from vclip.metrics import verify
-from vclip.offline.evaluate import PROBE_SOURCES, UTK, VOICES, extractors
-from vclip.offline.feature_store import (
-    STORE,
-    Extractor,
-    FaceFeatures,
-    FeatureStore,
-    PairFeatures,
-    Report,
-    VoiceFeatures,
-    extract,
-    file_hash,
-    pair_features,
-    resemblyzer_hash,
-)
+from vclip.offline.distributed import Group, launched
+from vclip.offline.feature_store import STORE
 from vclip.offline.fit_config import PRESETS, FitConfig
 from vclip.offline.fitting import Check, fit, score
+from vclip.offline.material import Material, describe, drawn, from_media, from_shards, pair_data
+from vclip.offline.opening import IMAGE_CHOICES, VOICE_CHOICES
 from vclip.offline.options import add_fields, from_arguments
-from vclip.offline.pair_data import LabelData, PairData, Side, index_of
-from vclip.offline.pairs import REPO, SHARED, Labelled, Pair, read_labelled, read_pairs
+from vclip.offline.pairs import REPO, SHARED
 from vclip.weights import BUNDLED
 
 PAIRS = SHARED / "pairs" / "avspeech.csv"
 YUNET = SHARED / "models" / "face_detection_yunet.onnx"
+LICENCE = {
+    "paper": "as the terms of the training data and of both encoders",
+    "bundled": "research only: trained on AVSpeech clips (and UTKFace crops)",
+}
 
 
-def split_pairs(pairs: list[Pair], seed: int, share: float = 0.1) -> tuple[list[Pair], list[Pair]]:
-    """Train and dev rows: by the split column where it names both, else by drawn persons."""
-    train = [pair for pair in pairs if pair.split == "train"]
-    dev = [pair for pair in pairs if pair.split == "dev"]
-    if train and dev:
-        return train, dev
-    rest = [pair for pair in pairs if pair.split in ("", "train")]
-    persons = sorted({pair.person for pair in rest})
-    if len(persons) < 4:
-        raise DataError(f"{len(persons)} persons to train on; give a manifest with at least four")
-    n_dev = max(2, round(share * len(persons)))
-    held = set(np.random.default_rng(seed).permutation(persons)[:n_dev])
-    return [p for p in rest if p.person not in held], [p for p in rest if p.person in held]
-
-
-def pair_data(features: PairFeatures) -> PairData:
-    """Features of manifest rows as tensors, persons numbered."""
-    persons = index_of([pair.person for pair in features.pairs])
-    return PairData(Side(features.image), Side(features.voice), persons)
-
-
-def label_data(faces: FaceFeatures, voices: VoiceFeatures, store: FeatureStore) -> LabelData | None:
-    """UTK faces and labelled voices, if they are there; the label is the sex.
-
-    Age would be a second label, but hardly any of the voices has one.
-    """
-    if not (UTK.is_file() and VOICES.is_file()):
-        print(f"no labelled media at {UTK} and {VOICES}: training on the pairs only")
-        return None
-    report = Report()
-
-    def side(rows: list[Labelled], extractor: Extractor) -> tuple[Side, list[str]]:
-        known = extract([row.path for row in rows], extractor, store, report, "labelled")
-        used = [row for row in rows if row.path in known]
-        return Side([known[row.path] for row in used]), [row.sex for row in used]
-
-    image, image_sex = side(read_labelled(UTK), faces)
-    voice, voice_sex = side(read_labelled(VOICES, PROBE_SOURCES), voices)
-    print(f"labelled: {len(image)} faces, {len(voice)} voices", *report.lines(), sep="\n")
-    labels = index_of(image_sex + voice_sex)
-    return LabelData(image, voice, labels[: len(image)], labels[len(image) :])
-
-
-def describe(data: PairFeatures, name: str) -> str:
-    """What was used and what was not, for people."""
-    persons = len({pair.person for pair in data.pairs})
-    return "\n".join([f"{name}: {len(data.pairs)} rows, {persons} persons", *data.report.lines()])
-
-
-def train(arguments: argparse.Namespace, command: str) -> str:
-    """Run the recipe, write the heads, return the closing report."""
-    config = from_arguments(FitConfig, arguments)
-    train_rows, dev_rows = split_pairs(read_pairs(arguments.pairs), config.seed)
-    detector, store = Detector(arguments.yunet), FeatureStore(arguments.store)
-    faces, voices = extractors(arguments.face_encoder, detector, arguments.views, windows=True)
-    labels = None
-    if config.label_steps or config.label_weight:
-        labels = label_data(
-            FaceFeatures(faces.encoder, faces.weights_hash, detector), voices, store
+def read(arguments: argparse.Namespace, config: FitConfig, group: Group) -> Material:
+    """Features as the options say; of dev no more than are scored."""
+    labelled = bool(config.label_steps or config.label_weight)
+    if not arguments.features and group.world > 1:
+        raise DataError(
+            f"{group.world} processes train from shards; make them with "
+            "python -m vclip.offline.features and give --features DIR"
         )
-    known = pair_features(train_rows, faces, voices, store)
-    held = pair_features(dev_rows, faces, voices, store)
-    print(f"detector {detector.name}", describe(known, "train"), describe(held, "dev"), sep="\n")
-    dev = pair_data(held)
+    source = from_shards if arguments.features else from_media
+    found = source(arguments, config.seed, labelled)
+    held = drawn(found.held, arguments.dev_rows, config.seed)
+    return Material(found.known, held, found.labels, found.about)
+
+
+def train(arguments: argparse.Namespace, command: str, group: Group) -> None:
+    """Run the recipe; the first process prints, and writes the heads."""
+    config = from_arguments(FitConfig, arguments)
+    found = read(arguments, config, group)
+    if group.first:
+        print(f"detector {found.about['detector']}")
+        print(describe(found.known, "train"), describe(found.held, "dev"), sep="\n", flush=True)
+    dev = pair_data(found.held)
 
     def show(check: Check) -> None:
-        print(
-            f"step {check.step:5d}  loss {check.loss:.3f}  dev AUC {check.dev_auc:.4f}", flush=True
-        )
+        if group.first:
+            line = f"step {check.step:5d}  loss {check.loss:.3f}  dev AUC {check.dev_auc:.4f}"
+            print(line, flush=True)
 
-    model, history = fit(pair_data(known), config, dev, labels, show)
-    reached = verify(score(model, dev), [p.person for p in held.pairs], [p.sex for p in held.pairs])
+    model, history = fit(
+        pair_data(found.known), config, dev, found.labels, show, arguments.resume, group
+    )
+    if not group.first:
+        return
+    who = [p.person for p in found.held.pairs], [p.sex for p in found.held.pairs]
+    reached = verify(score(model, dev), *who)
     metadata = {
         "command": command,
-        **inputs(arguments, labels is not None),
-        "rows": {"train": len(known.pairs), "dev": len(held.pairs)},
-        "detector": detector.name,
+        **found.about,
+        "licence": arguments.licence,
+        "rows": {"train": len(found.known.pairs), "dev": len(found.held.pairs)},
+        "processes": group.world,
         "fit": asdict(config),
         "dev": reached.as_dict(),
     }
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     association.save(arguments.out, model, metadata)
     best = max(history, key=lambda check: check.dev_auc)
-    return (
+    print(
         f"kept step {best.step}; dev AUC {reached.auc}, within sex {reached.auc_within_sex}, "
         f"EER {reached.eer}\nwrote {arguments.out}"
     )
 
 
-def inputs(arguments: argparse.Namespace, labelled: bool) -> dict[str, object]:
-    """What went in, with hashes, and on what terms the weights may be used."""
-    return {
-        "data": {
-            "pairs": arguments.pairs.name,
-            "pairs_sha256": file_hash(arguments.pairs),
-            "labelled": [UTK.name, *PROBE_SOURCES] if labelled else [],
-        },
-        "face_encoder_sha256": file_hash(arguments.face_encoder),
-        "voice_encoder": {"name": "resemblyzer", "sha256": resemblyzer_hash()},
-        "licence": arguments.licence,
-    }
-
-
 def parser(preset: str) -> argparse.ArgumentParser:
     """The command line with that preset's defaults."""
-    options = argparse.ArgumentParser(prog="python -m vclip.offline.train", description=__doc__)
+    options = argparse.ArgumentParser(
+        prog="python -m vclip.offline.train",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     options.add_argument("--preset", choices=PRESETS, default=preset, help=f"default {preset}")
-    out = BUNDLED if preset == "bundled" else REPO / "build"
+    out = (BUNDLED if preset == "bundled" else REPO / "build") / "association.safetensors"
     options.add_argument("--pairs", type=Path, default=PAIRS, help="manifest of pairs (CSV)")
-    options.add_argument("--face-encoder", type=Path, default=BUNDLED / "face_encoder.safetensors")
-    options.add_argument("--out", type=Path, default=out / "association.safetensors")
+    options.add_argument("--features", type=Path, help="shards of vclip.offline.features")
+    options.add_argument("--out", type=Path, default=out, help=f"default {out}")
+    options.add_argument("--resume", type=Path, help="file to keep the state in, and go on from")
+    options.add_argument("--dev-rows", type=int, default=2000, help="of dev, at most (2000)")
+    options.add_argument("--image-encoder", default="bundled", help=IMAGE_CHOICES)
+    options.add_argument("--voice-encoder", default="resemblyzer", help=VOICE_CHOICES)
     options.add_argument("--views", type=int, default=8, help="views of every face (default: 8)")
     options.add_argument("--yunet", type=Path, default=YUNET, help="its ONNX file; Haar without it")
     options.add_argument("--store", type=Path, default=STORE, help="feature cache")
+    options.add_argument("--threads", type=int, default=1, help="others change the last bits (1)")
     options.add_argument(
-        "--licence",
-        default="research only: trained on AVSpeech clips (and UTKFace crops)",
-        help="what is written into the file about the weights' terms",
+        "--licence", default=LICENCE[preset], help="the weights' terms, written into the file"
     )
     add_fields(options, PRESETS[preset])
     return options
@@ -179,11 +129,12 @@ def main(argv: list[str] | None = None) -> int:
     preset = first.parse_known_args(argv)[0].preset
     arguments = parser(preset).parse_args(argv)
     logging.basicConfig(level=logging.ERROR)
-    torch.set_num_threads(1)
+    torch.set_num_threads(arguments.threads)
     command = shlex.join(
         ["python", "-m", "vclip.offline.train", *(sys.argv[1:] if argv is None else argv)]
     )
-    print(train(arguments, command))
+    with launched() as group:
+        train(arguments, command, group)
     return 0
 
 

@@ -1,0 +1,72 @@
+"""Training on disk, so that a run that was stopped goes on as if it had not been."""
+
+import hashlib
+import pickle
+from dataclasses import astuple
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from vclip.errors import DataError, OutputError
+from vclip.offline.distributed import Group
+from vclip.offline.fit_config import FitConfig
+from vclip.offline.objective import Chance
+from vclip.offline.pair_data import LabelData, PairData
+
+# what torch.load raises for files that it did not write
+UNREADABLE = (OSError, RuntimeError, EOFError, LookupError, TypeError, pickle.PickleError)
+
+
+def name_of(config: FitConfig, world: int, *data: PairData | LabelData | None) -> str:
+    """SHA-256 of all that decides how training goes: settings, processes, every feature."""
+    digest = hashlib.sha256(repr((astuple(config), world)).encode())
+    for part in data:
+        if part is not None:
+            kinds = part.person if isinstance(part, PairData) else part.image_label
+            for tensor in (kinds, part.image.count, part.image.values, part.voice.values):
+                digest.update(tensor.contiguous().cpu().numpy().data)
+    return digest.hexdigest()
+
+
+def random_state(chance: Chance, device: torch.device) -> list[torch.Tensor]:
+    """Where this process's random numbers stand."""
+    states = [chance.shared.get_state(), chance.own.get_state(), torch.get_rng_state()]
+    return states + ([torch.cuda.get_rng_state(device)] if device.type == "cuda" else [])
+
+
+def set_random_state(states: list[torch.Tensor], chance: Chance, device: torch.device) -> None:
+    """Go on where they stood."""
+    chance.shared.set_state(states[0])
+    chance.own.set_state(states[1])
+    torch.set_rng_state(states[2])
+    if device.type == "cuda":
+        torch.cuda.set_rng_state(states[3], device)
+
+
+def save(path: Path, name: str, state: dict[str, Any], group: Group) -> None:
+    """Write a state whole or not at all, from the first process. Raises OutputError."""
+    if not group.first:
+        return
+    part = path.with_name(f"{path.name}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        torch.save({"name": name, **state}, part)
+        part.replace(path)
+    except (OSError, RuntimeError) as error:
+        raise OutputError(f"cannot write {path}: {error}; choose another place") from error
+
+
+def load(path: Path, name: str) -> dict[str, Any]:
+    """The state at path. Raises DataError unless it is of the training of that name."""
+    try:
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        found = state["name"]
+    except UNREADABLE as error:
+        raise DataError(f"{path} is no state of a training: {error}; delete it") from error
+    if found != name:
+        raise DataError(
+            f"{path} is of a training with other settings, data or processes; "
+            "take them again, or delete it to start anew"
+        )
+    return state

@@ -1,0 +1,106 @@
+"""Several processes that train together; torchrun and accelerate launch start them alike.
+
+Both set RANK, WORLD_SIZE, LOCAL_RANK and where to meet. Every process holds all data and sees the
+same batches, encodes its share of each, and computes the loss of the whole.
+"""
+
+import contextlib
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, distributed
+
+from vclip.errors import DataError
+
+CPU = torch.device("cpu")
+
+
+@dataclass(frozen=True)
+class Group:
+    """This process among those that train together; alone, nothing is sent anywhere."""
+
+    rank: int = 0
+    world: int = 1
+    device: torch.device = CPU
+
+    @property
+    def first(self) -> bool:
+        """Whether this process evaluates, prints and saves for all."""
+        return self.rank == 0
+
+    def share(self, rows: Tensor) -> Tensor:
+        """This process's equal part (B / world, ...) of rows (B, ...). Raises DataError."""
+        if len(rows) % self.world:
+            raise DataError(f"a batch of {len(rows)} does not fit {self.world} processes")
+        size = len(rows) // self.world
+        return rows[self.rank * size : (self.rank + 1) * size]
+
+    def gather(self, emb: Tensor) -> Tensor:
+        """The parts (B / world, D) of all processes as one (B, D), in the order of their ranks.
+
+        Gradients flow into this process's own part only, times world: then the mean over the
+        processes of their parameters' gradients is the gradient of the loss of the whole batch,
+        also for parameters that act after the gathering, such as the temperature.
+        """
+        if self.world == 1:
+            return emb
+        parts = [torch.empty_like(emb) for _ in range(self.world)]
+        distributed.all_gather(parts, emb.detach().contiguous())
+        parts[self.rank] = own = emb.clone()
+        if own.requires_grad:
+            own.register_hook(self._scaled)  # type: ignore[no-untyped-call]
+        return torch.cat(parts)
+
+    def _scaled(self, gradient: Tensor) -> Tensor:
+        return gradient * self.world
+
+    def average_gradients(self, parameters: Iterable[Tensor]) -> None:
+        """Replace every gradient by its mean over the processes, in one message."""
+        if self.world == 1:
+            return
+        gradients = [p.grad for p in parameters if p.grad is not None]
+        flat = torch.cat([gradient.flatten() for gradient in gradients])
+        distributed.all_reduce(flat)
+        parts = torch.split(flat / self.world, [gradient.numel() for gradient in gradients])
+        for gradient, part in zip(gradients, parts, strict=True):
+            gradient.copy_(part.view_as(gradient))
+
+    def agreed(self, value: Any) -> Any:
+        """What the first process has, on all of them."""
+        if self.world == 1:
+            return value
+        holder = [value]
+        distributed.broadcast_object_list(holder, src=0, device=self.device)
+        return holder[0]
+
+    def everyones(self, value: Any) -> list[Any]:
+        """What each process has, in the order of their ranks, on all of them."""
+        if self.world == 1:
+            return [value]
+        values: list[Any] = [None] * self.world
+        distributed.all_gather_object(values, value)
+        return values
+
+
+ALONE = Group()
+
+
+@contextlib.contextmanager
+def launched() -> Iterator[Group]:
+    """The group that the launcher's environment describes, left again at the end."""
+    cuda, local = torch.cuda.is_available(), int(os.environ.get("LOCAL_RANK", "0"))
+    device = torch.device("cuda", local) if cuda else CPU
+    if cuda:
+        torch.cuda.set_device(device)
+    world = int(os.environ.get("WORLD_SIZE", "1"))
+    if world == 1:
+        yield Group(device=device)
+        return
+    distributed.init_process_group("nccl" if cuda else "gloo")
+    try:
+        yield Group(distributed.get_rank(), world, device)
+    finally:
+        distributed.destroy_process_group()

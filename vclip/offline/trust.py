@@ -1,0 +1,77 @@
+"""How far each pair of a noisy set is to be trusted: wrong ones score like strangers.
+
+The cosines of true pairs and of strangers are taken as two normal distributions. That of strangers
+is measured on faces beside other people's voices; that of true pairs, higher and no wider, and
+their share among the pairs follow by expectation maximisation. A pair's weight is the probability
+that it is a true one. Close to the co-division of noisy correspondence learning (Huang et al.
+2021), which fits both parts to losses; here one part is known.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from vclip.association import Association
+from vclip.offline.pair_data import PairData
+
+ROUNDS = 100  # of expectation maximisation; it has settled long before
+CHUNK = 65_536  # rows encoded at once
+
+
+def trust(matched: Tensor, strangers: Tensor) -> Tensor:
+    """Probability (N,) that each pair is a true one, never falling with its cosine.
+
+    matched (N,) cosines of the pairs, strangers (M,) those of faces with voices of others.
+    """
+    cosines, apart = matched.double(), Normal.of(strangers.double())
+    near, share = Normal(cosines.mean() + cosines.std(), apart.deviation), torch.tensor(0.5)
+    for _ in range(ROUNDS):
+        odds = share.logit() + near.log_density(cosines) - apart.log_density(cosines)
+        posterior = torch.sigmoid(odds)
+        share = posterior.mean().clamp(1e-3, 1 - 1e-3)
+        near = Normal.of(cosines, posterior, apart)
+    order = cosines.argsort()  # beyond a narrow distribution's centre the odds would fall again
+    rising = posterior[order].cummax(dim=0).values
+    return torch.empty_like(rising).index_copy(0, order, rising).float()
+
+
+@dataclass(frozen=True)
+class Normal:
+    """A normal distribution."""
+
+    mean: Tensor
+    deviation: Tensor
+
+    @classmethod
+    def of(cls, x: Tensor, weight: Tensor | None = None, floor: "Normal | None" = None) -> "Normal":
+        """That of values (N,) which count so much; no lower and no wider than another."""
+        share = torch.full_like(x, 1 / len(x)) if weight is None else weight / weight.sum()
+        mean = share @ x
+        deviation = (share @ (x - mean) ** 2).sqrt().clamp(min=1e-6)
+        if floor is None:
+            return cls(mean, deviation)
+        return cls(mean.maximum(floor.mean), deviation.minimum(floor.deviation))
+
+    def log_density(self, x: Tensor) -> Tensor:
+        """At x, up to a constant."""
+        return -(((x - self.mean) / self.deviation) ** 2) / 2 - self.deviation.log()
+
+
+def pair_weights(association: Association, pairs: PairData, seed: int) -> Tensor:
+    """Weights (N,) of training pairs by what the association now says of their plain features."""
+    image_emb, voice_emb = (_encoded(association, pairs, side) for side in ("image", "voice"))
+    rng = torch.Generator().manual_seed(seed)
+    other = torch.randperm(len(image_emb), generator=rng)
+    strange = pairs.person != pairs.person[other]
+    matched, strangers = (image_emb * voice_emb).sum(1), (image_emb * voice_emb[other]).sum(1)
+    strangers = strangers[strange]
+    return trust(matched, strangers) if len(strangers) > 1 else torch.ones_like(matched)
+
+
+def _encoded(association: Association, pairs: PairData, side: str) -> Tensor:
+    encode = association.encode_image if side == "image" else association.encode_voice
+    features = pairs.image if side == "image" else pairs.voice
+    with torch.no_grad():
+        parts = torch.split(torch.arange(len(features)), CHUNK)
+        return torch.cat([encode(features.first(part)).cpu() for part in parts])
