@@ -168,3 +168,37 @@ def test_a_restart_frees_the_tab(tmp_path: Path) -> None:
     again = opened(tmp_path)
     again.record(rater, answer(0), "other")
     again.close()
+
+
+ANSWER = (
+    '{"kind": "answer", "position": 99, "value": "4", "created": "2026-01-01T00:00:00+00:00"}\n'
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("study.json", '{"stu'),
+        ("study.json", "[]"),
+        ("study.json", '{"study": "toy"}'),
+        ("gone.jsonl", '{"x": 1}\n'),
+        ("sessions/2.jsonl", "{}\n"),
+        ("sessions/2.jsonl", '{"kind": "answer"}\n'),
+        ("sessions/1.jsonl", '{"created": "x"}\n'),
+        ("sessions/1.jsonl", '{"kind": "answer"}\n'),
+        ("sessions/1.jsonl", ANSWER),
+    ],
+)
+def test_what_somebody_edited_is_told_in_one_line(tmp_path: Path, name: str, content: str) -> None:
+    """Neither a traceback nor a guess: both reading and going on refuse, and name the file."""
+    url = f"jsonl:{tmp_path}/lines"
+    opened = store.open_store(url, toy())
+    enrol(opened)
+    opened.close()
+    path = tmp_path / "lines" / name
+    before = path.read_text() if name == "sessions/1.jsonl" else ""
+    path.write_text(before + content)
+    for attempt in (lambda: store.open_store(url, toy()), lambda: store.load_ratings(url)):
+        with pytest.raises((StudyError, DataError), match=path.name):
+            attempt()
+    path.unlink()

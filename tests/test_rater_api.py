@@ -76,12 +76,17 @@ def browser(client: TestClient) -> Browser:
     return Browser(client, found["token"])
 
 
+def known(kept: JsonLines, token: str) -> Session:
+    found = Session.of(kept, token)
+    assert found
+    return found
+
+
 def to_trials(browser: Browser, kept: JsonLines) -> dict[str, Any]:
     """Past volume and headphones."""
     browser.state()
     browser.post("/step", {"step": "volume", "result": None})
-    rater = kept.rater(browser.token)
-    right = session.targets(Session.of(kept, rater or 0), 0)
+    right = session.targets(known(kept, browser.token), 0)
     found = browser.post("/step", {"step": "headphones", "result": right, "attempt": 0})
     return dict(found.json())
 
@@ -213,7 +218,7 @@ def test_the_headphone_check_is_heard_and_judged_here(browser: Browser, kept: Js
         assert browser.get(f"{API}/headphones/{n}").status_code == 404
     sounds = [browser.get(f"{API}/headphones/{n}") for n in range(6)]
     assert {found.headers["content-type"] for found in sounds} == {"audio/flac"}
-    right = session.targets(Session.of(kept, 1), 0)
+    right = session.targets(known(kept, browser.token), 0)
     failed = [(one + 1) % 3 for one in right]
     state = browser.post("/step", {"step": "headphones", "result": failed, "attempt": 0}).json()
     assert (state["step"], state["attempt"]) == ("headphones", 1)

@@ -78,7 +78,7 @@ def test_a_chosen_token_is_not_printed(store: Store) -> None:
         (["--study-only"], "needs --study"),
         (["--study", "nothing.json", "--study-only"], "nothing.json"),
         (["--study", "STUDY", "--study-only", "--research-token", "x"], "12 plain"),
-        (["--study", "STUDY", "--study-only", "--store", "nowhere"], "nowhere is no store"),
+        (["--study", "STUDY", "--study-only", "--store", "nowhere"], "no store of the kind 'nowhere'"),
     ],
 )
 def test_what_the_app_cannot_serve(
@@ -100,7 +100,7 @@ def test_a_space_needs_a_durable_store(
     assert "forgets its disk" in capsys.readouterr().err
     monkeypatch.setenv("VCLIP_STORE", "nowhere")
     assert app.main(["--port", "0", "--study-only"]) == 2
-    assert "nowhere is no store" in capsys.readouterr().err
+    assert "no store of the kind 'nowhere'" in capsys.readouterr().err
 
 
 def test_a_study_alone_loads_no_model() -> None:

@@ -217,13 +217,19 @@ def test_a_plan_that_fails_enrols_nobody(kept: Store) -> None:
     assert kept.raters() == [] and kept.counts().raters == 0
 
 
+def of(kept: Store, position: int) -> dict[str, str]:
+    """What a rating says of its study; training has one trial of each question, in the order."""
+    kind = kept.study.questions[position].type
+    return {"study": kept.study.study, "version": kept.study.version, "type": kind}
+
+
 def test_ratings_hold_trial_and_answer(kept: Store) -> None:
     raters = [enrol(kept, seed).rater for seed in range(2)]
     for rater in reversed(raters):
         for position in (2, 0, 1):
             kept.record(rater, answer(position), "tab")
     expected = [
-        store.rating(kept.study, rater, kept.trials(rater)[i], kept.answers(rater)[i])
+        store.judgement(kept.trials(rater)[i], kept.answers(rater)[i], rater=rater, **of(kept, i))
         for rater in raters
         for i in range(3)
     ]
@@ -286,3 +292,12 @@ def test_tokens_and_codes_are_not_in_the_store(tmp_path: Path) -> None:
 def test_other_urls_are_no_stores(wrong: str) -> None:
     with pytest.raises(StudyError):
         store.open_store(wrong, toy())
+
+
+@pytest.mark.parametrize(
+    "place", ["postgres://me:secret@127.0.0.1:1/no", "mysql://me:secret@127.0.0.1/no", "nowhere"]
+)
+def test_urls_that_lead_nowhere_are_told_without_the_password(place: str) -> None:
+    with pytest.raises(StudyError) as raised:
+        store.open_store(place, toy())
+    assert "secret" not in str(raised.value)

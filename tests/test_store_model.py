@@ -88,11 +88,16 @@ class Model(RuleBasedStateMachine):
     @invariant()
     def all_is_as_it_should_be(self) -> None:
         assert [self.kept.rater(one.token) for one in self.raters] == [r.rater for r in self.raters]
-        assert not [one for one in self.gone if self.kept.rater(one.token)]
+        for one in self.gone:
+            assert self.kept.rater(one.token) is self.kept.known(one.token) is None
         for rater, expected in self.answers.items():
             found = self.kept.answers(rater)
             assert {at: (a.request, a.value) for at, a in found.items()} == expected
-            assert self.kept.requests(rater) == {at: one[0] for at, one in expected.items()}
+        for one in self.raters:
+            known = self.kept.known(one.token)
+            assert known and (known.rater, known.trials) == (one.rater, self.kept.trials(one.rater))
+            sent = {at: name for at, (name, _) in self.answers[one.rater].items()}
+            assert (known.requests, known.marks) == (sent, self.kept.marks(one.rater))
         ratings = [(rating.rater, rating.position) for rating in self.kept.ratings()]
         assert ratings == sorted((r, at) for r, found in self.answers.items() for at in found)
         assert self.kept.counts().raters == len(self.raters) + len(self.gone)

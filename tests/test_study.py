@@ -74,6 +74,9 @@ MISTAKES: list[tuple[Callable[[Fields], None], str]] = [
     (change("questions", 0, "conditions", to=["y"]), "questions.acr_fit.conditions: there is no"),
     (change("questions", 0, "labels", to=["good", "bad"]), "questions.0.labels: "),
     (change("questions", 1, "pairs", to=[["a", "a"]]), "cannot meet itself"),
+    (change("questions", 0, "ties", to=True), "questions.acr_fit.ties: means nothing for acr_fit"),
+    (change("questions", 1, "k", to=4), "questions.ab.k: means nothing for ab"),
+    (change("gates", to={"heard": 0.5}), "exclusion.heard: 0.95 leaves out raters who heard the"),
     (change("questions", 1, "pairs", to=[["a", "q"]]), "questions.ab.pairs: there is no 'q'"),
     (change("questions", 2, "target", to=None), "questions.afc.target: name the condition"),
     (change("questions", 2, "k", to=8), "questions.afc.k: item i0 has fewer than 7"),
@@ -154,3 +157,38 @@ def test_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert json.loads(capsys.readouterr().out) == study.json_schema()
     assert study.main([str(tmp_path / "no.json")]) == 2
     assert capsys.readouterr().err.startswith("vclip: no.json: cannot read")
+
+
+def spoilt(folder: Path, **changes: Any) -> str:
+    """What is said of a study whose first sound has these fields."""
+    path = toy_study.written(folder, toy_study.fields())
+    fields = json.loads(path.read_text())
+    fields["items"][0]["stimuli"]["a"] |= changes
+    path.write_text(json.dumps(fields))
+    with pytest.raises(StudyError) as raised:
+        study.load(path)
+    return str(raised.value)
+
+
+def test_a_length_that_nobody_could_hear_is_told(tmp_path: Path) -> None:
+    told = spoilt(tmp_path, seconds=9.0)
+    assert told.startswith("items.i0.stimuli.a.seconds: 0a.wav has 0.30 s, the study says 9")
+
+
+@pytest.mark.parametrize("name", ["noise.wav", "noise.m4a"])
+def test_a_sound_that_is_none_is_told(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(b"hello")
+    digest = toy_study.digest(b"hello")
+    told = spoilt(tmp_path, path=name, sha256=digest, seconds=None)
+    assert f"items.i0.stimuli.a: {name} is no sound that can be read" in told
+
+
+@pytest.mark.parametrize("path", ["a\0b.wav", "/etc/hostname", "../up.wav", "..\\up.wav"])
+def test_paths_stay_in_the_folder(tmp_path: Path, path: str) -> None:
+    assert "is not in the study's folder" in spoilt(tmp_path, path=path)
+
+
+def test_the_mark_of_some_editors_is_no_mistake(tmp_path: Path) -> None:
+    path = toy_study.written(tmp_path, toy_study.fields())
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert study.load(path).sha256 == toy_study.digest(path.read_bytes())

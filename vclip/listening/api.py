@@ -105,13 +105,10 @@ class Desk:
 
     def known(self, token: str) -> int:
         """Whose token it is. Raises HTTPException."""
-        rater = self.store.rater(token)
-        if rater is None:
-            raise HTTPException(401, "this session is not known; it was withdrawn, or never begun")
-        return rater
+        return _somebody(self.store.rater(token))
 
     def _session(self, token: str) -> Session:
-        return Session.of(self.store, self.known(token))
+        return _somebody(Session.of(self.store, token))
 
     def about(self) -> dict[str, Any]:
         """Told before anybody agrees."""
@@ -211,6 +208,12 @@ class Desk:
         """The sound to set the volume by."""
         self.known(token)
         return self.media.volume()
+
+
+def _somebody(found: T | None) -> T:
+    if found is None:
+        raise HTTPException(401, "this session is not known; it was withdrawn, or never begun")
+    return found
 
 
 def _bytes(file: File) -> Response:

@@ -14,6 +14,15 @@ if TYPE_CHECKING:  # it calls what is here
     from vclip.listening.study import Study
 
 
+ONLY = {  # of which types a question's field is
+    "pairs": ("ab", "abx"),
+    "ties": ("ab",),
+    "target": ("afc",),
+    "k": ("afc",),
+    "labels": ACR,
+}
+
+
 def check(study: "Study") -> None:
     """Raise ValueError for names that nothing has, and for what cannot be asked."""
     for kind in ("conditions", "items", "questions"):
@@ -36,6 +45,10 @@ def _check_question(study: "Study", question: Question, known: set[str]) -> None
     _known(f"{where}.pairs", (c for pair in question.pairs or [] for c in pair), known)
     if any(one == other for one, other in question.pairs or []):
         raise ValueError(f"{where}.pairs: a condition cannot meet itself")
+    for name, types in ONLY.items():
+        plain = type(question).model_fields[name].default
+        if getattr(question, name) != plain and question.type not in types:
+            raise ValueError(f"{where}.{name}: means nothing for {question.type}; leave it out")
     if question.type == "afc" and question.target not in known:
         raise ValueError(f"{where}.target: name the condition that belongs to the face")
     if question.type == "multi" and not 2 <= len(study.conditions_of(question)) <= 8:
@@ -85,6 +98,11 @@ def _check_expected(question: Question, probe: Probe, where: str, gold: bool) ->
 
 def _check_amounts(study: "Study") -> None:
     design, n = study.design, len(cells(study))
+    if study.exclusion.heard > study.gates.heard:
+        raise ValueError(
+            f"exclusion.heard: {study.exclusion.heard:g} leaves out raters who heard the "
+            f"{study.gates.heard:g} that gates.heard asks; take at most that"
+        )
     if design.trials_per_rater > n:
         raise ValueError(
             f"design.trials_per_rater: there are only {n} cells, and nobody rates one twice"

@@ -9,10 +9,7 @@ at the next start. "jsonl:FOLDER?repo=OWNER/NAME" also keeps a copy in a private
 see `mirror`.
 """
 
-import fcntl
-import json
 import os
-import secrets
 import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,16 +20,17 @@ from urllib.parse import parse_qs
 
 from vclip.errors import ConflictError, StudyError
 from vclip.listening import codes, lines
+from vclip.listening.folder import gone, header, hold, secret
 from vclip.listening.mirror import Mirror
 from vclip.listening.sessionfile import SessionFile
 from vclip.listening.store import (
     Answer,
     Enrolment,
+    Known,
     Mark,
     Plan,
     Progress,
     Rating,
-    changed,
     count,
     now,
 )
@@ -49,7 +47,7 @@ class JsonLines:
         self.study, self._folder, self._mirror = study, folder, mirror
         (folder / "sessions").mkdir(parents=True, exist_ok=True)
         self._lock = threading.Lock()  # of who is there; each session has its own
-        self._held: int | None = _hold(folder / "lock")
+        self._held: int | None = hold(folder / "lock")
         try:
             self.secret = self._replay()
         except Exception:
@@ -62,9 +60,9 @@ class JsonLines:
         """All that was kept; the study's secret."""
         if self._mirror:
             self._mirror.pull()
-        self._gone: set[int] = {line["rater"] for line in lines.replay(self._folder / "gone.jsonl")}
+        self._gone: set[int] = gone(self._folder)
         self._sessions = {session.rater: session for session in self._replayed()}
-        return _secret(self._folder / "study.json", self.study, enrolled=self._enrolled() > 0)
+        return secret(self._folder / "study.json", self.study, enrolled=self._enrolled() > 0)
 
     def enrol(self, plan: Plan, request: str | None = None) -> Enrolment:
         """A new rater, planned while nobody else enrols."""
@@ -93,6 +91,14 @@ class JsonLines:
                 found = session.rater
         return found
 
+    def known(self, token: str) -> Known | None:
+        """From memory."""
+        rater = self.rater(token)
+        if rater is None:
+            return None
+        requests = {at: answer.request for at, answer in self.answers(rater).items()}
+        return Known(rater, self.trials(rater), requests, self.marks(rater))
+
     def trials(self, rater: int) -> list[Trial]:
         """By position."""
         session = self._sessions.get(rater)
@@ -102,10 +108,6 @@ class JsonLines:
         """Of one rater."""
         session = self._sessions.get(rater)
         return dict(session.answers) if session else {}
-
-    def requests(self, rater: int) -> dict[int, str]:
-        """Of one rater."""
-        return {position: answer.request for position, answer in self.answers(rater).items()}
 
     def marks(self, rater: int) -> list[Mark]:
         """Of one rater."""
@@ -235,37 +237,10 @@ def load_ratings(url: str, study: str | None = None) -> list[Rating]:
     folder = Path(url.removeprefix("jsonl:").partition("?")[0])
     if not (folder / "study.json").is_file():
         raise StudyError(f"there are no ratings in {folder}; check the store's URL")
-    kept = json.loads((folder / "study.json").read_text())["study"]
+    kept = header(folder / "study.json")["study"]
     if study not in (None, kept):
         raise StudyError(f"the ratings in {folder} are of {kept}, not of {study}")
-    gone = {line["rater"] for line in lines.replay(folder / "gone.jsonl", mend=False)}
+    left = gone(folder, mend=False)
     found = [SessionFile.read(path) for path in (folder / "sessions").glob("*.jsonl")]
-    there = sorted((s for s in found if s and s.rater not in gone), key=lambda s: s.rater)
+    there = sorted((s for s in found if s and s.rater not in left), key=lambda s: s.rater)
     return [rating for session in there for rating in session.ratings()]
-
-
-def _hold(path: Path) -> int:
-    """A lock on the folder, gone with the process however it ends. Raises StudyError."""
-    file = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        os.close(file)
-        raise StudyError(f"{path.parent} is in use by another process; stop that one") from error
-    return file
-
-
-def _secret(path: Path, study: Study, *, enrolled: bool) -> bytes:
-    """From the file of the study, made if there is none. Raises StudyError if it is of another."""
-    now_is = {"study": study.study, "version": study.version, "sha256": study.sha256}
-    kept = json.loads(path.read_text()) if path.exists() else {}
-    if enrolled and {name: kept.get(name) for name in now_is} != now_is:
-        raise changed(study)
-    if not enrolled or not kept:
-        kept = {**now_is, "secret": kept.get("secret") or secrets.token_hex(32)}
-        part = path.with_suffix(".part")
-        part.unlink(missing_ok=True)
-        lines.append(part, kept)
-        part.replace(path)
-        lines.sync(path.parent)
-    return bytes.fromhex(kept["secret"])

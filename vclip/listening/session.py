@@ -43,15 +43,18 @@ class Session:
     marks: Sequence[Mark]
 
     @classmethod
-    def of(cls, store: Store, rater: int) -> "Session":
-        """As it is now."""
+    def of(cls, store: Store, token: str) -> "Session | None":
+        """As it is now; None if nobody has this token."""
+        found = store.known(token)
+        if found is None:
+            return None
         return cls(
             study=store.study,
             secret=store.secret,
-            rater=rater,
-            trials=store.trials(rater),
-            requests=store.requests(rater),
-            marks=store.marks(rater),
+            rater=found.rater,
+            trials=found.trials,
+            requests=found.requests,
+            marks=found.marks,
         )
 
     def after(self, answer: Answer) -> "Session":

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from vclip.errors import ConflictError
+from vclip.errors import ConflictError, DataError
 from vclip.listening import lines
 from vclip.listening.lines import Line
 from vclip.listening.store import Answer, Mark, Progress, Rating, judgement, lately, now
@@ -83,13 +83,21 @@ class SessionFile:
 
     @classmethod
     def _from(cls, path: Path, found: list[Line]) -> "SessionFile | None":
-        if not found:
-            return None
+        try:
+            return cls._of(path, found) if found else None
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
+            raise DataError(
+                f"{path.name} is not what a rater's file looks like; restore it from a copy"
+            ) from error
+
+    @classmethod
+    def _of(cls, path: Path, found: list[Line]) -> "SessionFile":
         session = cls._first(path, found[0])
         for line in found[1:]:
             kind = line.pop("kind")
             session.seen = max(session.seen, line["created"])
             if kind == "answer":
+                session.trials[line["position"]]  # there is one
                 session.answers[line["position"]] = _answer(line)
             elif kind == "mark":
                 session.marks[line["kind_of"], line["position"]] = _mark(line)

@@ -1,10 +1,9 @@
 """The store in a database. Every method is one transaction, committed before it returns."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Select, delete, func, select
 from sqlalchemy.orm import Session
@@ -12,10 +11,13 @@ from sqlalchemy.orm import Session
 from vclip.errors import ConflictError, StudyError
 from vclip.listening import codes, queries, rows
 from vclip.listening.database import POOL, alone, connect, transaction
-from vclip.listening.store import Answer, Enrolment, Mark, Plan, Progress, Rating, now
+from vclip.listening.store import Answer, Enrolment, Known, Mark, Plan, Progress, Rating, now
 from vclip.listening.study import Study
 from vclip.listening.tables import AnswerRow, EventRow, MarkRow, RaterRow, StudyRow, TrialRow
+from vclip.listening.together import Together
 from vclip.listening.trials import Counts, Trial
+
+T = TypeVar("T")
 
 
 class Database:
@@ -25,9 +27,9 @@ class Database:
         self.study = study
         self._engine = connect(url)
         self._plans: dict[int, list[Trial]] = {}
-        # of SQLite one writes; more threads than two only take turns at Python's lock (118 → 250
-        # answers a second with 50 raters)
-        self.at_once = 2 if self._engine.dialect.name == "sqlite" else POOL
+        lite = self._engine.dialect.name == "sqlite"
+        self.at_once = 2 * POOL if lite else POOL  # who waits for SQLite's disk shares a commit
+        self._write = Together(self._engine) if lite else self._alone
         self._reader = self._engine.execution_options(reads=True)
         try:
             self._id, self.secret = self._registered()
@@ -41,10 +43,16 @@ class Database:
             row = queries.registered(session, self.study)
             return row.id, row.secret
 
+    def _alone(self, work: Callable[[Session], T]) -> T:
+        """Write in a transaction of its own: PostgreSQL's commits wait for the disk together."""
+        with transaction(self._engine) as session:
+            return work(session)
+
     def enrol(self, plan: Plan, request: str | None = None) -> Enrolment:
         """A new rater, planned while nobody else enrols."""
         token, withdrawal = codes.token_and_withdrawal(self.secret, request)
-        with transaction(self._engine) as session:
+
+        def work(session: Session) -> Enrolment:
             study = session.get_one(StudyRow, self._id, with_for_update=True)
             there = session.execute(self._by_token(token)).one_or_none()
             if there:
@@ -64,14 +72,29 @@ class Database:
             session.add_all(rows.trial_row(rater.id, kinds[t.question], t) for t in trials)
             agreed = Mark("agree", result={"study_sha256": self.study.sha256}, created=at)
             session.add(rows.mark_row(rater.id, agreed))
-            found = Enrolment(rater.id, token, withdrawal)
-        return found
+            return Enrolment(rater.id, token, withdrawal)
+
+        return self._write(work)
 
     def rater(self, token: str) -> int | None:
         """By the hash of the token."""
         with transaction(self._reader) as session:
             row = session.execute(self._by_token(token)).one_or_none()
             return row.id if row and codes.same(row.token, codes.digest(token)) else None
+
+    def known(self, token: str) -> Known | None:
+        """In one look: whoever reads waits for whoever writes."""
+        answers = select(AnswerRow.position, AnswerRow.request)
+        marks = select(MarkRow).order_by(MarkRow.id)
+        with transaction(self._reader) as session:
+            row = session.execute(self._by_token(token)).one_or_none()
+            if row is None or not codes.same(row.token, codes.digest(token)):
+                return None
+            sent = session.execute(answers.where(AnswerRow.rater_id == row.id))
+            requests = {position: request for position, request in sent}
+            done = session.scalars(marks.where(MarkRow.rater_id == row.id))
+            made = [rows.mark(mark) for mark in done]
+        return Known(row.id, self.trials(row.id), requests, made)
 
     def trials(self, rater: int) -> list[Trial]:
         """By position; they never change, so they are read once."""
@@ -83,12 +106,6 @@ class Database:
                 return []
             self._plans[rater] = found
         return list(self._plans[rater])
-
-    def requests(self, rater: int) -> dict[int, str]:
-        """Of one rater."""
-        asked = select(AnswerRow.position, AnswerRow.request).where(AnswerRow.rater_id == rater)
-        with transaction(self._reader) as session:
-            return {position: request for position, request in session.execute(asked)}
 
     def answers(self, rater: int) -> dict[int, Answer]:
         """Of one rater."""
@@ -110,13 +127,17 @@ class Database:
 
     def claim(self, rater: int, tab: str) -> None:
         """The last who claims may answer."""
-        with self._present(rater) as (_, row):
+
+        def work(_: Session, row: RaterRow | None) -> None:
             if row:
                 row.tab = tab
 
+        self._present(rater, work)
+
     def record(self, rater: int, answer: Answer, tab: str) -> None:
         """The rater's row is locked meanwhile, and the table lets no second answer in."""
-        with self._present(rater) as (session, row):
+
+        def work(session: Session, row: RaterRow | None) -> None:
             if row is None or not session.get(TrialRow, (rater, answer.position)):
                 raise ConflictError("there is no such trial; the answers may have been deleted")
             if queries.repeated(session, rater, answer):
@@ -126,36 +147,49 @@ class Database:
             row.tab = tab
             session.add(rows.answer_row(rater, replace(answer, created=row.seen)))
 
+        self._present(rater, work)
+
     def mark(self, rater: int, mark: Mark) -> None:
         """Once for each kind and position."""
         there = select(MarkRow.id).where(
             MarkRow.rater_id == rater, MarkRow.kind == mark.kind, MarkRow.position == mark.position
         )
-        with self._present(rater) as (session, row):
+
+        def work(session: Session, row: RaterRow | None) -> None:
             if row and not session.scalars(there).first():
                 session.add(rows.mark_row(rater, replace(mark, created=row.seen)))
 
+        self._present(rater, work)
+
     def log(self, rater: int, events: Sequence[Mapping[str, Any]]) -> None:
         """Each event is a row."""
-        with self._present(rater) as (session, row):
+
+        def work(session: Session, row: RaterRow | None) -> None:
             if row:
-                session.add_all(
-                    EventRow(rater_id=rater, event=dict(e), created=row.seen) for e in events
-                )
+                made = [EventRow(rater_id=rater, event=dict(e), created=row.seen) for e in events]
+                session.add_all(made)
+
+        self._present(rater, work)
 
     def withdraw(self, code: str) -> int | None:
         """Everything goes with the rater's row."""
         digest = codes.digest(codes.plain(code))
         asked = select(RaterRow).where(RaterRow.withdrawal == digest, RaterRow.study_id == self._id)
-        with transaction(self._engine) as session:
+
+        def work(session: Session) -> tuple[int, int] | None:
             row = session.scalars(asked.with_for_update()).one_or_none()
             if row is None:
                 return None
             answers = select(func.count()).where(AnswerRow.rater_id == row.id)
             deleted = session.scalars(answers).one()
             session.execute(delete(RaterRow).where(RaterRow.id == row.id))
-            self._plans.pop(row.id, None)
-        return deleted
+            return row.id, deleted
+
+        found = self._write(work)
+        if found is None:
+            return None
+        self._plans.pop(found[0], None)
+        return found[1]
 
     def ratings(self) -> list[Rating]:
         """Of this version of the study."""
@@ -192,14 +226,16 @@ class Database:
         found = select(RaterRow.id, RaterRow.token)
         return found.where(RaterRow.token == codes.digest(token), of_study)
 
-    @contextmanager
-    def _present(self, rater: int) -> Iterator[tuple[Session, RaterRow | None]]:
-        """A rater who does something: their row, locked; None if they withdrew."""
-        with transaction(self._engine) as session:
+    def _present(self, rater: int, work: Callable[[Session, RaterRow | None], None]) -> None:
+        """A rater who does something: work gets their row, locked; None if they withdrew."""
+
+        def locked(session: Session) -> None:
             row = session.get(RaterRow, rater, with_for_update=True)
             if row:
                 row.seen = now()
-            yield session, row
+            work(session, row)
+
+        self._write(locked)
 
 
 def load_ratings(url: str, study: str | None = None) -> list[Rating]:

@@ -7,91 +7,23 @@ of addresses nothing.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
 from vclip.errors import StudyError
+from vclip.listening.records import Answer as Answer  # all of them are part of this module's face
+from vclip.listening.records import Enrolment as Enrolment
+from vclip.listening.records import Known as Known
+from vclip.listening.records import Mark as Mark
+from vclip.listening.records import Progress as Progress
+from vclip.listening.records import Rating as Rating
+from vclip.listening.records import Value as Value
+from vclip.listening.records import judgement as judgement
 from vclip.listening.study import Study
 from vclip.listening.trials import Cell, Counts, Order, Trial, cell_of
 
-Value = str | dict[str, float]
-"""ACR "1" to "5", slot "A" to "H", "tie"; multi: 0 to 100 by slot."""
-
 Plan = Callable[[Counts], list[Trial]]
 RESERVED = timedelta(hours=1)  # unanswered trials of a rater not seen for longer are free again
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What a rater answered to one trial, as sent and measured."""
-
-    position: int
-    value: Value
-    heard: list[list[tuple[float, float]]]  # played ranges of each slot, s
-    plays: list[int]  # of each slot
-    seconds: float  # from the trial's appearance to the answer, as the page measured it
-    request: str  # the page's name for this answer: sent twice, it is one
-    share: float = 0.0  # that was heard of the slot heard least; `session` measures it
-    created: str = ""  # the store's time, UTC
-
-
-@dataclass(frozen=True)
-class Mark:
-    """A step that a rater has behind them; position: of the trial that follows, or the attempt."""
-
-    kind: str  # agree, volume, headphones, break
-    position: int = 0
-    result: dict[str, Any] = field(default_factory=dict)
-    created: str = ""
-
-
-@dataclass(frozen=True)
-class Enrolment:
-    """What a new rater is told once: neither token nor code can be had again."""
-
-    rater: int
-    token: str
-    withdrawal: str
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far one rater is. done, total: trials of any purpose; seen, created: ISO, UTC."""
-
-    rater: int
-    created: str
-    seen: str
-    done: int
-    total: int
-    marks: tuple[Mark, ...] = ()
-
-    @property
-    def complete(self) -> bool:
-        """Whether every trial is answered."""
-        return self.done == self.total
-
-
-@dataclass(frozen=True)
-class Rating:
-    """One judgement with all that is known of it: a trial and its answer."""
-
-    study: str
-    version: str
-    rater: int
-    position: int
-    question: str
-    type: str
-    item: str
-    conditions: tuple[str, ...]
-    items: tuple[str, ...]
-    purpose: str
-    expected: str | None
-    value: Value
-    seconds: float
-    heard: float  # share of the slot heard least
-    plays: tuple[int, ...]
-    created: str  # ISO, UTC
 
 
 class Store(Protocol):
@@ -116,16 +48,16 @@ class Store(Protocol):
         """Whose token this is."""
         ...
 
+    def known(self, token: str) -> "Known | None":
+        """The rater with this token and how far they are, all at the same moment."""
+        ...
+
     def trials(self, rater: int) -> list[Trial]:
         """The whole session in order; empty for a rater who withdrew."""
         ...
 
     def answers(self, rater: int) -> dict[int, Answer]:
         """By position."""
-        ...
-
-    def requests(self, rater: int) -> dict[int, str]:
-        """Only the names of the answers, by position: all that is needed between two trials."""
         ...
 
     def marks(self, rater: int) -> list[Mark]:
@@ -183,12 +115,13 @@ def open_store(url: str, study: Study) -> Store:
         from vclip.listening import jsonl
 
         return jsonl.open_store(url, study)
-    if url.startswith(("sqlite:", "postgresql")):
+    if url.startswith(("sqlite:", "postgres")):
         from vclip.listening.sql import Database
 
         return Database(url, study)
+    kind = url.partition(":")[0]  # no more of it: there may be a password
     ways = "sqlite:///FILE, postgresql+psycopg://USER@HOST/NAME or jsonl:FOLDER"
-    raise StudyError(f"{url} is no store; use {ways}")
+    raise StudyError(f"there is no store of the kind {kind!r}; use {ways}")
 
 
 def load_ratings(url: str, study: str | None = None) -> list[Rating]:
@@ -203,37 +136,6 @@ def load_ratings(url: str, study: str | None = None) -> list[Rating]:
     from vclip.listening import sql
 
     return sql.load_ratings(url, study)
-
-
-def rating(study: Study, rater: int, trial: Trial, answer: Answer) -> Rating:
-    """A trial and its answer as one record."""
-    kind = study.question(trial.question).type
-    names = {"study": study.study, "version": study.version, "type": kind}
-    return judgement(trial, answer, rater=rater, **names)
-
-
-def judgement(
-    trial: Trial, answer: Answer, *, study: str, version: str, rater: int, type: str
-) -> Rating:
-    """The same without the study's file. study: its id, type: of the question."""
-    return Rating(
-        study=study,
-        version=version,
-        rater=rater,
-        position=trial.position,
-        question=trial.question,
-        type=type,
-        item=trial.item,
-        conditions=trial.conditions,
-        items=trial.items,
-        purpose=trial.purpose,
-        expected=trial.expected,
-        value=answer.value,
-        seconds=answer.seconds,
-        heard=answer.share,
-        plays=tuple(answer.plays),
-        created=answer.created,
-    )
 
 
 def count(study: Study, orders: Iterable[tuple[Order, int]], raters: int) -> Counts:

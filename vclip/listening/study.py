@@ -4,12 +4,14 @@
 """
 
 import argparse
+import codecs
 import hashlib
 import json
 from itertools import combinations
 from pathlib import Path
 from typing import Any, TypeVar
 
+import soundfile
 from pydantic import Field, PrivateAttr, ValidationError, model_validator
 
 from vclip.errors import StudyError, reported
@@ -28,6 +30,8 @@ from vclip.listening.parts import Stimulus as Stimulus
 from vclip.listening.trials import cells
 
 MAX_SIZE = 16 * 2**20  # bytes of a study file
+READ = (".flac", ".wav", ".mp3", ".ogg")
+LENGTH = 0.02  # share by which a length may differ from the file's: decoders of MP3 do
 Named = TypeVar("Named", Question, Item)
 
 
@@ -71,8 +75,8 @@ class Study(Part):
 
     def file(self, path: str) -> Path:
         """A file that the study names. Raises StudyError if it would leave the folder."""
-        found = (self._folder / path).resolve()
-        if "\\" in path or not found.is_relative_to(self._folder.resolve()):
+        found = (self._folder / path.replace("\0", "")).resolve()
+        if "\\" in path or "\0" in path or not found.is_relative_to(self._folder.resolve()):
             raise StudyError(f"{path} is not in the study's folder; copy it there")
         return found
 
@@ -109,7 +113,9 @@ def load(path: str | Path) -> Study:
     study._folder, study._sha256 = path.resolve().parent, hashlib.sha256(data).hexdigest()
     for item in study.items:
         for name, stimulus in item.stimuli.items():
-            _check_file(study, stimulus.path, stimulus.sha256, f"items.{item.id}.stimuli.{name}")
+            where = f"items.{item.id}.stimuli.{name}"
+            _check_file(study, stimulus.path, stimulus.sha256, where)
+            _check_length(study, stimulus, where)
         if item.face:
             _check_file(study, item.face, item.face_sha256, f"items.{item.id}.face")
     return study
@@ -118,7 +124,7 @@ def load(path: str | Path) -> Study:
 def parse(data: bytes | str, name: str = "the study") -> Study:
     """A study from the content of its file, whose sounds are not looked at. Raises StudyError."""
     try:
-        return Study.model_validate_json(data)
+        return Study.model_validate_json(_unmarked(data))
     except ValidationError as error:
         raise StudyError(f"{name}: {complaint(error)}") from error
 
@@ -161,6 +167,29 @@ def _check_file(study: Study, path: str, digest: str | None, field: str) -> None
             f"{field}: {path} has the SHA-256 {found[:12]}…, the study says {digest[:12]}…; "
             "build the study again"
         )
+
+
+def _check_length(study: Study, stimulus: Stimulus, field: str) -> None:
+    """Raise StudyError where nobody could hear the whole sound, as its length is another."""
+    try:
+        info = soundfile.info(study.file(stimulus.path))
+    except soundfile.LibsndfileError as error:
+        if stimulus.seconds and not stimulus.path.lower().endswith(READ):
+            return  # browsers may know more formats
+        raise StudyError(
+            f"{field}: {stimulus.path} is no sound that can be read; use FLAC, WAV or MP3"
+        ) from error
+    told, is_long = stimulus.seconds, info.frames / info.samplerate
+    if told and abs(told - is_long) > LENGTH * is_long + 0.05:
+        raise StudyError(
+            f"{field}.seconds: {stimulus.path} has {is_long:.2f} s, the study says {told:g}; "
+            "leave it out, and it is measured"
+        )
+
+
+def _unmarked(data: bytes | str) -> bytes | str:
+    """Without the mark that some editors put before UTF-8."""
+    return data.removeprefix(codecs.BOM_UTF8) if isinstance(data, bytes) else data
 
 
 def complaint(error: ValidationError) -> str:

@@ -18,7 +18,7 @@ export class Net {
   constructor() {
     this.token = null;
     this.tab = random(); // of this page: a reload is another tab, as it should be
-    this.onwait = () => {}; // (seconds, now) when there is no connection, (null) when it is back
+    this.onwait = () => {}; // (seconds, now, whether the server refused) while it waits, (null) after
   }
 
   headers(more = {}) {
@@ -53,12 +53,12 @@ export class Net {
           this.onwait(null);
           throw error;
         }
-        await this.wait(WAITS[Math.min(tries, WAITS.length - 1)]);
+        await this.wait(WAITS[Math.min(tries, WAITS.length - 1)], error instanceof Refused);
       }
     }
   }
 
-  wait(seconds) {
+  wait(seconds, refused) {
     return new Promise((resolve) => {
       const timer = setTimeout(done, seconds * 1000);
       function done() {
@@ -67,7 +67,7 @@ export class Net {
         resolve();
       }
       window.addEventListener('online', done);
-      this.onwait(seconds, done);
+      this.onwait(seconds, done, refused);
     });
   }
 

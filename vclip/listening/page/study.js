@@ -10,7 +10,7 @@ class App {
   constructor() {
     this.net = new Net();
     this.words = wordsFor(navigator.language);
-    this.net.onwait = (seconds, now) => this.offline(seconds, now);
+    this.net.onwait = (...what) => this.offline(...what);
   }
 
   async start() {
@@ -108,10 +108,11 @@ class App {
     $('#foot').replaceChildren(...[contact, open].filter(Boolean));
   }
 
-  offline(seconds, now) {
+  offline(seconds, now, refused) { // no network, or a server that cannot do it now
     const place = $('#notice');
     if (seconds === null) return place.replaceChildren();
-    const text = this.memory?.get('pending') ? this.words.lost(seconds) : this.words.lost_load(seconds);
+    const w = this.words;
+    const text = (this.memory?.get('pending') ? w.lost : w.lost_load)(refused ? w.busy : w.offline, seconds);
     return place.replaceChildren(h('p', { class: 'message' }, text, h('button', { type: 'button', onclick: now }, this.words.now)));
   }
 }

@@ -19,6 +19,7 @@ class Screen {
     this.answer = trial.type === 'multi' ? scales(this) : choices(this);
     this.draw();
     this.unlisten = listen(this);
+    if (trial.instruction) this.announce();
     this.leaving = () => this.save();
     window.addEventListener('pagehide', this.leaving);
     this.update();
@@ -43,7 +44,7 @@ class Screen {
     const top = h('div', { class: 'top' },
       trial.purpose === 'training' ? h('p', { class: 'badge' }, h('b', {}, w.practice), w.practice_text) : null,
       h('h1', {}, trial.prompt),
-      trial.instruction ? h('p', { class: 'told' }, trial.instruction) : null);
+      trial.instruction ? h('p', { class: 'told', id: 'told' }, trial.instruction) : null);
     this.face = trial.face ? h('img', { alt: w.face, width: 340, height: 340 }) : null;
     const stimulus = h('div', { class: 'stimulus' },
       this.face ? h('figure', { class: 'face' }, this.face) : null,
@@ -51,6 +52,12 @@ class Screen {
     const players = h('div', { class: 'players', role: 'group', 'aria-label': w.sounds }, this.deck.sounds.map((s) => s.node));
     show(h('section', { class: `card trial ${trial.face ? 'faced' : 'narrow'}` },
       top, stimulus, h('div', { class: 'asked' }, players, this.answer.node, this.lock, this.button)));
+  }
+
+  announce() { // what this trial asks for instead: the heading alone would not tell it by ear
+    $('h1').setAttribute('aria-describedby', 'told');
+    this.answer.node.setAttribute('aria-describedby', 'told lock');
+    say(this.trial.instruction);
   }
 
   async fetch() {

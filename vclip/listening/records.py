@@ -1,0 +1,116 @@
+"""What is kept of raters: answers, steps, and one judgement with all that is known of it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from vclip.listening.trials import Trial
+
+Value = str | dict[str, float]
+"""ACR "1" to "5", slot "A" to "H", "tie"; multi: 0 to 100 by slot."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a rater answered to one trial, as sent and measured."""
+
+    position: int
+    value: Value
+    heard: list[list[tuple[float, float]]]  # played ranges of each slot, s
+    plays: list[int]  # of each slot
+    seconds: float  # from the trial's appearance to the answer, as the page measured it
+    request: str  # the page's name for this answer: sent twice, it is one
+    share: float = 0.0  # that was heard of the slot heard least; `session` measures it
+    created: str = ""  # the store's time, UTC
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A step that a rater has behind them; position: of the trial that follows, or the attempt."""
+
+    kind: str  # agree, volume, headphones, break
+    position: int = 0
+    result: dict[str, Any] = field(default_factory=dict)
+    created: str = ""
+
+
+@dataclass(frozen=True)
+class Enrolment:
+    """What a new rater is told once: neither token nor code can be had again."""
+
+    rater: int
+    token: str
+    withdrawal: str
+
+
+@dataclass(frozen=True)
+class Known:
+    """All that is needed between two trials. requests: names of the answers by position."""
+
+    rater: int
+    trials: Sequence[Trial]
+    requests: Mapping[int, str]
+    marks: Sequence[Mark]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far one rater is. done, total: trials of any purpose; seen, created: ISO, UTC."""
+
+    rater: int
+    created: str
+    seen: str
+    done: int
+    total: int
+    marks: tuple[Mark, ...] = ()
+
+    @property
+    def complete(self) -> bool:
+        """Whether every trial is answered."""
+        return self.done == self.total
+
+
+@dataclass(frozen=True)
+class Rating:
+    """One judgement with all that is known of it: a trial and its answer."""
+
+    study: str
+    version: str
+    rater: int
+    position: int
+    question: str
+    type: str
+    item: str
+    conditions: tuple[str, ...]
+    items: tuple[str, ...]
+    purpose: str
+    expected: str | None
+    value: Value
+    seconds: float
+    heard: float  # share of the slot heard least
+    plays: tuple[int, ...]
+    created: str  # ISO, UTC
+
+
+def judgement(
+    trial: Trial, answer: Answer, *, study: str, version: str, rater: int, type: str
+) -> Rating:
+    """A trial and its answer as one record. study: its id, type: of the question."""
+    return Rating(
+        study=study,
+        version=version,
+        rater=rater,
+        position=trial.position,
+        question=trial.question,
+        type=type,
+        item=trial.item,
+        conditions=trial.conditions,
+        items=trial.items,
+        purpose=trial.purpose,
+        expected=trial.expected,
+        value=answer.value,
+        seconds=answer.seconds,
+        heard=answer.share,
+        plays=tuple(answer.plays),
+        created=answer.created,
+    )
