@@ -150,7 +150,7 @@ def boxes(figure: Figure) -> list[Bbox]:
     least, most = axes.get_xlim()
     ticks = [t for t in axes.get_xticklabels() if least <= t.get_position()[0] <= most]
     shown = [*axes.get_yticklabels(), *ticks, axes.xaxis.label]
-    shown += [text for legend in [axes.get_legend()] if legend for text in legend.get_texts()]
+    shown += [text for legend in figure.legends for text in legend.get_texts()]
     return [text.get_window_extent() for text in shown if text.get_text()]
 
 

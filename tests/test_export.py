@@ -1,5 +1,6 @@
 """Tables of ratings say what was answered to what, and nothing of who answered."""
 
+import csv
 import dataclasses
 import io
 import json
@@ -84,6 +85,52 @@ def test_csv_comes_back_as_it_was(tmp_path: Path) -> None:
     again = export.read_csv(path)
     assert export.csv(again) == export.csv(table)
     pd.testing.assert_frame_equal(again, table, check_dtype=False)
+
+
+@pytest.mark.parametrize(
+    "text", ["=cmd|' /C calc'!A0", "+1", "-1", "@SUM(A1)", "\tx", "'=1", 'é,"ü']
+)
+def test_no_spreadsheet_finds_a_formula(tmp_path: Path, text: str) -> None:
+    """Every text comes back as it was; none begins as a formula does."""
+    table = export.frame([rating(version=text, study=text)])
+    path = tmp_path / "ratings.csv"
+    path.write_text(export.csv(table))
+    fields = next(iter(csv.DictReader(io.StringIO(export.csv(table)))))
+    assert not any(field.startswith(("=", "+", "-", "@", "\t", "\r")) for field in fields.values())
+    assert list(export.read_csv(path)["version"]) == [text]
+    assert export.csv(export.read_csv(path)) == export.csv(table)
+
+
+@pytest.mark.parametrize("name", ["NA", "nan", "null", "None", "007", "1e5", "True"])
+def test_names_that_look_like_something_else(tmp_path: Path, name: str) -> None:
+    """Items and conditions may be called so; none is an empty cell or a number."""
+    table = export.frame([rating(item=name, conditions=(name,))])
+    path = tmp_path / "ratings.csv"
+    path.write_text(export.csv(table))
+    pd.testing.assert_frame_equal(export.read_csv(path), table, check_dtype=False)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"type": "guess"},
+        {"answer": "6"},
+        {"answer": "5"},
+        {"value": 700.0},
+        {"value": float("nan")},
+        {"seconds": float("nan")},
+        {"type": "ab", "answer": "C"},
+        {"type": "abx", "answer": "A"},
+    ],
+)
+def test_rows_that_nobody_can_have_given_are_told(
+    tmp_path: Path, changes: dict[str, object]
+) -> None:
+    path = tmp_path / "other.csv"
+    table = pd.concat([export.frame([rating()]), export.frame([rating()]).assign(**changes)])
+    path.write_text(export.csv(table))
+    with pytest.raises(StudyError, match=r"other\.csv, line 3: .* is no rating"):
+        export.read_csv(path)
 
 
 def test_every_column_is_in_the_dictionary_and_none_tells_who() -> None:

@@ -86,3 +86,26 @@ def test_answers_all_alike_have_no_model() -> None:
     rows = simulated(np.random.default_rng(0), (0, 0), (3, 3))
     assert ordinal.fit(rows.assign(value=3), list("abc")) is None
     assert ordinal.fit(rows[rows["condition"] == "a"], list("abc")) is None
+
+
+def test_without_overlap_nothing_is_estimated() -> None:
+    """a is always 5, b and c overlap: only their contrast has a maximum of the likelihood."""
+    rows = simulated(np.random.default_rng(0), (0.5, 0.5), (10, 6))
+    rows.loc[rows["condition"] != "a", "value"] = rows["value"].clip(upper=4)
+    rows.loc[rows["condition"] == "a", "value"] = 5
+    found = ordinal.fit(rows, list("abc"))
+    assert found
+    known = {(c.one, c.other): c for c in found.contrasts}
+    assert all(np.isnan([known["a", x].value, known["a", x].p]).all() for x in "bc")
+    assert known["b", "c"].value > 0.5 and known["b", "c"].p < 0.001
+    assert np.isnan([found.effects["b"], found.effects["c"]]).all()
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_handful_of_answers_breaks_nothing(seed: int) -> None:
+    """Two to a dozen; a live page asks for the model from the first answers on."""
+    rng = np.random.default_rng(seed)
+    rows = simulated(rng, (1, 1), (3, 3)).sample(int(rng.integers(2, 13)), random_state=seed)
+    found = ordinal.fit(rows, list("abc"))
+    for contrast in found.contrasts if found else []:
+        assert np.isnan(contrast.se) or 0 < contrast.se < ordinal.MOST

@@ -1,5 +1,6 @@
 """The researcher's side: closed without the token, counts that follow the ratings, exports."""
 
+import asyncio
 import io
 import json
 import zipfile
@@ -7,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import httpx
 import numpy as np
 import pandas as pd
 import pytest
@@ -87,12 +89,43 @@ def client(shelf: Any) -> TestClient:
     return visitor(shelf)
 
 
+def test_tokens_are_not_tried_by_the_thousand(shelf: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wrong ones are answered one after the other, whoever sends them; the right one at once."""
+    slept: list[float] = []
+    at_once = [0, 0]
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        at_once[0] += 1
+        at_once[1] = max(at_once)
+        await real(0)
+        at_once[0] -= 1
+
+    real = asyncio.sleep
+    monkeypatch.setattr(research.asyncio, "sleep", sleep)
+    app = FastAPI()
+    app.include_router(research.router(Live(shelf), TOKEN))
+
+    async def tried() -> list[int]:
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+            wrong = {"Authorization": f"Bearer {TOKEN[:-1]}"}
+            asked = [client.get(f"{API}/dictionary.csv", headers=wrong) for _ in range(8)]
+            asked.append(client.get(f"{API}/dictionary.csv", headers=OPEN))
+            return [answer.status_code for answer in await asyncio.gather(*asked)]
+
+    assert asyncio.run(tried()) == [401] * 8 + [200]
+    assert slept == [research.WAIT] * 8 and at_once == [0, 1]
+
+
 @pytest.mark.parametrize("path", PATHS)
 def test_nothing_is_told_without_the_token(client: TestClient, path: str) -> None:
-    for headers in ({}, {"Authorization": f"Bearer {TOKEN}x"}, {"Authorization": "Bearer ü"}):
-        raw = {name: value.encode("latin-1") for name, value in headers.items()}
+    for given in ("", f"Bearer {TOKEN}x", "Bearer ü", TOKEN, f"Basic {TOKEN}", "Bearer "):
+        raw = {"Authorization": given.encode("latin-1")}
         answer = client.get(f"{API}/{path}", headers=raw)
         assert answer.status_code == 401 and list(answer.json()) == ["detail"]
+    answer = client.get(f"{API}/{path}?token={TOKEN}")  # addresses are logged: no token in them
+    assert answer.status_code == 401
     assert client.get(f"{API}/{path}", headers=OPEN).status_code == 200
     assert client.get(f"{API}/{path}?view=some", headers=OPEN).status_code in (200, 422)
 

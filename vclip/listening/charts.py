@@ -80,7 +80,7 @@ def histogram(question: Answered, labels: dict[str, str]) -> Figure:
         axes.barh(range(len(names)), share, left=left, color=color, label=step, height=0.7)
         left += share
     _scale(axes, "share of answers in %", (0, 100))
-    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=5, frameon=False, fontsize=8)
+    figure.legend(loc="outside upper center", ncols=5, frameon=False, fontsize=8)
     return figure
 
 
