@@ -37,7 +37,8 @@ class Pair:
 
 def key_of(path: Path, root: Path) -> str:
     """A path as a manifest in the folder `root` names it; one from elsewhere as it is."""
-    return (path.relative_to(root) if path.is_relative_to(root) else path).as_posix()
+    inside = "" if root == Path() else f"{root.as_posix()}/"
+    return path.as_posix().removeprefix(inside)  # relative_to is too slow for a million rows
 
 
 @dataclass(frozen=True)

@@ -183,16 +183,14 @@ def pair_features(pairs: Sequence[Pair], faces: Shards, voices: Shards) -> PairF
     Rows of one clip become one row, whose views are those of all its pictures, the first one's
     first. Raises DataError if fewer than two rows remain.
     """
-    report = Report()
-    missing = [(faces, pair.face_key) for pair in pairs if pair.face_key not in faces]
-    missing += [(voices, pair.voice_key) for pair in pairs if pair.voice_key not in voices]
+    report, rows = Report(), [(pair, pair.face_key, pair.voice_key) for pair in pairs]
+    missing = [(faces, key) for _, key, _ in rows if key not in faces]
+    missing += [(voices, key) for _, _, key in rows if key not in voices]
     report.skipped = list(dict.fromkeys(shards.why_not(key) for shards, key in missing))
-    kept = [pair for pair in pairs if pair.face_key in faces and pair.voice_key in voices]
-    used = dict.fromkeys(pair.face_key for pair in kept)
-    report.whole_pictures = [key for key in used if key in faces.whole]
+    kept = [row for row in rows if row[1] in faces and row[2] in voices]
+    report.whole_pictures = [key for key in dict.fromkeys(r[1] for r in kept) if key in faces.whole]
     if len(kept) < 2:
         reason = report.skipped[0] if report.skipped else "the manifest has too few rows"
         raise DataError(f"{len(kept)} of {len(pairs)} rows can be used; {reason}")
-    image = [faces.rows(pair.face_key) for pair in kept]
-    voice = [voices.rows(pair.voice_key) for pair in kept]
-    return PairFeatures(kept, image, voice, report).by_clip()
+    image, voice = [faces.rows(key) for _, key, _ in kept], [voices.rows(key) for *_, key in kept]
+    return PairFeatures([pair for pair, *_ in kept], image, voice, report).by_clip()
