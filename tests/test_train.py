@@ -1,17 +1,20 @@
 """Fitting the heads: a toy set is learnt, a seed repeats itself, a file is written."""
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from planted import write_features
 from toy_pairs import toy_pairs, toy_sides
 from toys import CountingImages, CountingVoices, make_media
 
 from vclip import association
 from vclip.errors import DataError
 from vclip.offline import fitting, material, train
+from vclip.offline.distributed import Group
 from vclip.offline.fit_config import PRESETS, FitConfig
 from vclip.offline.objective import Chance, Objective
 from vclip.offline.options import from_arguments
@@ -165,6 +168,56 @@ def test_labelled_media_are_optional(
     monkeypatch.setattr(material, "VOICES", tmp_path / "voices.csv")
     assert run(tmp_path, monkeypatch, "--label-weight", "1") == 0
     assert "labelled: 2 faces, 2 voices" in capsys.readouterr().out
+
+
+def shards_run(folder: Path, *more: str) -> int:
+    """Train on shards of 24 clips of 12 persons, two pictures of each clip."""
+    rng, lines = np.random.default_rng(0), ["person,face,voice,sex,clip,split"]
+    faces, voices = {}, {}
+    for i in range(48):
+        clip, split = i // 2, "dev" if i >= 32 else "train"
+        lines.append(f"p{clip // 2},{i}.jpg,{clip}.wav,,c{clip},{split}")
+        faces[f"{i}.jpg"], voices[f"{clip}.wav"] = rng.normal(size=6), rng.normal(size=4)
+    (folder / "pairs.csv").write_text("\n".join(lines) + "\n")
+    write_features(folder / "features", {"faces": faces, "voices": voices})
+    options = f"--pairs {folder}/pairs.csv --features {folder}/features --steps 4 --check-every 2 "
+    options += f"--batch 8 --image-hidden 8 --out {folder}/heads.safetensors"
+    return train.main([*options.split(), *more])
+
+
+def test_the_recipe_reads_shards_and_pictures_of_a_clip_are_versions_of_one_row(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert shards_run(tmp_path, "--vary-image", "--dev-rows", "5") == 0
+    metadata = association.load_metadata(tmp_path / "heads.safetensors")
+    assert metadata["rows"] == {"train": 16, "dev": 5}  # clips, not pictures; dev capped
+    assert metadata["fit"] == asdict(
+        replace(FitConfig(), steps=4, check_every=2, batch=8, image_hidden=8, vary_image=True)
+    )
+    assert metadata["data"]["features"]["faces"]["dimension"] == 6  # type: ignore[index]
+    assert "train: 16 rows, 8 persons" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        (["--vary-voice"], "no windows to draw from"),
+        (["--label-weight", "1"], "labelled media have no shards"),
+        (["--batch", "1"], "at least two"),
+    ],
+)
+def test_options_that_the_shards_cannot_serve_are_one_line_and_exit_code_two(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str], reason: str
+) -> None:
+    assert shards_run(tmp_path, *options) == 2
+    told = capsys.readouterr().err
+    assert reason in told and told.count("\n") == 1
+
+
+def test_many_processes_need_shards(tmp_path: Path) -> None:
+    arguments = train.parser("paper").parse_args(["--pairs", str(make_media(tmp_path))])
+    with pytest.raises(DataError, match="2 processes train from shards"):
+        train.read(arguments, FitConfig(), Group(0, 2))
 
 
 def test_a_missing_manifest_is_one_line_and_exit_code_two(

@@ -30,6 +30,7 @@ from vclip.offline.fitting import Check, fit, score
 from vclip.offline.material import Material, describe, drawn, from_media, from_shards, pair_data
 from vclip.offline.opening import IMAGE_CHOICES, VOICE_CHOICES
 from vclip.offline.options import add_fields, from_arguments
+from vclip.offline.pair_data import PairData
 from vclip.offline.pairs import REPO, SHARED
 from vclip.weights import BUNDLED
 
@@ -55,6 +56,21 @@ def read(arguments: argparse.Namespace, config: FitConfig, group: Group) -> Mate
     return Material(found.known, held, found.labels, found.about)
 
 
+def varied(pairs: PairData, config: FitConfig) -> PairData:
+    """The pairs, if there is what the config wants to draw from. Raises DataError."""
+    if config.vary_image and pairs.image.longest < 2:
+        raise DataError(
+            "--vary-image has one view of each face to draw from; make features with --views, give "
+            "several pictures of a clip, or use --no-vary-image"
+        )
+    if config.vary_voice and pairs.voice.longest < 2:
+        raise DataError(
+            "--vary-voice has no windows to draw from; make features with --windows, or use "
+            "--no-vary-voice"
+        )
+    return pairs
+
+
 def train(arguments: argparse.Namespace, command: str, group: Group) -> None:
     """Run the recipe; the first process prints, and writes the heads."""
     config = from_arguments(FitConfig, arguments)
@@ -69,9 +85,8 @@ def train(arguments: argparse.Namespace, command: str, group: Group) -> None:
             line = f"step {check.step:5d}  loss {check.loss:.3f}  dev AUC {check.dev_auc:.4f}"
             print(line, flush=True)
 
-    model, history = fit(
-        pair_data(found.known), config, dev, found.labels, show, arguments.resume, group
-    )
+    known = varied(pair_data(found.known), config)
+    model, history = fit(known, config, dev, found.labels, show, arguments.resume, group)
     if not group.first:
         return
     who = [p.person for p in found.held.pairs], [p.sex for p in found.held.pairs]
