@@ -1,0 +1,116 @@
+"""Ways to choose voices for a face, which the table of `generation_table` compares (paper §4.3).
+
+All but the direct mapping rank the same candidates, draws of the speaker mixture, by the cosine of
+the face with what each of them is expected to sound like; they differ in that expectation.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from sklearn.linear_model import RidgeCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from torch import Tensor
+
+from vclip.heads import Heads
+from vclip.index import top
+from vclip.offline import distill
+from vclip.signature import RIDGES, SignatureNet
+
+Array = npt.NDArray[np.float32]
+
+HELD_OUT = 0.1  # of the heard draws, which stop a signature network's training
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A method's choices."""
+
+    name: str
+    rows: Array  # (N, k, S) speaker embeddings, best first, for each face
+
+
+def ranked(
+    name: str, expected: Array, candidates: Array, heads: Heads, image_emb: Array, k: int
+) -> Contender:
+    """The k of candidates (M, S), expected to sound like (M, V), nearest to image_emb (N, D)."""
+    scores = image_emb @ encode_voices(heads, expected).T  # (N, M)
+    return Contender(name, np.stack([candidates[top(row, k)] for row in scores]))
+
+
+def unit(rows: Array) -> Array:
+    """rows (N, V) at unit norm."""
+    return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), dtype=np.float32)
+
+
+def encode_faces(heads: Heads, image_features: Array) -> Array:
+    """image_emb (N, D) of image_features (N, F)."""
+    with torch.inference_mode():
+        return np.asarray(heads.encode_image(torch.from_numpy(image_features)).numpy())
+
+
+def encode_voices(heads: Heads, voice_features: Array) -> Array:
+    """voice_emb (N, D) of voice_features (N, V)."""
+    with torch.inference_mode():
+        return np.asarray(heads.encode_voice(torch.from_numpy(voice_features)).numpy())
+
+
+def by_chance(candidates: Array, n_faces: int, k: int, pool: int, seed: int) -> Contender:
+    """k of the first `pool` candidates for each face, whatever it looks like."""
+    rng = np.random.default_rng([seed, 3])
+    among = candidates[: min(pool, len(candidates))]
+    chosen = [rng.choice(len(among), k, replace=False) for _ in range(n_faces)]
+    return Contender("random draws", np.stack([among[rows] for rows in chosen]))
+
+
+def nearest(expected: Array, candidates: Array, voices: Array) -> Contender:
+    """The one candidate that is expected to sound most like each true voice (N, V).
+
+    The reference of a TTS that cannot clone: no method that does not hear the person does better.
+    """
+    best = (unit(voices) @ unit(expected).T).argmax(axis=1)  # (N, V) @ (V, M)
+    return Contender("draw nearest to the true voice", candidates[best][:, None])
+
+
+def direct(
+    known_faces: Array, known_voices: Array, heard: tuple[Array, Array], faces: Array
+) -> Contender:
+    """Speaker embeddings regressed from image_features; one for each of faces (N, F).
+
+    known_faces (M, F) and known_voices (M, V) are the training people's. What speaker a voice would
+    be is itself a ridge, over heard = embeddings (P, S) and features (P, V) of the TTS's speech.
+    """
+    as_speaker = _ridge(heard[1], heard[0]).predict(known_voices)
+    found = _ridge(known_faces, as_speaker).predict(faces)
+    return Contender("direct mapping", found.astype(np.float32)[:, None])
+
+
+def _ridge(inputs: Array, targets: Array) -> RidgeCV:
+    """A linear map with the penalty of the least leave-one-out error."""
+    return make_pipeline(StandardScaler(), RidgeCV(RIDGES)).fit(inputs.astype(np.float64), targets)
+
+
+def informed(draws: Array, heard: Array, table: tuple[Array, Array], seed: int) -> SignatureNet:
+    """A signature network from draws (n, S) and how they sounded (n, V), and the bank's table."""
+    held = max(2, round(HELD_OUT * len(draws)))
+
+    def tensors(rows: tuple[Array, Array]) -> tuple[Tensor, Tensor]:
+        return torch.from_numpy(rows[0]), torch.from_numpy(rows[1])
+
+    test = tensors((draws[-held:], heard[-held:]))
+    train = tensors(
+        (
+            np.concatenate([draws[:-held], table[0]]),
+            np.concatenate([heard[:-held], table[1]]).astype(np.float32),
+        )
+    )
+    with torch.random.fork_rng(devices=[]):
+        return distill.fit(distill.Config(seed=seed), train, test)
+
+
+def expected_by(net: SignatureNet, candidates: Array) -> Array:
+    """voice_features (M, V) that a signature network expects of candidates (M, S)."""
+    with torch.inference_mode():
+        return np.asarray(net(torch.from_numpy(candidates)).numpy())

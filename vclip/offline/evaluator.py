@@ -1,0 +1,57 @@
+"""An association that judges another one's choices, trained on other people (paper §4.3).
+
+The paper ranks with a Vclip of VoxCeleb2 and judges with one of VoxCeleb1. With one manifest, its
+training people are split in two: each half trains one.
+"""
+
+import hashlib
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+
+from vclip import association
+from vclip.association import Association
+from vclip.offline.feature_store import PairFeatures, Report
+from vclip.offline.fit_config import PRESETS
+from vclip.offline.fitting import fit
+from vclip.offline.pair_data import PairData, Side, index_of
+
+
+def half(features: PairFeatures, which: int, seed: int) -> PairFeatures:
+    """The rows of one half (0 or 1) of the people, who are split by the seed."""
+    people = sorted({pair.person for pair in features.pairs})
+    order = np.random.default_rng([seed, 2]).permutation(len(people))
+    mine = {people[i] for i in order[which::2]}
+    kept = [i for i, pair in enumerate(features.pairs) if pair.person in mine]
+    return PairFeatures(
+        [features.pairs[i] for i in kept],
+        [features.image[i] for i in kept],
+        [features.voice[i] for i in kept],
+        Report(),
+    )
+
+
+def trained(features: PairFeatures, which: int, seed: int, preset: str, cache: Path) -> Association:
+    """Heads trained on one half of the people with a preset's choices; kept in the cache folder.
+
+    No labelled media beside the pairs, and no dev people: those who are judged choose no step.
+    """
+    rows = half(features, which, seed)
+    config = replace(PRESETS[preset], label_steps=0, label_weight=0.0, seed=seed + 1 + which)
+    path = cache / f"judge-{_key(rows, asdict(config))}.safetensors"
+    if path.is_file():
+        return association.load(path)
+    data = PairData(Side(rows.image), Side(rows.voice), index_of([p.person for p in rows.pairs]))
+    heads, _ = fit(data, config)
+    cache.mkdir(parents=True, exist_ok=True)
+    about = {"rows": len(rows.pairs), "half": which, "fit": asdict(config)}
+    association.save(path, heads, about)
+    return association.load(path)
+
+
+def _key(rows: PairFeatures, config: dict[str, object]) -> str:
+    digest = hashlib.sha256(repr(sorted(config.items())).encode())
+    for pair, image, voice in zip(rows.pairs, rows.image, rows.voice, strict=True):
+        digest.update(pair.person.encode() + image.tobytes() + voice.tobytes())
+    return digest.hexdigest()[:16]

@@ -1,0 +1,276 @@
+"""What `generation_table` works with: a model's parts, people to judge by, an evaluator."""
+
+import argparse
+import functools
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from vclip import association, derived, loading
+from vclip.errors import DataError
+from vclip.face import Detector
+from vclip.generation import SpeakerGMM
+from vclip.heads import Heads
+from vclip.offline import contenders, evaluator, feature_store, shards
+from vclip.offline.clips import read_voice
+from vclip.offline.contenders import Contender, unit
+from vclip.offline.draws import Manifold
+from vclip.offline.ear import Ear
+from vclip.offline.feature_store import FaceFeatures, FeatureStore, PairFeatures, VoiceFeatures
+from vclip.offline.generation_figures import Judge, Row
+from vclip.offline.opening import voice_encoder
+from vclip.offline.pairs import Pair, read_pairs
+from vclip.offline.recordings import mean_voice
+from vclip.offline.speaking import SENTENCES
+from vclip.signature import SignatureNet
+from vclip.tts import CoquiVits
+from vclip.weights import BUNDLED, ModelDirectory, sha256
+
+Array = npt.NDArray[np.float32]
+
+CACHE = Path("build") / "generation_table"
+VIEWS = 4  # of every training face
+OWN = "informed, model's signature"
+
+
+@dataclass(frozen=True)
+class Parts:
+    """A model directory's, as far as they are needed here."""
+
+    name: str
+    synthesizer: CoquiVits
+    weights_hash: str  # of the synthesizer
+    speaker_ids: list[str]  # of the bank
+    table: Array  # (P, S) their speaker embeddings
+    features: Array  # (P, V) as the bank heard them
+    gmm: SpeakerGMM
+    signature: SignatureNet
+    heads: Heads
+    takes_voices: bool  # whether a speaker embedding is a voice encoder's output
+
+    @classmethod
+    def of(cls, directory: ModelDirectory, n_components: int | None, seed: int) -> "Parts":
+        """n_components: fit a mixture of so many anew. Raises ModelError."""
+        folder = directory.folder("synthesizer")
+        synthesizer = CoquiVits.load(folder)
+        with np.load(directory.file("bank"), allow_pickle=False) as file:
+            bank = dict(file)
+        ids = bank["speaker_ids"].tolist()
+        table = synthesizer.speaker_embeddings[[synthesizer.speaker_ids.index(s) for s in ids]]
+        weights = next(
+            p for p in (folder / "vits.safetensors", *sorted(folder.glob("*.pth"))) if p.is_file()
+        )
+        return cls(
+            directory.name,
+            synthesizer,
+            sha256(weights),
+            ids,
+            table,
+            bank["voice_features"],
+            SpeakerGMM.fit(table, n_components, seed)
+            if n_components
+            else derived.generation(directory, table),
+            derived.signature(directory, table, bank["voice_features"]),
+            loading.space(directory, bank).heads,
+            "speaker_encoder" in directory.components["synthesizer"],
+        )
+
+
+class Workshop:
+    """One run: the faces of a split, and every method's material, made when first asked for."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        """Raises DataError, ModelError."""
+        self.options = options
+        directory = ModelDirectory.open(options.model)
+        self.parts = Parts.of(directory, options.n_components, options.seed)
+        self.encoder, self._voice_hash = voice_encoder(options.voice_encoder)
+        self.store = FeatureStore(options.store)
+        self.ear = Ear(
+            self.parts.synthesizer,
+            self.encoder,
+            (self.parts.weights_hash, self._voice_hash),
+            self.store,
+        )
+        pairs = read_pairs(options.pairs)
+        self.test = self._features([p for p in pairs if p.split == options.split], directory, False)
+        self.known = self._features([p for p in pairs if p.split != options.split], directory, True)
+        self.faces, self.voices = self.test.first()
+        self.person = [pair.person for pair in self.test.pairs]
+        self.candidates = self.drawn("as drawn")
+        self.heads, self.judge = self._heads()
+        self.image_emb = contenders.encode_faces(self.heads, self.faces)
+
+    def _features(
+        self, pairs: list[Pair], directory: ModelDirectory, several: bool
+    ) -> PairFeatures:
+        """From shards, or made here; several views and windows of those who are trained on."""
+        if not pairs:
+            what = "other rows than" if several else "rows of"
+            raise DataError(f"{self.options.pairs} has no {what} split {self.options.split!r}")
+        if self.options.features:
+            return shards.pair_features(pairs, *shards.open_features(self.options.features))
+        entry = directory.components["image_encoder"]
+        image_hash = str(entry.get("sha256") or directory.clip("image_encoder"))
+        faces = FaceFeatures(
+            loading.image_encoder(directory),
+            image_hash,
+            Detector(self.options.yunet),
+            VIEWS if several else 1,
+        )
+        voices = VoiceFeatures(self.encoder, self._voice_hash, several)
+        return feature_store.pair_features(pairs, faces, voices, self.store)
+
+    def _heads(self) -> tuple[Heads, association.Association]:
+        """Who ranks, and who judges: trained on other people with --halves."""
+        options, train = self.options, functools.partial(evaluator.trained, self.known)
+        judge = (
+            association.load(options.evaluator)
+            if options.evaluator
+            else train(1, options.seed, options.preset, options.cache)
+        )
+        ranks: Heads = self.parts.heads
+        if options.halves:
+            ranks = train(0, options.seed, options.preset, options.cache)
+        return ranks, judge
+
+    def rank(self, name: str, expected: Array, candidates: Array | None = None) -> Contender:
+        """The k best of the candidates by what they are expected to sound like."""
+        among = self.candidates if candidates is None else candidates
+        return contenders.ranked(name, expected, among, self.heads, self.image_emb, self.options.k)
+
+    def reference(self) -> Contender:
+        """The draw whose expected sound is nearest to the true voice."""
+        expected = contenders.expected_by(self.parts.signature, self.candidates)
+        return contenders.nearest(expected, self.candidates, self.voices)
+
+    def random(self) -> Contender:
+        """Draws without retrieval, of which a few hundred are spoken at all."""
+        options = self.options
+        return contenders.by_chance(
+            self.candidates, len(self.faces), options.k, options.spoken, options.seed
+        )
+
+    def direct(self) -> Contender:
+        """The regression from image_features, trained on the manifest's other people."""
+        draws, heard = self.listened(1)
+        pairs = (
+            np.concatenate([draws, self.parts.table]),
+            np.concatenate([heard, self.parts.features]),
+        )
+        return contenders.direct(*self.known.first(), pairs, self.faces)
+
+    def naive(self) -> Contender:
+        """Raises DataError where a speaker embedding is no voice encoder's output."""
+        if not self.parts.takes_voices:
+            n_speaker, n_voice = self.parts.table.shape[1], self.parts.features.shape[1]
+            raise DataError(
+                f"naive: not defined. The synthesizer of {self.parts.name} learned its speaker "
+                f"embeddings (S = {n_speaker}); they are no voice features (V = {n_voice}). The "
+                "nearest thing is 'never listened'"
+            )
+        return self.rank("naive", self.candidates)
+
+    def never_listened(self) -> Contender:
+        """A ridge from speakers to their own recordings, which has heard no synthesised speech."""
+        found = self.recordings()
+        if found is None:
+            raise DataError(
+                "never listened: not computed. --recordings names no data that the synthesizer's "
+                "speakers come from"
+            )
+        rows, recorded = found
+        ridge = SignatureNet.ridge(self.parts.table[rows], recorded)
+        return self.rank("never listened", contenders.expected_by(ridge, self.candidates))
+
+    def informed_model(self) -> Contender:
+        """By the directory's own signature network."""
+        return self.rank(OWN, contenders.expected_by(self.parts.signature, self.candidates))
+
+    def informed(self, n_sentences: int) -> Contender:
+        """By a signature network that heard so many sentences of every draw."""
+        net = contenders.informed(
+            *self.listened(n_sentences), (self.parts.table, self.parts.features), self.options.seed
+        )
+        name = f"informed, {n_sentences} sentence{'s' * (n_sentences > 1)}"
+        return self.rank(name, contenders.expected_by(net, self.candidates))
+
+    def repaired(self, repair: str) -> Contender:
+        """The model's own signature among draws that were brought back to the speakers."""
+        rows = self.drawn(repair)
+        expected = contenders.expected_by(self.parts.signature, rows)
+        return self.rank(f"{OWN}, {repair}", expected, rows)
+
+    def drawn(self, repair: str) -> Array:
+        """Speaker embeddings (n, S) of the mixture under one of `draws.REPAIRS`."""
+        rng = np.random.default_rng([self.options.seed, 4])  # the same draws, as far as they stay
+        return self._manifold.draw(self.parts.gmm, self.options.n, rng, repair)
+
+    @functools.cached_property
+    def _manifold(self) -> Manifold:
+        return Manifold(self.parts.table, self.options.seed)
+
+    def listened(self, n_sentences: int) -> tuple[Array, Array]:
+        """Draws (n, S) that are no candidates, and how they sounded (n, V) in so many sentences."""
+        rng = np.random.default_rng([self.options.seed, 5])
+        draws = self.parts.gmm.sample(self.options.listened, rng)
+        return draws, self.ear.hear_all(draws, "listening", SENTENCES[:n_sentences])
+
+    @functools.cache  # noqa: B019 - one workshop a run
+    def known_heard(self) -> Array:
+        """voice_features (P, V) of the bank's speakers, each in one sentence."""
+        return self.ear.hear(self.parts.table, "bank")
+
+    def recordings(self) -> tuple[list[int], Array] | None:
+        """Which of the bank's speakers have recordings, and what is heard in those (n, V)."""
+        data = self.options.recordings
+        if data is None and self.parts.name == BUNDLED.name:  # its speakers are named like theirs
+            data = self.options.data
+        if data is None or not (data / "voices" / "manifest.csv").is_file():
+            return None
+        from vclip.offline.prepare_tts import transcribed  # imports Praat
+
+        files: dict[str, list[Path]] = {}
+        for speaker, _, path in transcribed(data):
+            files.setdefault(speaker, []).append(path)
+        extractor = VoiceFeatures(self.encoder, self._voice_hash)
+        paths = [p for s in self.parts.speaker_ids for p in files.get(s, [])]
+        report = feature_store.Report()
+        known = feature_store.extract(paths, extractor, self.store, report, "recordings")
+        rows = [
+            i
+            for i, speaker in enumerate(self.parts.speaker_ids)
+            if any(path in known for path in files.get(speaker, []))
+        ]
+        if not rows:
+            return None
+        of = [files[self.parts.speaker_ids[i]] for i in rows]
+        return rows, np.stack([mean_voice([known[p][0] for p in ps if p in known]) for ps in of])
+
+    def heard(self, contender: Contender) -> Array:
+        """voice_features (N, k, V) of a method's choices."""
+        n, k, width = contender.rows.shape
+        flat = self.ear.hear(contender.rows.reshape(n * k, width), contender.name)
+        return flat.reshape(n, k, -1)
+
+    def true_row(self, judge: Judge) -> Row:
+        """The recordings themselves; v2v is one half of each against the other, where they are."""
+        row = judge.row("true recordings", self.voices[:, None])
+        v2v: Array | float = np.nan
+        if not self.options.features:
+            v2v = np.sum(np.prod([unit(half) for half in self._recording_halves()], axis=0), axis=1)
+        values = row.values.copy()
+        values[:, 0] = v2v
+        return replace(row, values=values)
+
+    def _recording_halves(self) -> tuple[Array, Array]:
+        """Features (N, V) of the first and of the second half of the true recordings."""
+        halves: tuple[list[Array], list[Array]] = ([], [])
+        for pair in self.test.pairs:
+            wav, rate = read_voice(pair.voice)
+            middle = len(wav) // 2
+            for found, part in zip(halves, (wav[:middle], wav[middle:]), strict=True):
+                found.append(self.encoder.encode(part, rate))
+        return np.stack(halves[0]), np.stack(halves[1])
