@@ -14,6 +14,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 from scipy import stats
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from vclip.errors import StudyError
 from vclip.listening import analyse, analysis, charts, exclusion, export, rehearsal, report, scores
@@ -114,6 +115,19 @@ def test_100_raters_and_60_trials_with_2000_draws_take_seconds() -> None:
     table = export.frame(found, study)
     assert analysis.analyse(study, table, 2000).n_ratings >= 5400
     assert time.process_time() - start < 10
+
+
+def test_an_analysis_takes_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With two the ordinal model took ten times the processor's time, on a busy machine."""
+    seen: list[int] = []
+
+    def fit(*_: object) -> None:
+        seen.extend(i["num_threads"] for i in threadpool_info() if i["user_api"] == "blas")
+
+    monkeypatch.setattr(analysis.ordinal, "fit", fit)
+    with threadpool_limits(2, user_api="blas"):
+        analysis.analyse(small(), rated.table(small(), 2), 100, raw=True)
+    assert seen and set(seen) == {1}
 
 
 def test_same_seed_same_results_and_json_knows_no_nan(results: analysis.Results) -> None:

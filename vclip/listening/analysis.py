@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
 from vclip import __version__
 from vclip.errors import StudyError
@@ -89,6 +90,13 @@ def analyse(
     names = order(study, left)
     ids = [q.id for q in study.questions] if study else sorted(left["question"].unique())
     by_question = {name: rows for name, rows in left.groupby("question")}
+    # matrices are small: threads of BLAS only spin, and take the processor from raters' requests
+    with threadpool_limits(limits=1, user_api="blas"):
+        questions = [
+            answered(by_question[name], names, _prompt(study, name), draws, seed + i)
+            for i, name in enumerate(ids)
+            if name in by_question
+        ]
     first, trials = left.iloc[0], left.drop_duplicates(["rater", "position"])
     each = trials["rater"].value_counts()
     return Results(
@@ -108,11 +116,7 @@ def analyse(
         per_rater=(int(each.min()), int(each.max())),
         median_seconds=float(trials["seconds"].median()),
         software=software(),
-        questions=[
-            answered(by_question[name], names, _prompt(study, name), draws, seed + i)
-            for i, name in enumerate(ids)
-            if name in by_question
-        ],
+        questions=questions,
     )
 
 
