@@ -39,6 +39,8 @@ def encoder(folder: Path) -> ClipTextEncoder:
         (Person("F", accent="NewZealand"), "a New Zealand woman"),
         (Person("M", accent="Indian"), "an Indian man"),
         (Person("F", accent="Unknown"), "a woman"),
+        (Person("M", country="Ireland"), "a man from Ireland"),
+        (Person("F", 40, country="USA"), "a 40-year-old woman from the USA"),
         (Person(), "a person"),
     ],
 )

@@ -23,7 +23,7 @@ def make_zero_shot(directory: Path, **entries: Any) -> Path:
     description = json.loads((directory / "vclip.json").read_text())
     parts = description["components"]
     for name in ("association", "faces"):
-        del parts[name]
+        (directory / parts.pop(name)["file"]).unlink()
     parts["image_encoder"] = {"clip": "clip", "licence": "none"}
     parts["bank"]["sha256"] = sha256(directory / "bank.npz")
     (directory / "vclip.json").write_text(json.dumps(description | {"components": parts | entries}))

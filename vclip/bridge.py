@@ -18,6 +18,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from vclip.errors import ModelError, TextError
+from vclip.heads import Sizes
 from vclip.signature import SignatureNet
 
 Array = npt.NDArray[np.float32]
@@ -33,6 +34,7 @@ TEMPLATES = (
 )
 NOUNS = {"F": "woman", "M": "man"}
 AN = ("8", "11-", "18-")  # numbers that are spoken with a vowel at their beginning
+THE = ("USA", "UK", "Netherlands", "Philippines", "Dominican Republic", "Czech Republic")
 UNKNOWN = ("", "unknown")
 
 
@@ -48,11 +50,12 @@ class TextEncoder(Protocol):
 
 @dataclass(frozen=True)
 class Person:
-    """What is known of a speaker: sex 'F', 'M' or ''; age in years; accent by its name."""
+    """What is known of a speaker: sex 'F', 'M' or ''; age in years; accent, country by name."""
 
     sex: str = ""
     age: float | None = None
     accent: str = ""
+    country: str = ""
 
     def describe(self) -> str:
         """In words that a caption would use: "an 18-year-old New Zealand woman"."""
@@ -60,7 +63,8 @@ class Person:
         age = "" if self.age is None else f"{self.age:.0f}-year-old"
         words = " ".join(word for word in (age, accent, NOUNS.get(self.sex, "person")) if word)
         vowel = words.startswith(AN) or words[0] in "AEIOaeio"
-        return f"{'an' if vowel else 'a'} {words}"
+        origin = f" from {'the ' * (self.country in THE)}{self.country}" if self.country else ""
+        return f"{'an' if vowel else 'a'} {words}{origin}"
 
 
 def _spaced(name: str) -> str:
@@ -98,8 +102,10 @@ def scores(encoder: TextEncoder, image_features: Array, speakers: Sequence[Perso
     What a table of evaluations calls the bridge: it hears no voice, and knows of each speaker what
     a bank would.
     """
-    emb = embed(encoder, [speaker.describe() for speaker in speakers])
-    return np.asarray(_unit(image_features) @ emb.T, dtype=np.float32)
+    described = [speaker.describe() for speaker in speakers]
+    names, column = np.unique(described, return_inverse=True)  # alike in words, alike in score
+    cosines = _unit(image_features) @ embed(encoder, names.tolist()).T  # (N, F) @ (F, names)
+    return np.asarray(cosines[:, column], dtype=np.float32)
 
 
 class Bridge:
@@ -120,6 +126,7 @@ class Bridge:
                 "apart; train an association, or run `python -m vclip.offline.describe_bank`"
             )
         self._encoder = encoder
+        self.config = Sizes(encoder.dimension, voice_features.shape[1])
         self.voice_emb = embed(encoder, described)
         expected = SignatureNet.ridge(voice_features, self.voice_emb)
         self._expected = expected.requires_grad_(False)

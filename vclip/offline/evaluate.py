@@ -6,8 +6,10 @@ baseline: logistic sex probes on the same frozen features, trained on UTKFace an
 VCTK voices; its score is the probability that the two sexes agree. What the association has above
 it, and its AUC within sex, is more than sex.
 
+`--zero-shot` adds the zero-shot bridge (`vclip.offline.zero_shot`), if the features are CLIP's.
+
 `--protocol p1 --lists DIR --features DIR` gives the figures of a published protocol instead, one of
-those in `vclip.offline.protocols`.
+those in `vclip.offline.protocols`; with --zero-shot, the bridge's instead of the model's.
 """
 
 import argparse
@@ -23,11 +25,12 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from vclip import association, metrics, weights
+from vclip import metrics, weights
 from vclip.encoders import ResemblyzerEncoder, load_face_encoder
 from vclip.errors import DataError, reported
 from vclip.face import Detector
-from vclip.offline import evaluate_protocol, shards
+from vclip.heads import Heads
+from vclip.offline import evaluate_protocol, shards, zero_shot
 from vclip.offline.feature_store import (
     STORE,
     Array,
@@ -68,7 +71,7 @@ def extractors(
     return faces, VoiceFeatures(ResemblyzerEncoder(), resemblyzer_hash(), windows)
 
 
-def association_scores(model: association.Association, features: PairFeatures) -> metrics.Floats:
+def association_scores(model: Heads, features: PairFeatures) -> metrics.Floats:
     """Cosines (N, N) of every face with every voice."""
     image, voice = (torch.from_numpy(side) for side in features.first())
     with torch.no_grad():
@@ -116,12 +119,15 @@ class Evaluation:
     skipped: list[str]
     association: metrics.Report
     sex_only: metrics.Report | None
+    zero_shot: metrics.Report | None
 
     def as_dict(self) -> dict[str, object]:
         """Plain values for JSON."""
         plain = dict(vars(self))
         plain["association"] = self.association.as_dict()
-        plain["sex_only"] = self.sex_only.as_dict() if self.sex_only else None
+        for name in ("sex_only", "zero_shot"):
+            report = getattr(self, name)
+            plain[name] = report.as_dict() if report else None
         return plain
 
     def table(self) -> str:
@@ -132,11 +138,12 @@ class Evaluation:
             f"whole picture for want of a face: {self.whole_pictures}; skipped: "
             f"{len(self.skipped)}; without sex, not in 'within sex': {self.rows_without_sex}",
             *(f"  {reason}" for reason in self.skipped),
-            f"{'':30}{'association':24}{'sex only':24}",
+            f"{'':30}{'association':24}{'sex only':24}{'zero-shot bridge':24}",
         ]
         for name, title in ROWS.items():
-            other = str(getattr(self.sex_only, name)) if self.sex_only else "not computed"
-            lines.append(f"{title:30}{getattr(self.association, name)!s:24}{other:24}".rstrip())
+            reports = (self.association, self.sex_only, self.zero_shot)
+            cells = [str(getattr(r, name)) if r else "not computed" for r in reports]
+            lines.append(f"{title:30}{''.join(f'{cell:24}' for cell in cells)}".rstrip())
         return "\n".join(lines)
 
 
@@ -155,7 +162,7 @@ def made_features(
 
 
 def stored_features(
-    arguments: argparse.Namespace, pairs: Sequence[Pair], model: association.Association
+    arguments: argparse.Namespace, pairs: Sequence[Pair], model: Heads
 ) -> tuple[PairFeatures, None, str]:
     """Features from shards, which know no labelled media for the sex-only scores."""
     faces, voices = open_features(arguments.features)
@@ -164,10 +171,16 @@ def stored_features(
     return shards.pair_features(pairs, faces, voices), None, detector
 
 
+def described_scores(arguments: argparse.Namespace, features: PairFeatures) -> metrics.Floats:
+    """Of the zero-shot bridge, from what the manifest says of each person. Raises DataError."""
+    encoder = zero_shot.text_encoder(shards.describe(arguments.features)[shards.FACES])
+    return zero_shot.pair_scores(features, zero_shot.read_manifest(arguments.pairs), encoder)
+
+
 def evaluate(arguments: argparse.Namespace) -> Evaluation:
     """Features, scores and figures of one manifest under one model directory."""
     folder = weights.find(arguments.model)
-    model = association.load(folder / "association.safetensors")
+    model = zero_shot.load_heads(folder)
     pairs = read_pairs(arguments.pairs, arguments.split)
     features, baseline, detector = (
         stored_features(arguments, pairs, model)
@@ -192,6 +205,7 @@ def evaluate(arguments: argparse.Namespace) -> Evaluation:
         skipped=features.report.skipped,
         association=report(association_scores(model, features)),
         sex_only=report(baseline) if baseline is not None else None,
+        zero_shot=report(described_scores(arguments, features)) if arguments.zero_shot else None,
     )
 
 
@@ -199,20 +213,19 @@ def evaluate_listed(arguments: argparse.Namespace) -> str:
     """The figures of a published protocol, or the files to be sent to its organisers."""
     if not arguments.lists or not arguments.features:
         raise DataError("--protocol needs the --lists it consists of and --features to score")
-    found = evaluate_protocol.load(
-        arguments.protocol,
-        arguments.lists,
-        arguments.meta,
-        arguments.features,
-        arguments.model,
-        arguments.draws,
-        arguments.seed,
-    )
+    lists = (arguments.protocol, arguments.lists, arguments.meta, arguments.features)
+    draws = (arguments.draws, arguments.seed)
+    if arguments.zero_shot:
+        model = "zero-shot bridge"
+        found = evaluate_protocol.load_zero_shot(*lists, *draws)
+    else:
+        model = arguments.model
+        found = evaluate_protocol.load(*lists, model, *draws)
     if arguments.submission:
         written = evaluate_protocol.submit(found, arguments.submission, arguments.heard)
         return "\n".join(map(str, written))
     show = evaluate_protocol.as_json if arguments.json else evaluate_protocol.table
-    return show(found, arguments.model)
+    return show(found, model)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -227,6 +240,7 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument("--heard", default="English", help="p4: language the model was trained on")
     options.add_argument("--submission", type=Path, help="p4: folder for score files, no figures")
     options.add_argument("--model", default="bundled", help="model directory (default: bundled)")
+    options.add_argument("--zero-shot", action="store_true", help="CLIP and words, untrained")
     options.add_argument("--split", help="only rows of this split")
     options.add_argument("--json", action="store_true", help="print JSON instead of a table")
     options.add_argument("--draws", type=int, default=1000, help="bootstrap draws (default: 1000)")
@@ -246,6 +260,8 @@ def main(argv: list[str] | None = None) -> int:
     torch.set_num_threads(1)
     if arguments.draws < 1:
         raise DataError("--draws must be at least 1")
+    if arguments.zero_shot and not arguments.features:
+        raise DataError("--zero-shot needs the --features of a CLIP")
     if arguments.protocol:
         print(evaluate_listed(arguments))
         return 0

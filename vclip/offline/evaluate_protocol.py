@@ -5,10 +5,11 @@ from pathlib import Path
 
 import numpy as np
 
-from vclip import association, weights
+from vclip import weights
 from vclip.errors import DataError, OutputError
-from vclip.offline import protocols
+from vclip.offline import protocols, zero_shot
 from vclip.offline.protocol_figures import Evaluation
+from vclip.offline.protocols import media_key
 from vclip.offline.shards import open_features
 
 
@@ -17,8 +18,25 @@ def load(
 ) -> Evaluation:
     """Everything that a command line names. Raises DataError, ModelError."""
     read, ids = protocols.read(protocol, lists, meta)
-    heads = association.load(weights.find(model) / "association.safetensors")
+    heads = zero_shot.load_heads(weights.find(model))
     return Evaluation(read, ids, open_features(features), heads, draws, seed)
+
+
+def load_zero_shot(
+    protocol: str, lists: Path, meta: Path | None, features: Path, draws: int, seed: int
+) -> Evaluation:
+    """The same with descriptions of speakers in the place of voices. Raises likewise."""
+    read, ids = protocols.read(protocol, lists, meta)
+    people = zero_shot.read_meta(meta or lists / "vox1_meta.csv")
+    faces, voices = open_features(features)
+    encoder = zero_shot.text_encoder(faces.about)
+
+    def person_of(key: str) -> str:
+        return media_key(key, ids).split("/")[0]
+
+    described = zero_shot.Described(voices.keys, person_of, people, encoder)
+    heads = zero_shot.OneSpace(encoder.dimension)
+    return Evaluation(read, ids, (faces, described), heads, draws, seed)
 
 
 def table(evaluation: Evaluation, model: str) -> str:

@@ -13,8 +13,8 @@ import numpy.typing as npt
 import torch
 
 from vclip import trial_metrics
-from vclip.association import Association
 from vclip.errors import DataError
+from vclip.heads import Heads
 from vclip.metrics import Estimate, Floats, Ints
 from vclip.offline import protocols
 from vclip.offline.protocols import Matching, Retrieval, Verification, index_media
@@ -27,7 +27,10 @@ WAYS = {"voice": "voice to face", "face": "face to voice"}
 class Features(Protocol):
     """One side of `vclip.offline.shards`, as far as it is needed here."""
 
-    dimension: int
+    @property
+    def dimension(self) -> int:
+        """Columns."""
+        ...
 
     @property
     def keys(self) -> list[str]:
@@ -100,7 +103,7 @@ class Side:
         return cls(keys, paths, np.concatenate(parts))
 
 
-def check_fit(faces: Features, voices: Features, heads: Association) -> None:
+def check_fit(faces: Features, voices: Features, heads: Heads) -> None:
     """Raises DataError unless the heads read features of these dimensions."""
     for what, side, expected in (
         ("image", faces, heads.config.image_dimension),
@@ -121,7 +124,7 @@ class Evaluation:
         protocol: protocols.Protocol,
         ids: dict[str, str],
         features: tuple[Features, Features],
-        heads: Association,
+        heads: Heads,
         n_draws: int,
         seed: int,
     ) -> None:

@@ -1,0 +1,129 @@
+"""The zero-shot bridge as a baseline: it knows what speakers are, not how they sound.
+
+In place of each voice stands the description of its speaker, from what the manifest or VoxCeleb's
+metadata say (sex, age, accent, nationality). That is more than any voice tells, so a figure of the
+bridge is one of CLIP's eyes, with perfect knowledge on the other side.
+"""
+
+import csv
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from torch import Tensor
+from torch.nn import functional as F
+
+from vclip import association, bridge, clip, loading
+from vclip.bridge import Person, TextEncoder
+from vclip.clip_text import ClipTextEncoder
+from vclip.errors import DataError
+from vclip.heads import Heads, Sizes
+from vclip.metrics import Floats
+from vclip.offline.feature_store import PairFeatures
+from vclip.offline.pairs import read_rows, sex_of
+from vclip.weights import ModelDirectory
+
+Array = npt.NDArray[np.float32]
+META = ("VoxCeleb1 ID", "Gender", "Nationality")
+
+
+def load_heads(folder: Path) -> Heads:
+    """The association in a model directory, or the bridge that stands in for it. ModelError."""
+    path = folder / "association.safetensors"
+    opened = ModelDirectory.open(str(folder)) if (folder / "vclip.json").is_file() else None
+    if path.is_file() or opened is None or opened.clip("image_encoder") is None:
+        return association.load(path)
+    with np.load(opened.file("bank"), allow_pickle=False) as bank:
+        return loading.space(opened, bank).heads
+
+
+def text_encoder(faces: Mapping[str, Any]) -> ClipTextEncoder:
+    """Of the CLIP whose image_features the shards hold; faces: their part of features.json.
+
+    Raises DataError if they are of no CLIP, or of another one than is there now.
+    """
+    spec = str(faces["spec"])
+    if spec == "bundled" or spec.endswith(".safetensors"):
+        raise DataError(
+            f"the zero-shot bridge reads image features of a CLIP, these are of {spec}; make "
+            "features with --image-encoder clip"
+        )
+    folder = clip.find(spec)
+    if clip.weights_hash(folder) != faces["weights_sha256"]:
+        raise DataError(f"{folder} is another CLIP than the one that the features were made with")
+    return ClipTextEncoder(folder)
+
+
+def read_manifest(manifest: Path) -> dict[str, Person]:
+    """Persons of a manifest of pairs: sex, and age and accent where it has such columns."""
+    people = {}
+    for line, row in read_rows(manifest, ("person", "sex")):
+        sex = sex_of(row["sex"], f"{manifest}, line {line}")
+        age = row.get("age", "")
+        years = float(age) if age.replace(".", "", 1).isdigit() else None
+        people[row["person"]] = Person(sex, years, row.get("accent", ""))
+    return people
+
+
+def read_meta(meta: Path) -> dict[str, Person]:
+    """Persons of vox1_meta.csv by VoxCeleb id. Raises DataError."""
+    try:
+        with meta.open(encoding="utf-8", newline="") as file:
+            table = csv.DictReader(file, delimiter="\t")
+            rows = [[row[name].strip() for name in META] for row in table]
+    except (OSError, UnicodeDecodeError, KeyError) as error:
+        raise DataError(f"{meta} is not vox1_meta.csv of VoxCeleb1: {error}") from error
+    return {
+        name: Person(sex_of(sex, f"{meta}, {name}"), country=country) for name, sex, country in rows
+    }
+
+
+def pair_scores(
+    features: PairFeatures, people: Mapping[str, Person], encoder: TextEncoder
+) -> Floats:
+    """Cosines (N, N) of every row's face with the description of every row's person."""
+    speakers = [people.get(pair.person, Person()) for pair in features.pairs]
+    return bridge.scores(encoder, features.first()[0], speakers).astype(np.float64)
+
+
+@dataclass(frozen=True)
+class Described:
+    """A side of features in which descriptions stand for voices: unit rows in CLIP's space."""
+
+    keys: list[str]
+    person_of: Callable[[str], str]  # of a key
+    people: Mapping[str, Person]
+    encoder: TextEncoder
+
+    @property
+    def dimension(self) -> int:
+        """F."""
+        return self.encoder.dimension
+
+    def matrix(self, keys: Sequence[str]) -> Array:
+        """The descriptions of some keys' persons, (n, F)."""
+        found = [self.people.get(self.person_of(key), Person()) for key in keys]
+        return bridge.embed(self.encoder, [person.describe() for person in found])
+
+
+@dataclass(frozen=True)
+class OneSpace:
+    """Heads for two sides whose features lie in one space of F dimensions already."""
+
+    dimension: int
+
+    @property
+    def config(self) -> Sizes:
+        """What they read."""
+        return Sizes(self.dimension, self.dimension)
+
+    def encode_image(self, image_features: Tensor) -> Tensor:
+        """(N, F), raw -> unit norm."""
+        return F.normalize(image_features, dim=1)
+
+    def encode_voice(self, voice_features: Tensor) -> Tensor:
+        """(N, F), raw -> unit norm."""
+        return F.normalize(voice_features, dim=1)
