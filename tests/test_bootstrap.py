@@ -149,6 +149,21 @@ def test_a_study_of_one_item_is_about_its_raters() -> None:
     assert found.high - found.low == pytest.approx(2 * stats.t.ppf(0.975, 11) * found.se)
 
 
+def test_differences_of_halved_small_studies_are_not_found_by_chance() -> None:
+    """16 raters × 12 items, each item in one of two conditions for each rater, both alike: at most
+    5 % of 400 studies, within the binomial error, say that they differ.
+    """
+    rng, n, loud = np.random.default_rng(0), 400, 0
+    for _ in range(n):
+        rater, item, values = crossed(rng, 16, 12, (0.5, 0.3, 0.7))
+        which = (rater + item) % 2
+        values += 0.2 * rng.standard_normal((16, 2))[rater, which]
+        values += 0.2 * rng.standard_normal((12, 2))[item, which]
+        found = TwoWay(rater, item, 50, rng).difference(values, which == 0, which == 1)
+        loud += found.p < 0.05
+    assert loud <= stats.binom.ppf(0.999, n, 0.05)
+
+
 def test_scales_end() -> None:
     found = bootstrap.Interval(0.9, 0.7, 1.1).within(0, 1)
     assert (found.low, found.high) == (0.7, 1)

@@ -102,9 +102,9 @@ class TwoWay:
         by_item, items = _spread(self.item, moved, masks)
         if not isfinite(by_rater + by_item):
             return nan, nan
-        # noise may make the difference too small. A mean is never surer than of independent
-        # judgements; where arms are compared, raters and items may cancel
-        least = by_cell if len(arms) == 1 else min(by_rater, by_item, by_cell)
+        # noise may make the difference too small, which would find what is not there: it is never
+        # below one of raters or items alone, nor, of a mean, below that of independent judgements
+        least = by_cell if len(arms) == 1 else max(by_rater, by_item)
         found = max(by_rater + by_item - by_cell, least)
         parts = by_rater**2 / raters + by_item**2 / items
         df = found**2 / parts if parts > 0 else 1.0
