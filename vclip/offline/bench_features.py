@@ -1,0 +1,146 @@
+"""What the paper's features cost: `python -m vclip.offline.bench_features [--clips N]`.
+
+Clips like VoxCeleb2's (224 × 224, 25 frames a second, H.264, AAC at 16 kHz, of its mean length of
+7.8 s) are made from an example face and noise. They go through the steps of
+`vclip.offline.features` one after the other, in one thread. Encoders of full size have random
+weights, which cost what trained ones do. Times are of the processor, so that other load does not
+count; with a GPU they are of the clock.
+"""
+
+import argparse
+import functools
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, TypeVar
+
+import av
+import cv2
+import numpy as np
+import torch
+
+from vclip.clip import ClipImageEncoder
+from vclip.encoders import load_face_encoder
+from vclip.errors import reported
+from vclip.face import Detector, load
+from vclip.hasp import Hasp, HaspEncoder
+from vclip.offline.extraction import Faces, Side, Voices
+from vclip.offline.opening import BUNDLED_FACES, voice_encoder
+from vclip.offline.pairs import REPO
+from vclip.torchaudio_stub import ensure_torchaudio
+
+SECONDS, RATE, SIDE, FPS = 7.8, 16000, 224, 25  # 2,360 hours of 1,092,009 utterances
+UTTERANCES = 1_092_009
+FACE = REPO / "assets" / "examples" / "face_1.jpg"
+Item = TypeVar("Item")
+
+
+def write_clip(path: Path, rng: np.random.Generator) -> Path:
+    """A still that sways, with noise for speech."""
+    still = cv2.resize(load(FACE.read_bytes()).pixels, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+    wav = (0.1 * rng.normal(size=int(SECONDS * RATE))).astype(np.float32)
+    with av.open(str(path), "w") as container:
+        video = container.add_stream("libx264", rate=FPS, options={"preset": "veryfast"})
+        video.width = video.height = SIDE
+        video.pix_fmt = "yuv420p"
+        sound = container.add_stream("aac", rate=RATE, layout="mono")
+        for i in range(int(SECONDS * FPS)):
+            pixels = np.ascontiguousarray(np.roll(still, round(6 * np.sin(i / 5)), 1), np.uint8)
+            frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
+            frame.pts, frame.time_base = i, Fraction(1, FPS)
+            container.mux(video.encode(frame))
+        for i in range(0, len(wav), 1024):
+            part = av.AudioFrame.from_ndarray(wav[None, i : i + 1024], "fltp", "mono")
+            part.sample_rate, part.pts, part.time_base = RATE, i, Fraction(1, RATE)
+            container.mux(sound.encode(part))
+        container.mux([*video.encode(None), *sound.encode(None)])
+    return path
+
+
+def full_size_clip(folder: Path) -> ClipImageEncoder:
+    """ViT-B/32 with random weights, saved and opened as any other."""
+    ensure_torchaudio()
+    from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
+    from transformers.utils.logging import disable_progress_bar
+
+    disable_progress_bar()  # type: ignore[no-untyped-call]
+    sizes = CLIPVisionConfig(patch_size=32, image_size=224, projection_dim=512)
+    CLIPVisionModelWithProjection(sizes).save_pretrained(folder)
+    return ClipImageEncoder(folder)
+
+
+def full_size_hasp(folder: Path) -> HaspEncoder:
+    """H/ASP with random weights."""
+    torch.save(Hasp().state_dict(), folder / "hasp.pth")
+    return HaspEncoder(folder / "hasp.pth")
+
+
+def timed(action: Callable[[Item], Any], items: Sequence[Item]) -> float:
+    """Seconds for one item, the first one left out."""
+    clock = time.perf_counter if torch.cuda.is_available() else time.process_time
+    action(items[0])
+    begun = clock()
+    for item in items[1:]:
+        action(item)
+    return (clock() - begun) / (len(items) - 1)
+
+
+def measure(n_clips: int, folder: Path, yunet: Path | None) -> dict[str, float]:
+    """Seconds for one clip by step."""
+    rng = np.random.default_rng(0)
+    paths = [write_clip(folder / f"{i}.mp4", rng) for i in range(n_clips)]
+    clip, new_detector = full_size_clip(folder), functools.partial(Detector, yunet)
+    seen: dict[str, Side] = {
+        "CLIP ViT-B/32": Faces(clip, new_detector),
+        "bundled face encoder": Faces(load_face_encoder(BUNDLED_FACES), new_detector),
+    }
+    heard: dict[str, Side] = {
+        "H/ASP": Voices(full_size_hasp(folder)),
+        "Resemblyzer": Voices(voice_encoder("resemblyzer")[0]),
+    }
+    figures = {
+        "first frame, no detection": timed(Faces(clip, None).read, paths),
+        f"first frame, {new_detector().name}, crop": timed(seen["CLIP ViT-B/32"].read, paths),
+    }
+    for name, side in seen.items():
+        ready = [side.read(path) for path in paths]
+        batches = [ready[i : i + 16] for i in range(0, len(ready) - 15, 16)]
+        figures[name] = timed(side.encode, batches) / 16
+    figures["whole track"] = timed(heard["H/ASP"].read, paths)
+    for name, side in heard.items():
+        sounds = [[side.read(path)] for path in paths]
+        figures[name] = timed(side.encode, sounds)
+    return figures
+
+
+def table(figures: dict[str, float]) -> str:
+    """For people: per clip, per second, and all of VoxCeleb2."""
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else "one CPU core"
+    lines = [
+        f"{device}; clips of {SECONDS} s",
+        f"{'':28}{'ms a clip':>12}{'clips/s':>10}{'VoxCeleb2':>12}",
+    ]
+    for name, seconds in figures.items():
+        hours = f"{UTTERANCES * seconds / 3600:.1f} h"
+        lines.append(f"{name:28}{1000 * seconds:12.1f}{1 / seconds:10.1f}{hours:>12}")
+    return "\n".join(lines)
+
+
+@reported
+def main(argv: list[str] | None = None) -> int:
+    """Print the table."""
+    options = argparse.ArgumentParser(prog="python -m vclip.offline.bench_features")
+    options.add_argument("--clips", type=int, default=64, help="clips (default: 64, at least 32)")
+    options.add_argument("--yunet", type=Path, help="YuNet's ONNX file; Haar cascade without it")
+    arguments = options.parse_args(argv)
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+    with tempfile.TemporaryDirectory() as folder:
+        print(table(measure(max(32, arguments.clips), Path(folder), arguments.yunet)))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
