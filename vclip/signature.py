@@ -78,15 +78,16 @@ class SignatureNet(nn.Module):
 
     def save(self, path: Path, metadata: dict[str, Any] | None = None) -> None:
         """Write safetensors with sizes and provenance."""
-        values = {"sizes": self.sizes, **(metadata or {})}
-        save_file(self.state_dict(), path, {key: json.dumps(v) for key, v in values.items()})
+        header = {"sizes": self.sizes, **(metadata or {})}
+        # under one name: safetensors writes several in an order that differs from run to run
+        save_file(self.state_dict(), path, {"vclip": json.dumps(header, sort_keys=True)})
 
     @classmethod
     def load(cls, path: Path) -> "SignatureNet":
         """Read what `save` wrote, ready to predict. Raises ModelError."""
         try:
             with safe_open(path, "pt") as file:
-                net = cls(**json.loads(file.metadata()["sizes"]))
+                net = cls(**json.loads(file.metadata()["vclip"])["sizes"])
                 net.load_state_dict({key: file.get_tensor(key) for key in file.keys()})  # noqa: SIM118
         except (OSError, SafetensorError, KeyError, RuntimeError, TypeError) as error:
             raise ModelError(f"cannot read the signature network {path}: {error}") from error
