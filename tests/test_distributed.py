@@ -1,5 +1,6 @@
 """Two processes see the same loss, gradients and heads as one with the same batches."""
 
+import contextlib
 import json
 import os
 import subprocess
@@ -42,6 +43,9 @@ FITS = {
     "trust": replace(PLAIN, noise_robust=True, average=0.5),
     "stops": replace(PLAIN, steps=300, check_every=1, patience=2, learning_rate=0.1),
 }
+DRAWN = replace(  # everything that each process draws on its own
+    PLAIN, dropout=0.2, image_noise=0.3, voice_noise=0.3, vary_image=True, vary_voice=True
+)
 PERSONS = [i // 2 for i in range(40)]  # two rows each: some meet in a batch
 BATCH = torch.tensor([0, 1, 2, 7, 8, 9, 16, 21, 22, 23, 30, 35])
 DEV = list(range(100, 130))
@@ -68,6 +72,23 @@ def fitted(config: FitConfig, group: Group) -> tuple[dict[str, Tensor], list[fit
     return model.state_dict(), history
 
 
+class Stopped(Exception):
+    """As if the launcher had been killed."""
+
+
+def stop(check: fitting.Check) -> None:
+    if check.step >= 6:
+        raise Stopped
+
+
+def broken_off(group: Group, path: Path) -> dict[str, Tensor]:
+    """Heads of a run that died at its second check and went on."""
+    data = toy_pairs(PERSONS), DRAWN, toy_pairs(DEV, 3)
+    with contextlib.suppress(Stopped):
+        fitting.fit(*data, report=stop, resume=path, group=group)
+    return fitting.fit(*data, resume=path, group=group)[0].state_dict()
+
+
 def both(rank: int, folder: Path) -> None:
     """One of two processes: everything that the tests compare, into a file."""
     torch.set_num_threads(1)
@@ -76,12 +97,14 @@ def both(rank: int, folder: Path) -> None:
     group = Group(rank, 2)
     losses = {name: loss_and_gradients(config, group) for name, config in LOSSES.items()}
     fits = {name: fitted(config, group) for name, config in FITS.items()}
+    whole, again = fitted(DRAWN, group)[0], broken_off(group, folder / "state.pt")
     told = group.agreed(f"from {rank}"), group.everyones(rank)
     models = {name: state for name, (state, _) in fits.items()}
     histories = {
         name: [[c.step, c.loss, c.dev_auc] for c in history] for name, (_, history) in fits.items()
     }
     found = {"losses": losses, "models": models, "histories": histories, "told": told}
+    found |= {"whole": whole, "again": again}
     torch.save(found, folder / f"{rank}.pt")
     distributed.destroy_process_group()
 
@@ -121,6 +144,14 @@ def test_heads_are_those_of_one_process_and_all_stop_together(found: list[dict],
         assert torch.equal(value, found[1]["models"][name][key])  # never apart, not even a little
     if name == "stops":
         assert len(steps) < FITS[name].steps
+
+
+def test_two_processes_that_were_stopped_go_on_to_the_same_bytes(found: list[dict]) -> None:
+    alone = fitted(DRAWN, Group())[0]["image_head.0.weight"]
+    assert not torch.allclose(alone, found[0]["whole"]["image_head.0.weight"], atol=1e-4)  # drawn
+    for two in found:
+        for key, value in found[0]["whole"].items():
+            assert torch.equal(two["whole"][key], value) and torch.equal(two["again"][key], value)
 
 
 def test_what_one_says_all_hear(found: list[dict]) -> None:

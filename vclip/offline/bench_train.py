@@ -4,6 +4,7 @@ Takes real steps of the preset "paper" on made-up features of VoxCeleb2's size a
 H/ASP's dimensions; under torchrun, in all processes together. Features are in memory, as when
 training from shards. What a pass then costs follows by division:
 ms           median milliseconds of one step: draw, embed, compare, go back, update
+cpu_ms       median milliseconds of processor time of the same, which other load hardly changes
 rows_s       pairs a second, over all processes
 clips_s      seconds of a pass over one pair per clip, as in the paper
 utterances_s seconds of a pass over one pair per utterance
@@ -15,6 +16,7 @@ slower       how many times as long forward and backward then take
 import argparse
 import json
 import statistics
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -49,6 +51,7 @@ class Figures:
     loss: str
     batch: int
     ms: float
+    cpu_ms: float
     rows_s: float
     clips_s: float
     utterances_s: float
@@ -66,14 +69,17 @@ def made_up(rows: int, seed: int) -> PairData:
     return PairData(image, voice, torch.from_numpy(rng.integers(people, size=rows)))
 
 
-def step_seconds(pairs: PairData, config: FitConfig, group: Group, times: int) -> float:
-    """Median time of a training step."""
-    run = Fit(pairs, config, None, None, group)
-
-    def step() -> None:
-        float(run.advance())  # waits for the device
-
-    return statistics.median([timing.seconds(step) for _ in range(WARM + times)][WARM:])
+def step_seconds(
+    pairs: PairData, config: FitConfig, group: Group, times: int
+) -> tuple[float, float]:
+    """Median time of a training step, and of the processor's share in it."""
+    run, taken = Fit(pairs, config, None, None, group), []
+    for _ in range(WARM + times):
+        begun = time.process_time()
+        wall = timing.seconds(lambda: float(run.advance()))  # float waits for the device
+        taken.append((wall, time.process_time() - begun))
+    wall, processor = (statistics.median(values) for values in zip(*taken[WARM:], strict=True))
+    return wall, processor
 
 
 def compared(
@@ -149,7 +155,7 @@ def measure(arguments: argparse.Namespace, group: Group) -> Iterator[Figures]:
             config = replace(
                 PRESETS["paper"], batch=batch, precision=precision, loss=arguments.loss
             )
-            seconds = step_seconds(pairs, config, group, arguments.steps)
+            seconds, processor = step_seconds(pairs, config, group, arguments.steps)
             whole, saved, slower = checkpointing(pairs, config, group, arguments.steps)
             yield Figures(
                 device=name,
@@ -158,6 +164,7 @@ def measure(arguments: argparse.Namespace, group: Group) -> Iterator[Figures]:
                 loss=arguments.loss,
                 batch=batch,
                 ms=1000 * seconds,
+                cpu_ms=1000 * processor,
                 rows_s=batch / seconds,
                 clips_s=CLIPS * seconds / batch,
                 utterances_s=UTTERANCES * seconds / batch,

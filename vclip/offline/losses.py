@@ -30,7 +30,7 @@ def contrastive_loss(
     logits = scale * image_emb @ voice_emb.T  # (N, N)
     target = torch.arange(len(logits), device=logits.device)
     if negatives is not None:
-        logits = logits.masked_fill(~(negatives | F.one_hot(target).bool()), float("-inf"))
+        logits = logits.masked_fill(~(negatives | _at(target, len(target))), float("-inf"))
     sides = (logits, scale), (logits.T, scale)
     one, other = (
         _cross_entropy(harden(*side, target, hardness), target, weights) for side in sides
@@ -66,8 +66,13 @@ def sge2e_loss(
 def centroids(emb: Tensor, person: Tensor, weights: Tensor | None = None) -> Tensor:
     """emb (N, D) -> (persons, D): each person's mean, of unit norm. person counts from 0."""
     counted = emb if weights is None else emb * weights[:, None]
-    sums = emb.new_zeros(int(person.max()) + 1, emb.shape[1]).index_add(0, person, counted)
-    return F.normalize(sums, dim=1)  # a sum has the direction of the mean
+    whose = _at(person, int(person.max()) + 1).to(emb.dtype)  # (N, persons)
+    return F.normalize(whose.T @ counted, dim=1)  # a sum has the direction of the mean
+
+
+def _at(target: Tensor, columns: int) -> Tensor:
+    """target (N,) -> (N, columns) bool, true in each row where its target is."""
+    return target[:, None] == torch.arange(columns, device=target.device)[None]
 
 
 def harden(logits: Tensor, scale: Tensor, target: Tensor, hardness: float) -> Tensor:
@@ -75,7 +80,7 @@ def harden(logits: Tensor, scale: Tensor, target: Tensor, hardness: float) -> Te
     if not hardness:
         return logits
     with torch.no_grad():
-        positive = F.one_hot(target, logits.shape[1]).bool()
+        positive = _at(target, logits.shape[1])
         log_weight = (hardness * logits / scale).masked_fill(positive, float("-inf"))
         count = log_weight.isfinite().sum(dim=1, keepdim=True).clamp(min=1)
         log_weight = log_weight - log_weight.logsumexp(dim=1, keepdim=True) + count.log()

@@ -122,7 +122,7 @@ def parser(preset: str) -> argparse.ArgumentParser:
     options.add_argument("--features", type=Path, help="shards of vclip.offline.features")
     options.add_argument("--out", type=Path, default=out, help=f"default {out}")
     options.add_argument("--resume", type=Path, help="file to keep the state in, and go on from")
-    options.add_argument("--dev-rows", type=int, default=2000, help="of dev, at most (2000)")
+    options.add_argument("--dev-rows", type=int, default=1000, help="of dev, at most (1000)")
     options.add_argument("--image-encoder", default="bundled", help=IMAGE_CHOICES)
     options.add_argument("--voice-encoder", default="resemblyzer", help=VOICE_CHOICES)
     options.add_argument("--views", type=int, default=8, help="views of every face (default: 8)")
