@@ -242,6 +242,26 @@ def test_what_is_missing_or_does_not_fit_is_one_line(
     assert capsys.readouterr().err.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("side", "known"), [("faces", "face_encoder_sha256"), ("voices", "voice_encoder")]
+)
+def test_features_of_another_encoder_of_the_same_size_are_refused(
+    told: tuple[str, Path], side: str, known: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """They would score like chance without a word."""
+    options, folder = told
+    lists = fame(folder / "v3")
+    about = json.loads((folder / "features" / "features.json").read_text())
+    about[side] |= {"weights_sha256": "made by this", "spec": "some"}
+    (folder / "features" / "features.json").write_text(json.dumps(about))
+    for digest, code in (("made by this", 0), ("made by that", 2)):
+        named = digest if known == "face_encoder_sha256" else {"sha256": digest}
+        path = folder / "model" / "association.safetensors"
+        association.save(path, plain_heads(DIMENSION), {known: named})
+        assert evaluate.main([*options.split(), "--lists", str(lists)]) == code
+    assert "not of the encoder that the heads" in capsys.readouterr().err
+
+
 def test_features_of_other_media_are_no_evaluation(p1: protocols.Protocol, tmp_path: Path) -> None:
     rows = {"somebody/else/1.jpg": np.ones(DIMENSION)}
     folder = write_features(tmp_path / "features", {"faces": rows, "voices": rows})

@@ -48,7 +48,6 @@ from vclip.offline.feature_store import (
 from vclip.offline.pairs import SHARED, Labelled, Pair, read_labelled, read_pairs
 from vclip.offline.protocol_figures import check_fit
 from vclip.offline.protocols import NAMES
-from vclip.offline.shards import open_features
 
 UTK = SHARED / "faces" / "utk.csv"
 VOICES = SHARED / "voices" / "manifest.csv"
@@ -165,7 +164,7 @@ def stored_features(
     arguments: argparse.Namespace, pairs: Sequence[Pair], model: Heads
 ) -> tuple[PairFeatures, None, str]:
     """Features from shards, which know no labelled media for the sex-only scores."""
-    faces, voices = open_features(arguments.features)
+    faces, voices = evaluate_protocol.fitting_features(arguments.features, arguments.model)
     check_fit(faces, voices, model)
     detector = str(faces.about.get("detector", "unknown"))
     return shards.pair_features(pairs, faces, voices), None, detector

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import numpy as np
 
-from vclip import weights
+from vclip import association, weights
 from vclip.errors import DataError, OutputError
 from vclip.offline import protocols, zero_shot
 from vclip.offline.protocol_figures import Evaluation
 from vclip.offline.protocols import media_key
-from vclip.offline.shards import open_features
+from vclip.offline.shards import Shards, open_features
 
 
 def load(
@@ -19,7 +19,31 @@ def load(
     """Everything that a command line names. Raises DataError, ModelError."""
     read, ids = protocols.read(protocol, lists, meta)
     heads = zero_shot.load_heads(weights.find(model))
-    return Evaluation(read, ids, open_features(features), heads, draws, seed)
+    return Evaluation(read, ids, fitting_features(features, model), heads, draws, seed)
+
+
+def fitting_features(features: Path, model: str) -> tuple[Shards, Shards]:
+    """Faces and voices of a folder; DataError if the model's heads know other encoders' features.
+
+    Another encoder of the same dimension would score like chance without a word.
+    """
+    faces, voices = open_features(features)
+    path = weights.find(model) / "association.safetensors"
+    if not path.is_file():  # the zero-shot bridge was trained on no features
+        return faces, voices
+    known = association.load_metadata(path)
+    voice = known.get("voice_encoder")
+    for what, side, trained_on in (
+        ("face", faces, known.get("face_encoder_sha256")),
+        ("voice", voices, voice.get("sha256") if isinstance(voice, dict) else None),
+    ):
+        made_by = side.about.get("weights_sha256")
+        if trained_on and made_by and trained_on != made_by:
+            raise DataError(
+                f"the {what} features are {side.about.get('spec', 'another encoder')}'s, not of "
+                f"the encoder that the heads of {model} were trained on; make them with that one"
+            )
+    return faces, voices
 
 
 def load_zero_shot(
