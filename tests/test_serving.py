@@ -78,7 +78,10 @@ def test_a_chosen_token_is_not_printed(store: Store) -> None:
         (["--study-only"], "needs --study"),
         (["--study", "nothing.json", "--study-only"], "nothing.json"),
         (["--study", "STUDY", "--study-only", "--research-token", "x"], "12 plain"),
-        (["--study", "STUDY", "--study-only", "--store", "nowhere"], "no store of the kind 'nowhere'"),
+        (
+            ["--study", "STUDY", "--study-only", "--store", "nowhere"],
+            "no store of the kind 'nowhere'",
+        ),
     ],
 )
 def test_what_the_app_cannot_serve(
@@ -133,3 +136,12 @@ def test_the_app_serves_page_and_study_at_once(store: Store, tmp_path: Path) -> 
     assert "A toy" in client.get("/study/api/about").text
     assert "study.js" in client.get("/study").text
     assert client.get("/config").status_code == 200
+
+
+def test_the_sample_s_contact_is_warned_of(store: Store, caplog: pytest.LogCaptureFixture) -> None:
+    serving.routers(store, "a research token")
+    assert not caplog.records
+    sample = load(REPO / "assets/studies/demo/study.json")
+    store.study = store.study.model_copy(update={"contact": sample.contact})
+    serving.routers(store, "a research token")
+    assert "whom to ask" in caplog.text

@@ -1,5 +1,6 @@
 """A listening test on a server: the raters' page at /study, the researcher's at /study/results."""
 
+import logging
 import secrets
 from collections.abc import Iterable
 from pathlib import Path
@@ -14,6 +15,8 @@ from vclip.listening.live import Live
 from vclip.listening.store import Store
 from vclip.listening.study import Study
 
+log = logging.getLogger(__name__)
+SAMPLE = "Replace this"  # how the contact of the sample study begins
 PAGE = Path(__file__).parent / "page"
 SHORTEST = 12  # characters of a token that somebody chose
 # Nothing but our own files; sounds and faces come as blobs. Spaces show the app within their page
@@ -32,6 +35,8 @@ HEADERS = {
 
 def routers(store: Store, research_token: str) -> list[APIRouter]:
     """Everything of one study, under /study; the token opens the researcher's page."""
+    if store.study.contact.startswith(SAMPLE):
+        log.warning("the study's contact is the sample's: raters would not know whom to ask")
     return [_pages(), research.router(Live(store), research_token), api.router(store)]
 
 

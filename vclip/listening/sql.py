@@ -29,7 +29,8 @@ class Database:
         self._plans: dict[int, list[Trial]] = {}
         lite = self._engine.dialect.name == "sqlite"
         self.at_once = 2 * POOL if lite else POOL  # who waits for SQLite's disk shares a commit
-        self._write = Together(self._engine) if lite else self._alone
+        # there is one connection to SQLite, and only who asks `Together` gets it in turn
+        self._together = Together(self._engine) if lite else None
         self._reader = self._engine.execution_options(reads=True)
         try:
             self._id, self.secret = self._registered()
@@ -43,9 +44,18 @@ class Database:
             row = queries.registered(session, self.study)
             return row.id, row.secret
 
-    def _alone(self, work: Callable[[Session], T]) -> T:
-        """Write in a transaction of its own: PostgreSQL's commits wait for the disk together."""
+    def _write(self, work: Callable[[Session], T]) -> T:
+        """PostgreSQL has many connections, whose commits wait for the disk together anyway."""
+        if self._together:
+            return self._together(work)
         with transaction(self._engine) as session:
+            return work(session)
+
+    def _look(self, work: Callable[[Session], T]) -> T:
+        """Reads only."""
+        if self._together:
+            return self._together(work, reads=True)
+        with transaction(self._reader) as session:
             return work(session)
 
     def enrol(self, plan: Plan, request: str | None = None) -> Enrolment:
@@ -78,52 +88,52 @@ class Database:
 
     def rater(self, token: str) -> int | None:
         """By the hash of the token."""
-        with transaction(self._reader) as session:
-            row = session.execute(self._by_token(token)).one_or_none()
-            return row.id if row and codes.same(row.token, codes.digest(token)) else None
+        row = self._look(lambda session: session.execute(self._by_token(token)).one_or_none())
+        return row.id if row and codes.same(row.token, codes.digest(token)) else None
 
     def known(self, token: str) -> Known | None:
         """In one look: whoever reads waits for whoever writes."""
         answers = select(AnswerRow.position, AnswerRow.request)
         marks = select(MarkRow).order_by(MarkRow.id)
-        with transaction(self._reader) as session:
+
+        def work(session: Session) -> tuple[int, dict[int, str], list[Mark]] | None:
             row = session.execute(self._by_token(token)).one_or_none()
             if row is None or not codes.same(row.token, codes.digest(token)):
                 return None
             sent = session.execute(answers.where(AnswerRow.rater_id == row.id))
             requests = {position: request for position, request in sent}
-            done = session.scalars(marks.where(MarkRow.rater_id == row.id))
-            made = [rows.mark(mark) for mark in done]
-        return Known(row.id, self.trials(row.id), requests, made)
+            made = session.scalars(marks.where(MarkRow.rater_id == row.id))
+            return row.id, requests, [rows.mark(mark) for mark in made]
+
+        found = self._look(work)
+        return Known(found[0], self.trials(found[0]), *found[1:]) if found else None
 
     def trials(self, rater: int) -> list[Trial]:
         """By position; they never change, so they are read once."""
         if rater not in self._plans:
             asked = select(TrialRow).where(TrialRow.rater_id == rater).order_by(TrialRow.position)
-            with transaction(self._reader) as session:
-                found = [rows.trial(row) for row in session.scalars(asked)]
-            if not found:
+            read = self._look(lambda session: [rows.trial(row) for row in session.scalars(asked)])
+            if not read:
                 return []
-            self._plans[rater] = found
+            self._plans[rater] = read
         return list(self._plans[rater])
 
     def answers(self, rater: int) -> dict[int, Answer]:
         """Of one rater."""
         asked = select(AnswerRow).where(AnswerRow.rater_id == rater).order_by(AnswerRow.position)
-        with transaction(self._reader) as session:
-            return {row.position: rows.answer(row) for row in session.scalars(asked)}
+        return self._look(
+            lambda session: {row.position: rows.answer(row) for row in session.scalars(asked)}
+        )
 
     def marks(self, rater: int) -> list[Mark]:
         """Of one rater."""
         asked = select(MarkRow).where(MarkRow.rater_id == rater).order_by(MarkRow.id)
-        with transaction(self._reader) as session:
-            return [rows.mark(row) for row in session.scalars(asked)]
+        return self._look(lambda session: [rows.mark(row) for row in session.scalars(asked)])
 
     def events(self, rater: int) -> list[dict[str, Any]]:
         """Of one rater."""
         asked = select(EventRow.event).where(EventRow.rater_id == rater).order_by(EventRow.id)
-        with transaction(self._reader) as session:
-            return list(session.scalars(asked))
+        return self._look(lambda session: list(session.scalars(asked)))
 
     def claim(self, rater: int, tab: str) -> None:
         """The last who claims may answer."""
@@ -193,19 +203,20 @@ class Database:
 
     def ratings(self) -> list[Rating]:
         """Of this version of the study."""
-        with transaction(self._reader) as session:
-            return queries.ratings(session, StudyRow.id == self._id)
+        return self._look(lambda session: queries.ratings(session, StudyRow.id == self._id))
 
     def counts(self) -> Counts:
         """Of this version of the study."""
-        with transaction(self._reader) as session:
-            return queries.counts(session, self.study, session.get_one(StudyRow, self._id))
+        return self._look(
+            lambda session: queries.counts(session, self.study, session.get_one(StudyRow, self._id))
+        )
 
     def raters(self) -> list[Progress]:
         """By number."""
         asked = select(RaterRow).where(RaterRow.study_id == self._id).order_by(RaterRow.id)
         marks = select(MarkRow).join(RaterRow).where(RaterRow.study_id == self._id)
-        with transaction(self._reader) as session:
+
+        def work(session: Session) -> list[Progress]:
             made: dict[int, list[Mark]] = defaultdict(list)
             for row in session.scalars(marks.order_by(MarkRow.id)):
                 made[row.rater_id].append(rows.mark(row))
@@ -216,6 +227,8 @@ class Database:
                 Progress(r.id, r.created, r.seen, done.get(r.id, 0), total[r.id], (*made[r.id],))
                 for r in session.scalars(asked)
             ]
+
+        return self._look(work)
 
     def close(self) -> None:
         """All connections."""

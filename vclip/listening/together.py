@@ -1,14 +1,15 @@
 """Writes of several threads in one transaction, for SQLite, where a commit costs the most.
 
 A commit of SQLite's rollback journal waits for the disk four times (28 ms on the machine where this
-was written), and only one can write. So whoever waits meanwhile shares the next commit: with 50
-raters a disk that does 36 commits a second takes some hundred answers. Nothing is acknowledged
-before the commit that has it, and what one job does wrong undoes that job alone.
+was written), and only one can write. So whoever waits meanwhile shares the next commit, and turns
+come in order: sixteen threads took 67 answers a second instead of 19, the slowest 0.4 s instead of
+10 s. Nothing is acknowledged before its commit; what one job does wrong undoes that job alone.
 """
 
+import contextlib
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from sqlalchemy import Engine
@@ -25,14 +26,16 @@ class _Job:
     """What one thread wants to write, and what came of it."""
 
     work: Callable[[Session], Any]
+    reads: bool  # and nothing else
     value: Any = None
     error: Exception | None = None
     over: bool = False
+    woken: threading.Event = field(default_factory=threading.Event)  # it is over, or its turn
 
     def run(self, session: Session) -> None:
         """In a savepoint of its own. What the database itself has raised is everybody's trouble."""
         try:
-            with session.begin_nested():
+            with contextlib.nullcontext() if self.reads else session.begin_nested():
                 self.value = self.work(session)
         except VclipError as error:
             self.error = error
@@ -42,29 +45,41 @@ class Together:
     """Call it with a job: its result, once that is on disk; its error, or BusyError."""
 
     def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+        self._engine, self._reader = engine, engine.execution_options(reads=True)
         self._waiting: list[_Job] = []
+        self._busy = False  # one writes, for all who waited when it began
         self._list = threading.Lock()
-        self._turn = threading.Lock()  # of the one that writes for all who wait
 
-    def __call__(self, work: Callable[[Session], T]) -> T:
-        """From any thread."""
-        mine = _Job(work)
+    def __call__(self, work: Callable[[Session], T], *, reads: bool = False) -> T:
+        """From any thread. Who only reads takes turns with all others, or would never get one."""
+        mine = _Job(work, reads)
         with self._list:
             self._waiting.append(mine)
-        with self._turn:
-            if not mine.over:
-                with self._list:
-                    jobs, self._waiting = self._waiting, []
-                self._commit(jobs)
+            is_first, self._busy = not self._busy, True
+        if not is_first:
+            mine.woken.wait()
+        if not mine.over:
+            self._lead()
         if mine.error:
             raise mine.error
         value: T = mine.value
         return value
 
+    def _lead(self) -> None:
+        """Write for all who wait; who has come meanwhile goes on, the first of them leads."""
+        with self._list:
+            jobs, self._waiting = self._waiting, []
+        self._commit(jobs)
+        with self._list:
+            if self._waiting:
+                self._waiting[0].woken.set()
+            else:
+                self._busy = False
+
     def _commit(self, jobs: Sequence[_Job]) -> None:
+        engine = self._reader if all(job.reads for job in jobs) else self._engine
         try:
-            with transaction(self._engine) as session:
+            with transaction(engine) as session:
                 for job in jobs:
                     job.run(session)
         except Exception as error:
@@ -72,3 +87,4 @@ class Together:
                 job.error = job.error or error
         for job in jobs:
             job.over = True
+            job.woken.set()
