@@ -163,7 +163,7 @@ def summarise(folder: Path, process: Process) -> str:
     try:
         sides = dict(zip((FACES, VOICES), open_features(folder), strict=True))
     except DataError as error:
-        return f"this process is done; {error}"
+        return f"this process is done, others are at work or were stopped: {error}"
     table = io.StringIO()
     writer = csv.writer(table)
     writer.writerow(("side", "file", "reason"))
