@@ -29,7 +29,6 @@ export function consent(app) {
     go.disabled = true;
     const check = h('input', { type: 'checkbox', id: 'agree', onchange: () => { go.disabled = !check.checked; } });
     show(card(h('h1', {}, about.title), h('p', { class: 'prose' }, about.consent),
-      h('p', { class: 'quiet' }, w.trials(about.trials)),
       app.memory.lasting ? null : h('p', { class: 'message' }, w.unkept),
       h('label', { class: 'check' }, check, w.agree), trouble, go));
   });
