@@ -50,6 +50,22 @@ def test_a_row_is_what_loops_over_faces_and_voices_give() -> None:
     assert np.isnan(Judge(voices, faces, plain_heads(V), density).row("one", heard[:, :1]).vendi_k)
 
 
+def test_a_voice_without_speech_is_counted_and_in_no_figure() -> None:
+    rng = np.random.default_rng(0)
+    voices, faces = (rng.normal(size=(5, V)).astype("f4") for _ in range(2))
+    heard = rng.normal(size=(5, 3, V)).astype("f4")
+    judge = Judge(voices, faces, plain_heads(V), Density(rng.normal(size=(40, V))))
+    whole, broken = judge.row("whole", heard), heard.copy()
+    broken[1, 2], broken[4] = np.nan, np.nan
+    row = judge.row("broken", broken)
+    assert (whole.silent, row.silent) == (0, 4) and np.isnan(row.values[4]).all()
+    np.testing.assert_allclose(row.values[[0, 2, 3]], whole.values[[0, 2, 3]], rtol=1e-6)
+    two = judge.row("two", np.concatenate([heard[:, :2]]))
+    np.testing.assert_allclose(row.values[1], two.values[1], rtol=1e-6)
+    mean = Bootstrap(list("abcde"), 20, 0).means(row.values)[0]
+    assert mean.value == pytest.approx(row.values[:4, 0].mean()) and mean.low < mean.high
+
+
 def test_intervals_are_over_people_and_differences_are_paired() -> None:
     rng = np.random.default_rng(0)
     person = [f"p{i // 2}" for i in range(60)]

@@ -74,22 +74,15 @@ def nearest(expected: Array, candidates: Array, voices: Array) -> Contender:
     return Contender("draw nearest to the true voice", candidates[best][:, None])
 
 
-def direct(
-    known_faces: Array, known_voices: Array, heard: tuple[Array, Array], faces: Array
-) -> Contender:
+def direct(known_faces: Array, known_speakers: Array, faces: Array) -> Contender:
     """Speaker embeddings regressed from image_features; one for each of faces (N, F).
 
-    known_faces (M, F) and known_voices (M, V) are the training people's. What speaker a voice would
-    be is itself a ridge, over heard = embeddings (P, S) and features (P, V) of the TTS's speech.
+    Linear, from training people's known_faces (M, F) to known_speakers (M, S), with the ridge
+    penalty of the least leave-one-out error.
     """
-    as_speaker = _ridge(heard[1], heard[0]).predict(known_voices)
-    found = _ridge(known_faces, as_speaker).predict(faces)
-    return Contender("direct mapping", found.astype(np.float32)[:, None])
-
-
-def _ridge(inputs: Array, targets: Array) -> RidgeCV:
-    """A linear map with the penalty of the least leave-one-out error."""
-    return make_pipeline(StandardScaler(), RidgeCV(RIDGES)).fit(inputs.astype(np.float64), targets)
+    ridge = make_pipeline(StandardScaler(), RidgeCV(RIDGES))
+    ridge.fit(known_faces.astype(np.float64), known_speakers)
+    return Contender("direct mapping", ridge.predict(faces).astype(np.float32)[:, None])
 
 
 def informed(draws: Array, heard: Array, table: tuple[Array, Array], seed: int) -> SignatureNet:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from tqdm import tqdm
 
 from vclip.encoders import VoiceEncoder
+from vclip.errors import DataError
 from vclip.offline.feature_store import FeatureStore, key_of
 from vclip.speech import Synthesizer
 
@@ -38,7 +39,10 @@ class Ear:
         self._hashes, self._store = hashes, store
 
     def hear(self, rows: Array, what: str, sentences: Sequence[str] = SENTENCES) -> Array:
-        """voice_features (n, V) of speaker embeddings (n, S), one sentence each."""
+        """voice_features (n, V) of speaker embeddings (n, S), one sentence each.
+
+        nan where what is heard is no speech, as with embeddings that no speaker is near to.
+        """
         found = [self._one(row, sentences) for row in tqdm(rows, desc=what, mininterval=5)]
         return np.stack(found)
 
@@ -55,7 +59,10 @@ class Ear:
         kept = self._store.get(key)
         if kept is None:
             speech = self._synthesizer.synthesize(sentence, row, seed)
-            kept = self._encoder.encode(speech.wav, speech.sample_rate)[None]
+            try:
+                kept = self._encoder.encode(speech.wav, speech.sample_rate)[None]
+            except DataError:
+                kept = np.full((1, self._encoder.dimension), np.nan, np.float32)
             self._store.put(key, kept)
         heard: Array = kept[0]
         return heard

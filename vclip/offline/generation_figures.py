@@ -25,6 +25,7 @@ class Row:
     values: Floats  # columns are MEASURES; nan where one is not defined
     vendi_k: float  # among the k for a face, mean over faces; nan for k = 1
     vendi_1: float  # among the first choices for all faces
+    silent: int = 0  # voices of which no speech was heard; in no figure
 
 
 class Judge:
@@ -36,20 +37,28 @@ class Judge:
         self._evaluator, self._density = evaluator, density
 
     def row(self, name: str, heard: Array) -> Row:
-        """heard (N, k, V): k voices for each person."""
-        n, k, width = heard.shape
-        flat = unit(heard.reshape(n * k, width))
-        voice, emb = flat.reshape(n, k, width), encode_voices(self._evaluator, flat)
-        values = np.stack(
-            [
-                np.einsum("nkv,nv->n", voice, self._voices) / k,
-                np.einsum("nkd,nd->n", emb.reshape(n, k, -1), self._image_emb) / k,
-                self._density.log_prob(flat).reshape(n, k).mean(axis=1),
-            ],
-            axis=1,
+        """heard (N, k, V): k voices for each person, nan where there was no speech."""
+        n, k, _ = heard.shape
+        spoken = np.isfinite(heard).all(axis=2)  # (N, k)
+        voices = unit(heard[spoken])  # (n spoken, V)
+        whose = np.nonzero(spoken)[0]
+        emb = encode_voices(self._evaluator, voices)
+        columns = (
+            np.einsum("mv,mv->m", voices, self._voices[whose]),
+            np.einsum("md,md->m", emb, self._image_emb[whose]),
+            self._density.log_prob(voices),
         )
-        few = [metrics.vendi(rows) for rows in voice] if k > 1 else [np.nan]
-        return Row(name, values.astype(np.float64), float(np.mean(few)), metrics.vendi(voice[:, 0]))
+        number = np.bincount(whose, minlength=n)
+        with np.errstate(invalid="ignore"):  # 0 / 0 is nan: a face without a voice
+            values = [np.bincount(whose, column, n) / number for column in columns]
+        few = [metrics.vendi(heard[i, spoken[i]]) for i in range(n) if k > 1 and number[i]]
+        return Row(
+            name,
+            np.stack(values, axis=1),
+            float(np.mean(few)) if few else np.nan,
+            metrics.vendi(heard[spoken[:, 0], 0]),
+            int(n * k - len(voices)),
+        )
 
 
 @dataclass(frozen=True)
@@ -61,10 +70,12 @@ class Bootstrap:
     seed: int
 
     def means(self, values: Floats) -> list[Estimate]:
-        """Of the columns of values (N, columns)."""
+        """Of the columns of values (N, columns), each over the faces where it is not nan."""
 
         def figures(counts: Floats) -> list[float]:
-            return [float(x) for x in counts @ values / counts.sum()]
+            drawn = counts @ np.nan_to_num(values)
+            number = counts @ ~np.isnan(values)
+            return [float(s / n) if n else np.nan for s, n in zip(drawn, number, strict=True)]
 
         rng = np.random.default_rng(self.seed)
         return metrics.bootstrap(figures, self.person, self.n_draws, rng)
@@ -81,6 +92,7 @@ class Population:
     @classmethod
     def of(cls, name: str, speakers: Array, heard: Array) -> "Population":
         """speakers (P, V), heard (M, V): as many of each as there are of the fewer."""
+        heard = heard[np.isfinite(heard).all(axis=1)]
         n = min(len(speakers), len(heard))
         found = metrics.generation_distances(speakers[:n], heard[:n])
         return cls(name, found, metrics.vendi(heard[:n]))

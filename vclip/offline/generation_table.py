@@ -101,9 +101,10 @@ def table(rows: Sequence[Row], over: Bootstrap, known: tuple[float, float]) -> l
     for row in rows:
         v2v, f2v, nats = over.means(row.values)
         vendi = "" if np.isnan(row.vendi_k) else f"{row.vendi_k:.2f}"
+        silent = f"  ({row.silent} without speech)" if row.silent else ""
         said.append(
             f"{row.name:40}{_cell(v2v, 3):24}{_cell(f2v, 3):24}{_cell(nats, 1):27}{vendi:>8}"
-            f"{row.vendi_1:9.2f}"
+            f"{row.vendi_1:9.2f}{silent}"
         )
     return said
 

@@ -143,8 +143,11 @@ class Workshop:
 
     def reference(self) -> Contender:
         """The draw whose expected sound is nearest to the true voice."""
+        return self._nearest(self.voices)
+
+    def _nearest(self, voices: Array) -> Contender:
         expected = contenders.expected_by(self.parts.signature, self.candidates)
-        return contenders.nearest(expected, self.candidates, self.voices)
+        return contenders.nearest(expected, self.candidates, voices)
 
     def random(self) -> Contender:
         """Draws without retrieval, of which a few hundred are spoken at all."""
@@ -154,13 +157,12 @@ class Workshop:
         )
 
     def direct(self) -> Contender:
-        """The regression from image_features, trained on the manifest's other people."""
-        draws, heard = self.listened(1)
-        pairs = (
-            np.concatenate([draws, self.parts.table]),
-            np.concatenate([heard, self.parts.features]),
-        )
-        return contenders.direct(*self.known.first(), pairs, self.faces)
+        """The regression from image_features, trained on the manifest's other people.
+
+        Their voices are no speaker embeddings; the draws nearest to them stand for those.
+        """
+        faces, voices = self.known.first()
+        return contenders.direct(faces, self._nearest(voices).rows[:, 0], self.faces)
 
     def naive(self) -> Contender:
         """Raises DataError where a speaker embedding is no voice encoder's output."""
@@ -216,7 +218,9 @@ class Workshop:
         """Draws (n, S) that are no candidates, and how they sounded (n, V) in so many sentences."""
         rng = np.random.default_rng([self.options.seed, 5])
         draws = self.parts.gmm.sample(self.options.listened, rng)
-        return draws, self.ear.hear_all(draws, "listening", SENTENCES[:n_sentences])
+        heard = self.ear.hear_all(draws, "listening", SENTENCES[:n_sentences])
+        spoken = ~np.isnan(heard).any(axis=1)
+        return draws[spoken], heard[spoken]
 
     @functools.cache  # noqa: B019 - one workshop a run
     def known_heard(self) -> Array:
