@@ -39,7 +39,7 @@ class Judge:
     def row(self, name: str, heard: Array) -> Row:
         """heard (N, k, V): k voices for each person, nan where there was no speech."""
         n, k, _ = heard.shape
-        spoken = np.isfinite(heard).all(axis=2)  # (N, k)
+        spoken: metrics.Bools = np.asarray(np.isfinite(heard).all(axis=2))  # (N, k)
         voices = unit(heard[spoken])  # (n spoken, V)
         whose = np.nonzero(spoken)[0]
         emb = encode_voices(self._evaluator, voices)
@@ -92,7 +92,7 @@ class Population:
     @classmethod
     def of(cls, name: str, speakers: Array, heard: Array) -> "Population":
         """speakers (P, V), heard (M, V): as many of each as there are of the fewer."""
-        heard = heard[np.isfinite(heard).all(axis=1)]
+        heard = heard[np.asarray(np.isfinite(heard).all(axis=1))]
         n = min(len(speakers), len(heard))
         found = metrics.generation_distances(speakers[:n], heard[:n])
         return cls(name, found, metrics.vendi(heard[:n]))
