@@ -29,7 +29,7 @@ class Mean:
 class Comparison:
     """Two conditions: one − other. p is two-sided, p_holm is corrected for the question's pairs.
 
-    detectable: the smallest difference that a study like this one finds with 80 % power at 5 %.
+    detectable: the smallest difference that a study like this one finds with about 80 % power at 5 %.
     """
 
     one: str
@@ -92,7 +92,11 @@ def holm(p: Sequence[float]) -> list[float]:
 
 
 def detectable(se: float, df: float) -> float:
-    """Smallest true difference that has 80 % power at 5 % two-sided: (t₀.₉₇₅ + t₀.₈) · SE."""
+    """Smallest true difference with about 80 % power at 5 % two-sided: (t₀.₉₇₅ + t₀.₈) · SE.
+
+    Where raters and items are few it is nearer to 75 % (simulated, 16 raters × 12 items): the
+    standard error is itself an estimate.
+    """
     if not (isfinite(se) and se > 0):
         return nan
     return float((stats.t.ppf(1 - ALPHA / 2, df) + stats.t.ppf(POWER, df)) * se)
