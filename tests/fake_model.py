@@ -10,7 +10,7 @@ from PIL import Image
 
 from vclip import face, voice_ids
 from vclip.bank import SpeakerBank
-from vclip.errors import NoFaceError, SpeakerError, TextError
+from vclip.errors import ModelError, NoFaceError, SpeakerError, TextError
 from vclip.explain import Why
 from vclip.index import top
 from vclip.pipeline import Candidate, FaceResult, Shuffled
@@ -33,7 +33,7 @@ def picture(value: int, side: int = 120) -> bytes:
 class FakeModel:
     """A black picture has no face; speech is a tone."""
 
-    model, sample_rate, n_faces = "fake", 8000, 3
+    model, sample_rate, n_faces, zero_shot = "fake", 8000, 3, False
     worth: dict[str, float] = {}  # noqa: RUF012
     weights: dict[str, str] = {"synthesizer": "0" * 64}  # noqa: RUF012
 
@@ -54,6 +54,14 @@ class FakeModel:
         emb = unit(np.cos(np.arange(D) * (1 + box.left) + photo.pixels.mean()))
         image = face.crop(photo, box, 16)
         return FaceResult(image, box, boxes, "none" if whole else "fake", emb)
+
+    def read(self, description: str) -> FaceResult:
+        if not self.zero_shot:
+            raise ModelError("this model knows faces, not words")
+        if not description.strip():
+            raise TextError("the description is empty")
+        emb = unit(np.cos(np.arange(D) * (2 + len(description))))
+        return FaceResult(np.zeros((0, 0, 3), np.uint8), face.Box(0, 0, 0, 0), [], "words", emb)
 
     def candidate(self, speaker_id: str, seen: FaceResult | None = None) -> Candidate:
         emb = self._emb(speaker_id)

@@ -50,6 +50,7 @@ def test_candidates_as_json(model: FaceToVoice) -> None:
     assert [c["rank"] for c in answer["candidates"]] == [1, 2, 3, 4]
     assert answer["face"] == {"box": [10, 10, 60, 60], "detector": "fake", "faces": 2}
     assert json.loads(json.dumps(answer)) == answer and answer["seed"] == 5
+    assert answer["zero_shot"] is False
 
 
 @pytest.mark.parametrize(
@@ -116,6 +117,20 @@ def test_every_endpoint_is_documented(client: Client) -> None:
             assert parameter["type"] and parameter["parameter_name"]
             is_required = parameter["parameter_name"] in ("photo", "text", "speaker_id")
             assert parameter["parameter_has_default"] != is_required, parameter
+
+
+def test_a_zero_shot_model_reads_words_and_says_what_it_is(tmp_path: Path) -> None:
+    model = FakeModel()
+    model.zero_shot = True
+    with served(cast(FaceToVoice, model), tmp_path) as address:
+        client = Client(address, verbose=False)
+        named = client.view_api(return_format="dict", print_info=False)["named_endpoints"]
+        assert set(named) == NAMES | {"/described"}
+        found = client.predict("an old man", api_name="/described")
+        assert found["zero_shot"] is True and found["face"]["detector"] == "words"
+        assert len(found["candidates"]) == 10
+        with pytest.raises(AppError, match="empty"):
+            client.predict(" ", api_name="/described")
 
 
 def test_a_client_needs_no_more_than_it_must_say(client: Client, tmp_path: Path) -> None:

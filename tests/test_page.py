@@ -109,3 +109,26 @@ def test_the_queue_is_bounded_and_the_work_is_shared(desk: Desk, tmp_path: Path)
         if f.concurrency_id in ("search", "speech"):
             limits.setdefault(f.concurrency_id, set()).add(f.concurrency_limit)
     assert 4 in limits["search"] and 2 in limits["speech"]
+
+
+@pytest.mark.parametrize("zero_shot", [False, True])
+def test_the_page_names_the_fallback_where_it_is_one(zero_shot: bool, tmp_path: Path) -> None:
+    model = FakeModel()
+    model.zero_shot = zero_shot
+    built = asyncio.run(build(Desk(cast(FaceToVoice, model)), tmp_path, False))
+    parts = list(built.blocks.values())
+    assert ("zero-shot" in [getattr(part, "elem_id", None) for part in parts]) == zero_shot
+    (words,) = [part for part in parts if getattr(part, "elem_id", None) == "words"]
+    tab = words.parent
+    while not isinstance(tab, gr.Tab):
+        tab = tab.parent
+    assert tab.visible == zero_shot
+    named = {f.api_name for f in built.fns.values() if f.api_visibility == "public"}
+    assert ("described" in named) == zero_shot
+
+
+def test_words_are_shown_where_a_photo_would_be(desk: Desk) -> None:
+    visit = Visit(words="a <b>man")
+    shown = page.show(desk, visit, ("face", "words"))
+    assert "a &lt;b&gt;man" in shown["face"] and shown["words"] == "a <b>man"
+    assert ENGLISH.no_photo in page.show(desk, Visit(), ("face",))["face"]

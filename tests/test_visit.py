@@ -8,7 +8,7 @@ import pytest
 from fake_model import BOXES, N_BANK, FakeModel, picture
 
 from vclip import card, voice_ids
-from vclip.errors import DataError, InputError, SpeakerError, TextError
+from vclip.errors import DataError, InputError, ModelError, SpeakerError, TextError
 from vclip.pipeline import FaceToVoice
 from vclip.speech import join
 from vclip.ui.visit import EXAMPLES, MOST_K, Desk, K, Visit, next_seed
@@ -48,6 +48,32 @@ def test_another_face_can_be_chosen(desk: Desk, visit: Visit) -> None:
     assert other.seen is not None and other.seen.box == BOXES[1] and other.seen.boxes == BOXES
     assert other.candidates[0].score != visit.candidates[0].score
     assert desk.choose_face(other, 0).candidates[0].score == visit.candidates[0].score
+
+
+def test_words_take_the_place_of_a_face(visit: Visit) -> None:
+    model = FakeModel()
+    model.zero_shot = True
+    desk = Desk(cast(FaceToVoice, model))
+    read = desk.read(visit, " an old man ")
+    assert read.words == "an old man" and read.photo is None and read.other is None
+    assert read.picked is read.candidates[0] and len(read.candidates) == K
+    assert read.candidates != visit.candidates
+    desk.draw(read)
+    assert desk.why(read) is not None
+    for step in (desk.resample, desk.near, desk.shuffle):
+        assert step(read).words == "an old man"
+    seen = desk.bring(read, picture(90))
+    assert seen.words == "" and seen.photo is not None
+    with pytest.raises(InputError):  # there are no faces to choose from
+        desk.choose_face(read, 0)
+    for wrong in ("", " "):
+        with pytest.raises(TextError, match="empty"):
+            desk.read(visit, wrong)
+
+
+def test_a_trained_model_reads_no_words(desk: Desk, visit: Visit) -> None:
+    with pytest.raises(ModelError, match="not words"):
+        desk.read(visit, "an old man")
 
 
 @pytest.mark.parametrize("index", [2, -1, "0", None, 0.5])

@@ -16,7 +16,7 @@ from gradio.utils import get_upload_folder
 from vclip import audio, face
 from vclip.errors import InputError, VclipError
 from vclip.narration import MAX_PAUSE, master
-from vclip.pipeline import LUFS, MAX_K, PAUSE, FaceToVoice, Source, check_length
+from vclip.pipeline import LUFS, MAX_K, PAUSE, FaceResult, FaceToVoice, Source, check_length
 from vclip.speech import MAX_RATE, MAX_SEED, MIN_RATE, Speech, join
 from vclip.ui.speaking import paced
 from vclip.ui.takes import file_name
@@ -61,6 +61,19 @@ def add(model: FaceToVoice) -> None:
         """
         return _guarded(lambda: find(model, photo, source, k, next_seed(_seed(seed))))
 
+    def described(words: str, source: Source = "both", k: int = K, seed: int = 0) -> dict[str, Any]:
+        """Voices whose speakers' descriptions fit words in place of a photo, best fit first.
+
+        Zero-shot: nothing in this model was trained on faces and voices of the same people.
+
+        Args:
+            words: A description in English, such as "an old man".
+            source: "bank" for recorded speakers, "generated" for new voices, "both" for all.
+            k: How many voices, 1 to 100.
+            seed: Which generated voices are searched, 0 to 4294967295.
+        """
+        return _guarded(lambda: rank(model, model.read(words or ""), source, k, seed))
+
     def speak(
         text: str,
         speaker_id: str,
@@ -92,7 +105,8 @@ def add(model: FaceToVoice) -> None:
     sources = [gr.Radio(get_args(Source), value=v, label="source", **hidden) for v in DEFAULTS]
     k = gr.Number(K, precision=0, label="k", **hidden)
     seed = gr.Number(0, precision=0, label="seed", **hidden)
-    text, speaker = (gr.Textbox(label=name, **hidden) for name in ("text", "speaker_id"))
+    named = ("text", "speaker_id", "words")
+    text, speaker, words = (gr.Textbox(label=name, **hidden) for name in named)
     rate, pause = gr.Number(1.0, label="rate", **hidden), gr.Number(PAUSE, label="pause", **hidden)
     kind = gr.Radio(list(audio.FORMATS), value="wav", label="format", **hidden)
     answer = gr.JSON(label="answer", **hidden)
@@ -105,6 +119,8 @@ def add(model: FaceToVoice) -> None:
 
     offer(candidates, [photo, sources[0], k, seed], answer, "search")
     offer(resample, [photo, sources[1], k, seed], answer, "search")
+    if model.zero_shot:
+        offer(described, [words, sources[0], k, seed], answer, "search")
     offer(speak, [text, speaker, seed, rate, pause, kind], speech, "speech")
     offer(describe_model, [], answer, "search")
 
@@ -113,12 +129,17 @@ def find(model: FaceToVoice, photo: bytes, source: Source, k: int, seed: int) ->
     """The answer of /candidates. Raises InputError."""
     if not photo:
         raise InputError("there is no photo; send a file")
+    return rank(model, model.look(face.load(photo)), source, k, seed)
+
+
+def rank(model: FaceToVoice, seen: FaceResult, source: Source, k: int, seed: int) -> dict[str, Any]:
+    """Candidates as JSON. Raises InputError."""
     if not isinstance(k, int):
         raise InputError(f"k is missing; ask for 1 to {MAX_K} voices")
-    seen = model.look(face.load(photo))
     found = model.candidates(seen, k, source, _seed(seed))
     return {
         "model": model.model,
+        "zero_shot": model.zero_shot,
         "source": source,
         "seed": seed,
         "face": seen.as_dict(),

@@ -14,6 +14,16 @@ GERMAN: dict[str, str] = {
         "zwei Minuten gelöscht. Nichts wird veröffentlicht oder zum Training benutzt. Die Sprache "
         "ist synthetisch."
     ),
+    # a model without an association
+    "zero_shot": (
+        "Notbehelf ohne Training (zero-shot): Nichts hier hat aus Gesichtern und Stimmen derselben "
+        "Menschen gelernt. CLIP vergleicht das Bild oder Ihre Worte mit kurzen Beschreibungen der "
+        "Sprecher des Bestands; erwarten Sie weniger als von einem trainierten Modell."
+    ),
+    "words": "Worte",
+    "words_label": "Eine Beschreibung statt eines Fotos, auf Englisch",
+    "read": "Stimmen finden",
+    "words_used": "Die Stimmen sind nach den Worten „{words}“ geordnet.",
     # a listening test beside the demo
     "tab_demo": "Vorführung",
     "tab_study": "Hörtest",

@@ -28,6 +28,8 @@ class Parts:
     camera: gr.Image
     examples: gr.HTML
     face: gr.HTML
+    words: gr.Textbox
+    read: gr.Button
     face_message: gr.HTML
     whole: gr.Button
     forget: gr.Button
@@ -71,7 +73,7 @@ def add_parts(desk: Desk, session: gr.State) -> Parts:
     """All of the page below its head, inside the Blocks that is being built."""
     with gr.Row(elem_id="columns", equal_height=False):
         with gr.Column(scale=3, min_width=280):
-            found = _face_column()
+            found = _face_column(desk.model.zero_shot)
         with gr.Column(scale=6, min_width=320):
             found |= _map_column(desk)
             with gr.Column(elem_id="reasons"):
@@ -105,7 +107,7 @@ def _message(name: str) -> gr.HTML:
     return gr.HTML("", elem_id=f"{name}-message", elem_classes="messages")
 
 
-def _face_column() -> dict[str, Any]:
+def _face_column(zero_shot: bool) -> dict[str, Any]:
     _heading(1, "step_face")
     with gr.Tabs():
         with gr.Tab(static("upload")):
@@ -132,6 +134,9 @@ def _face_column() -> dict[str, Any]:
                 f'<p class="message" role="alert">{static("camera_denied")}</p>',
                 elem_id="camera-denied",
             )
+        with gr.Tab(static("words"), visible=zero_shot):
+            words = gr.Textbox(label=static("words_label"), max_length=300, elem_id="words")
+            read = gr.Button(static("read"), size="sm", elem_id="read")
     message = _message("face")
     whole = gr.Button(static("whole"), visible=False, variant="primary", size="sm", elem_id="whole")
     face = gr.HTML(pictures.face_panel(ENGLISH, None, None), js_on_load=CLICKS, elem_id="face")
@@ -141,6 +146,8 @@ def _face_column() -> dict[str, Any]:
     return {
         "upload": upload,
         "camera": camera,
+        "words": words,
+        "read": read,
         "face_message": message,
         "whole": whole,
         "face": face,

@@ -26,7 +26,8 @@ SHAPED = ("map", "voices", "bank", "why", "keep", *MESSAGES)
 PICKED = (*SHAPED, *SLIDERS)
 CONTROL = ("control", *MESSAGES)
 ALL = (
-    "face", "whole", "source", "seed", "around", "everywhere", "shuffle", "control", *PICKED,
+    "face", "words", "whole", "source", "seed", "around", "everywhere", "shuffle", "control",
+    *PICKED,
 )  # fmt: skip
 SPEECH_PARTS = ("player", "takes", "compare", "speech_message")
 ARRIVED = """() => {
@@ -43,6 +44,8 @@ def build(desk: Desk, takes: Takes, stage: bool = False, study: bool = False) ->
     page: gr.Blocks
     with gr.Blocks(title=texts.ENGLISH.title, analytics_enabled=False, fill_width=True) as page:
         head = gr.HTML(pictures.head(texts.ENGLISH))
+        if desk.model.zero_shot:
+            note("zero_shot", elem_id="zero-shot")
         with studytab.beside(study):
             parts = add_parts(desk, _remember(takes))
         if stage:
@@ -73,7 +76,8 @@ def show(desk: Desk, visit: Visit, names: Sequence[str] = ALL) -> dict[str, Any]
     picked = visit.picked
     makers: dict[str, Callable[[], Any]] = {
         "whole": lambda: gr.update(visible=visit.faceless is not None),
-        "face": lambda: pictures.face_panel(said, visit.photo, visit.seen),
+        "face": lambda: _face(visit),
+        "words": lambda: visit.words,
         "source": lambda: visit.source,
         "seed": lambda: visit.seed,
         "around": lambda: pictures.around(said, visit.around),
@@ -93,6 +97,12 @@ def show(desk: Desk, visit: Visit, names: Sequence[str] = ALL) -> dict[str, Any]
     }
     empty: Callable[[], Any] = lambda: ""  # noqa: E731
     return {name: makers.get(name, empty)() for name in names}
+
+
+def _face(visit: Visit) -> str:
+    if visit.words:
+        return pictures.words(visit.texts, visit.words)
+    return pictures.face_panel(visit.texts, visit.photo, visit.seen)
 
 
 def _bank(desk: Desk, visit: Visit) -> Any:
@@ -176,6 +186,8 @@ def _wire(desk: Desk, parts: Parts) -> None:
     on(parts.upload.upload, desk.bring, parts.upload, **face).then(**reset(parts.upload))
     on(parts.camera.input, snapshot, parts.camera, **face).then(**reset(parts.camera))
     on(parts.whole.click, desk.use_whole, **face)
+    for trigger in (parts.read.click, parts.words.submit):
+        on(trigger, desk.read, parts.words, **face)
     for trigger in (parts.source.input, parts.seed.submit, parts.k.submit):
         on(trigger, desk.search, parts.source, parts.seed, parts.k)
     on(parts.resample.click, desk.resample)

@@ -48,6 +48,11 @@ def face_panel(texts: Texts, photo: face.Photo | None, seen: FaceResult | None) 
     )
 
 
+def words(texts: Texts, said: str) -> str:
+    """What stands where a photo would."""
+    return f'<p class="note">{texts.words_used.format(words=html.escape(said))}</p>'
+
+
 def _index(seen: FaceResult) -> int:
     return next((i for i, box in enumerate(seen.boxes) if box == seen.box), 0)
 

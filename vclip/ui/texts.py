@@ -34,6 +34,17 @@ class Texts:
         "published or used for training. The speech is synthetic."
     )
 
+    # a model without an association
+    zero_shot: str = (
+        "Zero-shot fallback: nothing here was trained on faces and voices of the same people. CLIP "
+        "compares the picture, or your words, with short descriptions of the bank’s speakers; "
+        "expect less than of a trained model."
+    )
+    words: str = "Words"
+    words_label: str = "A description in place of a photo, in English"
+    read: str = "Find voices"
+    words_used: str = "Voices are ranked for the words “{words}”."
+
     # a listening test beside the demo
     tab_demo: str = "Demo"
     tab_study: str = "Listening test"

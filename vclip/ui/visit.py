@@ -41,6 +41,7 @@ class Visit:
     language: str = "en"
     photo: face.Photo | None = None
     seen: FaceResult | None = None
+    words: str = ""  # what was read in the place of a face
     faceless: face.Photo | None = None  # the last photo in which no face was found
     source: Source = "both"
     seed: int = 0
@@ -88,6 +89,12 @@ class Desk:
         if not isinstance(index, int) or not 0 <= index < len(EXAMPLES):
             raise InputError(visit.texts.photo_gone)
         return self._face(visit, *self._look_at_example(index))
+
+    def read(self, visit: Visit, words: str) -> Visit:
+        """Words in the place of a face, for a zero-shot model."""
+        seen = self.model.read(words)
+        fresh = replace(visit, photo=None, seen=seen, words=words.strip(), faceless=None)
+        return self._search(replace(fresh, around=None, other=None))
 
     def use_whole(self, visit: Visit) -> Visit:
         """Take the whole of the photo in which no face was found."""
@@ -222,8 +229,8 @@ class Desk:
         return self.model.recite(text, voice, seed, rate, pause)
 
     def _face(self, visit: Visit, photo: face.Photo, seen: FaceResult) -> Visit:
-        fresh = replace(visit, photo=photo, seen=seen, faceless=None, around=None, other=None)
-        return self._search(fresh)
+        fresh = replace(visit, photo=photo, seen=seen, words="", faceless=None)
+        return self._search(replace(fresh, around=None, other=None))
 
     def _search(self, visit: Visit) -> Visit:
         if visit.seen is None:
