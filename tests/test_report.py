@@ -151,7 +151,9 @@ def test_power_is_told_once_a_question(study: Study, results: analysis.Results) 
     question = next(q for q in results.questions if q.id == "acr_fit")
     powers = sorted(f"{c.detectable:.2f}" for c in question.comparisons)
     text = report.findings(question, results.labels)
-    assert f"finds a difference of {powers[0]} to {powers[-1]}, by pair, with 80 % power" in text
+    assert (
+        f"finds a difference of {powers[0]} to {powers[-1]}, by pair, with about 80 % power" in text
+    )
     assert text.count("power") == 1
 
 

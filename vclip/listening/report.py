@@ -73,8 +73,8 @@ def _compared(found: Sequence[Comparison], labels: dict[str, str]) -> Iterator[s
         low, high = (f"{one:.2f}" for one in (powers[0], powers[-1]))
         least = low if low == high else f"{low} to {high}, by pair,"
         yield (
-            f"A study like this finds a difference of {least} with about 80 % power (at 5 %, two-sided, "
-            "before correction)."
+            f"A study like this finds a difference of {least} with about 80 % power (at 5 %, "
+            "two-sided, before correction)."
         )
     untested = [_pair(one, labels) for one in found if not isfinite(one.p)]
     if untested:

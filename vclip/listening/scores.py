@@ -29,7 +29,7 @@ class Mean:
 class Comparison:
     """Two conditions: one − other. p is two-sided, p_holm is corrected for the question's pairs.
 
-    detectable: the smallest difference that a study like this one finds with about 80 % power at 5 %.
+    detectable: the smallest difference that a study like this finds with about 80 % power at 5 %.
     """
 
     one: str
