@@ -12,7 +12,8 @@ LAYERS = [
     {"errors", "audio", "metrics", "weights", "phonemes", "text", "limiter", "download", "archives"}
     | {"gate", "coqui_files", "speech", "threads", "voice_ids", "trial_metrics"}
     | {"torchaudio_stub", "devices"},
-    {"face", "encoders", "association", "bank", "index", "generation", "signature", "tts", "harmonic"}
+    {"face", "encoders", "association", "bank", "index", "generation", "signature", "tts"}
+    | {"harmonic"}
     | {"derived", "streaming", "hifigan", "narration", "limits", "clip", "hasp"}
     | {"clip_text", "heads", "bridge"},
     {"pipeline", "loading", "seeing", "voices", "explain", "card"},

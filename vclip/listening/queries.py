@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 from sqlalchemy import ColumnElement, and_, exists, func, or_, select
 from sqlalchemy.orm import Session
 
-from vclip.errors import ConflictError
+from vclip.errors import ConflictError, StudyError
 from vclip.listening import rows
+from vclip.listening.database import connect, transaction
 from vclip.listening.store import RESERVED, Answer, Rating, changed, count, now
 from vclip.listening.study import Study
 from vclip.listening.tables import AnswerRow, MarkRow, RaterRow, StudyRow, TrialRow
@@ -86,3 +87,16 @@ def ratings(session: Session, which: ColumnElement[bool]) -> list[Rating]:
 def studies(session: Session) -> list[str]:
     """Ids of all that are kept."""
     return list(session.scalars(select(StudyRow.study).distinct().order_by(StudyRow.study)))
+
+
+def load_ratings(url: str, study: str | None = None) -> list[Rating]:
+    """See store.load_ratings."""
+    engine = connect(url, new=False)
+    try:
+        with transaction(engine.execution_options(reads=True)) as session:
+            kept = studies(session)
+            if study is None and len(kept) != 1:
+                raise StudyError(f"the store has {len(kept)} studies; name one of: {kept}")
+            return ratings(session, StudyRow.study == (study or kept[0]))
+    finally:
+        engine.dispose()

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Select, delete, func, select
 from sqlalchemy.orm import Session
 
-from vclip.errors import ConflictError, StudyError
+from vclip.errors import ConflictError
 from vclip.listening import codes, queries, rows
 from vclip.listening.database import POOL, alone, connect, transaction
 from vclip.listening.store import Answer, Enrolment, Known, Mark, Plan, Progress, Rating, now
@@ -249,16 +249,3 @@ class Database:
             work(session, row)
 
         self._write(locked)
-
-
-def load_ratings(url: str, study: str | None = None) -> list[Rating]:
-    """See store.load_ratings."""
-    engine = connect(url, new=False)
-    try:
-        with transaction(engine.execution_options(reads=True)) as session:
-            kept = queries.studies(session)
-            if study is None and len(kept) != 1:
-                raise StudyError(f"the store has {len(kept)} studies; name one of: {kept}")
-            return queries.ratings(session, StudyRow.study == (study or kept[0]))
-    finally:
-        engine.dispose()

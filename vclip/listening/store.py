@@ -133,9 +133,9 @@ def load_ratings(url: str, study: str | None = None) -> list[Rating]:
         from vclip.listening import jsonl
 
         return jsonl.load_ratings(url, study)
-    from vclip.listening import sql
+    from vclip.listening import queries
 
-    return sql.load_ratings(url, study)
+    return queries.load_ratings(url, study)
 
 
 def count(study: Study, orders: Iterable[tuple[Order, int]], raters: int) -> Counts:
