@@ -84,5 +84,5 @@ def test_without_passes_batches_are_drawn_from_the_generator() -> None:
 def test_few_rows_are_one_batch_and_processes_get_equal_shares() -> None:
     assert len(Batches(PERSON, replace(CONFIG, batch=99)).at(5, RNG)) == 20
     assert len(Batches(PERSON, replace(CONFIG, batch=99), share=3).at(5, RNG)) == 18
-    with pytest.raises(DataError, match="at least two"):
-        Batches(PERSON, replace(CONFIG, batch=1))
+    with pytest.raises(DataError, match="too few for 4 processes"):
+        Batches(PERSON[:3], CONFIG, share=4)

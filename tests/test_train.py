@@ -203,7 +203,9 @@ def test_the_recipe_reads_shards_and_pictures_of_a_clip_are_versions_of_one_row(
     [
         (["--vary-voice"], "no windows to draw from"),
         (["--label-weight", "1"], "labelled media have no shards"),
-        (["--batch", "1"], "at least two"),
+        (["--batch", "1"], "--batch must be 2 or more"),
+        (["--steps", "0"], "--steps must be 1 or more"),
+        (["--hard-negatives", "-1"], "--hard-negatives must be 0 or more"),
     ],
 )
 def test_options_that_the_shards_cannot_serve_are_one_line_and_exit_code_two(

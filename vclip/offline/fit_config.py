@@ -3,6 +3,12 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from vclip.errors import DataError
+
+LEAST = {"image_hidden": 1, "image_layers": 0, "couplings": 1, "coupling_hidden": 1, "batch": 2}
+LEAST |= {"steps": 1, "check_every": 1, "patience": 1, "label_steps": 0, "rows_per_person": 0}
+LEAST |= {"hard_negatives": 0, "image_noise": 0, "voice_noise": 0}
+
 
 @dataclass(frozen=True)
 class FitConfig:
@@ -38,6 +44,12 @@ class FitConfig:
     patience: int = 3  # checks without a better dev AUC before stopping; ours
     precision: Literal["float32", "bfloat16", "float16"] = "float32"  # inside both heads
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Raises DataError for numbers with which nothing could be trained."""
+        for name, least in LEAST.items():
+            if not getattr(self, name) >= least:
+                raise DataError(f"--{name.replace('_', '-')} must be {least} or more")
 
 
 PRESETS = {

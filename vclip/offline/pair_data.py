@@ -103,7 +103,10 @@ class Batches:
         self.person, self.seed = person, config.seed
         self.size = min(config.batch, len(person)) // share * share
         if self.size < 2:
-            raise DataError(f"{len(person)} rows in batches of {config.batch}; give at least two")
+            raise DataError(
+                f"{len(person)} rows in batches of {config.batch} are too few for {share} "
+                "processes; a batch needs two rows, and one for each process"
+            )
         self.together, self.passes = config.rows_per_person, config.passes
         self._epoch, self._order = -1, person
 

@@ -6,9 +6,10 @@
 Both encoders stay frozen: their features are read from shards of `vclip.offline.features`, or made
 here and kept in build/, which is for thousands of rows. People of the manifest's split "dev"
 choose when to stop; without such a split a tenth of the persons is held out. The preset "bundled"
-makes the bundled heads; single options change either preset. Any manifest with the columns
-person, face, voice, sex will do; sex may be empty and is never used on the pairs; rows of one clip
-are several pictures of it, among which --vary-image draws.
+makes the bundled heads; single options, which `vclip.offline.fit_config` explains, change either
+preset. Any manifest with the columns person, face, voice, sex will do; sex may be empty and is
+never used on the pairs; rows of one clip are several pictures of it, among which --vary-image
+draws.
 """
 
 import argparse
