@@ -161,3 +161,5 @@ def test_features_that_the_bridge_cannot_read(
     options = ["--pairs", str(folder / "pairs.csv"), "--model", str(tmp_path), "--zero-shot"]
     assert evaluate.main(options) == 2
     assert "needs the --features" in capsys.readouterr().err
+    assert evaluate.main(["--pairs", str(folder / "pairs.csv"), "--model", "zero-shot"]) == 2
+    assert "give its --features" in capsys.readouterr().err

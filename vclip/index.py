@@ -99,8 +99,9 @@ class Approximate:
 
     def search(self, query: Array, k: int) -> tuple[Rows, Array]:
         """See Index; of the k, FAISS may miss some that are as near."""
-        wanted = min(SPARE * k, len(self.table))
-        _, found = self.inner.search(query[None], wanted, params=self._parameters)  # (1, wanted)
+        wanted = min(max(SPARE * k, 1), len(self.table))
+        asked = np.ascontiguousarray(query[None], dtype=np.float32)
+        _, found = self.inner.search(asked, wanted, params=self._parameters)  # (1, wanted)
         rows = np.sort(found[0][found[0] >= 0])  # -1 where the lists held fewer
         if len(rows) < min(k, len(self.table)):
             return Exact(self.table).search(query, k)

@@ -179,6 +179,8 @@ def described_scores(arguments: argparse.Namespace, features: PairFeatures) -> m
 def evaluate(arguments: argparse.Namespace) -> Evaluation:
     """Features, scores and figures of one manifest under one model directory."""
     folder = weights.find(arguments.model)
+    if not arguments.features and zero_shot.sees_by_clip(folder):
+        raise DataError(f"{folder} sees by a CLIP; give its --features (--image-encoder clip)")
     model = zero_shot.load_heads(folder)
     pairs = read_pairs(arguments.pairs, arguments.split)
     features, baseline, detector = (

@@ -24,18 +24,24 @@ from vclip.heads import Heads, Sizes
 from vclip.metrics import Floats
 from vclip.offline.feature_store import PairFeatures
 from vclip.offline.pairs import read_rows, sex_of
-from vclip.weights import ModelDirectory
+from vclip.weights import DESCRIPTION, ModelDirectory
 
 Array = npt.NDArray[np.float32]
 META = ("VoxCeleb1 ID", "Gender", "Nationality")
 
 
+def sees_by_clip(folder: Path) -> bool:
+    """Whether a CLIP is the image encoder of a model directory; parts of one need no vclip.json."""
+    described = (folder / DESCRIPTION).is_file()
+    return described and ModelDirectory.open(str(folder)).clip("image_encoder") is not None
+
+
 def load_heads(folder: Path) -> Heads:
     """The association in a model directory, or the bridge that stands in for it. ModelError."""
     path = folder / "association.safetensors"
-    opened = ModelDirectory.open(str(folder)) if (folder / "vclip.json").is_file() else None
-    if path.is_file() or opened is None or opened.clip("image_encoder") is None:
+    if path.is_file() or not sees_by_clip(folder):
         return association.load(path)
+    opened = ModelDirectory.open(str(folder))
     with np.load(opened.file("bank"), allow_pickle=False) as bank:
         return loading.space(opened, bank).heads
 
