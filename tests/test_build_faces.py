@@ -11,9 +11,10 @@ from PIL import Image
 from toy_model import make_model
 
 from vclip import association, explain, metrics
+from vclip.encoders import SmallFaceEncoder
 from vclip.errors import DataError
 from vclip.face import Detector
-from vclip.offline import build_faces, face_data, train_face
+from vclip.offline import build_faces, face_data, face_objective
 from vclip.offline.assemble import COMPONENTS, describe
 from vclip.offline.feature_store import FeatureStore, Report, extract
 from vclip.offline.pairs import read_labelled
@@ -48,7 +49,7 @@ def test_only_faces_that_were_held_out_are_taken(shared: Path) -> None:
     sample = rows[:: len(rows) // 100]  # the split of train_face on what prepare would make of it
     folds = [np.float32(face_data.fold(row.path.read_bytes())) for row in sample]
     held_out = [row.path for row, fold in zip(sample, folds, strict=True) if fold < 0.05]
-    assert train_face.Config().held_out == 0.05
+    assert face_objective.Config().held_out == 0.05
     assert [path for path in taken if path in {row.path for row in sample}] == held_out
 
 
@@ -78,7 +79,7 @@ def test_build_writes_features_only(shared: Path, tmp_path: Path) -> None:
     options = ["--directory", str(directory), "--utk", str(tmp_path / "few.csv")]
     assert build_faces.main([*options, "--store", str(tmp_path / "s.sqlite")]) == 0
     with np.load(directory / "faces.npz", allow_pickle=False) as file:
-        assert file["image_features"].shape == (len(taken), 256)
+        assert file["image_features"].shape == (len(taken), SmallFaceEncoder().dimension)
         assert set(file.files) == {"image_features", "provenance"}
     data = (directory / "faces.npz").read_bytes()
     assert build_faces.main([*options, "--store", str(tmp_path / "s.sqlite")]) == 0

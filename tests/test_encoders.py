@@ -20,14 +20,10 @@ BUNDLED = REPO / "assets/models/bundled/face_encoder.safetensors"
 
 
 def small() -> encoders.SmallFaceEncoder:
-    """A tiny net whose batch statistics are not the initial ones."""
-    torch.manual_seed(0)
-    net = encoders.SmallFaceEncoder(32, 16, (8, 16, 24), (1, 2))
-    net.train()
-    with torch.no_grad():
-        for _ in range(20):
-            net(torch.randn(16, 3, 32, 32))
-    return net.eval()
+    """A tiny net with weights of its own."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return encoders.SmallFaceEncoder(32, (4, 4, 12), (1, 2)).eval()
 
 
 def pictures(n: int, size: int = 32, seed: int = 0) -> np.ndarray:
@@ -46,6 +42,37 @@ def test_features_are_raw_float32_of_the_declared_shape() -> None:
     assert features.shape == (5, net.dimension) and features.dtype == np.float32
     assert np.isfinite(features).all() and features.std(0).min() > 0
     assert net.encode(pictures(0)).shape == (0, 16)
+
+
+def naive(block: encoders.ResidualBlock, x: torch.Tensor) -> torch.Tensor:
+    """A block that halves, channel by channel and place by place."""
+    y = block.second(torch.relu(block.first(x)))
+    n, size = y.shape[1], x.shape[2] // 2
+    out = torch.zeros(len(x), n, size, size)
+    out[:, :, : y.shape[2], : y.shape[3]] += y
+    for row in range(size):
+        for column in range(size):
+            patch = x[:, :, 2 * row : 2 * row + 2, 2 * column : 2 * column + 2]
+            out[:, : x.shape[1], row, column] += patch.mean((2, 3))
+    return torch.relu(out)
+
+
+@pytest.mark.parametrize("size", [7, 8])
+@torch.no_grad()
+def test_a_block_halves_as_dlibs_do(size: int) -> None:
+    block = encoders.ResidualBlock(3, 5, 2)
+    x = torch.randn(2, 3, size, size, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(block(x), naive(block, x))
+
+
+@torch.no_grad()
+def test_features_are_the_means_of_every_stage() -> None:
+    net, images = small(), pictures(2)
+    x = torch.max_pool2d(torch.relu(net.stem(encoders.to_input(images))), 3, 2)
+    first = net.stages[0](x)
+    both = first.mean((2, 3)), net.stages[1](first).mean((2, 3))
+    torch.testing.assert_close(net(encoders.to_input(images)), torch.cat(both, 1))
+    assert net.dimension == 4 + 12
 
 
 def test_a_mirror_image_is_the_same_face() -> None:
@@ -88,7 +115,7 @@ def test_broken_files_are_model_errors(tmp_path: Path) -> None:
     net = small()
     (tmp_path / "garbage").write_bytes(b"no tensors here" * 10)
     save_file(net.state_dict(), tmp_path / "bare")
-    write(tmp_path / "other", net, dimension=24)
+    write(tmp_path / "other", net, widths=[4, 4, 16])
     write(tmp_path / "unknown", net, layers=3)
     for name in ("missing", "garbage", "bare", "other", "unknown"):
         with pytest.raises(ModelError, match="train_face") as caught:

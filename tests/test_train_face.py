@@ -1,6 +1,7 @@
 """Training of the face encoder: losses against plain formulas, views, and one real toy run."""
 
 import json
+from argparse import Namespace
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,23 +12,25 @@ from conftest import REPO
 from PIL import Image
 
 from vclip import face
-from vclip.encoders import load_face_encoder, to_input
+from vclip.encoders import SmallFaceEncoder, load_face_encoder, to_input
 from vclip.errors import DataError
 from vclip.offline import face_data as d
+from vclip.offline import face_objective as o
 from vclip.offline import train_face as t
+from vclip.offline.dlib_weights import Teacher
 
-TOY = t.Config(image_size=32, dimension=16, epochs=2, batch=8, held_out=0.3)
+TOY = o.Config(image_size=64, width=4, deepest=1, epochs=2, batch=8, held_out=0.3)
 
 
 def toy_faces(n: int, seed: int = 0) -> d.Faces:
     """Pictures whose colour tells the sex and whose brightness tells the age."""
     rng = np.random.default_rng(seed)
     sex, age = rng.integers(0, 2, n), rng.uniform(20, 80, n)
-    images = np.zeros((n, 48, 48, 3), np.float32)
+    images = np.zeros((n, 96, 96, 3), np.float32)
     images[np.arange(n), :, :, 2 * sex] = (age * 2.5)[:, None, None]
-    images += rng.uniform(0, 30, (n, 48, 48, 3))
+    images += rng.uniform(0, 30, (n, 96, 96, 3))
     labels = (age.astype(np.float32), sex.astype(np.float32), rng.random(n).astype(np.float32))
-    return d.Faces(images.astype(np.uint8), *labels)
+    return d.Faces(images.astype(np.uint8), *labels, np.zeros((n, 0), np.float32))
 
 
 def test_nt_xent_is_the_papers_sum() -> None:
@@ -38,14 +41,14 @@ def test_nt_xent_is_the_papers_sum() -> None:
     for i in range(10):
         scores = np.exp(z @ z[i] / 0.3)
         losses.append(-np.log(scores[(i + 5) % 10] / (scores.sum() - scores[i])))
-    assert t.nt_xent(views, 0.3).item() == pytest.approx(np.mean(losses), rel=1e-5)
+    assert o.nt_xent(views, 0.3).item() == pytest.approx(np.mean(losses), rel=1e-5)
 
 
 def test_nt_xent_prefers_twins_and_forgets_norms() -> None:
     a = torch.eye(6)
-    assert t.nt_xent(torch.stack([a, a]), 0.1) < 0.01
-    assert t.nt_xent(torch.stack([a, a.roll(1, 0)]), 0.1) > 5
-    assert t.nt_xent(torch.stack([3 * a, a]), 0.1) == t.nt_xent(torch.stack([a, a]), 0.1)
+    assert o.nt_xent(torch.stack([a, a]), 0.1) < 0.01
+    assert o.nt_xent(torch.stack([a, a.roll(1, 0)]), 0.1) > 5
+    assert o.nt_xent(torch.stack([3 * a, a]), 0.1) == o.nt_xent(torch.stack([a, a]), 0.1)
 
 
 def test_age_loss_falls_towards_the_true_age() -> None:
@@ -53,22 +56,30 @@ def test_age_loss_falls_towards_the_true_age() -> None:
 
     def loss(guess: torch.Tensor) -> float:
         logits = -((torch.arange(101.0) - guess[:, None]) ** 2) / 18
-        return t.age_loss(logits, years, TOY).item()
+        return o.age_loss(logits, years, TOY).item()
 
     values = [loss(years + error) for error in (0, 2, 5, 20)]
     assert values == sorted(values) and values[0] < values[1]
 
 
 def test_faces_without_labels_only_count_as_instances() -> None:
-    heads = t.Heads(16)
-    features = torch.randn(8, 16, generator=torch.Generator().manual_seed(0))
-    unknown = torch.full((8,), d.UNKNOWN)
-    outputs = heads(features)
-    only = t.total_loss(outputs, unknown, unknown, TOY)
-    expected = TOY.instance_weight * t.nt_xent(torch.stack([outputs[2][:4], outputs[2][4:]]), 0.2)
-    assert only.item() == pytest.approx(expected.item())
+    answers = o.Heads(16, 0)(torch.randn(8, 16, generator=torch.Generator().manual_seed(0)))
+    unknown, nothing = torch.full((8,), d.UNKNOWN), torch.zeros(8, 0)
+    only = o.total_loss(answers, unknown, unknown, nothing, TOY)
+    views = torch.stack([answers.instance[:4], answers.instance[4:]])
+    assert only.item() == pytest.approx(TOY.instance_weight * o.nt_xent(views, 0.2).item())
     sex = torch.tensor([1.0, -1, -1, -1] * 2)
-    assert t.total_loss(outputs, torch.full((8,), 40.0), sex, TOY) > only
+    assert o.total_loss(answers, torch.full((8,), 40.0), sex, nothing, TOY) > only
+
+
+def test_agreeing_with_the_teacher_is_worth_its_weight() -> None:
+    answers = o.Heads(16, 5)(torch.randn(8, 16, generator=torch.Generator().manual_seed(0)))
+    unknown = torch.full((8,), d.UNKNOWN)
+    losses = [
+        o.total_loss(answers, unknown, unknown, taught, TOY).item()
+        for taught in (2 * answers.taught.detach(), -answers.taught.detach())
+    ]
+    assert losses[1] - losses[0] == pytest.approx(2 * TOY.teacher_weight, rel=1e-4)
 
 
 def test_learning_rate_rises_then_falls_to_nothing() -> None:
@@ -106,6 +117,8 @@ def test_stored_crops_hold_what_the_app_would_crop() -> None:
     stored = face.crop(photo, box, 120, ((1 + 2 * box.margin) * d.CONTEXT - 1) / 2)
     inner, app = d.centre(stored[None], 80)[0], face.crop(photo, box, 80)
     assert np.abs(inner.astype(int) - app).max() <= 3
+    middle, half = d.centre(stored[None], 40, 0.5)[0], app[20:60, 20:60]
+    assert np.abs(middle.astype(int) - half).max() <= 3
 
 
 def test_hash_split_does_not_depend_on_order() -> None:
@@ -134,7 +147,7 @@ def test_a_resumed_run_is_the_run_itself(tmp_path: Path) -> None:
     second = t.State.start(TOY)
     second.restore(tmp_path / "checkpoint.pt")
     t.train_epoch(second, faces, TOY)
-    images = toy_faces(4, seed=2).images[:, :32, :32]
+    images = toy_faces(4, seed=2).images[:, :64, :64]
     np.testing.assert_allclose(
         second.shipped.encode(images), straight.shipped.encode(images), atol=1e-5
     )
@@ -159,14 +172,15 @@ def test_the_command_writes_an_encoder_with_its_provenance(
 ) -> None:
     utk, out = manifest(tmp_path), tmp_path / "out" / "face.safetensors"
     arguments = ["--utk", str(utk), "--work", str(tmp_path / "work"), "-o", str(out)]
-    arguments += ["--image-size", "32", "--dimension", "16", "--epochs", "1"]
-    arguments += ["--batch", "8", "--held-out", "0.3"]
+    arguments += ["--image-size", "64", "--width", "4", "--deepest", "1", "--epochs", "1"]
+    arguments += ["--batch", "8", "--held-out", "0.3", "--no-teacher"]
     assert t.main(arguments) == 0
     about = json.loads(capsys.readouterr().out.splitlines()[-1])
-    assert about["config"]["image_size"] == 32 and about["faces"] == 24
+    assert about["config"]["image_size"] == 64 and about["faces"] == 24
     assert "UTKFace" in about["licence"] and "AVSpeech" not in about["licence"]
+    assert "dlib" not in about["licence"] and about["teacher_sha256"] == ""
     encoder = load_face_encoder(out)
-    assert encoder.encode(np.zeros((1, 32, 32, 3), np.uint8)).shape == (1, 16)
+    assert encoder.encode(np.zeros((1, 64, 64, 3), np.uint8)).shape == (1, 60)
     before = out.read_bytes()
     assert t.main(arguments) == 0  # finished: nothing is trained again
     assert out.read_bytes() == before
@@ -178,7 +192,7 @@ def test_unusable_input_is_one_line_and_exit_code_two(
     utk = tmp_path / "utk.csv"
     for text in ("", "path,age\n", "path,age,sex\nmissing.jpg,20,F\n"):
         utk.write_text(text)
-        assert t.main(["--utk", str(utk), "--work", str(tmp_path / "work")]) == 2
+        assert t.main(["--utk", str(utk), "--work", str(tmp_path / "work"), "--no-teacher"]) == 2
         assert len(capsys.readouterr().err.strip().splitlines()[-1:]) == 1
 
 
@@ -193,7 +207,50 @@ def test_only_training_people_are_used_unlabelled(tmp_path: Path) -> None:
 
 def test_network_input_of_a_batch_has_twins_side_by_side() -> None:
     faces = toy_faces(20)
-    images, age, sex = next(t.batches(faces, TOY, np.random.default_rng(0)))
-    assert images.shape == to_input(np.zeros((16, 32, 32, 3), np.uint8)).shape
+    images, age, sex, _ = next(t.batches(faces, TOY, np.random.default_rng(0)))
+    assert images.shape == to_input(np.zeros((16, 64, 64, 3), np.uint8)).shape
     assert torch.equal(age[:8], age[8:]) and torch.equal(sex[:8], sex[8:])
     assert not torch.equal(images[:8], images[8:])
+
+
+def toy_teacher(config: o.Config) -> Teacher:
+    """A teacher with two blocks more than its pupil, by chance."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(1)
+        net = SmallFaceEncoder(config.image_size, (4, 4, 8, 16, 32), (3, 4, 3, 3)).eval()
+    return Teacher(net.requires_grad_(False), torch.zeros(32, 128))
+
+
+def test_a_pupil_starts_as_its_teachers_first_layers() -> None:
+    teacher, images = toy_teacher(TOY), toy_faces(3).images[:, :64, :64]
+    state = t.State.start(TOY, teacher)
+    ours, theirs = (net.encode(images) for net in (state.encoder, teacher.net))
+    np.testing.assert_array_equal(ours[:, :28], theirs[:, :28])  # the stages that both have
+    assert (ours[:, 28:] != theirs[:, 28:]).any()  # two blocks short
+
+
+def test_lessons_are_standardised_and_computed_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "teacher.dat").write_bytes(b"its hash counts")
+    options = Namespace(work=tmp_path, teacher=tmp_path / "teacher.dat")
+    teacher, faces = toy_teacher(TOY), toy_faces(12)
+    first = t.lessons(teacher, faces, options)
+    assert first.shape == (12, teacher.net.dimension)
+    assert np.abs(first.mean(0)).max() < 1e-3 and first.std(0).max() < 1 + 1e-3
+    monkeypatch.setattr(teacher.net, "encode", None)
+    np.testing.assert_array_equal(t.lessons(teacher, faces, options), first)
+
+
+def test_a_pupil_comes_to_agree_with_its_teacher(tmp_path: Path) -> None:
+    (tmp_path / "teacher.dat").write_bytes(b"")
+    config = replace(TOY, epochs=3, learning_rate=1e-3)
+    options = Namespace(work=tmp_path, teacher=tmp_path / "teacher.dat")
+    teacher, faces = toy_teacher(config), toy_faces(96)
+    faces = replace(faces, taught=t.lessons(teacher, faces, options))
+    state = t.State.start(config, teacher)
+    stem = state.encoder.stem.weight.clone()
+    for _ in range(config.epochs):
+        t.train_epoch(state, faces, config)
+    assert t.validate(state, faces, config)["teacher"] > 0.5
+    assert torch.equal(state.encoder.stem.weight, stem)  # which is not trained

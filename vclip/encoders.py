@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from vclip.audio import resample
 from vclip.errors import DataError, ModelError
@@ -43,64 +44,65 @@ class VoiceEncoder(Protocol):
 
 
 class ResidualBlock(nn.Module):
-    """Two 3 × 3 convolutions beside a shortcut (He et al. 2016; pooled shortcut as in ResNet-D)."""
+    """Two 3 × 3 convolutions beside a shortcut (He et al. 2016), as in dlib's face network.
+
+    A stride of 2 pools the shortcut and doubles or keeps the channels; what one of the two lacks
+    in channels, rows or columns is zero. No batch statistics: a view means the same in any batch.
+    """
 
     def __init__(self, n_in: int, n_out: int, stride: int) -> None:
         super().__init__()
-        self.body = nn.Sequential(
-            nn.Conv2d(n_in, n_out, 3, stride, 1, bias=False),
-            nn.BatchNorm2d(n_out),
-            nn.ReLU(),
-            nn.Conv2d(n_out, n_out, 3, 1, 1, bias=False),
-            nn.BatchNorm2d(n_out),
-        )
-        self.shortcut: nn.Module = nn.Identity()
-        if stride != 1 or n_in != n_out:
-            pool = nn.AvgPool2d(stride, ceil_mode=True) if stride > 1 else nn.Identity()
-            self.shortcut = nn.Sequential(pool, nn.Conv2d(n_in, n_out, 1, bias=False))
+        self.stride = stride
+        self.first = nn.Conv2d(n_in, n_out, 3, stride, 0 if stride > 1 else 1)
+        self.second = nn.Conv2d(n_out, n_out, 3, 1, 1)
 
-    def forward(self, x: Tensor) -> Tensor:  # (N, C_in, H, W) → (N, C_out, H / stride, W / stride)
-        return torch.relu(self.body(x) + self.shortcut(x))
+    def forward(self, x: Tensor) -> Tensor:
+        """x (N, C_in, H, H) → (N, C_out, H // stride, H // stride)."""
+        y = self.second(torch.relu(self.first(x)))
+        if self.stride > 1:
+            x = F.avg_pool2d(x, self.stride)
+            short = x.shape[2] - y.shape[2]  # 1 where H is even
+            y = F.pad(y, (0, short, 0, short))
+            x = F.pad(x, (0, 0, 0, 0, 0, y.shape[1] - x.shape[1]))
+        return torch.relu(x + y)
 
 
 class SmallFaceEncoder(nn.Module):
-    """A residual net for face crops; the features are its batch-normalised last linear layer.
+    """A residual net for face crops; the features are the means of every stage's channels.
 
-    `widths`: channels of the stem and of each stage; every one halves the resolution.
-    `blocks`: residual blocks of each stage.
+    The last stage alone knows who somebody is; the earlier ones add what it was taught to forget.
+    `widths`: channels of the stem and of each stage. The stem quarters the resolution, every stage
+    but the first halves it. `blocks`: residual blocks of each stage.
     """
 
     def __init__(
         self,
-        image_size: int = 80,
-        dimension: int = 256,
-        widths: tuple[int, ...] = (32, 64, 128, 256),
-        blocks: tuple[int, ...] = (1, 2, 1),
+        image_size: int = 150,
+        widths: tuple[int, ...] = (32, 32, 64, 128, 256),
+        blocks: tuple[int, ...] = (3, 4, 3, 1),
     ) -> None:
         super().__init__()
-        self.image_size, self.dimension = image_size, dimension
+        self.image_size, self.dimension = image_size, sum(widths[1:])
         self.architecture = {
             "image_size": image_size,
-            "dimension": dimension,
             "widths": list(widths),
             "blocks": list(blocks),
         }
-        self.stem = nn.Sequential(
-            nn.Conv2d(3, widths[0], 5, 2, 2, bias=False), nn.BatchNorm2d(widths[0]), nn.ReLU()
-        )
-        stages = []
+        self.stem = nn.Conv2d(3, widths[0], 7, 2)
+        self.stages = nn.ModuleList()
         for n_in, n_out, n_blocks in zip(widths[:-1], widths[1:], blocks, strict=True):
-            stages += [ResidualBlock(n_in, n_out, 2)]
-            stages += [ResidualBlock(n_out, n_out, 1) for _ in range(n_blocks - 1)]
-        self.stages = nn.Sequential(*stages)
-        self.neck = nn.Linear(widths[-1], dimension, bias=False)
-        self.norm = nn.BatchNorm1d(dimension)
+            first = ResidualBlock(n_in, n_out, 2 if len(self.stages) else 1)
+            rest = [ResidualBlock(n_out, n_out, 1) for _ in range(n_blocks - 1)]
+            self.stages.append(nn.Sequential(first, *rest))
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, 3, size, size) from `to_input` → image_features (N, F), each near unit variance."""
-        features: Tensor = self.stages(self.stem(x)).mean((2, 3))
-        features = self.norm(self.neck(features).float())
-        return features
+        """(N, 3, size, size) from `to_input` → image_features (N, F) ≥ 0."""
+        x = F.max_pool2d(torch.relu(self.stem(x)), 3, 2)
+        means = []
+        for stage in self.stages:
+            x = stage(x)
+            means.append(x.float().mean((2, 3)))
+        return torch.cat(means, 1)
 
     @torch.inference_mode()
     def encode(self, images: np.ndarray) -> np.ndarray:

@@ -29,7 +29,8 @@ COMPONENTS: dict[str, dict[str, str]] = {
     "image_encoder": {
         "file": "face_encoder.safetensors",
         "command": "python -m vclip.offline.train_face --avspeech PAIRS",
-        "data": "UTKFace adults (Zhang et al. 2017); stills of AVSpeech train people, unlabelled",
+        "data": "UTKFace adults (Zhang et al. 2017); stills of AVSpeech train people, unlabelled; "
+        "started from and taught by dlib's face network (Davis King, CC0)",
         "licence": "non-commercial research only (UTKFace)",
     },
     "association": {

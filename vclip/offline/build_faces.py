@@ -23,7 +23,7 @@ from vclip import association, metrics
 from vclip.errors import DataError, reported
 from vclip.explain import percentile
 from vclip.face import Detector
-from vclip.offline import train_face
+from vclip.offline import face_objective
 from vclip.offline.evaluate import UTK, extractors
 from vclip.offline.face_data import fold
 from vclip.offline.feature_store import (
@@ -67,7 +67,7 @@ class Worth:
 
 def unseen(rows: list[Labelled]) -> list[Path]:
     """The pictures that train_face held out, by a hash of the file; each content once."""
-    held_out = train_face.Config().held_out
+    held_out = face_objective.Config().held_out
     paths = {fold(row.path.read_bytes()): row.path for row in reversed(rows)}
     return [path for where, path in reversed(paths.items()) if where < held_out]
 

@@ -6,7 +6,7 @@ scales and rotations find real pixels instead of repeated borders.
 
 import hashlib
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import cv2
@@ -27,16 +27,18 @@ class Faces:
     """images (N, S, S, 3) uint8 with context; age (N,) years, sex (N,) 1 = F, or UNKNOWN.
 
     `fold` (N,) in [0, 1): a hash of the file's content, for splits that survive changes of order.
+    `taught` (N, T) float32: what a teacher says of the picture; T = 0 without one.
     """
 
     images: np.ndarray
     age: np.ndarray
     sex: np.ndarray
     fold: np.ndarray
+    taught: np.ndarray
 
     def part(self, keep: np.ndarray) -> "Faces":
         """Those faces for which `keep` (N,) bool is true."""
-        return Faces(self.images[keep], self.age[keep], self.sex[keep], self.fold[keep])
+        return Faces(*(getattr(self, item.name)[keep] for item in fields(self)))
 
 
 def number(text: str) -> float:
@@ -81,23 +83,26 @@ def cut(data: bytes, detector: face.Detector, size: int) -> np.ndarray | None:
     return face.crop(photo, boxes[0], size, margin)
 
 
-def prepare(items: list[tuple[Path, float, float]], size: int, cache: Path) -> Faces:
+def prepare(
+    items: list[tuple[Path, float, float]], size: int, cache: Path, detector: face.Detector
+) -> Faces:
     """Crop every picture once, or read the array of an earlier run over the same list."""
     where = [(str(path.resolve()), *labels) for path, *labels in items]
-    settings = (where, size, CONTEXT, face.FACE_MARGIN, face.FACE_DROP)
+    settings = (where, size, CONTEXT, face.FACE_MARGIN, face.FACE_DROP, detector.name)
     wanted = hashlib.sha256(repr(settings).encode()).hexdigest()[:16]
     path = cache / f"faces-{wanted}.npz"
     if path.is_file():
         with np.load(path, allow_pickle=False) as kept:
-            return Faces(kept["images"], kept["age"], kept["sex"], kept["fold"])
-    faces = _cut_all(items, size)
+            return Faces(
+                kept["images"], kept["age"], kept["sex"], kept["fold"], nothing(kept["age"])
+            )
+    faces = _cut_all(items, size, detector)
     cache.mkdir(parents=True, exist_ok=True)
     np.savez(path, images=faces.images, age=faces.age, sex=faces.sex, fold=faces.fold)
     return faces
 
 
-def _cut_all(items: list[tuple[Path, float, float]], size: int) -> Faces:
-    detector = face.Detector()
+def _cut_all(items: list[tuple[Path, float, float]], size: int, detector: face.Detector) -> Faces:
     images, labels = [], []
     for path, age, sex in tqdm(items, desc="crops", unit="face"):
         try:
@@ -110,12 +115,20 @@ def _cut_all(items: list[tuple[Path, float, float]], size: int) -> Faces:
             labels.append((age, sex, fold(data)))
     log.info("%d of %d faces found", len(images), len(items))
     age, sex, folds = np.array(labels, dtype=np.float32).T
-    return Faces(np.stack(images), age, sex, folds)
+    return Faces(np.stack(images), age, sex, folds, nothing(age))
 
 
-def centre(images: np.ndarray, size: int) -> np.ndarray:
-    """(N, S, S, 3) with context → (N, size, size, 3): what the app's crop would show."""
-    side = images.shape[1] / CONTEXT
+def nothing(rows: np.ndarray) -> np.ndarray:
+    """(N, 0) for N rows: what nobody taught."""
+    return np.zeros((len(rows), 0), np.float32)
+
+
+def centre(images: np.ndarray, size: int, share: float = 1.0) -> np.ndarray:
+    """(N, S, S, 3) with context → (N, size, size, 3): what the app's crop would show.
+
+    Or its middle, `share` of its side.
+    """
+    side = images.shape[1] / CONTEXT * share
     low = round((images.shape[1] - side) / 2)
     inner = images[:, low : low + round(side), low : low + round(side)]
     return np.stack([cv2.resize(i, (size, size), interpolation=cv2.INTER_AREA) for i in inner])

@@ -56,8 +56,7 @@ PRESETS = {
     "paper": FitConfig(),
     # 750 people: everything here fights overfitting; chosen by cross-validation (docs/log.md)
     "bundled": FitConfig(
-        image_hidden=128,
-        dropout=0.2,
+        image_layers=0,
         couplings=2,
         coupling_hidden=32,
         logit_scale=2.0,

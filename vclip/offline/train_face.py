@@ -1,17 +1,20 @@
-"""Train the bundled face encoder: age, sex and which picture it is, from one small network.
+"""Train the bundled face encoder: a small pupil of dlib's face network that also knows age and sex.
 
-Age and sex alone would put all faces of one kind on one point. Telling augmented views of one
-picture from views of all others (NT-Xent, Chen et al. 2020, eq. 1) keeps what else a face shows.
+The pupil starts as the teacher's first layers and learns, from augmented views, the features that
+the whole teacher has of the plain picture (distillation, Hinton et al. 2015), age, sex, and to tell
+views of one picture from views of all others (NT-Xent, Chen et al. 2020, eq. 1). The teacher saw
+three million faces, here are some thousand: without it (`--no-teacher`) voices are found worse.
 """
 
 import argparse
+import hashlib
 import json
 import logging
 import math
 import shlex
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +26,8 @@ from tqdm import tqdm
 
 from vclip.encoders import SmallFaceEncoder, to_input
 from vclip.errors import DataError, reported
+from vclip.face import Detector
+from vclip.offline.dlib_weights import CROP_SHARE, Teacher, installed, read_teacher
 from vclip.offline.face_data import (
     CONTEXT,
     Faces,
@@ -32,92 +37,30 @@ from vclip.offline.face_data import (
     prepare,
     unlabelled,
 )
+from vclip.offline.face_objective import OLDEST, Config, Heads, total_loss
+from vclip.offline.feature_store import file_hash
 from vclip.offline.options import add_fields, from_arguments
 from vclip.offline.pairs import REPO, SHARED
 from vclip.weights import BUNDLED
 
 LICENCE = "research only: UTKFace (Zhang et al. 2017) is for non-commercial research"
+LICENCE_TEACHER = "; started from and taught by dlib's face network (Davis King, CC0)"
 LICENCE_AVSPEECH = "; AVSpeech stills (Ephrat et al. 2018) for research"
-OLDEST = 100  # years; ages are 0 … OLDEST in the age head
-
-
-@dataclass(frozen=True)
-class Config:
-    """Settings of the reported run."""
-
-    image_size: int = 80
-    dimension: int = 256
-    epochs: int = 36
-    batch: int = 128  # pictures; each gives two views
-    learning_rate: float = 3e-3
-    weight_decay: float = 0.05
-    warm_up: float = 0.05  # of all steps
-    age_sigma: float = 3.0  # years: a neighbouring age is almost right
-    age_weight: float = 0.5
-    years_weight: float = 0.04  # per year of absolute error
-    instance_weight: float = 0.5
-    temperature: float = 0.2
-    held_out: float = 0.05  # of UTKFace, to watch
-    average: float = 0.998  # decay of the weights' running mean, which is what ships
-    seed: int = 0
-
-
-class Heads(nn.Module):
-    """Answers from features (N, F): age logits (N, 101), sex logit (N,), instance (N, P)."""
-
-    def __init__(self, dimension: int, projected: int = 128) -> None:
-        super().__init__()
-        self.age = nn.Linear(dimension, OLDEST + 1)
-        self.sex = nn.Linear(dimension, 1)
-        self.instance = nn.Sequential(
-            nn.Linear(dimension, dimension), nn.ReLU(), nn.Linear(dimension, projected)
-        )
-
-    def forward(self, features: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        return self.age(features), self.sex(features)[:, 0], self.instance(features)
-
-
-def nt_xent(views: Tensor, temperature: float) -> Tensor:
-    """Cross entropy of finding each view's twin; views (2, N, P) of any norm → scalar."""
-    n = views.shape[1]
-    z = F.normalize(views.flatten(0, 1), dim=1)  # (2N, P)
-    similarity = (z @ z.T / temperature).fill_diagonal_(-torch.inf)
-    twin = torch.arange(2 * n).roll(n)
-    return F.cross_entropy(similarity, twin)
-
-
-def age_loss(logits: Tensor, years: Tensor, config: Config) -> Tensor:
-    """Soft labels around the true age plus the expected value's absolute error (scalar)."""
-    ages = torch.arange(OLDEST + 1, dtype=torch.float32)
-    soft = torch.softmax(-((ages - years[:, None]) ** 2) / (2 * config.age_sigma**2), 1)
-    expected = torch.softmax(logits, 1) @ ages
-    error = (expected - years).abs().mean()
-    return config.age_weight * F.cross_entropy(logits, soft) + config.years_weight * error
-
-
-def total_loss(
-    outputs: tuple[Tensor, Tensor, Tensor], age: Tensor, sex: Tensor, config: Config
-) -> Tensor:
-    """All objectives for views stacked as (2N, …); faces with unknown labels count as instances."""
-    age_logits, sex_logits, instance = outputs
-    loss = config.instance_weight * nt_xent(torch.stack(instance.chunk(2)), config.temperature)
-    known = sex >= 0
-    if known.any():
-        target = sex[known] * 0.95 + 0.025  # some labels are wrong
-        loss = loss + F.binary_cross_entropy_with_logits(sex_logits[known], target)
-        loss = loss + age_loss(age_logits[known], age[known], config)
-    return loss
 
 
 def batches(
     faces: Faces, config: Config, rng: np.random.Generator
-) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-    """One epoch of (images (2N, 3, size, size), age (2N,), sex (2N,)) without the short rest."""
+) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor]]:
+    """One epoch of images (2N, 3, size, size), age (2N,), sex (2N,), taught (2N, T).
+
+    The short rest is left out.
+    """
     order = rng.permutation(len(faces.images))
     for start in range(0, len(order) - config.batch + 1, config.batch):
         index = np.tile(order[start : start + config.batch], 2)
         views = np.stack([augment(faces.images[i], config.image_size, rng) for i in index])
-        yield to_input(views), torch.tensor(faces.age[index]), torch.tensor(faces.sex[index])
+        age, sex = torch.tensor(faces.age[index]), torch.tensor(faces.sex[index])
+        yield to_input(views), age, sex, torch.tensor(faces.taught[index])
 
 
 def rate(progress: float, config: Config) -> float:
@@ -126,6 +69,13 @@ def rate(progress: float, config: Config) -> float:
         return config.learning_rate * progress / config.warm_up
     fall = (progress - config.warm_up) / (1 - config.warm_up)
     return config.learning_rate * (1 + math.cos(math.pi * fall)) / 2
+
+
+def pupil(config: Config) -> SmallFaceEncoder:
+    """An untrained encoder of the configuration's sizes."""
+    width = config.width
+    widths = (width, width, 2 * width, 4 * width, 8 * width)
+    return SmallFaceEncoder(config.image_size, widths, (3, 4, 3, config.deepest))
 
 
 @dataclass
@@ -140,15 +90,19 @@ class State:
     epoch: int = 0
 
     @classmethod
-    def start(cls, config: Config) -> "State":
-        """Fresh weights from the configuration's seed."""
+    def start(cls, config: Config, teacher: Teacher | None = None) -> "State":
+        """The teacher's first layers; without one, fresh weights from the configuration's seed."""
         with torch.random.fork_rng():
             torch.manual_seed(config.seed)
-            encoder = SmallFaceEncoder(config.image_size, config.dimension)
-            heads = Heads(config.dimension)
-        shipped = SmallFaceEncoder(config.image_size, config.dimension)
+            encoder, shipped = pupil(config), pupil(config)
+            heads = Heads(encoder.dimension, teacher.net.dimension if teacher else 0)
+        if teacher:
+            known = teacher.net.state_dict()
+            encoder.load_state_dict({name: known[name] for name in encoder.state_dict()})
+            encoder.stem.requires_grad_(False)  # edges and colours are what they are; and a quarter
+            encoder.stages[0].requires_grad_(False)  # of the time
         shipped.load_state_dict(encoder.state_dict())
-        weights = [*encoder.parameters(), *heads.parameters()]
+        weights = [p for p in (*encoder.parameters(), *heads.parameters()) if p.requires_grad]
         optimizer = torch.optim.AdamW(weights, lr=0.0, weight_decay=config.weight_decay)
         return cls(encoder, heads, optimizer, shipped.eval(), config)
 
@@ -187,15 +141,15 @@ def train_epoch(state: State, faces: Faces, config: Config) -> float:
     rng = np.random.default_rng((config.seed, state.epoch))
     steps = len(faces.images) // config.batch
     losses = []
-    state.encoder.train()
+    state.heads.train()
     bar = tqdm(batches(faces, config, rng), total=steps, desc=f"epoch {state.epoch + 1}")
-    for step, (images, age, sex) in enumerate(bar):
+    for step, (images, age, sex, taught) in enumerate(bar):
         done = state.epoch + (step + 1) / steps
         for group in state.optimizer.param_groups:
             group["lr"] = rate(done / config.epochs, config)
         with torch.autocast("cpu", torch.bfloat16):  # twice as fast on recent CPUs
             features = state.encoder(images.to(memory_format=torch.channels_last))
-        loss = total_loss(state.heads(features.float()), age, sex, config)
+        loss = total_loss(state.heads(features), age, sex, taught, config)
         state.optimizer.zero_grad()
         torch.autograd.backward(loss)
         state.optimizer.step()
@@ -209,30 +163,48 @@ def train_epoch(state: State, faces: Faces, config: Config) -> float:
 
 @torch.no_grad()
 def validate(state: State, faces: Faces, config: Config) -> dict[str, float]:
-    """Sex accuracy and mean absolute error of age in years on held-out UTKFace."""
+    """On held-out UTKFace: sex accuracy, mean error of age in years, cosine with the teacher."""
     features = state.shipped.encode(centre(faces.images, config.image_size))
-    age_logits, sex_logits, _ = state.heads(torch.from_numpy(features).clone())
-    expected = (torch.softmax(age_logits, 1) @ torch.arange(OLDEST + 1.0)).numpy()
-    correct = (sex_logits > 0).numpy() == (faces.sex > 0.5)
-    return {"sex": float(correct.mean()), "years": float(np.abs(expected - faces.age).mean())}
+    answers = state.heads.eval()(torch.from_numpy(features).clone())
+    expected = (torch.softmax(answers.age, 1) @ torch.arange(OLDEST + 1.0)).numpy()
+    scores = {
+        "sex": float(((answers.sex > 0).numpy() == (faces.sex > 0.5)).mean()),
+        "years": float(np.abs(expected - faces.age).mean()),
+    }
+    if faces.taught.shape[1]:
+        agreement = F.cosine_similarity(answers.taught, torch.from_numpy(faces.taught))
+        scores["teacher"] = float(agreement.mean())
+    return scores
 
 
 def export(state: State, path: Path, provenance: dict[str, object]) -> None:
     """Write the encoder as fp16 safetensors with its architecture and provenance as JSON."""
     weights = {k: v.half().contiguous() for k, v in state.shipped.state_dict().items()}
-    weights = {k: v for k, v in weights.items() if not k.endswith("num_batches_tracked")}
     about = {"architecture": state.shipped.architecture, **provenance}
     path.parent.mkdir(parents=True, exist_ok=True)
     save_file(weights, path, metadata={"vclip": json.dumps(about)})
+
+
+def lessons(teacher: Teacher, faces: Faces, options: argparse.Namespace) -> np.ndarray:
+    """The teacher's features of the plain pictures (N, T), standardised; computed once."""
+    about = hashlib.sha256(faces.images.tobytes() + file_hash(options.teacher).encode())
+    path = options.work / f"taught-{about.hexdigest()[:16]}.npy"
+    if not path.is_file():
+        np.save(path, teacher.net.encode(centre(faces.images, teacher.net.image_size, CROP_SHARE)))
+    features = np.load(path)
+    return np.asarray((features - features.mean(0)) / (features.std(0) + 1e-6), np.float32)
 
 
 def run(options: argparse.Namespace, config: Config, command: str) -> dict[str, object]:
     """Prepare, train or resume, export; returns what is written beside the weights."""
     size = round(config.image_size * CONTEXT)
     items = labelled(options.utk) + (unlabelled(options.avspeech) if options.avspeech else [])
-    faces = prepare(items, size, options.work)
+    faces = prepare(items, size, options.work, Detector(options.yunet))
+    teacher = read_teacher(options.teacher) if options.teacher else None
+    if teacher:
+        faces = replace(faces, taught=lessons(teacher, faces, options))
     held_out = (faces.fold < config.held_out) & (faces.sex >= 0) & (faces.age >= 0)
-    state = State.start(config)
+    state = State.start(config, teacher)
     checkpoint = options.work / "checkpoint.pt"
     if checkpoint.is_file() and not options.fresh:
         state.restore(checkpoint)
@@ -248,7 +220,10 @@ def run(options: argparse.Namespace, config: Config, command: str) -> dict[str, 
         "epochs_done": state.epoch,
         "faces": len(faces.images),
         "held_out": validate(state, faces.part(held_out), config),
-        "licence": LICENCE + (LICENCE_AVSPEECH if options.avspeech else ""),
+        "teacher_sha256": file_hash(options.teacher) if teacher else "",
+        "licence": LICENCE
+        + (LICENCE_AVSPEECH if options.avspeech else "")
+        + (LICENCE_TEACHER if teacher else ""),
     }
     export(state, options.output, provenance)
     return provenance
@@ -262,6 +237,11 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument(
         "--avspeech", type=Path, help="pairs CSV whose training stills are used without labels"
     )
+    parser.add_argument(
+        "--teacher", type=Path, default=installed(), help="dlib's face network (.dat)"
+    )
+    parser.add_argument("--no-teacher", dest="teacher", action="store_const", const=None)
+    parser.add_argument("--yunet", type=Path, help="its ONNX file, three times faster than Haar")
     parser.add_argument("--work", type=Path, default=REPO / "build/face", help="cache, checkpoint")
     parser.add_argument("-o", "--output", type=Path, default=BUNDLED / "face_encoder.safetensors")
     parser.add_argument("--until", type=int, help="stop after this epoch of the schedule")
