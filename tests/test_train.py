@@ -22,15 +22,24 @@ from vclip.offline.pair_data import LabelData, PairData
 from vclip.offline.pairs import Pair
 from vclip.weights import BUNDLED
 
-QUICK = replace(
-    PRESETS["bundled"],
+QUICK = FitConfig(
     image_hidden=32,
+    dropout=0.2,
+    couplings=2,
+    coupling_hidden=32,
+    logit_scale=2.0,
+    mask_same_person=True,
     steps=80,
-    check_every=20,
     batch=32,
-    learning_rate=1e-3,
+    passes=False,
+    weight_decay=0.1,
+    vary_image=True,
+    vary_voice=True,
     image_noise=0.3,
     voice_noise=0.3,
+    average=0.98,
+    check_every=20,
+    patience=1000,
 )
 
 
