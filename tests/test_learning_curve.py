@@ -15,7 +15,7 @@ from vclip.offline.fit_config import PRESETS
 from vclip.offline.pairs import Pair
 
 SIZES = (50, 100, 200, 400, 750)
-CONFIG = replace(PRESETS["bundled"], label_weight=0.0, steps=30, batch=32, couplings=0)
+CONFIG = replace(PRESETS["bundled"], label_weight=0.0, steps=30, batch=32)
 
 
 @pytest.mark.parametrize("known", [(0.85, 0.15, 0.5), (0.9, 0.2, 0.2), (0.8, 0.05, 1.0)])
