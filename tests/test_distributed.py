@@ -166,7 +166,17 @@ def test_a_batch_is_shared_out_evenly_or_not_at_all() -> None:
         Group(0, 5).share(rows)
 
 
-def test_torchrun_trains_from_shards_and_the_first_process_writes(tmp_path: Path) -> None:
+LAUNCHERS = {  # accelerate starts several processes on CPUs only through MPI; ours need no GPU
+    "torchrun": "torch.distributed.run --standalone --nproc-per-node 2",
+    "accelerate launch": "accelerate.commands.launch --multi_gpu --num_processes 2 "
+    "--num_machines 1 --num_cpu_threads_per_process 1 --mixed_precision no --dynamo_backend no",
+}
+
+
+@pytest.mark.parametrize("launcher", LAUNCHERS)
+def test_launchers_train_from_shards_and_the_first_process_writes(
+    launcher: str, tmp_path: Path
+) -> None:
     pairs = toy_pairs(list(range(40)))
     lines = ["person,face,voice,sex,split"]
     lines += [f"p{i},{i}.jpg,{i}.wav,,{'dev' if i % 4 == 0 else 'train'}" for i in range(40)]
@@ -177,7 +187,7 @@ def test_torchrun_trains_from_shards_and_the_first_process_writes(tmp_path: Path
         "voices": {f"{i}.wav": voices[i] for i in range(40)},
     }
     write_features(tmp_path / "features", sides)
-    command = f"{sys.executable} -m torch.distributed.run --standalone --nproc-per-node 2 "
+    command = f"{sys.executable} -m {LAUNCHERS[launcher]} "
     command += f"-m vclip.offline.train --pairs {tmp_path}/pairs.csv "
     command += f"--features {tmp_path}/features --out {tmp_path}/heads.safetensors --steps 4 "
     command += f"--batch 16 --check-every 2 --resume {tmp_path}/state.pt --image-hidden 8"
