@@ -2,8 +2,8 @@
 
 Both answer alike: row numbers and cosines, best first, equal cosines in the order of their rows.
 
-What suits which size follows from `python -m vclip.offline.bench_search`: voices of the bundled
-model searched with its reference faces, on one core of a shared EPYC.
+What suits which size follows from `python -m vclip.offline.bench_search [--sizes …]`: voices of the
+bundled model searched with its reference faces, on one core of a shared EPYC.
 
     voices     exact     IVF,SQ8 at BREADTH: recall@10, index beside the table, time to build
     10⁴        0.3 ms    0.2 ms    1.0        3 MB     0.2 s
@@ -13,8 +13,7 @@ model searched with its reference faces, on one core of a shared EPYC.
 
 HNSW32,SQ8 is faster (10⁶: 0.995 in 1.6 ms) with an index of twice the size, 528 MB, built in 189 s.
 Nobody feels the 2 ms, but memory and the first start; so it is IVF. Floats in place of SQ8's bytes
-find no more.
-Where nothing is crowded both fail: of uniform points, 10⁵, BREADTH finds 0.77.
+find no more. Where nothing is crowded both fail: `--data uniform`, 10⁵ points, BREADTH finds 0.77.
 """
 
 from pathlib import Path

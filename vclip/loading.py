@@ -21,6 +21,7 @@ from vclip.voices import Voices, encode_voice
 from vclip.weights import ModelDirectory
 
 Array = npt.NDArray[np.float32]
+DEVICE = "cpu"  # of a CLIP: one picture at a time, the same scores on every machine
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ def image_encoder(directory: ModelDirectory) -> ImageEncoder:
     """The directory's. Raises ModelError."""
     folder = clip_folder(directory)
     if folder is not None:
-        return clip.ClipImageEncoder(folder)
+        return clip.ClipImageEncoder(folder, DEVICE)
     return encoders.load_face_encoder(directory.file("image_encoder"))
 
 
@@ -49,7 +50,7 @@ def space(directory: ModelDirectory, bank: Mapping[str, Any]) -> Space:
     """Of the association; of the zero-shot bridge if there is a CLIP but none. ModelError."""
     folder = None if directory.has("association") else clip_folder(directory)
     if folder is not None:
-        bridge = Bridge(ClipTextEncoder(folder), people(bank), bank["voice_features"])
+        bridge = Bridge(ClipTextEncoder(folder, DEVICE), people(bank), bank["voice_features"])
         return Space(bridge, bridge.voice_emb)
     heads = association.load(directory.file("association"))
     return Space(heads, encode_voice(heads, torch.from_numpy(bank["voice_features"])))
