@@ -34,7 +34,7 @@ def face_encoder(path: Path) -> None:
     """Untrained: what was planted is in the pictures' colours, which any layers let through."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        encoder = SmallFaceEncoder(toy_world.SIDE, 24, (8, 16, 16, 32), (1, 1, 1))
+        encoder = SmallFaceEncoder(toy_world.SIDE, (8, 8, 16), (1, 1))
     header = {"vclip": json.dumps({"architecture": encoder.architecture})}
     save_file(encoder.state_dict(), path, header)
 

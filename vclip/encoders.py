@@ -46,8 +46,9 @@ class VoiceEncoder(Protocol):
 class ResidualBlock(nn.Module):
     """Two 3 × 3 convolutions beside a shortcut (He et al. 2016), as in dlib's face network.
 
-    A stride of 2 pools the shortcut and doubles or keeps the channels; what one of the two lacks
-    in channels, rows or columns is zero. No batch statistics: a view means the same in any batch.
+    A stride of 2 pools the shortcut. Channels that the shortcut lacks are zero, and so is the last
+    row and column of the block where H is even. No batch statistics: training sees what the app
+    sees.
     """
 
     def __init__(self, n_in: int, n_out: int, stride: int) -> None:
@@ -63,8 +64,7 @@ class ResidualBlock(nn.Module):
             x = F.avg_pool2d(x, self.stride)
             short = x.shape[2] - y.shape[2]  # 1 where H is even
             y = F.pad(y, (0, short, 0, short))
-            x = F.pad(x, (0, 0, 0, 0, 0, y.shape[1] - x.shape[1]))
-        return torch.relu(x + y)
+        return torch.relu(F.pad(x, (0, 0, 0, 0, 0, y.shape[1] - x.shape[1])) + y)
 
 
 class SmallFaceEncoder(nn.Module):
