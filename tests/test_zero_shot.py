@@ -6,13 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from toy_clip import F
+from toy_clip import F, make_clip
 from toy_zero_shot import make_zero_shot
 
 from vclip import association, bridge
 from vclip.__main__ import main
 from vclip.bridge import TEMPLATES, people
-from vclip.clip import OPENAI, ClipImageEncoder
+from vclip.clip import OPENAI, ClipImageEncoder, weights_hash
 from vclip.clip_text import ClipTextEncoder
 from vclip.errors import InputError, ModelError, TextError
 from vclip.face import Photo
@@ -149,6 +149,18 @@ def test_a_clip_of_the_hub_in_a_directory_of_one_s_own(directory: Path) -> None:
     assert told["image_encoder"]["clip"] == "someone/clip" and told["image_encoder"]["licence"]
     with pytest.raises(InputError, match="40 hex digits"):
         assemble.describe(directory, "someone/clip@main")
+
+
+def test_a_clip_of_the_directory_is_pinned_by_its_hash(tmp_path: Path) -> None:
+    directory = make_zero_shot(tmp_path)
+    assert assemble.main(["--directory", str(directory), "--clip", "clip"]) == 0
+    entry = json.loads((directory / "vclip.json").read_text())["components"]["image_encoder"]
+    assert entry["clip"] == "clip" and entry["sha256"] == weights_hash(directory / "clip")
+    model = FaceToVoice.from_pretrained(str(directory))
+    assert model.zero_shot and model.weights["image_encoder"] == entry["sha256"]
+    make_clip(directory / "clip", seed=1)
+    with pytest.raises(ModelError, match="SHA-256 differs"):
+        FaceToVoice.from_pretrained(str(directory))
 
 
 def test_on_the_command_line(

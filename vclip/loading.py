@@ -18,7 +18,7 @@ from vclip.errors import ModelError
 from vclip.heads import Heads
 from vclip.speech import Synthesizer
 from vclip.voices import Voices, encode_voice
-from vclip.weights import ModelDirectory
+from vclip.weights import DESCRIPTION, ModelDirectory
 
 Array = npt.NDArray[np.float32]
 DEVICE = "cpu"  # of a CLIP: one picture at a time, the same scores on every machine
@@ -33,9 +33,21 @@ class Space:
 
 
 def clip_folder(directory: ModelDirectory) -> Path | None:
-    """The CLIP that is the image encoder, fetched if need be; None if another one is."""
+    """The CLIP that is the image encoder, fetched if need be; None if another one is. ModelError.
+
+    One of the hub is pinned by its commit, one in the directory by the hash of its weights.
+    """
     spec = directory.clip("image_encoder")
-    return None if spec is None else clip.find(spec)
+    if spec is None:
+        return None
+    folder = clip.find(spec)
+    digest = directory.components["image_encoder"].get("sha256")
+    if digest and clip.weights_hash(folder) != digest:
+        raise ModelError(
+            f"{folder} is not the CLIP that {DESCRIPTION} describes (its SHA-256 differs); run "
+            "`python -m vclip.offline.assemble --clip` if you made it"
+        )
+    return folder
 
 
 def image_encoder(directory: ModelDirectory) -> ImageEncoder:

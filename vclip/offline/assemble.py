@@ -5,8 +5,8 @@ refuses a directory whose parts do not fit together by loading it once. A direct
 that of coqui's VCTK VITS: its weights are fetched on first use, faces and association are the
 bundled model's, and generation and signature may be missing. One called zero-shot is the bundled
 model with OpenAI's CLIP in place of its face encoder and association (see `vclip.bridge`). With
---clip OWNER/NAME@COMMIT the image encoder of any other is that CLIP, and without an association it
-is zero-shot, too.
+--clip OWNER/NAME@COMMIT, or the name of a folder in the directory, the image encoder of any other
+is that CLIP, and without an association it is zero-shot, too.
 """
 
 import argparse
@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from vclip.clip import OPENAI, PINNED
+from vclip.clip import OPENAI, PINNED, weights_hash
 from vclip.errors import DataError, reported
 from vclip.pipeline import FaceToVoice
 from vclip.weights import BUNDLED, DESCRIPTION, VERSION, ModelDirectory, sha256
@@ -113,10 +113,16 @@ CLIP = {
 }
 
 
-def clip_of(spec: str) -> dict[str, str]:
-    """The entry of a CLIP of the hub, OWNER/NAME@COMMIT. Raises DataError."""
+def clip_of(spec: str, directory: Path | None = None) -> dict[str, str]:
+    """The entry of a CLIP: a folder of the directory, or OWNER/NAME@COMMIT. Raises DataError."""
+    if directory and (directory / spec / "config.json").is_file():
+        digest = weights_hash(directory / spec)
+        return {"clip": spec, "sha256": digest, "licence": "see the model card of this CLIP"}
     if not PINNED.fullmatch(spec):
-        raise DataError(f"--clip {spec!r} is not pinned; write OWNER/NAME@COMMIT, 40 hex digits")
+        raise DataError(
+            f"--clip {spec!r} is neither the folder of a CLIP in the directory nor pinned; write "
+            "OWNER/NAME@COMMIT, 40 hex digits"
+        )
     name, revision = spec.split("@")
     entry = {"clip": name, "revision": revision}
     return entry | (CLIP if spec == OPENAI else {"licence": f"see the model card of {name}"})
@@ -136,7 +142,7 @@ def describe(directory: Path, clip: str | None = None) -> dict[str, Any]:
     parts = KINDS.get(directory.name, COMPONENTS)
     may_lack = OPTIONAL | DERIVED if directory.name == "vctk" else OPTIONAL
     if clip:
-        parts = parts | {"image_encoder": clip_of(clip)}
+        parts = parts | {"image_encoder": clip_of(clip, directory)}
         may_lack = may_lack | {"association"}
     components: dict[str, Any] = {}
     for name, entry in parts.items():
@@ -177,7 +183,9 @@ def main(argv: list[str] | None = None) -> int:
     """Command line."""
     parser = argparse.ArgumentParser(prog="python -m vclip.offline.assemble", description=__doc__)
     parser.add_argument("--directory", type=Path, default=BUNDLED)
-    parser.add_argument("--clip", metavar="OWNER/NAME@COMMIT", help="the image encoder, of the hub")
+    parser.add_argument(
+        "--clip", metavar="OWNER/NAME@COMMIT", help="the image encoder; or a folder"
+    )
     options = parser.parse_args(argv)
     directory = options.directory.resolve()
     text = json.dumps(describe(directory, options.clip), indent=2, ensure_ascii=False) + "\n"
