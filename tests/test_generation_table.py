@@ -86,6 +86,8 @@ def test_populations_are_compared_in_equal_numbers() -> None:
     speakers, heard = rng.normal(size=(20, V)), rng.normal(size=(50, V))
     found = Population.of("draws", speakers, heard)
     assert found.distances == metrics.generation_distances(speakers, heard[:20])
+    twice = Population.of("chosen twice", speakers, np.repeat(heard, 2, axis=0))
+    assert (twice.n, twice.distances) == (50, found.distances)
     few = Population.of("few", speakers, heard[:8])
     assert few.distances == metrics.generation_distances(speakers[:8], heard[:8])
 

@@ -86,16 +86,21 @@ class Population:
     """Voices that nobody was looked up for, as heard, beside as many speakers (TacoSpawn)."""
 
     name: str
+    n: int  # different voices
     distances: metrics.Distances
     vendi: float
 
     @classmethod
     def of(cls, name: str, speakers: Array, heard: Array) -> "Population":
-        """speakers (P, V), heard (M, V): as many of each as there are of the fewer."""
+        """speakers (P, V), heard (M, V): as many of each as there are of the fewer.
+
+        A voice that was chosen for several faces is one voice: it is no neighbour of itself.
+        """
         heard = heard[np.asarray(np.isfinite(heard).all(axis=1))]
-        n = min(len(speakers), len(heard))
-        found = metrics.generation_distances(speakers[:n], heard[:n])
-        return cls(name, found, metrics.vendi(heard[:n]))
+        different = heard[np.sort(np.unique(heard, axis=0, return_index=True)[1])]
+        n = min(len(speakers), len(different))
+        found = metrics.generation_distances(speakers[:n], different[:n])
+        return cls(name, len(different), found, metrics.vendi(different[:n]))
 
 
 def speech_to_recordings(spoken: Array, recorded: Array) -> tuple[float, float]:

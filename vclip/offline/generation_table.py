@@ -14,7 +14,8 @@ Vendi 1   the same among the first choices for all faces
 
 Below, populations by TacoSpawn's distances as heard, medians to the nearest other: s2s among the
 bank's speakers, g2s from generated ones to those, g2g among generated ones; s2t-same and s2t from
-speakers' speech to their own recordings and to the nearest others'. Ideal: g2s = g2g = s2s.
+speakers' speech to their own recordings and to the nearest others'. Ideal: g2s = g2g = s2s. Each
+line compares as many speakers as different voices: neighbours are nearer among more.
 """
 
 import argparse
@@ -122,12 +123,12 @@ def differences(
 ) -> list[str]:
     """What one method has over another, person by person."""
     by_name = {row.name: row for row in rows}
-    said = [f"{'differences':60}{'v2v':26}{'f2v':26}log-lik."]
+    said = [f"{'differences':68}{'v2v':26}{'f2v':26}log-lik."]
     for one, other in pairs:
         if one in by_name and other in by_name:
             gap = over.means(by_name[one].values - by_name[other].values)
             cells = "".join(f"{_cell(found, 3, '+'):26}" for found in gap[:2])
-            said.append(f"{f'{one} - {other}':60}{cells}{_cell(gap[2], 1, '+')}")
+            said.append(f"{f'{one} - {other}':68}{cells}{_cell(gap[2], 1, '+')}")
     return said
 
 
@@ -140,13 +141,13 @@ def populations(workshop: Workshop, heard: dict[str, np.ndarray]) -> list[str]:
         for repair in REPAIRS
     }
     firsts = {f"{name}, first choices": voices[:, 0] for name, voices in heard.items()}
-    said = [f"{'as heard':52}{'s2s':>8}{'g2s':>8}{'g2g':>8}{'Vendi':>9}"]
+    said = [f"{'as heard':52}{'voices':>6}{'s2s':>8}{'g2s':>8}{'g2g':>8}{'Vendi':>9}"]
     own = float(np.median(metrics.nearest(known)))
-    said.append(f"{f'the {n} speakers of the bank':52}{own:8.3f}{'':16}{metrics.vendi(known):9.2f}")
+    said.append(f"{'speakers of the bank':52}{n:6d}{own:8.3f}{'':16}{metrics.vendi(known):9.2f}")
     for name, voices in {**drawn, **firsts}.items():
         found = Population.of(name, known, voices)
         near = found.distances
-        cells = f"{near.s2s:8.3f}{near.g2s:8.3f}{near.g2g:8.3f}{found.vendi:9.2f}"
+        cells = f"{found.n:6d}{near.s2s:8.3f}{near.g2s:8.3f}{near.g2g:8.3f}{found.vendi:9.2f}"
         said.append(f"{name:52}{cells}")
     if recorded := workshop.recordings():
         rows, voices = recorded
