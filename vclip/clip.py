@@ -19,6 +19,7 @@ from torch import Tensor
 from vclip.archives import fetch_snapshot
 from vclip.devices import device_of, mixed
 from vclip.download import sha256
+from vclip.encoders import check_images
 from vclip.errors import ModelError
 from vclip.torchaudio_stub import ensure_torchaudio
 
@@ -126,11 +127,7 @@ class ClipImageEncoder:
     @torch.inference_mode()
     def encode(self, images: np.ndarray) -> np.ndarray:
         """(N, size, size, 3) uint8 RGB → image_features (N, F) float32, raw scale."""
-        size = self.image_size
-        if images.ndim != 4 or images.shape[1:] != (size, size, 3) or images.dtype != np.uint8:
-            raise ValueError(
-                f"want (N, {size}, {size}, 3) uint8, got {images.shape} {images.dtype}"
-            )
+        check_images(images, self.image_size)
         parts = [np.zeros((0, self.dimension), np.float32)]
         for i in range(0, len(images), BATCH):
             with mixed(self.device):

@@ -43,6 +43,23 @@ class VoiceEncoder(Protocol):
         ...
 
 
+def check_images(images: np.ndarray, size: int) -> None:
+    """Raise ValueError unless images are (N, size, size, 3) uint8."""
+    if images.ndim != 4 or images.shape[1:] != (size, size, 3) or images.dtype != np.uint8:
+        raise ValueError(f"want (N, {size}, {size}, 3) uint8, got {images.shape} {images.dtype}")
+
+
+def check_speech(wav: np.ndarray, sample_rate: int, min_seconds: float) -> None:
+    """Raise DataError for a recording (T,) that is too short, or silent."""
+    seconds = len(wav) / sample_rate
+    if seconds < min_seconds:
+        raise DataError(
+            f"The recording has {seconds:.2f} s; the voice encoder needs {min_seconds} s."
+        )
+    if not np.any(wav):
+        raise DataError("The recording is silent; use one with speech.")
+
+
 class ResidualBlock(nn.Module):
     """Two 3 × 3 convolutions beside a shortcut (He et al. 2016), as in dlib's face network.
 
@@ -110,11 +127,7 @@ class SmallFaceEncoder(nn.Module):
 
         The mean over a picture and its mirror image, which no face objective tells apart.
         """
-        size = self.image_size
-        if images.ndim != 4 or images.shape[1:] != (size, size, 3) or images.dtype != np.uint8:
-            raise ValueError(
-                f"want (N, {size}, {size}, 3) uint8, got {images.shape} {images.dtype}"
-            )
+        check_images(images, self.image_size)
         parts = [np.zeros((0, self.dimension), np.float32)]
         for i in range(0, len(images), BATCH):
             x = to_input(images[i : i + BATCH])
@@ -166,13 +179,7 @@ class ResemblyzerEncoder:
 
         Volume is levelled and long pauses are cut out first. DataError if little speech is left.
         """
-        seconds = len(wav) / sample_rate
-        if seconds < self.min_seconds:
-            raise DataError(
-                f"The recording has {seconds:.2f} s; the voice encoder needs {self.min_seconds} s."
-            )
-        if not np.any(wav):
-            raise DataError("The recording is silent; use one with speech.")
+        check_speech(wav, sample_rate, self.min_seconds)
         speech = self._preprocess(resample(wav, sample_rate, self.sample_rate).clip(-1, 1))
         if len(speech) < self.min_seconds / 2 * self.sample_rate:
             raise DataError("The recording holds almost no speech; use a clearer or longer one.")

@@ -21,7 +21,8 @@ from torch.nn import functional as F
 
 from vclip.audio import resample
 from vclip.devices import device_of, mixed
-from vclip.errors import DataError, ModelError
+from vclip.encoders import check_speech
+from vclip.errors import ModelError
 
 RATE, N_FFT, WINDOW, HOP = 16000, 512, 400, 160
 EMPHASIS = 0.97
@@ -232,13 +233,7 @@ class HaspEncoder:
 
         Nothing is cut out or levelled: the paper takes the entire audio track (§4.1).
         """
-        seconds = len(wav) / sample_rate
-        if seconds < self.min_seconds:
-            raise DataError(
-                f"The recording has {seconds:.2f} s; the voice encoder needs {self.min_seconds} s."
-            )
-        if not np.any(wav):
-            raise DataError("The recording is silent; use one with speech.")
+        check_speech(wav, sample_rate, self.min_seconds)
         speech = resample(wav, sample_rate, RATE)
         pieces = np.array_split(speech, math.ceil(len(speech) / (LONGEST * RATE)))
         features = [self.network(torch.from_numpy(p)[None].to(self.device)) for p in pieces]
