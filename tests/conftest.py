@@ -3,6 +3,9 @@
 import os
 from pathlib import Path
 
+# Before numpy and torch: on few cores that others use, too, their threads wait for each other
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import pytest
 
 pytest_plugins = ["running"]  # the app as a process, a browser and its visitors

@@ -302,7 +302,7 @@ def test_the_researcher_sees_ratings_come(
     expect(ratings).to_have_text(str(before + 3))
     expect(page.locator("figure img")).to_have_count(2)
     assert page.locator("figure img").first.evaluate("img => img.naturalWidth") > 0
-    expect(page.locator(".words")).to_contain_text("Nobody was excluded")
+    expect(page.locator(".words")).to_contain_text("No rater in these data broke a rule")
     page.get_by_label("Raw").check()
     expect(page.locator(".words")).to_contain_text("raw results")
     assert complaints(page) == []

@@ -24,6 +24,15 @@ FAULTS = {
     "make_pictures": ["--model", "{tmp}"],
     "screenshots": ["--out", "/dev/null/pictures"],
     "make_examples": ["--manifest", "{tmp}/none.csv"],
+    "prepare": ["folder", "--root", "{tmp}/none", "--out", "{tmp}/m.csv"],
+    "features": "--pairs {tmp}/none.csv --out {tmp}/f --voice-encoder resemblyzer".split(),
+    "protocols": "p1 --lists {tmp}/none --faces {tmp} --voices {tmp} --out {tmp}/m.csv".split(),
+    "draws": ["--table", "{tmp}/none.csv"],
+    "generation_table": ["bundled", "--pairs", "{tmp}/none.csv"],
+    "learning_curve": ["--pairs", "{tmp}/none.csv"],
+    "bench_features": ["--clips", "1"],
+    "bench_search": ["--sizes", "0"],
+    "bench_train": ["--rows", "1"],
 }
 
 

@@ -23,7 +23,7 @@ import torch
 
 from vclip.clip import ClipImageEncoder
 from vclip.encoders import load_face_encoder
-from vclip.errors import reported
+from vclip.errors import InputError, reported
 from vclip.face import Detector, load
 from vclip.hasp import Hasp, HaspEncoder
 from vclip.offline.extraction import Faces, Side, Voices
@@ -135,10 +135,12 @@ def main(argv: list[str] | None = None) -> int:
     options.add_argument("--clips", type=int, default=64, help="clips (default: 64, at least 32)")
     options.add_argument("--yunet", type=Path, help="YuNet's ONNX file; Haar cascade without it")
     arguments = options.parse_args(argv)
+    if arguments.clips < 32:
+        raise InputError(f"--clips is {arguments.clips}; fewer than 32 say nothing")
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     with tempfile.TemporaryDirectory() as folder:
-        print(table(measure(max(32, arguments.clips), Path(folder), arguments.yunet)))
+        print(table(measure(arguments.clips, Path(folder), arguments.yunet)))
     return 0
 
 

@@ -27,6 +27,7 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from vclip.association import Association
+from vclip.errors import InputError, reported
 from vclip.offline import timing
 from vclip.offline.distributed import Group, launched
 from vclip.offline.fit_config import PRESETS, FitConfig
@@ -179,6 +180,7 @@ def line(values: Any) -> str:
     return "  ".join(f"{v:>12.4g}" if isinstance(v, float) else f"{v!s:>12}" for v in values)
 
 
+@reported
 def main(argv: list[str] | None = None) -> int:
     """Measure and print, from the first process."""
     options = argparse.ArgumentParser(
@@ -195,6 +197,8 @@ def main(argv: list[str] | None = None) -> int:
     options.add_argument("--seed", type=int, default=0)
     options.add_argument("--json", action="store_true", help="one JSON object a line")
     arguments = options.parse_args(argv)
+    if arguments.rows < max(arguments.batch):
+        raise InputError(f"--rows is {arguments.rows}; a batch has {max(arguments.batch)}")
     torch.set_num_threads(arguments.threads)
     with launched() as group:
         if not arguments.precision:
