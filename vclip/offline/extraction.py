@@ -65,7 +65,7 @@ class Faces:
             "dimension": encoder.dimension,
             "image_size": encoder.image_size,
             "views": n_views,
-            "detector": new_detector().name if new_detector else None,
+            "detector": new_detector().name if new_detector else "none",
         }
 
     def read(self, path: Path) -> Ready:
