@@ -139,6 +139,7 @@ def test_jumping_is_not_hearing(site: Served, context: BrowserContext) -> None:
     page.locator(".track input").fill("700")
     page.locator(".play").press("Space")  # from there to the end
     expect(page.locator(".share")).to_have_text(re.compile("^(2.|3.) %"))
+    expect(page.locator(".player")).not_to_contain_class("playing")  # or Space would pause it
     expect(page.locator("fieldset input").first).to_be_disabled()
     expect(page.locator(NEXT)).to_be_disabled()
     page.locator(".play").press("Space")  # from the start
