@@ -13,7 +13,7 @@ from toys import CountingImages, CountingVoices, make_media
 
 from vclip import association
 from vclip.errors import DataError
-from vclip.offline import fitting, material, train
+from vclip.offline import fitting, material, opening, train
 from vclip.offline.distributed import Group
 from vclip.offline.fit_config import PRESETS, FitConfig
 from vclip.offline.objective import Chance, Objective
@@ -142,8 +142,8 @@ def test_without_a_split_persons_are_held_out_whole() -> None:
 
 
 def run(folder: Path, monkeypatch: pytest.MonkeyPatch, *more: str) -> int:
-    monkeypatch.setattr(material, "image_encoder", lambda spec: (CountingImages(), "hash"))
-    monkeypatch.setattr(material, "voice_encoder", lambda spec: (CountingVoices(), "hash"))
+    monkeypatch.setattr(opening, "image_encoder", lambda spec: (CountingImages(), "hash"))
+    monkeypatch.setattr(opening, "voice_encoder", lambda spec: (CountingVoices(), "hash"))
     options = f"--pairs {folder}/pairs.csv --image-encoder {folder}/face.safetensors "
     options += f"--out {folder}/new/out.safetensors --store {folder}/s.sqlite --views 3 "
     options += "--preset bundled --yunet none --steps 4 --check-every 2 --label-weight 0"

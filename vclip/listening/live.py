@@ -1,7 +1,8 @@
 """What the researcher's page shows of a running study: counts, raters, exclusions, results.
 
-Everything is worked out anew from the store's ratings; only the analysis, which takes seconds for
-a large study, is kept until ratings have come, and rests four times as long as it works.
+Counts are worked out anew from the store's ratings. What raters are judged by is kept until
+ratings have come; so is the analysis, which takes seconds for a large study and rests four times as
+long as it works.
 """
 
 import threading
@@ -43,6 +44,7 @@ class Live:
         self._working = threading.Lock()
         self._kept: dict[View, Analysed] = {}
         self._rested: dict[View, float] = {}  # when the next analysis may begin
+        self._judged: tuple[str, exclusion.Reasons] = ("", {})  # by the stamp of the ratings
 
     def table(self, view: View) -> pd.DataFrame:
         """All judgements, marked; of the raters who broke no rule where clean."""
@@ -52,7 +54,7 @@ class Live:
     def summary(self, view: View) -> dict[str, Any]:
         """Counts per cell, raters and why they are excluded. All small, for a look every second."""
         ratings = known(self.study, self.store.ratings())
-        reasons = exclusion.reasons_of(export.frame(ratings, self.study))
+        mark, reasons = self._reasons(ratings)
         shown = [r for r in ratings if view == "raw" or r.rater not in reasons]
         raters = self.store.raters()
         return {
@@ -63,7 +65,7 @@ class Live:
                 "sha256": self.study.sha256,
             },
             "view": view,
-            "stamp": stamp(ratings),
+            "stamp": mark,
             "totals": {
                 "raters": len(raters),
                 "complete": sum(one.complete for one in raters),
@@ -74,6 +76,14 @@ class Live:
             "questions": grids(self.study, shown, self.store.counts().cells),
             "raters": [person(one, reasons.get(one.rater, [])) for one in raters],
         }
+
+    def _reasons(self, ratings: list[Rating]) -> tuple[str, exclusion.Reasons]:
+        """The stamp of these ratings, and why raters are excluded."""
+        judged, mark = self._judged, stamp(ratings)
+        if judged[0] != mark:
+            table = export.frame(ratings, self.study)
+            judged = self._judged = mark, exclusion.reasons_of(table)
+        return judged
 
     def analysed(self, view: View) -> Analysed:
         """Of the ratings there are, or of those there were a moment ago."""

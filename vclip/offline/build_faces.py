@@ -24,7 +24,7 @@ from vclip.errors import DataError, reported
 from vclip.explain import percentile
 from vclip.face import Detector
 from vclip.offline import face_objective
-from vclip.offline.evaluate import UTK, extractors
+from vclip.offline.evaluate import UTK
 from vclip.offline.face_data import fold
 from vclip.offline.feature_store import (
     STORE,
@@ -35,6 +35,7 @@ from vclip.offline.feature_store import (
     file_hash,
     pair_features,
 )
+from vclip.offline.opening import extractors
 from vclip.offline.pairs import Labelled, read_labelled, read_pairs
 from vclip.weights import BUNDLED, ModelDirectory, find
 

@@ -26,7 +26,6 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from vclip import metrics, weights
-from vclip.encoders import ResemblyzerEncoder, load_face_encoder
 from vclip.errors import DataError, reported
 from vclip.face import Detector
 from vclip.heads import Heads
@@ -35,16 +34,13 @@ from vclip.offline.feature_store import (
     STORE,
     Array,
     Extractor,
-    FaceFeatures,
     FeatureStore,
     PairFeatures,
     Report,
-    VoiceFeatures,
     extract,
-    file_hash,
     pair_features,
-    resemblyzer_hash,
 )
+from vclip.offline.opening import extractors
 from vclip.offline.pairs import SHARED, Labelled, Pair, read_labelled, read_pairs
 from vclip.offline.protocol_figures import check_fit
 from vclip.offline.protocols import NAMES
@@ -59,15 +55,6 @@ ROWS = {
     "match_face_to_voice": "1:2 matching, face to voice",
     "match_voice_to_face": "1:2 matching, voice to face",
 }
-
-
-def extractors(
-    face_weights: Path, detector: Detector, n_views: int = 1, windows: bool = False
-) -> tuple[FaceFeatures, VoiceFeatures]:
-    """Both frozen sides: the face encoder of that file, and Resemblyzer."""
-    encoder = load_face_encoder(face_weights)
-    faces = FaceFeatures(encoder, file_hash(face_weights), detector, n_views)
-    return faces, VoiceFeatures(ResemblyzerEncoder(), resemblyzer_hash(), windows)
 
 
 def association_scores(model: Heads, features: PairFeatures) -> metrics.Floats:

@@ -152,6 +152,7 @@ class VoiceFeatures:
 
     def __init__(self, encoder: VoiceEncoder, weights_hash: str, windows: bool = False) -> None:
         self.encoder, self.windows = encoder, windows
+        self.weights_hash = weights_hash
         self.source = ("voice", weights_hash, encoder.sample_rate, (WINDOW, HOP) if windows else ())
 
     def __call__(self, path: Path, store: FeatureStore, report: Report) -> Array:

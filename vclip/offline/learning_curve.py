@@ -26,11 +26,11 @@ from vclip import metrics
 from vclip.errors import DataError, reported
 from vclip.face import Detector
 from vclip.metrics import Estimate, Floats
-from vclip.offline.evaluate import extractors
 from vclip.offline.feature_store import STORE, FeatureStore, PairFeatures, key_of, pair_features
 from vclip.offline.fit_config import PRESETS, FitConfig
 from vclip.offline.fitting import fit, score
 from vclip.offline.material import pair_data, split_pairs
+from vclip.offline.opening import extractors
 from vclip.offline.options import add_fields, from_arguments
 from vclip.offline.pairs import read_pairs
 from vclip.offline.train import PAIRS, YUNET

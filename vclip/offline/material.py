@@ -20,7 +20,7 @@ from vclip.offline.feature_store import (
     file_hash,
     pair_features,
 )
-from vclip.offline.opening import image_encoder, voice_encoder
+from vclip.offline.opening import extractors
 from vclip.offline.pair_data import LabelData, PairData, Side, index_of
 from vclip.offline.pairs import Labelled, Pair, read_labelled, read_pairs
 
@@ -91,17 +91,17 @@ def from_media(arguments: argparse.Namespace, seed: int, labelled: bool) -> Mate
     """Features of the manifest's media, made now or found in the cache."""
     rows = split_pairs(read_pairs(arguments.pairs), seed)
     detector, store = Detector(arguments.yunet), FeatureStore(arguments.store)
-    image, image_hash = image_encoder(arguments.image_encoder)
-    voice, voice_hash = voice_encoder(arguments.voice_encoder)
-    faces = FaceFeatures(image, image_hash, detector, arguments.views)
-    voices = VoiceFeatures(voice, voice_hash, windows=True)
+    faces, voices = extractors(
+        arguments.image_encoder, detector, arguments.views, True, arguments.voice_encoder
+    )
     labels = None
     if labelled:
-        labels = label_data(FaceFeatures(image, image_hash, detector), voices, store)
+        plain = FaceFeatures(faces.encoder, faces.weights_hash, detector)
+        labels = label_data(plain, voices, store)
     known, held = (pair_features(part, faces, voices, store) for part in rows)
     about: dict[str, object] = {
-        "face_encoder_sha256": image_hash,
-        "voice_encoder": {"name": arguments.voice_encoder, "sha256": voice_hash},
+        "face_encoder_sha256": faces.weights_hash,
+        "voice_encoder": {"name": arguments.voice_encoder, "sha256": voices.weights_hash},
         "detector": detector.name,
         "data": {
             "pairs": arguments.pairs.name,

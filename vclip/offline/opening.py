@@ -10,7 +10,8 @@ from pathlib import Path
 from vclip import clip, hasp
 from vclip.encoders import ImageEncoder, ResemblyzerEncoder, VoiceEncoder, load_face_encoder
 from vclip.errors import DataError
-from vclip.offline.feature_store import file_hash, resemblyzer_hash
+from vclip.face import Detector
+from vclip.offline.feature_store import FaceFeatures, VoiceFeatures, file_hash, resemblyzer_hash
 from vclip.weights import BUNDLED
 
 BUNDLED_FACES = BUNDLED / "face_encoder.safetensors"
@@ -43,3 +44,15 @@ def voice_encoder(spec: str) -> tuple[VoiceEncoder, str]:
     if kind == "hasp" and file:
         return hasp.HaspEncoder(Path(file)), file_hash(Path(file))
     raise DataError(f"there is no voice encoder {spec!r}; use {VOICE_CHOICES}")
+
+
+def extractors(
+    image: str | Path,
+    detector: Detector,
+    n_views: int = 1,
+    windows: bool = False,
+    voice: str = "resemblyzer",
+) -> tuple[FaceFeatures, VoiceFeatures]:
+    """Both frozen sides by their specs, for features made on the fly."""
+    faces = FaceFeatures(*image_encoder(str(image)), detector, n_views)
+    return faces, VoiceFeatures(*voice_encoder(voice), windows)
