@@ -19,18 +19,18 @@ bench: .venv/.dev
 	$(BIN)/python -m vclip bench
 
 screenshots: .venv/.dev
-	$(BIN)/python -m vclip.offline.screenshots
+	$(BIN)/python -m vclip.recipes.showcase.screenshots
 
 # After a new VITS or new heads: everything of the bundled model that follows from them.
 models: .venv/.dev
-	$(BIN)/python -m vclip.offline.build_bank --manifest ../shared/data/voices/manifest.csv
-	$(BIN)/python -m vclip.offline.describe_bank --manifest ../shared/data/voices/manifest.csv
-	$(BIN)/python -m vclip.offline.fit_generation
-	$(BIN)/python -m vclip.offline.distill
-	$(BIN)/python -m vclip.offline.build_faces
-	$(BIN)/python -m vclip.offline.assemble
-	$(BIN)/python -m vclip.offline.build_faces --pairs ../shared/data/pairs/avspeech.csv --split dev
-	$(BIN)/python -m vclip.offline.assemble
+	$(BIN)/python -m vclip.recipes.generation.build_bank --manifest ../shared/data/voices/manifest.csv
+	$(BIN)/python -m vclip.recipes.generation.describe_bank --manifest ../shared/data/voices/manifest.csv
+	$(BIN)/python -m vclip.recipes.generation.fit_gmm
+	$(BIN)/python -m vclip.recipes.generation.distill
+	$(BIN)/python -m vclip.recipes.generation.reference_faces
+	$(BIN)/python -m vclip.recipes.generation.assemble
+	$(BIN)/python -m vclip.recipes.generation.reference_faces --pairs ../shared/data/pairs/avspeech.csv --split dev
+	$(BIN)/python -m vclip.recipes.generation.assemble
 	$(BIN)/python -m vclip.listening.build assets/studies/demo/recipe.json
 
 .venv/.app: requirements.txt

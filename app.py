@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vclip.errors import InputError, reported
-from vclip.weights import CHOICES
+from vclip.models.directory import CHOICES
 
 if TYPE_CHECKING:  # --help should load neither models nor databases
     from fastapi import APIRouter
@@ -70,24 +70,24 @@ def open_study(options: argparse.Namespace, stack: contextlib.ExitStack) -> "lis
             "a Space forgets its disk, and the ratings with it; set VCLIP_STORE to "
             "jsonl:ratings?repo=OWNER/NAME, a database's URL or a file on durable storage"
         )
-    from vclip.listening import serving
-    from vclip.listening.store import open_store
-    from vclip.listening.study import load
+    from vclip.listening.design.study import load
+    from vclip.listening.server import pages
+    from vclip.listening.store.store import open_store
 
-    study, token = load(options.study), serving.token(options.research_token)
+    study, token = load(options.study), pages.token(options.research_token)
     store = open_store(options.store or f"sqlite:///ratings-{study.study}.db", study)
     stack.callback(store.close)
-    print(serving.announce(study, options.research_token, token), flush=True)
-    return serving.routers(store, token)
+    print(pages.announce(study, options.research_token, token), flush=True)
+    return pages.routers(store, token)
 
 
 def run_study(options: argparse.Namespace) -> None:
     """The listening test alone, which starts at once."""
-    from vclip.listening import serving
-    from vclip.ui import port
+    from vclip.listening.server import pages
+    from vclip.ui.server import port
 
     with port.open_port(options.host, options.port) as listener, contextlib.ExitStack() as stack:
-        app = serving.application(open_study(options, stack))
+        app = pages.application(open_study(options, stack))
         port.run(port.server(app), listener)
 
 
@@ -98,23 +98,23 @@ def main(argv: list[str] | None = None) -> int:
     if options.study_only:
         run_study(options)
         return 0
-    from vclip.ui import gpu  # after the options: --help should not load models
+    from vclip.ui.server import gpu  # after the options: --help should not load models
 
     gpu.prepare()  # before torch is used
-    from vclip.ui import serve
+    from vclip.ui.server import serve
 
     with contextlib.ExitStack() as stack:
         listener = stack.enter_context(serve.open_port(options.host, options.port))
         cache = stack.enter_context(serve.private_cache())
         routers = open_study(options, stack)
         print(f"loading the model {options.model} ...", flush=True)
-        from vclip import threads
+        from vclip import runtime
         from vclip.pipeline import FaceToVoice
-        from vclip.ui.page import build
-        from vclip.ui.takes import Takes
+        from vclip.ui.page.wiring import build
+        from vclip.ui.speech.takes import Takes
         from vclip.ui.visit import Desk
 
-        threads.use_one_each()
+        runtime.use_one_each()
         model = FaceToVoice.from_pretrained(options.model, gpu.narrator())
         desk, takes = Desk(model), Takes(cache)
         app = serve.application(

@@ -8,14 +8,15 @@ import pytest
 import soundfile
 
 from vclip import audio
+from vclip.arrays import Wav
 from vclip.errors import DataError, OutputError
 
 
-def tone(seconds: float = 0.5, rate: int = 16000, hertz: float = 220.0) -> audio.Wav:
+def tone(seconds: float = 0.5, rate: int = 16000, hertz: float = 220.0) -> Wav:
     return (0.5 * np.sin(2 * np.pi * hertz * np.arange(int(seconds * rate)) / rate)).astype("f4")
 
 
-def babble(seconds: float = 3.0, rate: int = 22050, seed: int = 0) -> audio.Wav:
+def babble(seconds: float = 3.0, rate: int = 22050, seed: int = 0) -> Wav:
     """Syllables of noisy harmonics, with peaks about as high above the loudness as speech has."""
     rng, t = np.random.default_rng(seed), np.arange(int(seconds * rate)) / rate
     phases = rng.uniform(0, 2 * np.pi, 30)

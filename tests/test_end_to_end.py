@@ -19,11 +19,13 @@ from safetensors.torch import save_file
 from tiny_encoders import coqui_hasp, save_coqui
 from toy_model import make_vits
 
-from vclip.encoders import SmallFaceEncoder
-from vclip.offline import assemble, build_bank, distill, evaluate, features, fit_generation
-from vclip.offline import prepare as preparation
-from vclip.offline import train as training
+from vclip.face.encoder import SmallFaceEncoder
 from vclip.pipeline import FaceToVoice
+from vclip.recipes.association import train as training
+from vclip.recipes.data import features
+from vclip.recipes.data import prepare as preparation
+from vclip.recipes.evaluation import association
+from vclip.recipes.generation import assemble, build_bank, distill, fit_gmm
 
 SHARE = 0.9  # of people whose face and voice were made to agree
 FIT = ["--steps", "160", "--batch", "128", "--check-every", "20", "--couplings", "2"]
@@ -77,7 +79,7 @@ def speaking(world: Path, model: Path) -> None:
     (model / "face_encoder.safetensors").write_bytes(encoder)
     heard = ["--directory", str(model), *voice_encoder(world)]
     assert build_bank.main([*heard, "--n-sentences", "1"]) == 0
-    assert fit_generation.main(["--directory", str(model), "--n-components", "2"]) == 0
+    assert fit_gmm.main(["--directory", str(model), "--n-components", "2"]) == 0
     few = ["--n-draws", "12", "--held-out", "4", "--epochs", "3"]
     assert distill.main([*heard, *few]) == 0
     assert assemble.main(["--directory", str(model)]) == 0
@@ -106,7 +108,7 @@ def judged(made: Path, model: Path, capsys: pytest.CaptureFixture[str]) -> dict[
     """evaluate: AUC of people that nobody trained on, with its interval."""
     capsys.readouterr()
     asked = ["--pairs", str(made / "others.csv"), "--features", str(made / "others")]
-    assert evaluate.main([*asked, "--model", str(model), "--draws", "300", "--json"]) == 0
+    assert association.main([*asked, "--model", str(model), "--draws", "300", "--json"]) == 0
     auc: dict[str, float] = json.loads(capsys.readouterr().out)["association"]["auc"]
     return auc
 

@@ -9,24 +9,33 @@ from conftest import REPO
 from vclip import errors
 
 RECIPES = sorted(
-    path.stem for path in (REPO / "vclip/offline").glob("*.py") if "\ndef main(" in path.read_text()
+    ".".join(path.relative_to(REPO / "vclip/recipes").with_suffix("").parts)
+    for path in (REPO / "vclip/recipes").rglob("*.py")
+    if "\ndef main(" in path.read_text()
 )
 # options that make a recipe fail at once, where an empty folder alone does not
 FAULTS = {
-    "prepare_tts": ["--data", "{tmp}"],
-    "train_tts": ["--data", "{tmp}/none", "--out", "{tmp}"],
-    "evaluate_tts": ["--directory", "{tmp}"],
-    "evaluate": ["--pairs", "{tmp}/none.csv"],
-    "evaluate_face": ["--london", "{tmp}/none.csv"],
-    "train": ["--pairs", "{tmp}/none.csv", "--out", "{tmp}/a.safetensors"],
-    "train_face": ["--utk", "{tmp}/none.csv", "--work", "{tmp}"],
-    "shapes": ["near", "--model", "{tmp}"],
-    "make_pictures": ["--model", "{tmp}"],
-    "screenshots": ["--out", "/dev/null/pictures"],
-    "make_examples": ["--manifest", "{tmp}/none.csv"],
-    "prepare": ["folder", "--root", "{tmp}/none", "--out", "{tmp}/m.csv"],
-    "features": ["--pairs", "{tmp}/none.csv", "--out", "{tmp}/f", "--voice-encoder", "resemblyzer"],
-    "protocols": [
+    "tts.prepare": ["--data", "{tmp}"],
+    "tts.train": ["--data", "{tmp}/none", "--out", "{tmp}"],
+    "tts.evaluate": ["--directory", "{tmp}"],
+    "evaluation.association": ["--pairs", "{tmp}/none.csv"],
+    "face_encoder.evaluate": ["--london", "{tmp}/none.csv"],
+    "association.train": ["--pairs", "{tmp}/none.csv", "--out", "{tmp}/a.safetensors"],
+    "face_encoder.train": ["--utk", "{tmp}/none.csv", "--work", "{tmp}"],
+    "generation.shapes": ["near", "--model", "{tmp}"],
+    "showcase.icon": ["--model", "{tmp}"],
+    "showcase.screenshots": ["--out", "/dev/null/pictures"],
+    "showcase.example_faces": ["--manifest", "{tmp}/none.csv"],
+    "data.prepare": ["folder", "--root", "{tmp}/none", "--out", "{tmp}/m.csv"],
+    "data.features": [
+        "--pairs",
+        "{tmp}/none.csv",
+        "--out",
+        "{tmp}/f",
+        "--voice-encoder",
+        "resemblyzer",
+    ],
+    "evaluation.protocols": [
         "p1",
         "--lists",
         "{tmp}/none",
@@ -37,12 +46,12 @@ FAULTS = {
         "--out",
         "{tmp}/m.csv",
     ],
-    "draws": ["--table", "{tmp}/none.csv"],
-    "generation_table": ["bundled", "--pairs", "{tmp}/none.csv"],
-    "learning_curve": ["--pairs", "{tmp}/none.csv"],
-    "bench_features": ["--clips", "1"],
-    "bench_search": ["--sizes", "0"],
-    "bench_train": ["--rows", "1"],
+    "generation_table.draws": ["--table", "{tmp}/none.csv"],
+    "generation_table.table": ["bundled", "--pairs", "{tmp}/none.csv"],
+    "association.learning_curve": ["--pairs", "{tmp}/none.csv"],
+    "bench.features": ["--clips", "1"],
+    "bench.search": ["--sizes", "0"],
+    "bench.training": ["--rows", "1"],
 }
 
 
@@ -58,11 +67,11 @@ def test_reported_keeps_other_errors_and_results() -> None:
         errors.reported(lambda argv: 1 // 0)()
 
 
-@pytest.mark.parametrize("name", [name for name in RECIPES if name != "bench"])
+@pytest.mark.parametrize("name", [name for name in RECIPES if name != "bench.run"])
 def test_recipes_report_bad_input(
     name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    recipe = importlib.import_module(f"vclip.offline.{name}")
+    recipe = importlib.import_module(f"vclip.recipes.{name}")
     options = FAULTS.get(name, ["--directory", "{tmp}"])
     assert recipe.main([option.replace("{tmp}", str(tmp_path)) for option in options]) == 2
     assert capsys.readouterr().err.strip().splitlines()[-1].startswith("vclip: ")

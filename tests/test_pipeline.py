@@ -11,12 +11,12 @@ from toy_model import make_model
 
 from vclip import audio
 from vclip.errors import InputError, ModelError, NoFaceError, SpeakerError, TextError
-from vclip.face import Photo
-from vclip.narration import master
-from vclip.offline.assemble import COMPONENTS
+from vclip.face.photo import Photo
+from vclip.models.directory import sha256
 from vclip.pipeline import MAX_CHARS, N_GENERATED, FaceResult, FaceToVoice, check_length
-from vclip.speech import Speech, join
-from vclip.weights import sha256
+from vclip.recipes.generation.assemble import COMPONENTS
+from vclip.speech.narrator import master
+from vclip.speech.synthesizer import Speech, join
 
 TEXT = "Good morning. How are you?"
 

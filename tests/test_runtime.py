@@ -5,7 +5,7 @@ import threading
 import pytest
 import torch
 
-from vclip.threads import use_one_each
+from vclip.runtime import use_one_each
 
 
 def counted() -> int:

@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from typing import Any, get_args
 
-from vclip import audio, card, narration, text, threads, voice_ids
+from vclip import audio, card, runtime, text
 from vclip.errors import (
     DataError,
     ImageError,
@@ -25,10 +25,12 @@ from vclip.errors import (
     TextError,
     reported,
 )
-from vclip.offline import bench
+from vclip.models.directory import CHOICES
 from vclip.pipeline import LUFS, PAUSE, Candidate, FaceResult, FaceToVoice, Source
-from vclip.speech import Speech, check_rate
-from vclip.weights import CHOICES
+from vclip.recipes.bench import run as bench
+from vclip.speakers import voice_id
+from vclip.speech import narrator
+from vclip.speech.synthesizer import Speech, check_rate
 
 PHOTO = "a JPEG, PNG, WebP or HEIC photo"
 
@@ -80,7 +82,7 @@ def add_speech(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--lufs", type=float, default=LUFS, help="loudness; -23 for tests")
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--rank", type=int, default=1, help="of the candidates, 1 is the best")
-    which.add_argument("--speaker", help=f"an id: {voice_ids.FORMS}")
+    which.add_argument("--speaker", help=f"an id: {voice_id.FORMS}")
     which.add_argument(
         "--voice",
         metavar="CARD.json",
@@ -119,8 +121,8 @@ def check_speech(options: argparse.Namespace) -> None:
     """Complain about what is to be said, and how, before the models load."""
     text.sentences(options.text)
     check_rate(options.rate)
-    narration.check_pause(options.pause)
-    narration.check_lufs(options.lufs)
+    narrator.check_pause(options.pause)
+    narrator.check_lufs(options.lufs)
     check_output(options.out)
 
 
@@ -243,7 +245,7 @@ def show(answer: dict[str, Any]) -> None:
 def main(argv: list[str] | None = None) -> int:
     """Command line."""
     options = parse(argv)
-    threads.use_one_each()
+    runtime.use_one_each()
     if options.command == "bench":
         bench.run(options)
         return 0

@@ -9,15 +9,13 @@ from math import gcd
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pyloudnorm
 import soundfile
 from scipy.signal import resample_poly
 
+from vclip.arrays import Int16, Wav
 from vclip.errors import DataError, OutputError
 from vclip.limiter import Limiter, envelope
-
-Wav = npt.NDArray[np.float32]
 
 BLOCK = 0.4  # seconds: the least that has a loudness (ITU-R BS.1770)
 TRUE_PEAK = -1.5  # dBTP: leaves room for lossy encoders
@@ -125,7 +123,7 @@ def _amplified(wav: Wav, gain: float) -> Wav:
     return (wav * 10 ** (gain / 20)).astype(np.float32)
 
 
-def to_int16(wav: Wav) -> npt.NDArray[np.int16]:
+def to_int16(wav: Wav) -> Int16:
     """wav (T,) -> 16-bit samples; what exceeds full scale is clipped."""
     return np.round(np.clip(wav, -1.0, 1.0) * 32767).astype(np.int16)
 

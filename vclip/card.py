@@ -14,11 +14,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from vclip import audio, voice_ids
+from vclip import audio
 from vclip.errors import DataError, InputError
-from vclip.narration import check_lufs, check_pause
 from vclip.pipeline import Candidate, FaceToVoice
-from vclip.speech import Speech, check_rate, check_seed
+from vclip.speakers import voice_id
+from vclip.speech.narrator import check_lufs, check_pause
+from vclip.speech.synthesizer import Speech, check_rate, check_seed
 
 VOICE, SPEECH = "vclip voice", "vclip speech"
 VERSION = 1
@@ -127,7 +128,7 @@ def read(data: bytes | str) -> Card:
     if not all(isinstance(value, str) for value in weights.values()):
         raise DataError("the card's weights are not names with hashes; save it again")
     try:
-        voice = str(voice_ids.parse(_get(fields, "voice", str)))
+        voice = str(voice_id.parse(_get(fields, "voice", str)))
         said = _said(fields) if kind == SPEECH else None
     except InputError as error:
         raise DataError(f"the card cannot be used: {error}") from error

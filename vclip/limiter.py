@@ -8,12 +8,11 @@ neighbourhood only, so a stream of chunks is limited exactly as the whole is.
 import functools
 
 import numpy as np
-import numpy.typing as npt
 from scipy.ndimage import minimum_filter1d
 from scipy.signal import resample_poly
 from scipy.signal.windows import hann
 
-Wav = npt.NDArray[np.float32]
+from vclip.arrays import Float64, Wav
 
 OVERSAMPLING = 4  # ITU-R BS.1770-4, annex 2
 _FILTER = 10  # samples on both sides that scipy's resample_poly looks at
@@ -36,11 +35,11 @@ class Limiter:
         self.reach = 2 * self._half + _FILTER + 1
 
     @functools.cached_property
-    def _window(self) -> npt.NDArray[np.float64]:
+    def _window(self) -> Float64:
         window = hann(2 * self._half + 3)[1:-1]
         return np.asarray(window / window.sum())
 
-    def gain(self, peaks: Wav) -> npt.NDArray[np.float64]:
+    def gain(self, peaks: Wav) -> Float64:
         """Envelope (T,) -> gains (T,): the lowest that is needed nearby, smoothed.
 
         Never above what is needed: a mean over ±half of minima over ±half contains the sample's

@@ -2,10 +2,11 @@
 
 from typing import Any, Literal, get_args
 
-from vclip import audio, voice_ids
+from vclip import audio
 from vclip.errors import InputError, TextError
-from vclip.narration import MAX_LUFS, MAX_PAUSE, MIN_LUFS
-from vclip.speech import MAX_RATE, MAX_SEED, MIN_RATE, check_seed
+from vclip.speakers import voice_id
+from vclip.speech.narrator import MAX_LUFS, MAX_PAUSE, MIN_LUFS
+from vclip.speech.synthesizer import MAX_RATE, MAX_SEED, MIN_RATE, check_seed
 
 Source = Literal["both", "bank", "generated"]  # as they are offered
 
@@ -16,17 +17,17 @@ RANGES = {
     "rate": [MIN_RATE, MAX_RATE],
     "pause": [0, MAX_PAUSE],
     "lufs": [MIN_LUFS, MAX_LUFS],
-    "move": [-voice_ids.MOST, voice_ids.MOST],
+    "move": [-voice_id.MOST, voice_id.MOST],
 }
 
 
 def asked() -> dict[str, Any]:
     """What may be asked of any model, as JSON."""
     return {
-        "generated": voice_ids.N_GENERATED,
-        "near": voice_ids.N_NEAR,
-        "directions": voice_ids.DIRECTIONS,
-        "voice_ids": voice_ids.FORMS,
+        "generated": voice_id.N_GENERATED,
+        "near": voice_id.N_NEAR,
+        "directions": voice_id.DIRECTIONS,
+        "voice_ids": voice_id.FORMS,
         "sources": list(get_args(Source)),
         "formats": list(audio.FORMATS),
         "max_chars": MAX_CHARS,

@@ -4,32 +4,33 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
-from vclip import __version__, explain, face, limits, loading
-from vclip.bridge import Bridge
-from vclip.explain import Shuffled as Shuffled  # what is written twice is this module's face
-from vclip.explain import Why as Why
-from vclip.index import top
+from vclip import __version__, limits
+from vclip.arrays import Float32
+from vclip.association import explain
+from vclip.association.explain import (
+    Shuffled as Shuffled,  # what is written twice is this module's face
+)
+from vclip.association.explain import Why as Why
+from vclip.association.zero_shot import Bridge
+from vclip.face import photo as face
+from vclip.face.embedder import FaceResult as FaceResult
+from vclip.face.embedder import Sight
 from vclip.limits import MAX_CHARS as MAX_CHARS
 from vclip.limits import MAX_K as MAX_K
 from vclip.limits import Source as Source
 from vclip.limits import check_length as check_length
 from vclip.limits import check_request as check_request
-from vclip.narration import Narrator, master
-from vclip.seeing import FaceResult as FaceResult
-from vclip.seeing import Sight
-from vclip.speech import Speech, Synthesizer, check_seed, join
-from vclip.tts import CoquiVits
-from vclip.voice_ids import DIRECTIONS as DIRECTIONS
-from vclip.voice_ids import N_GENERATED as N_GENERATED
-from vclip.voice_ids import N_NEAR as N_NEAR
-from vclip.voices import Candidate as Candidate
-from vclip.voices import Voices, drawn_id
-from vclip.weights import ModelDirectory
-
-Array = npt.NDArray[np.float32]
+from vclip.models import load
+from vclip.models.directory import ModelDirectory
+from vclip.speakers.candidates import Candidate as Candidate
+from vclip.speakers.candidates import Voices, drawn_id
+from vclip.speakers.index import top
+from vclip.speakers.voice_id import DIRECTIONS as DIRECTIONS
+from vclip.speakers.voice_id import N_GENERATED as N_GENERATED
+from vclip.speakers.voice_id import N_NEAR as N_NEAR
+from vclip.speech.narrator import Narrator, master
+from vclip.speech.synthesizer import Speech, Synthesizer, check_seed, join
+from vclip.speech.vits import CoquiVits
 
 PAUSE = 0.2  # seconds between sentences
 LUFS = -16.0  # what music and video services use; -23 for listening tests
@@ -44,7 +45,7 @@ class FaceToVoice:
         sight: Sight,
         voices: Voices,
         synthesizer: Synthesizer,
-        image_features: Array,
+        image_features: Float32,
         narrator: type[Narrator] = Narrator,
     ) -> None:
         self.model, self.components = directory.name, directory.components
@@ -62,10 +63,10 @@ class FaceToVoice:
         """
         directory = ModelDirectory.open(model)
         synthesizer = CoquiVits.load(directory.folder("synthesizer"))
-        voices = loading.voices(directory, synthesizer)
-        encoder = loading.image_encoder(directory)
+        voices = load.voices(directory, synthesizer)
+        encoder = load.image_encoder(directory)
         sight = Sight(encoder, voices.heads, face.Detector())
-        others = loading.reference_faces(directory, encoder.dimension)
+        others = load.reference_faces(directory, encoder.dimension)
         return cls(directory, sight, voices, synthesizer, others, narrator)
 
     def look(
@@ -106,7 +107,7 @@ class FaceToVoice:
         """Candidates of another seed: other generated voices for the same face."""
         return self.candidates(seen, k, source, seed)
 
-    def cloud(self, seed: int = 0, around: str | None = None) -> Array:
+    def cloud(self, seed: int = 0, around: str | None = None) -> Float32:
         """voice_emb of a seed's voices, (N_GENERATED, D) or (N_NEAR, D) around a voice."""
         return self._voices.cloud(seed, around)
 
@@ -121,7 +122,7 @@ class FaceToVoice:
 
     @property
     def zero_shot(self) -> bool:
-        """Whether no association was trained and `vclip.bridge` stands in for it."""
+        """Whether no association was trained and `vclip.association.zero_shot` stands in for it."""
         return isinstance(self._sight.heads, Bridge)
 
     @property
@@ -133,7 +134,7 @@ class FaceToVoice:
     def worth(self) -> dict[str, float]:
         """What percentiles are worth: means for the voices of people with known faces, if noted.
 
-        `own` voices, `others`, others of the `same_sex`; see `vclip.offline.build_faces`.
+        `own` voices, `others`, others of the `same_sex`; see `vclip.recipes.generation.reference_faces`.
         """
         noted: dict[str, float] = self.components.get("faces", {}).get("made", {}).get("worth", {})
         return noted
@@ -232,7 +233,7 @@ class FaceToVoice:
         return self.live(self.recite(text, candidate, seed, rate, pause), candidate, lufs)
 
     def _rank(
-        self, image_emb: Array, k: int, source: Source, seed: int, around: str | None
+        self, image_emb: Float32, k: int, source: Source, seed: int, around: str | None
     ) -> list[Candidate]:
         found: list[tuple[float, str]] = []
         if around is None and source in ("bank", "both"):

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from toy_model import N_FACES, make_model
 
-from vclip import explain
-from vclip.bank import SpeakerBank
+from vclip.association import explain
 from vclip.errors import InputError, ModelError
-from vclip.face import Photo
+from vclip.face.photo import Photo
 from vclip.pipeline import FaceResult, FaceToVoice
-from vclip.voices import Candidate
+from vclip.speakers.bank import SpeakerBank
+from vclip.speakers.candidates import Candidate
 
 
 def unit(*shape: int, seed: int = 0) -> np.ndarray:

@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import save_file
 from tiny_encoders import coqui_hasp, save_clovaai, save_coqui
 
-from vclip import hasp
+from vclip.association import hasp
 from vclip.audio import resample
 from vclip.errors import DataError, ModelError
 

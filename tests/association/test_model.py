@@ -8,8 +8,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from vclip import association
-from vclip.association import Association, AssociationConfig, RealNVP
+from vclip.association import model as association
+from vclip.association.model import Association, AssociationConfig, RealNVP
 from vclip.errors import ModelError, OutputError
 
 

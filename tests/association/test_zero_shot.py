@@ -8,10 +8,10 @@ import pytest
 import torch
 from toy_clip import make_clip, towers
 
-from vclip.bridge import TEMPLATES, Bridge, Person, embed, people, scores
-from vclip.clip import ClipImageEncoder
-from vclip.clip_text import ClipTextEncoder
+from vclip.association.zero_shot import TEMPLATES, Bridge, Person, embed, people, scores
 from vclip.errors import ModelError, TextError
+from vclip.face.clip import ClipImageEncoder
+from vclip.face.clip_text import ClipTextEncoder
 
 SPEAKERS = [Person("F", 34), Person("M"), Person("F", 18, "NewZealand"), Person("F", 34), Person()]
 
@@ -72,7 +72,7 @@ def test_scores_are_clip_s_logits(
     folder: Path, encoder: ClipTextEncoder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With one prompt, and but for the temperature: what transformers' CLIPModel computes."""
-    monkeypatch.setattr("vclip.bridge.TEMPLATES", ("a photo of {}.",))
+    monkeypatch.setattr("vclip.association.zero_shot.TEMPLATES", ("a photo of {}.",))
     images, clip = ClipImageEncoder(folder), towers().CLIPModel.from_pretrained(folder)
     size = images.image_size
     pictures = np.random.default_rng(0).integers(256, size=(4, size, size, 3), dtype=np.uint8)

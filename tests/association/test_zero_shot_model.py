@@ -9,16 +9,17 @@ import pytest
 from toy_clip import F, make_clip
 from toy_zero_shot import make_zero_shot
 
-from vclip import association, bridge
 from vclip.__main__ import main
-from vclip.bridge import TEMPLATES, people
-from vclip.clip import OPENAI, ClipImageEncoder, weights_hash
-from vclip.clip_text import ClipTextEncoder
+from vclip.association import model as association
+from vclip.association import zero_shot
+from vclip.association.zero_shot import TEMPLATES, people
 from vclip.errors import InputError, ModelError, TextError
-from vclip.face import Photo
-from vclip.offline import assemble
+from vclip.face.clip import OPENAI, ClipImageEncoder, weights_hash
+from vclip.face.clip_text import ClipTextEncoder
+from vclip.face.photo import Photo
+from vclip.models.directory import MODELS, ModelDirectory, sha256
 from vclip.pipeline import FaceResult, FaceToVoice
-from vclip.weights import MODELS, ModelDirectory, sha256
+from vclip.recipes.generation import assemble
 
 
 @pytest.fixture(scope="module")
@@ -197,4 +198,4 @@ def test_wrong_questions_on_the_command_line(
 def test_prompts_name_no_one(model: FaceToVoice, seen: FaceResult) -> None:
     """What is told of candidates holds no word of what their speakers were described as."""
     told = json.dumps([c.as_dict() for c in model.candidates(seen, 5)] + [model.describe()])
-    assert not set(re.findall(r"\w+", told)) & {*bridge.NOUNS.values(), "person", "old"}
+    assert not set(re.findall(r"\w+", told)) & {*zero_shot.NOUNS.values(), "person", "old"}

@@ -11,8 +11,9 @@ import torch
 from PIL import Image
 from tiny_encoders import SEEN, save_clip
 
-from vclip import archives, clip
 from vclip.errors import DownloadError, ModelError
+from vclip.face import clip
+from vclip.models import cache
 
 
 @pytest.fixture(scope="module")
@@ -151,4 +152,4 @@ def test_without_a_network_one_is_told_what_to_do(
 
 
 def test_only_files_that_hold_no_pickle_are_fetched() -> None:
-    assert set(archives.SAFE) == {"*.json", "*.safetensors", "*.npz"}
+    assert set(cache.SAFE) == {"*.json", "*.safetensors", "*.npz"}

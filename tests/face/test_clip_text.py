@@ -7,9 +7,9 @@ import pytest
 import torch
 from toy_clip import TOKENS, F, make_clip, towers
 
-from vclip.clip import ClipImageEncoder
-from vclip.clip_text import ClipTextEncoder
 from vclip.errors import ModelError, TextError
+from vclip.face.clip import ClipImageEncoder
+from vclip.face.clip_text import ClipTextEncoder
 
 TEXTS = ["an old man", "a woman", "a young woman from nowhere", "x"]
 

@@ -12,25 +12,25 @@ from conftest import REPO
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from vclip import encoders
 from vclip.audio import load_wav, resample
 from vclip.errors import DataError, ModelError
+from vclip.face import encoder
 
 BUNDLED = REPO / "assets/models/bundled/face_encoder.safetensors"
 
 
-def small() -> encoders.SmallFaceEncoder:
+def small() -> encoder.SmallFaceEncoder:
     """A tiny net with weights of its own."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        return encoders.SmallFaceEncoder(32, (4, 4, 12), (1, 2)).eval()
+        return encoder.SmallFaceEncoder(32, (4, 4, 12), (1, 2)).eval()
 
 
 def pictures(n: int, size: int = 32, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 256, (n, size, size, 3), dtype=np.uint8)
 
 
-def write(path: Path, net: encoders.SmallFaceEncoder, **changes: object) -> Path:
+def write(path: Path, net: encoder.SmallFaceEncoder, **changes: object) -> Path:
     about = {"architecture": {**net.architecture, **changes}}
     save_file(net.state_dict(), path, metadata={"vclip": json.dumps(about)})
     return path
@@ -44,7 +44,7 @@ def test_features_are_raw_float32_of_the_declared_shape() -> None:
     assert net.encode(pictures(0)).shape == (0, 16)
 
 
-def naive(block: encoders.ResidualBlock, x: torch.Tensor) -> torch.Tensor:
+def naive(block: encoder.ResidualBlock, x: torch.Tensor) -> torch.Tensor:
     """A block that halves, channel by channel and place by place."""
     y = block.second(torch.relu(block.first(x)))
     n, size = y.shape[1], x.shape[2] // 2
@@ -60,7 +60,7 @@ def naive(block: encoders.ResidualBlock, x: torch.Tensor) -> torch.Tensor:
 @pytest.mark.parametrize("size", [7, 8])
 @torch.no_grad()
 def test_a_block_halves_as_dlibs_do(size: int) -> None:
-    block = encoders.ResidualBlock(3, 5, 2)
+    block = encoder.ResidualBlock(3, 5, 2)
     x = torch.randn(2, 3, size, size, generator=torch.Generator().manual_seed(0))
     torch.testing.assert_close(block(x), naive(block, x))
 
@@ -68,10 +68,10 @@ def test_a_block_halves_as_dlibs_do(size: int) -> None:
 @torch.no_grad()
 def test_features_are_the_means_of_every_stage() -> None:
     net, images = small(), pictures(2)
-    x = torch.max_pool2d(torch.relu(net.stem(encoders.to_input(images))), 3, 2)
+    x = torch.max_pool2d(torch.relu(net.stem(encoder.to_input(images))), 3, 2)
     first = net.stages[0](x)
     both = first.mean((2, 3)), net.stages[1](first).mean((2, 3))
-    torch.testing.assert_close(net(encoders.to_input(images)), torch.cat(both, 1))
+    torch.testing.assert_close(net(encoder.to_input(images)), torch.cat(both, 1))
     assert net.dimension == 4 + 12
 
 
@@ -99,14 +99,14 @@ def test_other_shapes_and_types_are_refused(images: np.ndarray) -> None:
 def test_input_covers_minus_one_to_one_with_channels_first() -> None:
     images = np.zeros((1, 4, 6, 3), np.uint8)
     images[0, 1, 2] = (255, 0, 51)
-    x = encoders.to_input(images)
+    x = encoder.to_input(images)
     assert x.shape == (1, 3, 4, 6)
     assert x[0, :, 1, 2].tolist() == pytest.approx([1, -1, -0.6])
 
 
 def test_save_and_load_give_the_same_features(tmp_path: Path) -> None:
     net = small()
-    loaded = encoders.load_face_encoder(write(tmp_path / "face.safetensors", net))
+    loaded = encoder.load_face_encoder(write(tmp_path / "face.safetensors", net))
     assert (loaded.image_size, loaded.dimension) == (32, 16)
     np.testing.assert_array_equal(loaded.encode(pictures(3)), net.encode(pictures(3)))
 
@@ -119,23 +119,23 @@ def test_broken_files_are_model_errors(tmp_path: Path) -> None:
     write(tmp_path / "unknown", net, layers=3)
     for name in ("missing", "garbage", "bare", "other", "unknown"):
         with pytest.raises(ModelError, match="train_face") as caught:
-            encoders.load_face_encoder(tmp_path / name)
+            encoder.load_face_encoder(tmp_path / name)
         assert "\n" not in str(caught.value)
 
 
 def test_the_bundled_encoder_is_small_and_says_where_it_comes_from() -> None:
     assert BUNDLED.stat().st_size <= 8 * 2**20
-    net = encoders.load_face_encoder(BUNDLED)
+    net = encoder.load_face_encoder(BUNDLED)
     images = pictures(2, net.image_size)
     assert net.encode(images).shape == (2, net.dimension)
     with safe_open(BUNDLED, framework="pt") as file:
         about = json.loads(file.metadata()["vclip"])
     assert "non-commercial" in about["licence"]
-    assert about["command"].startswith("python -m vclip.offline.train_face")
+    assert about["command"].startswith("python -m vclip.recipes.face_encoder.train")
 
 
 def test_resemblyzer_is_only_imported_when_asked_for() -> None:
-    top = ast.parse(Path(encoders.__file__).read_text()).body
+    top = ast.parse(Path(encoder.__file__).read_text()).body
     imports = [ast.unparse(node) for node in top if isinstance(node, ast.Import | ast.ImportFrom)]
     assert imports and not any("resemblyzer" in line for line in imports)
 
@@ -143,16 +143,16 @@ def test_resemblyzer_is_only_imported_when_asked_for() -> None:
 def test_without_resemblyzer_there_is_a_model_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "resemblyzer", None)
     with pytest.raises(ModelError, match=r"requirements-dev\.txt"):
-        encoders.ResemblyzerEncoder()
+        encoder.ResemblyzerEncoder()
 
 
 @pytest.fixture(scope="module")
-def voice() -> encoders.ResemblyzerEncoder:
+def voice() -> encoder.ResemblyzerEncoder:
     pytest.importorskip("resemblyzer", exc_type=ImportError)
-    return encoders.ResemblyzerEncoder()
+    return encoder.ResemblyzerEncoder()
 
 
-def test_unusable_recordings_are_data_errors(voice: encoders.ResemblyzerEncoder) -> None:
+def test_unusable_recordings_are_data_errors(voice: encoder.ResemblyzerEncoder) -> None:
     with pytest.raises(DataError, match=r"0\.50 s"):
         voice.encode(np.ones(8000, np.float32), 16000)
     with pytest.raises(DataError, match="silent"):
@@ -164,7 +164,7 @@ def test_unusable_recordings_are_data_errors(voice: encoders.ResemblyzerEncoder)
 
 
 def test_voices_of_one_person_are_alike_at_any_sample_rate(
-    voice: encoders.ResemblyzerEncoder, shared: Path
+    voice: encoder.ResemblyzerEncoder, shared: Path
 ) -> None:
     folder = shared / "pairs" / "ravdess"
     first, second, other = (

@@ -11,8 +11,8 @@ import pytest
 from conftest import SHARED
 from PIL import Image
 
-from vclip import face
 from vclip.errors import ImageError, NoFaceError
+from vclip.face import photo as face
 
 LONDON = SHARED / "faces" / "london"
 RAVDESS = SHARED / "pairs" / "ravdess"

@@ -17,11 +17,22 @@ from scipy import stats
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from vclip.errors import StudyError
-from vclip.listening import analyse, analysis, charts, exclusion, export, rehearsal, report, scores
-from vclip.listening.bootstrap import TwoWay
-from vclip.listening.panel import Panel
-from vclip.listening.scores import Comparison, Mean
-from vclip.listening.study import Study, load
+from vclip.listening import analyse
+from vclip.listening.analysis import (
+    charts,
+    exclusion,
+    export,
+    report,
+    scores,
+)
+from vclip.listening.analysis import (
+    results as analysis,
+)
+from vclip.listening.analysis.bootstrap import TwoWay
+from vclip.listening.analysis.scores import Comparison, Mean
+from vclip.listening.design.study import Study, load
+from vclip.listening.simulation import rehearsal
+from vclip.listening.simulation.panel import Panel
 
 
 @pytest.fixture(scope="module")

@@ -14,10 +14,11 @@ import toy_study
 from stores import url as url
 
 from vclip.errors import StudyError
-from vclip.listening import analyse, export
-from vclip.listening.parts import SLOTS
-from vclip.listening.store import Enrolment, Store, open_store
-from vclip.listening.study import Study, load
+from vclip.listening import analyse
+from vclip.listening.analysis import export
+from vclip.listening.design.parts import SLOTS
+from vclip.listening.design.study import Study, load
+from vclip.listening.store.store import Enrolment, Store, open_store
 
 GOLD = [{"question": "acr_fit", "item": "i5", "conditions": ["a"], "expected": "4"}]
 

@@ -9,12 +9,14 @@ import pytest
 import rated
 import toy_study
 
-from vclip.listening import analyse, huggins, listener, simulate
-from vclip.listening.catalogue import Catalogue
-from vclip.listening.listener import Diary
-from vclip.listening.panel import Panel, Rater, Truth, planted
-from vclip.listening.store import Answer
-from vclip.listening.study import Study, load, parse
+from vclip.listening import analyse, simulate
+from vclip.listening.design.study import Study, load, parse
+from vclip.listening.simulation import listener
+from vclip.listening.simulation.catalogue import Catalogue
+from vclip.listening.simulation.listener import Diary
+from vclip.listening.simulation.panel import Panel, Rater, Truth, planted
+from vclip.listening.stimuli import headphones
+from vclip.listening.store.store import Answer
 
 
 @pytest.fixture(scope="module")
@@ -145,7 +147,7 @@ def test_a_shuffled_voice_is_known_by_its_face_alone() -> None:
 
 
 def test_instructions_of_both_languages_are_understood() -> None:
-    from vclip.listening.session import TOLD
+    from vclip.listening.server.session import TOLD
 
     for text in TOLD.values():
         assert listener.told_value(text.format("3 – Fair")) == "3"
@@ -153,9 +155,9 @@ def test_instructions_of_both_languages_are_understood() -> None:
     assert listener.told_value(None) is None
 
 
-@pytest.mark.parametrize("target", range(huggins.INTERVALS))
+@pytest.mark.parametrize("target", range(headphones.INTERVALS))
 def test_the_tone_is_heard(target: int) -> None:
-    data = huggins.encode(huggins.trial(target, np.random.default_rng(0)))
+    data = headphones.encode(headphones.trial(target, np.random.default_rng(0)))
     assert listener.tone(data) == target
 
 

@@ -16,8 +16,9 @@ import pytest
 from conftest import REPO
 from file_server import Behaviour, closed_port, serving
 
-from vclip import archives, download
 from vclip.errors import DownloadError
+from vclip.models import cache as archives
+from vclip.models import download
 
 
 @pytest.fixture(autouse=True)
@@ -182,7 +183,7 @@ class Hub(BaseHTTPRequestHandler):
 
 ASK = """
 import sys
-from vclip.archives import fetch_snapshot
+from vclip.models.cache import fetch_snapshot
 from vclip.errors import DownloadError
 try:
     print(*sorted(p.name for p in fetch_snapshot(*sys.argv[1:]).iterdir()))

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from vclip.errors import ModelError
-from vclip.weights import BUNDLED, MODELS, ModelDirectory, find, sha256
+from vclip.models.directory import BUNDLED, MODELS, ModelDirectory, find, sha256
 
 
 def make(folder: Path) -> Path:
@@ -103,7 +103,7 @@ def test_models_of_the_hub_are_pinned(tmp_path: Path, monkeypatch: pytest.Monkey
         asked.append((repository, commit))
         return make(tmp_path)
 
-    monkeypatch.setattr("vclip.archives.fetch_snapshot", fetch)
+    monkeypatch.setattr("vclip.models.cache.fetch_snapshot", fetch)
     commit = "0123456789abcdef" * 2 + "01234567"
     assert ModelDirectory.open(f"some-one/a.voice@{commit}").name == "toy"
     assert asked == [("some-one/a.voice", commit)]

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from file_server import Behaviour, closed_port, serving
 
-from vclip import download
 from vclip.errors import DownloadError
+from vclip.models import download
 
 BODY = np.random.default_rng(0).bytes(1_000_003)
 DIGEST = hashlib.sha256(BODY).hexdigest()

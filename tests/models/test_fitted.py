@@ -8,12 +8,13 @@ import pytest
 import torch
 from sklearn.linear_model import Ridge
 
-from vclip import derived, index, signature
-from vclip.generation import SpeakerGMM
-from vclip.index import Approximate, Exact
-from vclip.offline import fit_generation
-from vclip.signature import SignatureNet
-from vclip.weights import ModelDirectory, sha256
+from vclip.models import fitted
+from vclip.models.directory import ModelDirectory, sha256
+from vclip.recipes.generation import fit_gmm
+from vclip.speakers import index, signature
+from vclip.speakers.gmm import SpeakerGMM
+from vclip.speakers.index import Approximate, Exact
+from vclip.speakers.signature import SignatureNet
 
 
 @pytest.fixture(autouse=True)
@@ -42,16 +43,16 @@ def test_fitted_once_for_the_same_inputs(
 ) -> None:
     table, heard = pairs()
     empty = directory(tmp_path / "m")
-    gmm, net = derived.generation(empty, table), derived.signature(empty, table, heard)
+    gmm, net = fitted.generation(empty, table), fitted.signature(empty, table, heard)
     assert len(list((cache / "fitted").iterdir())) == 2
     with monkeypatch.context() as patch:  # nothing is fitted again
         patch.setattr(SpeakerGMM, "fit", None)
         patch.setattr(SignatureNet, "ridge", None)
-        again, net_again = derived.generation(empty, table), derived.signature(empty, table, heard)
+        again, net_again = fitted.generation(empty, table), fitted.signature(empty, table, heard)
     np.testing.assert_array_equal(again.log_prob(table), gmm.log_prob(table))
     torch.testing.assert_close(net_again(torch.from_numpy(table)), net(torch.from_numpy(table)))
-    derived.generation(empty, table + 1)
-    derived.signature(empty, table, heard[:, ::-1])
+    fitted.generation(empty, table + 1)
+    fitted.signature(empty, table, heard[:, ::-1])
     assert len(list((cache / "fitted").iterdir())) == 4
 
 
@@ -64,9 +65,9 @@ def test_the_directory_s_own_come_first(tmp_path: Path, cache: Path) -> None:
     distilled = SignatureNet(6, 5, 16).eval()
     distilled.save(folder / "signature.safetensors")
     full = directory(folder, folder / "generation.npz", folder / "signature.safetensors")
-    np.testing.assert_array_equal(derived.generation(full, table).mean, own.mean)
+    np.testing.assert_array_equal(fitted.generation(full, table).mean, own.mean)
     x = torch.from_numpy(table)
-    torch.testing.assert_close(derived.signature(full, table, heard)(x), distilled(x))
+    torch.testing.assert_close(fitted.signature(full, table, heard)(x), distilled(x))
     assert not cache.exists()
 
 
@@ -74,7 +75,7 @@ def test_a_cache_that_cannot_be_written_is_no_error(
     tmp_path: Path, cache: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     cache.write_text("a file stands where the folder should be")
-    assert derived.generation(directory(tmp_path / "m"), pairs()[0]).weights.sum() == 1
+    assert fitted.generation(directory(tmp_path / "m"), pairs()[0]).weights.sum() == 1
     assert "cannot be kept" in caplog.text
 
 
@@ -113,25 +114,25 @@ def test_vctk_s_own_speaker_table(tmp_path: Path, shared: Path) -> None:
     if not path.is_file():
         pytest.skip(f"there is no {path}")
     table = np.loadtxt(path, delimiter=",", skiprows=1, dtype=np.float32)
-    gmm = derived.generation(directory(tmp_path / "m"), table)
-    assert len(gmm.weights) == derived.N_COMPONENTS
+    gmm = fitted.generation(directory(tmp_path / "m"), table)
+    assert len(gmm.weights) == fitted.N_COMPONENTS
     drawn = gmm.sample(2000, np.random.default_rng(0))
     norms = [np.linalg.norm(x - table.mean(0), axis=1).mean() for x in (table, drawn)]
     assert drawn.shape == (2000, 256) and norms[1] == pytest.approx(norms[0], rel=0.05)
     np.testing.assert_allclose(drawn.mean(0), table.mean(0), atol=5 * table.std() / 2000**0.5)
-    assert fit_generation.choose(table, seed=0) == derived.N_COMPONENTS
+    assert fit_gmm.choose(table, seed=0) == fitted.N_COMPONENTS
 
 
 def test_a_large_bank_s_index_is_built_once(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rows = np.random.default_rng(0).normal(size=(200, 6)).astype(np.float32)
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
-    assert isinstance(derived.search_index(rows), Exact) and not (cache / "fitted").exists()
+    assert isinstance(fitted.search_index(rows), Exact) and not (cache / "fitted").exists()
     monkeypatch.setattr(index, "EXACT_UP_TO", 100)
-    built = derived.search_index(rows)
+    built = fitted.search_index(rows)
     with monkeypatch.context() as patch:
         patch.setattr(Approximate, "build", None)
-        again = derived.search_index(rows)
+        again = fitted.search_index(rows)
         with pytest.raises(TypeError):  # other rows are indexed anew
-            derived.search_index(rows[::-1])
+            fitted.search_index(rows[::-1])
     for row in rows:
         assert built.search(row, 3)[0].tolist() == again.search(row, 3)[0].tolist()

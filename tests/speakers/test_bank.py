@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from vclip.bank import SpeakerBank
 from vclip.errors import SpeakerError
+from vclip.speakers.bank import SpeakerBank
 
 
 def unit(n: int, d: int, seed: int = 0) -> np.ndarray:

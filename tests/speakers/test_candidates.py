@@ -12,11 +12,11 @@ import torch
 from conftest import REPO
 from toy_model import make_model
 
-from vclip import voice_ids
 from vclip.errors import InputError, SpeakerError
-from vclip.generation import SpeakerGMM
 from vclip.pipeline import DIRECTIONS, N_NEAR, FaceResult, FaceToVoice
-from vclip.voices import drawn_id
+from vclip.speakers import voice_id
+from vclip.speakers.candidates import drawn_id
+from vclip.speakers.gmm import SpeakerGMM
 
 IDS = [
     *["p1", "gen-3-14", "near(p1;0;5)", "near(near(p1;0;5);0;5)", "blend(p1;gen-0-2;0.25)"],
@@ -74,7 +74,7 @@ def test_the_same_id_gives_the_same_bytes_in_another_process(
 def test_blends_lie_on_the_line(model: FaceToVoice) -> None:
     one, two = (model.candidate(i).speaker_embedding for i in ("p1", "gen-0-2"))
     for share in (0.01, 0.25, 0.5, 0.99):
-        between = model.candidate(voice_ids.blend("p1", "gen-0-2", share))
+        between = model.candidate(voice_id.blend("p1", "gen-0-2", share))
         assert between.source == "shaped"
         np.testing.assert_allclose(
             between.speaker_embedding, one + share * (two - one), rtol=1e-5, atol=1e-6
@@ -127,8 +127,8 @@ def test_noise_differs_between_seeds_and_between_centres(model: FaceToVoice) -> 
 
 
 def test_made_voices_score_by_the_signature_network(model: FaceToVoice, directory: Path) -> None:
-    from vclip import association
-    from vclip.signature import SignatureNet
+    from vclip.association import model as association
+    from vclip.speakers.signature import SignatureNet
 
     signature = SignatureNet.load(directory / "signature.safetensors")
     heads = association.load(directory / "association.safetensors")
@@ -164,7 +164,7 @@ def test_unknown_centres(model: FaceToVoice, around: str) -> None:
 def test_a_search_whose_ids_would_be_too_long_is_refused(model: FaceToVoice) -> None:
     around = "p1"
     while len(around) < 185:
-        around = voice_ids.near(around, 0, 0)
+        around = voice_id.near(around, 0, 0)
     with pytest.raises(SpeakerError, match="start again"):
         model.candidates(seen_as(model.bank.voice_emb[0]), 3, "both", 0, around)
 

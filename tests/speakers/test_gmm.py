@@ -10,7 +10,7 @@ from sklearn.decomposition import PCA
 from sklearn.mixture import GaussianMixture
 
 from vclip.errors import ModelError
-from vclip.generation import SpeakerGMM
+from vclip.speakers.gmm import SpeakerGMM
 
 
 def table(n: int = 80, s: int = 6) -> np.ndarray:

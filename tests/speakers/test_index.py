@@ -11,11 +11,11 @@ from conftest import REPO
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vclip import index
-from vclip.bank import SpeakerBank
 from vclip.errors import ModelError
-from vclip.index import Approximate, Exact, top
-from vclip.offline.bench_search import METHODS
+from vclip.recipes.bench.search import METHODS
+from vclip.speakers import index
+from vclip.speakers.bank import SpeakerBank
+from vclip.speakers.index import Approximate, Exact, top
 
 N, D, K = 3000, 16, 10
 RECIPES = [recipe for recipe, _ in METHODS.values() if recipe]
@@ -129,7 +129,7 @@ def test_the_size_decides(table: np.ndarray, monkeypatch: pytest.MonkeyPatch) ->
 
 def test_small_banks_do_not_load_faiss() -> None:
     code = (
-        "import sys, numpy as np\nfrom vclip.bank import SpeakerBank\n"
+        "import sys, numpy as np\nfrom vclip.speakers.bank import SpeakerBank\n"
         "SpeakerBank(['a'], np.ones((1, 1), np.float32)).search(np.ones(1, np.float32), 1)\n"
         "assert 'faiss' not in sys.modules"
     )

@@ -7,8 +7,8 @@ import torch
 from torch.nn import functional as F
 
 from vclip.errors import ModelError
-from vclip.offline.distill import Config, agreement, fit, top1
-from vclip.signature import SignatureNet
+from vclip.recipes.generation.distill import Config, agreement, fit, top1
+from vclip.speakers.signature import SignatureNet
 
 
 def test_output_has_unit_norm_and_ignores_the_table_s_units() -> None:

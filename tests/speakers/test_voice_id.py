@@ -6,10 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vclip import voice_ids
 from vclip.errors import SpeakerError
-from vclip.narration import MAX_SEED
-from vclip.voice_ids import (
+from vclip.speakers import voice_id
+from vclip.speakers.voice_id import (
     DIRECTIONS,
     MAX_LENGTH,
     MOST,
@@ -22,6 +21,7 @@ from vclip.voice_ids import (
     Near,
     parse,
 )
+from vclip.speech.narrator import MAX_SEED
 
 NAMES = st.text("abcxyz0189_-. é", min_size=1, max_size=6).filter(
     lambda name: name == name.strip() and not name.startswith("gen-")
@@ -30,7 +30,7 @@ SEEDS = st.integers(0, MAX_SEED)
 TENTHS = st.integers(-300, 300).map(lambda hundredths: hundredths / 100)
 
 
-def grow(inner: st.SearchStrategy[voice_ids.Voice]) -> st.SearchStrategy[voice_ids.Voice]:
+def grow(inner: st.SearchStrategy[voice_id.Voice]) -> st.SearchStrategy[voice_id.Voice]:
     moves = st.lists(TENTHS, min_size=1, max_size=DIRECTIONS).filter(lambda m: m[-1] != 0)
     shares = st.integers(1, 99).map(lambda hundredths: hundredths / 100)
     return st.one_of(
@@ -47,7 +47,7 @@ VOICES = st.recursive(LEAVES, grow, max_leaves=5).filter(lambda v: len(str(v)) <
 
 
 @given(VOICES)
-def test_round_trip(voice: voice_ids.Voice) -> None:
+def test_round_trip(voice: voice_id.Voice) -> None:
     assert parse(str(voice)) == voice
     assert str(parse(str(voice))) == str(voice)
 
@@ -106,25 +106,25 @@ def test_too_long_says_what_to_do() -> None:
     voice = "p225"
     with pytest.raises(SpeakerError, match="limit is 200; start again from a voice of the map"):
         for _ in range(30):
-            voice = voice_ids.near(voice, 0, 1)
+            voice = voice_id.near(voice, 0, 1)
 
 
 def test_builders_write_canonical_ids() -> None:
-    assert voice_ids.near("gen-01-2", 3, 4) == "near(gen-1-2;3;4)"
-    assert voice_ids.blend("a", "b", 1 / 3) == "blend(a;b;0.33)"
-    assert voice_ids.move("a", [0.5, 0.0, -1.004, 0.0]) == "move(a;0.5,0,-1)"
-    assert voice_ids.move("a", [0.0] * DIRECTIONS) == "a" == voice_ids.blend("a", "b", 0.0)
+    assert voice_id.near("gen-01-2", 3, 4) == "near(gen-1-2;3;4)"
+    assert voice_id.blend("a", "b", 1 / 3) == "blend(a;b;0.33)"
+    assert voice_id.move("a", [0.5, 0.0, -1.004, 0.0]) == "move(a;0.5,0,-1)"
+    assert voice_id.move("a", [0.0] * DIRECTIONS) == "a" == voice_id.blend("a", "b", 0.0)
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf, 1e300, MOST + 0.01])
 def test_builders_refuse_numbers_that_are_none(bad: float) -> None:
     with pytest.raises(SpeakerError):
-        voice_ids.move("a", [bad, 0, 0, 0])
+        voice_id.move("a", [bad, 0, 0, 0])
     with pytest.raises(SpeakerError):
-        voice_ids.blend("a", "b", bad)
+        voice_id.blend("a", "b", bad)
 
 
 def test_a_name_cannot_smuggle_in_another_form() -> None:
     for name in ("a;b", "a);near(b", "a;0;1)", "move(a"):
         with pytest.raises(SpeakerError):
-            voice_ids.near(name, 0, 1)
+            voice_id.near(name, 0, 1)

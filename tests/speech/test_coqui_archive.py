@@ -21,13 +21,15 @@ from PIL import Image
 
 import app
 from vclip import __main__ as cli
-from vclip import audio, download, weights
-from vclip.face import Photo
-from vclip.offline import assemble, distill, fit_generation
-from vclip.offline.acoustics import pitch
+from vclip import audio
+from vclip.face.photo import Photo
+from vclip.models import directory as weights
+from vclip.models import download
+from vclip.models.directory import BUNDLED, MODELS
 from vclip.pipeline import FaceToVoice
-from vclip.tts import CoquiVits
-from vclip.weights import BUNDLED, MODELS
+from vclip.recipes.data.acoustics import pitch
+from vclip.recipes.generation import assemble, distill, fit_gmm
+from vclip.speech.vits import CoquiVits
 
 SHIPPED = MODELS / "vctk"
 FOLDER = "tts_models--en--vctk--vits"
@@ -132,7 +134,7 @@ def test_recipes_reach_the_fetched_weights_and_then_theirs_are_used(
     directory = str(setting.models / "vctk")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(distill, "voice_encoder", lambda spec: (LoudnessOnly(), "hash"))
-    assert fit_generation.main(["--directory", directory, "--n-components", "2"]) == 0
+    assert fit_gmm.main(["--directory", directory, "--n-components", "2"]) == 0
     options = ["--n-draws", "3", "--held-out", "1", "--epochs", "1"]
     assert distill.main(["--directory", directory, *options]) == 0
     monkeypatch.setitem(assemble.VCTK, "synthesizer", setting.synthesizer())

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from vclip.harmonic import MAX_F0, MIN_F0, HarmonicDecoder
+from vclip.speech.decoder import MAX_F0, MIN_F0, HarmonicDecoder
 
 RATE, HOP = 22050, 256
 

@@ -7,8 +7,8 @@ import pytest
 
 from vclip import audio
 from vclip.errors import BusyError, InputError, TextError
-from vclip.narration import CALIBRATION, PLACES, Narrator, master
-from vclip.speech import Speech, join
+from vclip.speech.narrator import CALIBRATION, PLACES, Narrator, master
+from vclip.speech.synthesizer import Speech, join
 
 RATE = 16000
 VOICE = np.ones(4, dtype=np.float32)

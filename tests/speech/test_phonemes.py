@@ -2,8 +2,8 @@
 
 import pytest
 
-from vclip import phonemes
-from vclip.tts import BLANK, VOCABULARY, clean_text
+from vclip.speech import phonemes
+from vclip.speech.vits import BLANK, VOCABULARY, clean_text
 
 
 def test_known_words_with_stress_and_punctuation() -> None:

@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from vclip import hifigan, streaming
-from vclip.harmonic import HarmonicDecoder
-from vclip.hifigan import Hifigan
-from vclip.tts import build_vits
+from vclip.speech import hifigan, streaming
+from vclip.speech.decoder import HarmonicDecoder
+from vclip.speech.hifigan import Hifigan
+from vclip.speech.vits import build_vits
 
 CHANNELS, SPEAKER = 8, 4
 SHAPES: dict[str, dict[str, Any]] = {

@@ -15,8 +15,8 @@ from toy_archive import Archive, make_archive
 from toy_model import MODEL_ARGS, N_CHANNELS, SPEAKERS, make_vits
 
 from vclip.errors import InputError, ModelError, TextError
-from vclip.speech import Speech, join
-from vclip.tts import CoquiVits, build_vits
+from vclip.speech.synthesizer import Speech, join
+from vclip.speech.vits import CoquiVits, build_vits
 
 TEXT = "Good morning."
 LONG = "Nobody thought that a small garden could feed so many hungry birds through the winter."

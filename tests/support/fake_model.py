@@ -8,13 +8,14 @@ from typing import Any, cast
 import numpy as np
 from PIL import Image
 
-from vclip import face, voice_ids
-from vclip.bank import SpeakerBank
+from vclip.association.explain import Why
 from vclip.errors import ModelError, NoFaceError, SpeakerError, TextError
-from vclip.explain import Why
-from vclip.index import top
+from vclip.face import photo as face
 from vclip.pipeline import Candidate, FaceResult, Shuffled
-from vclip.speech import Speech, join
+from vclip.speakers import voice_id
+from vclip.speakers.bank import SpeakerBank
+from vclip.speakers.index import top
+from vclip.speech.synthesizer import Speech, join
 
 D, N_BANK, N_DRAWS = 8, 12, 300
 BOXES = [face.Box(10, 10, 60, 60), face.Box(70, 20, 100, 50)]
@@ -65,7 +66,7 @@ class FakeModel:
 
     def candidate(self, speaker_id: str, seen: FaceResult | None = None) -> Candidate:
         emb = self._emb(speaker_id)
-        kind = type(voice_ids.parse(speaker_id)).__name__.lower()
+        kind = type(voice_id.parse(speaker_id)).__name__.lower()
         source = kind if kind in ("bank", "generated") else "shaped"
         score = float(emb @ seen.image_emb) if seen else float("nan")
         return Candidate(0, speaker_id, cast(Any, source), score, emb, emb)
@@ -79,7 +80,7 @@ class FakeModel:
         around: str | None = None,
     ) -> list[Candidate]:
         if around is not None:
-            ids = [voice_ids.near(around, seed, i) for i in range(N_DRAWS)]
+            ids = [voice_id.near(around, seed, i) for i in range(N_DRAWS)]
         else:
             ids = self.bank.speaker_ids if source != "generated" else []
             drawn = [f"gen-{seed}-{i}" for i in range(N_DRAWS)]
@@ -131,16 +132,16 @@ class FakeModel:
 
     def _emb(self, speaker_id: str) -> np.ndarray:
         """What a voice's id says, over unit vectors in place of speakers."""
-        voice = voice_ids.parse(speaker_id)
-        if isinstance(voice, voice_ids.Bank):
+        voice = voice_id.parse(speaker_id)
+        if isinstance(voice, voice_id.Bank):
             return np.asarray(self.bank.voice_emb[self.bank.index(speaker_id)])
-        if isinstance(voice, voice_ids.Generated):
+        if isinstance(voice, voice_id.Generated):
             if voice.index >= N_DRAWS:
                 raise SpeakerError("there is no such draw")
             return np.asarray(self.cloud(voice.seed)[voice.index])
-        if isinstance(voice, voice_ids.Near):
+        if isinstance(voice, voice_id.Near):
             return np.asarray(self.cloud(voice.seed, str(voice.base))[voice.index])
-        if isinstance(voice, voice_ids.Blend):
+        if isinstance(voice, voice_id.Blend):
             ends = [self._emb(str(end)) for end in (voice.base, voice.other)]
             return unit((1 - voice.share) * ends[0] + voice.share * ends[1])
         moved = self._emb(str(voice.base)).copy()

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from vclip.association import Association, AssociationConfig
-from vclip.offline.shards import Shard, shard_path, write_shard
+from vclip.association.model import Association, AssociationConfig
+from vclip.recipes.data.shards import Shard, shard_path, write_shard
 
 Array = np.ndarray
 

@@ -6,10 +6,11 @@ import numpy as np
 import pandas as pd
 import toy_study
 
-from vclip.listening import export, rehearsal
-from vclip.listening.panel import Panel, planted
-from vclip.listening.store import Rating
-from vclip.listening.study import Study
+from vclip.listening.analysis import export
+from vclip.listening.design.study import Study
+from vclip.listening.simulation import rehearsal
+from vclip.listening.simulation.panel import Panel, planted
+from vclip.listening.store.store import Rating
 
 ALL = "acr_naturalness acr_fit ab abx afc multi"
 

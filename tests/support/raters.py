@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 
-REPO = Path(__file__).resolve().parent.parent
+REPO = Path(__file__).resolve().parents[2]
 PATIENCE = 60  # seconds for anything
 
 
@@ -162,8 +162,9 @@ def serve(path: str, store: str, port: int) -> None:
     import uvicorn.protocols.websockets.auto
     from fastapi import FastAPI
 
-    from vclip.listening import api, jsonl, sql, study  # noqa: F401
-    from vclip.listening.store import open_store
+    from vclip.listening.design import study
+    from vclip.listening.server import raters as api
+    from vclip.listening.store.store import open_store
 
     loaded, server = study.load(path), 0
 

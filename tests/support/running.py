@@ -14,7 +14,7 @@ import pytest
 from conftest import REPO
 from playwright.sync_api import Page, Route, expect, sync_playwright
 
-from vclip.offline.browser import CHROMIUM, FLAGS
+from vclip.recipes.showcase.browser import CHROMIUM, FLAGS
 
 PATIENCE = 60  # seconds for anything; all of it is needed only on a machine that is very busy
 

@@ -14,8 +14,9 @@ import uvicorn
 from fastapi import FastAPI
 
 from vclip.pipeline import FaceToVoice
-from vclip.ui import endpoints, serve
-from vclip.ui.takes import Takes
+from vclip.ui.page import endpoints
+from vclip.ui.server import serve
+from vclip.ui.speech.takes import Takes
 
 
 async def application(model: FaceToVoice, folder: Path, **options: Any) -> FastAPI:

@@ -11,10 +11,11 @@ import pytest
 import toy_study
 from sqlalchemy import make_url
 
-from vclip.listening import design, store
-from vclip.listening.store import Answer, Enrolment, Store
-from vclip.listening.study import Study
-from vclip.listening.trials import Counts, Trial
+from vclip.listening.design import plan as design
+from vclip.listening.design.study import Study
+from vclip.listening.design.trials import Counts, Trial
+from vclip.listening.store import store
+from vclip.listening.store.store import Answer, Enrolment, Store
 
 KINDS = ("sqlite", "postgresql", "jsonl")
 

@@ -11,9 +11,9 @@ import numpy as np
 from playwright.sync_api import Page
 
 from vclip.pipeline import Candidate
-from vclip.speech import Speech
-from vclip.ui import takelist
-from vclip.ui.takes import Take, Takes
+from vclip.speech.synthesizer import Speech
+from vclip.ui.speech import takelist
+from vclip.ui.speech.takes import Take, Takes
 from vclip.ui.texts import ENGLISH
 
 SAMPLE_RATE = 22050

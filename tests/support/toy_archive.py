@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from vclip import tts  # first: it makes coqui's imports work  # isort: skip
+from vclip.speech import vits  # first: it makes coqui's imports work  # isort: skip
 from TTS.tts.configs.shared_configs import CharactersConfig
 from TTS.tts.configs.vits_config import VitsArgs, VitsConfig
 from TTS.tts.models.vits import Vits
@@ -46,7 +46,7 @@ def make_config() -> VitsConfig:
         pad="_",
         characters=string.ascii_letters,
         punctuations=';:,.!?¡¿—…"«»“” ',
-        phonemes="".join(symbol for symbol in tts.VOCABULARY if len(symbol) == 1),
+        phonemes="".join(symbol for symbol in vits.VOCABULARY if len(symbol) == 1),
     )
     return VitsConfig(
         model_args=args,

@@ -7,11 +7,12 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 
-from vclip import association, encoders
-from vclip.generation import SpeakerGMM
-from vclip.offline.assemble import describe
-from vclip.signature import SignatureNet
-from vclip.tts import BLANK, VOCABULARY, build_vits, save_vits
+from vclip.association import model as association
+from vclip.face import encoder
+from vclip.recipes.generation.assemble import describe
+from vclip.speakers.gmm import SpeakerGMM
+from vclip.speakers.signature import SignatureNet
+from vclip.speech.vits import BLANK, VOCABULARY, build_vits, save_vits
 
 N_CHANNELS = 16
 N_FACES = 7
@@ -61,7 +62,7 @@ def make_model(directory: Path) -> Path:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         SignatureNet(N_CHANNELS, 256, 32).save(directory / "signature.safetensors", {})
-        face = encoders.SmallFaceEncoder()
+        face = encoder.SmallFaceEncoder()
         heads = association.Association(association.AssociationConfig(face.dimension))
     association.save(directory / "association.safetensors", heads, {})
     header = {"vclip": json.dumps({"architecture": face.architecture})}

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from vclip.offline.pair_data import PairData, Side
+from vclip.recipes.association.batches import PairData, Side
 
 
 def toy_sides(persons: list[int], seed: int) -> tuple[Side, Side]:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from vclip import audio
-from vclip.listening.study import Study, parse
+from vclip.listening.design.study import Study, parse
 
 RATE = 8000
 

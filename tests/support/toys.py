@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from vclip import audio, face
-from vclip.offline import feature_store
+from vclip import audio
+from vclip.face import photo as face
+from vclip.recipes.data import feature_store
 
 
 class CountingImages:

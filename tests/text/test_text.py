@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vclip import phonemes, text
+from vclip import text
 from vclip.errors import TextError
+from vclip.speech import phonemes
+from vclip.speech.vits import clean_text
 from vclip.text import characters, lexicon, numbers
-from vclip.tts import clean_text
 
 LARGE = "two hundred thirty-four thousand five hundred sixty-seven"
 PAIRS = [

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 from fake_model import BOXES, N_BANK, FakeModel, picture
 
-from vclip import card, voice_ids
+from vclip import card
 from vclip.errors import DataError, InputError, ModelError, SpeakerError, TextError
 from vclip.pipeline import FaceToVoice
-from vclip.speech import join
+from vclip.speakers import voice_id
+from vclip.speech.synthesizer import join
 from vclip.ui.visit import EXAMPLES, MOST_K, Desk, K, Visit, next_seed
 
 
@@ -173,7 +174,7 @@ def test_a_place_on_the_map_picks_a_generated_voice(desk: Desk, visit: Visit) ->
 def test_more_like_this_and_back(desk: Desk, visit: Visit) -> None:
     near = desk.near(desk.pick(visit, "p3"))
     assert near.around == "p3" and len(near.candidates) == K
-    assert {str(voice_ids.parse(c.speaker_id).base) for c in near.candidates} == {"p3"}  # type: ignore[union-attr]
+    assert {str(voice_id.parse(c.speaker_id).base) for c in near.candidates} == {"p3"}  # type: ignore[union-attr]
     scores = [c.score for c in near.candidates]
     assert scores == sorted(scores, reverse=True)
     again = desk.resample(near)

@@ -9,13 +9,12 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from vclip.bank import SpeakerBank
+from vclip.arrays import Float32
 from vclip.errors import InputError, ModelError
-from vclip.voices import Candidate
+from vclip.speakers.bank import SpeakerBank
+from vclip.speakers.candidates import Candidate
 
-Array = npt.NDArray[np.float32]
 N_NEIGHBOURS = 3
 
 
@@ -50,7 +49,7 @@ class Shuffled:
     n_shared: int
 
 
-def explain(candidate: Candidate, image_emb: Array, faces: Array, bank: SpeakerBank) -> Why:
+def explain(candidate: Candidate, image_emb: Float32, faces: Float32, bank: SpeakerBank) -> Why:
     """A voice beside image_emb (D,) and the other faces (N, D)."""
     score = float(candidate.voice_emb @ image_emb)
     return Why(
@@ -61,7 +60,7 @@ def explain(candidate: Candidate, image_emb: Array, faces: Array, bank: SpeakerB
     )
 
 
-def percentile(score: float, others: Array) -> float:
+def percentile(score: float, others: Float32) -> float:
     """The share of the others' scores (N,) that lie below."""
     return float(np.mean(others < score))
 
@@ -73,7 +72,7 @@ def neighbours(candidate: Candidate, bank: SpeakerBank) -> list[tuple[str, float
     return found[:N_NEIGHBOURS]
 
 
-def compare(offered: Sequence[Candidate], other: list[Candidate], image_emb: Array) -> Shuffled:
+def compare(offered: Sequence[Candidate], other: list[Candidate], image_emb: Float32) -> Shuffled:
     """What another face was offered beside what the face of image_emb (D,) was."""
     ids = {candidate.speaker_id for candidate in offered}
     scores = [float(candidate.voice_emb @ image_emb) for candidate in other]
@@ -84,7 +83,7 @@ def check_face(index: int, n_faces: int) -> None:
     """Raise ModelError without reference faces, InputError for one that is not there."""
     if not n_faces:
         raise ModelError(
-            "this model has no reference faces; run `python -m vclip.offline.build_faces`"
+            "this model has no reference faces; run `python -m vclip.recipes.generation.reference_faces`"
         )
     if not 0 <= index < n_faces:
         raise InputError(f"there is no reference face {index}; the model has {n_faces}, from 0")

@@ -21,8 +21,8 @@ from torch.nn import functional as F
 
 from vclip.audio import resample
 from vclip.devices import device_of, mixed
-from vclip.encoders import check_speech
 from vclip.errors import ModelError
+from vclip.face.encoder import check_speech
 
 RATE, N_FFT, WINDOW, HOP = 16000, 512, 400, 160
 EMPHASIS = 0.97

@@ -1,7 +1,7 @@
 """The space in which a face and a voice of one person lie close (paper.md §1.1).
 
 Frozen image features go through a small ReLU MLP, frozen voice features through a RealNVP flow,
-which keeps their dimension: D = V. They are trained by `vclip.offline.train`.
+which keeps their dimension: D = V. They are trained by `vclip.recipes.association.train`.
 """
 
 import json
@@ -212,7 +212,7 @@ def load_metadata(path: Path) -> dict[str, object]:
             header = json.loads((file.metadata() or {})["vclip"])
     except (OSError, SafetensorError, KeyError, ValueError) as error:
         raise ModelError(
-            f"{path} is no association: {error}; make one with python -m vclip.offline.train"
+            f"{path} is no association: {error}; make one with python -m vclip.recipes.association.train"
         ) from error
     if not isinstance(header, dict) or header.get("format") != FORMAT:
         raise ModelError(f"{path} is not of format {FORMAT}; train it again with this version")

@@ -12,16 +12,14 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from vclip.arrays import Float32
 from vclip.errors import ModelError, TextError
-from vclip.heads import Sizes
-from vclip.signature import SignatureNet
-
-Array = npt.NDArray[np.float32]
+from vclip.speakers.heads import Sizes
+from vclip.speakers.signature import SignatureNet
 
 # the embeddings of several prompts are averaged, as in CLIP's own zero-shot recipe (§3.1.4)
 TEMPLATES = (
@@ -75,7 +73,7 @@ def _spaced(name: str) -> str:
 def people(bank: Mapping[str, Any]) -> list[Person]:
     """Of the arrays of a bank.npz: sex (N,), age (N,) nan where unknown, accent (N,); any or none.
 
-    `vclip.offline.describe_bank` writes the last two.
+    `vclip.recipes.generation.describe_bank` writes the last two.
     """
     n = len(bank["speaker_ids"])
     sexes = bank["sex"].tolist() if "sex" in bank else [""] * n
@@ -87,7 +85,7 @@ def people(bank: Mapping[str, Any]) -> list[Person]:
     ]
 
 
-def embed(encoder: TextEncoder, descriptions: Sequence[str]) -> Array:
+def embed(encoder: TextEncoder, descriptions: Sequence[str]) -> Float32:
     """N descriptions -> (N, F) of unit norm: the mean over TEMPLATES, all weighing alike."""
     names = sorted(set(descriptions))
     prompts = [template.format(name) for name in names for template in TEMPLATES]
@@ -96,7 +94,7 @@ def embed(encoder: TextEncoder, descriptions: Sequence[str]) -> Array:
     return _unit(each.mean(1))[[rows[description] for description in descriptions]]
 
 
-def scores(encoder: TextEncoder, image_features: Array, speakers: Sequence[Person]) -> Array:
+def scores(encoder: TextEncoder, image_features: Float32, speakers: Sequence[Person]) -> Float32:
     """Cosines (N, M) of faces' image_features (N, F) with descriptions of M speakers.
 
     What a table of evaluations calls the bridge: it hears no voice, and knows of each speaker what
@@ -117,13 +115,13 @@ class Bridge:
     """
 
     def __init__(
-        self, encoder: TextEncoder, speakers: Sequence[Person], voice_features: Array
+        self, encoder: TextEncoder, speakers: Sequence[Person], voice_features: Float32
     ) -> None:
         described = [speaker.describe() for speaker in speakers]
         if len(set(described)) < 2:
             raise ModelError(
                 "nothing is known of the bank's speakers by which descriptions could tell them "
-                "apart; train an association, or run `python -m vclip.offline.describe_bank`"
+                "apart; train an association, or run `python -m vclip.recipes.generation.describe_bank`"
             )
         self._encoder = encoder
         self.config = Sizes(encoder.dimension, voice_features.shape[1])
@@ -140,12 +138,12 @@ class Bridge:
         expected: Tensor = self._expected(voice_features)
         return expected
 
-    def read(self, description: str) -> Array:
+    def read(self, description: str) -> Float32:
         """What stands for a face: (F,) of unit norm. Raises TextError."""
         if not description.strip():
             raise TextError('the description is empty; write one like "an old man"')
         return np.asarray(embed(self._encoder, [description.strip()])[0])
 
 
-def _unit(rows: Array) -> Array:
+def _unit(rows: Float32) -> Float32:
     return np.asarray(F.normalize(torch.from_numpy(rows), dim=-1).numpy())

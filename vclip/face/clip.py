@@ -16,11 +16,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vclip.archives import fetch_snapshot
 from vclip.devices import device_of, mixed
-from vclip.download import sha256
-from vclip.encoders import check_images
 from vclip.errors import ModelError
+from vclip.face.encoder import check_images
+from vclip.models.cache import fetch_snapshot
+from vclip.models.download import sha256
 from vclip.torchaudio_stub import ensure_torchaudio
 
 # ViT-B/32. The commit is the hub's own conversion of the weights to safetensors: the branch `main`

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from vclip.clip import load_tower
 from vclip.devices import device_of, mixed
 from vclip.errors import ModelError, TextError
+from vclip.face.clip import load_tower
 
 BATCH = 256  # texts encoded at once
 

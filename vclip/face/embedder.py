@@ -4,16 +4,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
-from vclip import face
-from vclip.bridge import Bridge
-from vclip.encoders import ImageEncoder
+from vclip.arrays import Float32, UInt8
+from vclip.association.zero_shot import Bridge
 from vclip.errors import InputError, ModelError
-from vclip.heads import Heads
-
-Array = npt.NDArray[np.float32]
+from vclip.face import photo as face
+from vclip.face.encoder import ImageEncoder
+from vclip.speakers.heads import Heads
 
 
 @dataclass(frozen=True)
@@ -23,11 +21,11 @@ class FaceResult:
     Or what was read in its place: no pixels, no boxes, detector "words".
     """
 
-    image: npt.NDArray[np.uint8]
+    image: UInt8
     box: face.Box
     boxes: list[face.Box]
     detector: str
-    image_emb: Array
+    image_emb: Float32
 
     def as_dict(self) -> dict[str, Any]:
         """What is told of it as JSON: box in pixels, detector, number of faces."""
@@ -75,7 +73,7 @@ class Sight:
         nothing = np.zeros((0, 0, 3), dtype=np.uint8)
         return FaceResult(nothing, face.Box(0, 0, 0, 0), [], "words", image_emb)
 
-    def encode(self, image_features: Array) -> Array:
+    def encode(self, image_features: Float32) -> Float32:
         """image_features (N, F) -> image_emb (N, D)."""
         with torch.inference_mode():
             embs = self.heads.encode_image(torch.from_numpy(image_features))

@@ -141,7 +141,7 @@ def to_input(images: np.ndarray) -> Tensor:
 
 
 def load_face_encoder(path: Path) -> ImageEncoder:
-    """Read what `vclip.offline.train_face` wrote; ModelError if it is missing or does not fit."""
+    """Read what `vclip.recipes.face_encoder.train` wrote; ModelError if it is missing or does not fit."""
     try:
         with safe_open(path, framework="pt") as file:
             metadata = json.loads((file.metadata() or {})["vclip"])
@@ -151,7 +151,7 @@ def load_face_encoder(path: Path) -> ImageEncoder:
     except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
         raise ModelError(
             f"The face encoder {path} cannot be used ({_first_line(error)}); "
-            "restore it or make it again with python -m vclip.offline.train_face."
+            "restore it or make it again with python -m vclip.recipes.face_encoder.train."
         ) from error
     return encoder.eval().requires_grad_(False)
 

@@ -12,9 +12,10 @@ from pathlib import Path
 import pandas as pd
 
 from vclip.errors import InputError, OutputError, StudyError, reported
-from vclip.listening import analysis, charts, exclusion, export, report
-from vclip.listening.store import load_ratings
-from vclip.listening.study import Study, load
+from vclip.listening.analysis import charts, exclusion, export, report
+from vclip.listening.analysis import results as analysis
+from vclip.listening.design.study import Study, load
+from vclip.listening.store.store import load_ratings
 
 
 def read(source: str, study: Study | None) -> pd.DataFrame:

@@ -19,12 +19,12 @@ import numpy as np
 from tqdm import tqdm
 
 from vclip import audio
-from vclip.audio import Wav
+from vclip.arrays import Wav
 from vclip.errors import DataError, OutputError, StudyError, reported
-from vclip.listening import stimuli, studyfiles
-from vclip.listening.ranking import Model, Ranked, rank
-from vclip.listening.recipe import Arm, Recipe, Source, read
-from vclip.listening.study import Study, load, parse
+from vclip.listening.design.study import Study, load, parse
+from vclip.listening.stimuli import files, matching
+from vclip.listening.stimuli.ranking import Model, Ranked, rank
+from vclip.listening.stimuli.recipe import Arm, Recipe, Source, read
 
 NAME = "python -m vclip.listening.build"
 Key = tuple[str, str]  # item, arm
@@ -114,8 +114,8 @@ def speak(origin: Origin, base: Path) -> Made:
     for n, (source, arm) in enumerate(origin.pairs()):
         if arm.voice == "mnru" and (clean := wavs.get((source.id, arm.of or ""))) is not None:
             rng = np.random.default_rng([recipe.seed, n])
-            wavs[source.id, arm.id] = stimuli.mnru(clean, arm.q, rng)
-    matched, lufs = stimuli.match(wavs, rate, recipe.lufs)
+            wavs[source.id, arm.id] = matching.mnru(clean, arm.q, rng)
+    matched, lufs = matching.match(wavs, rate, recipe.lufs)
     return Made(matched, rate, lufs)
 
 
@@ -131,7 +131,7 @@ def _say(origin: Origin, source: Source, arm: Arm, base: Path) -> tuple[Wav, int
 
 def _trimmed(key: Key, wav: Wav, own: int, rate: int) -> Wav:
     try:
-        return stimuli.trim(audio.resample(wav, own, rate), rate)
+        return matching.trim(audio.resample(wav, own, rate), rate)
     except StudyError as error:
         raise StudyError(f"item {key[0]}, arm {key[1]}: {error}") from error
 
@@ -141,25 +141,25 @@ def write(
 ) -> Study:
     """Everything into the folder; then measured, noted and read back. Raises StudyError."""
     try:
-        pictures = {name: studyfiles.write_face(folder, data) for name, data in faces.items()}
+        pictures = {name: files.write_face(folder, data) for name, data in faces.items()}
         sounds, notes = {}, []
         for source, arm in origin.pairs():
             wav = made.wavs[source.id, arm.id]
             kind = origin.recipe.format
-            file = studyfiles.write_sound(folder, wav, made.sample_rate, kind, made.lufs)
+            file = files.write_sound(folder, wav, made.sample_rate, kind, made.lufs)
             heard = audio.load_wav(folder / file["path"])
-            stimuli.check(file["path"], *heard, made.sample_rate, made.lufs)
-            measured, told = studyfiles.measure(*heard), origin.of(source, arm)
+            matching.check(file["path"], *heard, made.sample_rate, made.lufs)
+            measured, told = files.measure(*heard), origin.of(source, arm)
             figures = {name: measured[name] for name in ("lufs", "seconds")}
             sounds[source.id, arm.id] = {**file, **figures, **told}
             voice = {name: value for name, value in told.items() if name != "weights"}
             who = {"item": source.id, "condition": arm.id, "text": source.text}
             notes.append({**file, **who, **measured, **voice})
         head = {**_head(origin, made, command), "faces": pictures, "files": notes}
-        studyfiles.write_json(folder / "manifest.json", head)
+        files.write_json(folder / "manifest.json", head)
         path = folder / "study.json"
-        studyfiles.write_json(path, document(origin.recipe, sounds, pictures))
-        studyfiles.tidy(folder, {f["path"] for f in [*sounds.values(), *pictures.values()]})
+        files.write_json(path, document(origin.recipe, sounds, pictures))
+        files.tidy(folder, {f["path"] for f in [*sounds.values(), *pictures.values()]})
     except OSError as error:
         raise OutputError(f"cannot write into {folder}: {error.strerror or error}") from error
     return load(path)
@@ -172,7 +172,7 @@ def _head(origin: Origin, made: Made, command: str) -> dict[str, Any]:
         "format": origin.recipe.format,
         "sample_rate": made.sample_rate,
         "lufs": round(made.lufs, 2),
-        "lead": stimuli.LEAD,
+        "lead": matching.LEAD,
         "weights": {name: dict(model.weights) for name, model in origin.models.items()},
     }
 
@@ -186,10 +186,10 @@ def read_bytes(path: Path) -> bytes:
 
 
 def _open(name: str) -> Model:
-    from vclip import threads  # listening itself knows no model
+    from vclip import runtime  # listening itself knows no model
     from vclip.pipeline import FaceToVoice
 
-    threads.use_one_each()
+    runtime.use_one_each()
     return FaceToVoice.from_pretrained(name)
 
 
@@ -206,7 +206,7 @@ def main(argv: list[str] | None = None) -> int:
     study = build(recipe, options.recipe.parent, folder, _open, command)
     loud = [s.lufs or 0.0 for item in study.items for s in item.stimuli.values()]
     print(f"{folder / 'study.json'}: {len(loud)} sounds, {min(loud):.2f} to {max(loud):.2f} LUFS")
-    if max(loud) < recipe.lufs - stimuli.TOLERANCE:
+    if max(loud) < recipe.lufs - matching.TOLERANCE:
         print(f"{recipe.lufs} LUFS would take a limiter: the peaks of a sound made all softer")
     return 0
 

@@ -23,13 +23,14 @@ import httpx
 import numpy as np
 
 from vclip.errors import InputError, StudyError, reported
-from vclip.listening import analysis, exclusion, export
-from vclip.listening.catalogue import Catalogue
-from vclip.listening.listener import Diary, Habits, Listener
-from vclip.listening.panel import Panel, planted
-from vclip.listening.rehearsal import covered
-from vclip.listening.store import Store, open_store
-from vclip.listening.study import Study, load
+from vclip.listening.analysis import exclusion, export
+from vclip.listening.analysis import results as analysis
+from vclip.listening.design.study import Study, load
+from vclip.listening.simulation.catalogue import Catalogue
+from vclip.listening.simulation.listener import Diary, Habits, Listener
+from vclip.listening.simulation.panel import Panel, planted
+from vclip.listening.simulation.rehearsal import covered
+from vclip.listening.store.store import Store, open_store
 
 PATIENCE = 60.0  # seconds for any answer of the server
 DEMO = Path(__file__).parents[2] / "assets" / "studies" / "demo" / "study.json"
@@ -110,7 +111,7 @@ def serve(study: Path, store: str, listening: socket.socket) -> None:
     import uvicorn
     from fastapi import FastAPI
 
-    from vclip.listening.api import router
+    from vclip.listening.server.raters import router
 
     app = FastAPI()
     app.include_router(router(open_store(store, load(study))))

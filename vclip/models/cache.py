@@ -17,8 +17,8 @@ from urllib.parse import urlsplit
 
 from filelock import FileLock
 
-from vclip.download import INSTEAD, fetch, sha256
 from vclip.errors import DownloadError
+from vclip.models.download import INSTEAD, fetch, sha256
 
 CONTENTS = "contents.json"  # of an unpacked archive: SHA-256 by file
 SAFE = ("*.json", "*.safetensors", "*.npz")  # of a hub's snapshot: nothing that could hold a pickle

@@ -17,11 +17,11 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from vclip import archives
-from vclip.download import sha256 as sha256  # part of this module's face
 from vclip.errors import ModelError
+from vclip.models import cache
+from vclip.models.download import sha256 as sha256  # part of this module's face
 
-MODELS = Path(__file__).resolve().parent.parent / "assets" / "models"
+MODELS = Path(__file__).resolve().parents[2] / "assets" / "models"
 BUNDLED = MODELS / "bundled"
 DESCRIPTION = "vclip.json"
 VERSION = 1
@@ -49,7 +49,7 @@ def find(model: str) -> Path:
             f"there is no folder {model!r}, and as an id of the hub it is not pinned; give its "
             f"commit, 40 hexadecimal digits: {repository}@COMMIT"
         )
-    return archives.fetch_snapshot(repository, commit)
+    return cache.fetch_snapshot(repository, commit)
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class ModelDirectory:
             description = json.loads((path / DESCRIPTION).read_text())
         except OSError as error:
             raise ModelError(
-                f"{path} has no {DESCRIPTION}; run `python -m vclip.offline.assemble`"
+                f"{path} has no {DESCRIPTION}; run `python -m vclip.recipes.generation.assemble`"
             ) from error
         except ValueError as error:
             raise ModelError(
@@ -81,7 +81,7 @@ class ModelDirectory:
         if description.get("version") != VERSION:
             raise ModelError(
                 f"{path / DESCRIPTION} is of version {description.get('version')}, this program "
-                f"reads version {VERSION}; run `python -m vclip.offline.assemble`"
+                f"reads version {VERSION}; run `python -m vclip.recipes.generation.assemble`"
             )
         return cls(path, description)
 
@@ -112,7 +112,7 @@ class ModelDirectory:
         if sha256(path) != entry["sha256"]:
             raise ModelError(
                 f"{path} is not the file that {DESCRIPTION} describes (its SHA-256 differs); "
-                "fetch it again, or run `python -m vclip.offline.assemble` if you made it"
+                "fetch it again, or run `python -m vclip.recipes.generation.assemble` if you made it"
             )
         return path
 
@@ -121,10 +121,10 @@ class ModelDirectory:
         entry = self._entry(component)
         if "url" not in entry:
             return self.file(component).parent
-        return archives.fetch_archive(entry["url"], entry["sha256"]) / _inner(entry["folder"])
+        return cache.fetch_archive(entry["url"], entry["sha256"]) / _inner(entry["folder"])
 
     def clip(self, component: str) -> str | None:
-        """What `vclip.clip.find` finds, if the component is a CLIP. Raises ModelError."""
+        """What `vclip.face.clip.find` finds, if the component is a CLIP. Raises ModelError."""
         entry = self.components.get(component, {})
         if "clip" not in entry:
             return None

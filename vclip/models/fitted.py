@@ -2,7 +2,7 @@
 
 Both follow from the synthesizer's speaker table and the bank in seconds, so that weights that were
 just fetched can speak in new voices at once. What was fitted is cached by the hash of its inputs.
-The distilled signature (`vclip.offline.distill`) is better and takes hours. The index of a large
+The distilled signature (`vclip.recipes.generation.distill`) is better and takes hours. The index of a large
 bank follows from its rows alike, in minutes.
 """
 
@@ -15,16 +15,15 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 
-from vclip import index
-from vclip.archives import cache_folder
-from vclip.generation import SpeakerGMM
-from vclip.signature import SignatureNet
-from vclip.weights import ModelDirectory
+from vclip.arrays import Float32
+from vclip.models.cache import cache_folder
+from vclip.models.directory import ModelDirectory
+from vclip.speakers import index
+from vclip.speakers.gmm import SpeakerGMM
+from vclip.speakers.signature import SignatureNet
 
 log = logging.getLogger(__name__)
-Array = npt.NDArray[np.float32]
 
 VERSION = 1  # raise it when a fit changes
 N_COMPONENTS = 8  # held-out likelihood chooses it for the speakers of a VITS trained on VCTK
@@ -42,7 +41,7 @@ class Savable(Protocol):
 Fitted = TypeVar("Fitted", bound=Savable)
 
 
-def generation(directory: ModelDirectory, table: Array) -> SpeakerGMM:
+def generation(directory: ModelDirectory, table: Float32) -> SpeakerGMM:
     """The directory's speaker GMM, or one fitted to the bank's speakers (N, S). ModelError."""
     if directory.has("generation"):
         return SpeakerGMM.load(directory.file("generation"))
@@ -54,7 +53,7 @@ def generation(directory: ModelDirectory, table: Array) -> SpeakerGMM:
     )
 
 
-def signature(directory: ModelDirectory, table: Array, voice_features: Array) -> SignatureNet:
+def signature(directory: ModelDirectory, table: Float32, voice_features: Float32) -> SignatureNet:
     """The directory's signature network, or a ridge from table (N, S) to voice_features (N, V)."""
     if directory.has("signature"):
         return SignatureNet.load(directory.file("signature"))
@@ -65,7 +64,7 @@ def signature(directory: ModelDirectory, table: Array, voice_features: Array) ->
     )
 
 
-def search_index(voice_emb: Array) -> index.Index:
+def search_index(voice_emb: Float32) -> index.Index:
     """What searches a bank (N, D); a large one's is built once."""
     if len(voice_emb) <= index.EXACT_UP_TO:
         return index.build(voice_emb)
@@ -76,7 +75,7 @@ def search_index(voice_emb: Array) -> index.Index:
     )
 
 
-def _key(*inputs: Array, recipe: str = "") -> str:
+def _key(*inputs: Float32, recipe: str = "") -> str:
     digest = hashlib.sha256(f"{(VERSION, N_COMPONENTS, SEED)}{recipe}".encode())
     for array in inputs:
         digest.update(str(array.shape).encode())

@@ -6,21 +6,22 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
-from vclip import association, clip, derived, encoders
-from vclip.bank import SpeakerBank
-from vclip.bridge import Bridge, people
-from vclip.clip_text import ClipTextEncoder
-from vclip.encoders import ImageEncoder
+from vclip.arrays import Float32
+from vclip.association import model
+from vclip.association.zero_shot import Bridge, people
 from vclip.errors import ModelError
-from vclip.heads import Heads
-from vclip.speech import Synthesizer
-from vclip.voices import Voices, encode_voice
-from vclip.weights import DESCRIPTION, ModelDirectory
+from vclip.face import clip, encoder
+from vclip.face.clip_text import ClipTextEncoder
+from vclip.face.encoder import ImageEncoder
+from vclip.models import fitted
+from vclip.models.directory import DESCRIPTION, ModelDirectory
+from vclip.speakers.bank import SpeakerBank
+from vclip.speakers.candidates import Voices, encode_voice
+from vclip.speakers.heads import Heads
+from vclip.speech.synthesizer import Synthesizer
 
-Array = npt.NDArray[np.float32]
 DEVICE = "cpu"  # of a CLIP: one picture at a time, the same scores on every machine
 
 
@@ -29,7 +30,7 @@ class Space:
     """The searched space: what leads into it, and the voice_emb (N, D) of the bank."""
 
     heads: Heads
-    voice_emb: Array
+    voice_emb: Float32
 
 
 def clip_folder(directory: ModelDirectory) -> Path | None:
@@ -45,7 +46,7 @@ def clip_folder(directory: ModelDirectory) -> Path | None:
     if digest and clip.weights_hash(folder) != digest:
         raise ModelError(
             f"{folder} is not the CLIP that {DESCRIPTION} describes (its SHA-256 differs); run "
-            "`python -m vclip.offline.assemble --clip` if you made it"
+            "`python -m vclip.recipes.generation.assemble --clip` if you made it"
         )
     return folder
 
@@ -55,7 +56,7 @@ def image_encoder(directory: ModelDirectory) -> ImageEncoder:
     folder = clip_folder(directory)
     if folder is not None:
         return clip.ClipImageEncoder(folder, DEVICE)
-    return encoders.load_face_encoder(directory.file("image_encoder"))
+    return encoder.load_face_encoder(directory.file("image_encoder"))
 
 
 def space(directory: ModelDirectory, bank: Mapping[str, Any]) -> Space:
@@ -64,7 +65,7 @@ def space(directory: ModelDirectory, bank: Mapping[str, Any]) -> Space:
     if folder is not None:
         bridge = Bridge(ClipTextEncoder(folder, DEVICE), people(bank), bank["voice_features"])
         return Space(bridge, bridge.voice_emb)
-    heads = association.load(directory.file("association"))
+    heads = model.load(directory.file("association"))
     return Space(heads, encode_voice(heads, torch.from_numpy(bank["voice_features"])))
 
 
@@ -75,15 +76,15 @@ def voices(directory: ModelDirectory, synthesizer: Synthesizer) -> Voices:
     ids, voice_features = bank["speaker_ids"].tolist(), bank["voice_features"]
     table, found = _rows(synthesizer, ids), space(directory, bank)
     return Voices(
-        bank=SpeakerBank(ids, found.voice_emb, derived.search_index(found.voice_emb)),
+        bank=SpeakerBank(ids, found.voice_emb, fitted.search_index(found.voice_emb)),
         speaker_embeddings=table,
-        gmm=derived.generation(directory, table),
-        signature=derived.signature(directory, table, voice_features),
+        gmm=fitted.generation(directory, table),
+        signature=fitted.signature(directory, table, voice_features),
         heads=found.heads,
     )
 
 
-def reference_faces(directory: ModelDirectory, dimension: int) -> Array:
+def reference_faces(directory: ModelDirectory, dimension: int) -> Float32:
     """image_features (N, dimension) of other people; none where the directory has none."""
     if not directory.has("faces"):
         return np.zeros((0, dimension), dtype=np.float32)
@@ -91,7 +92,7 @@ def reference_faces(directory: ModelDirectory, dimension: int) -> Array:
         return np.asarray(file["image_features"], dtype=np.float32)
 
 
-def _rows(synthesizer: Synthesizer, speaker_ids: Sequence[str]) -> Array:
+def _rows(synthesizer: Synthesizer, speaker_ids: Sequence[str]) -> Float32:
     """Speaker embeddings (N, S) of these speakers. Raises ModelError."""
     rows = {speaker_id: i for i, speaker_id in enumerate(synthesizer.speaker_ids)}
     if unknown := [s for s in speaker_ids if s not in rows]:

@@ -1,1 +1,1 @@
-"""Recipes that make what the app reads; each runs as `python -m vclip.offline.NAME`."""
+"""Recipes that make what the app reads; each runs as `python -m vclip.recipes.NAME`."""

@@ -4,12 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from vclip.arrays import Float32
 from vclip.errors import SpeakerError
-from vclip.index import Index, build
-
-Array = npt.NDArray[np.float32]
+from vclip.speakers.index import Index, build
 
 
 @dataclass(frozen=True)
@@ -28,7 +26,7 @@ class SpeakerBank:
     """
 
     def __init__(
-        self, speaker_ids: Sequence[str], voice_emb: Array, index: Index | None = None
+        self, speaker_ids: Sequence[str], voice_emb: Float32, index: Index | None = None
     ) -> None:
         if len(speaker_ids) != len(voice_emb) or len(set(speaker_ids)) != len(speaker_ids):
             raise ValueError(f"{len(speaker_ids)} ids for {len(voice_emb)} voices, or ids twice")
@@ -50,7 +48,7 @@ class SpeakerBank:
             raise SpeakerError(f"there is no speaker {speaker_id!r}; the bank has {some}, …")
         return self._rows[speaker_id]
 
-    def search(self, image_emb: Array, k: int) -> list[Hit]:
+    def search(self, image_emb: Float32, k: int) -> list[Hit]:
         """The k nearest to image_emb (D,), best first; all of them if k exceeds the bank."""
         rows, scores = self._index.search(image_emb, k)
         found = zip(rows.tolist(), scores.tolist(), strict=True)

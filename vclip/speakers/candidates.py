@@ -10,17 +10,25 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
-from vclip import voice_ids
-from vclip.bank import SpeakerBank
-from vclip.generation import SpeakerGMM
-from vclip.heads import Heads
-from vclip.signature import SignatureNet
-from vclip.voice_ids import DIRECTIONS, N_GENERATED, N_NEAR, Bank, Blend, Generated, Moved, Near
+from vclip.arrays import Float32
+from vclip.speakers import voice_id
+from vclip.speakers.bank import SpeakerBank
+from vclip.speakers.gmm import SpeakerGMM
+from vclip.speakers.heads import Heads
+from vclip.speakers.signature import SignatureNet
+from vclip.speakers.voice_id import (
+    DIRECTIONS,
+    N_GENERATED,
+    N_NEAR,
+    Bank,
+    Blend,
+    Generated,
+    Moved,
+    Near,
+)
 
-Array = npt.NDArray[np.float32]
 Kind = Literal["bank", "generated", "shaped"]
 
 
@@ -32,8 +40,8 @@ class Candidate:
     speaker_id: str
     source: Kind
     score: float
-    speaker_embedding: Array  # (S,), raw scale
-    voice_emb: Array  # (D,), unit norm
+    speaker_embedding: Float32  # (S,), raw scale
+    voice_emb: Float32  # (D,), unit norm
 
     def as_dict(self) -> dict[str, Any]:
         """What is told of it as JSON."""
@@ -47,7 +55,7 @@ class Voices:
     def __init__(
         self,
         bank: SpeakerBank,
-        speaker_embeddings: Array,
+        speaker_embeddings: Float32,
         gmm: SpeakerGMM,
         signature: SignatureNet,
         heads: Heads,
@@ -58,46 +66,46 @@ class Voices:
         self._drawn = functools.lru_cache(maxsize=16)(self._draw)
         self._clouds = functools.lru_cache(maxsize=16)(self._heard_draws)
 
-    def cloud(self, seed: int, around: str | None = None) -> Array:
+    def cloud(self, seed: int, around: str | None = None) -> Float32:
         """voice_emb of a seed's voices: (N_GENERATED, D), or (N_NEAR, D) around a voice.
 
         Raises SpeakerError.
         """
-        return self._clouds(seed, None if around is None else str(voice_ids.parse(around)))
+        return self._clouds(seed, None if around is None else str(voice_id.parse(around)))
 
     def make(self, speaker_id: str, score: float = math.nan, rank: int = 0) -> Candidate:
         """The voice of an id. Raises SpeakerError."""
-        voice = voice_ids.parse(speaker_id)
+        voice = voice_id.parse(speaker_id)
         embedding = self._speaker_embedding(voice)
         emb, kind = self._voice_emb(voice, embedding)
         return Candidate(rank, str(voice), kind, score, embedding, emb)
 
-    def shape(self, speaker_embedding: Array) -> list[float]:
+    def shape(self, speaker_embedding: Float32) -> list[float]:
         """Coordinates along the DIRECTIONS, in standard deviations; 0 where the bank has none."""
         found = self.gmm.coordinates(speaker_embedding)[:DIRECTIONS].tolist()
         return [float(x) for x in found] + [0.0] * (DIRECTIONS - len(found))
 
-    def heard(self, speaker_embeddings: Array) -> Array:
+    def heard(self, speaker_embeddings: Float32) -> Float32:
         """voice_emb (N, D) of speaker embeddings (N, S), as the TTS will sound."""
         with torch.inference_mode():
             voice_features = self._signature(torch.from_numpy(speaker_embeddings))
         return encode_voice(self.heads, voice_features)
 
-    def _draw(self, seed: int, around: str | None) -> Array:
+    def _draw(self, seed: int, around: str | None) -> Float32:
         """Speaker embeddings of a seed, around the voice of a canonical id if one is given."""
         if around is None:
             return self.gmm.sample(N_GENERATED, np.random.default_rng(seed))
-        centre = self._speaker_embedding(voice_ids.parse(around))
+        centre = self._speaker_embedding(voice_id.parse(around))
         # other noise for each centre: a search around its own result must not repeat its steps
         name = int.from_bytes(hashlib.sha256(around.encode()).digest()[:8], "little")
         return self.gmm.near(centre, N_NEAR, np.random.default_rng([seed, name]))
 
-    def _heard_draws(self, seed: int, around: str | None) -> Array:
+    def _heard_draws(self, seed: int, around: str | None) -> Float32:
         return self.heard(self._drawn(seed, around))
 
-    def _speaker_embedding(self, voice: voice_ids.Voice) -> Array:
+    def _speaker_embedding(self, voice: voice_id.Voice) -> Float32:
         """(S,) raw scale. Raises SpeakerError for a name that the bank does not have."""
-        made: Array
+        made: Float32
         match voice:
             case Bank(name):
                 made = self._rows[self.bank.index(name)]
@@ -112,7 +120,7 @@ class Voices:
                 made = self.gmm.move(self._speaker_embedding(base), moves)
         return made
 
-    def _voice_emb(self, voice: voice_ids.Voice, embedding: Array) -> tuple[Array, Kind]:
+    def _voice_emb(self, voice: voice_id.Voice, embedding: Float32) -> tuple[Float32, Kind]:
         """Of the bank's voices what was heard, of all others what the signature expects.
 
         So a voice that is moved by next to nothing does not score quite like the voice of the bank
@@ -133,10 +141,10 @@ def drawn_id(seed: int, index: int, around: str | None) -> str:
     """The id of a draw of `Voices.cloud`. Raises SpeakerError."""
     if around is None:
         return str(Generated(seed, index))
-    return voice_ids.near(around, seed, index)
+    return voice_id.near(around, seed, index)
 
 
-def encode_voice(heads: Heads, voice_features: torch.Tensor) -> Array:
+def encode_voice(heads: Heads, voice_features: torch.Tensor) -> Float32:
     """voice_features (N, V) -> voice_emb (N, D)."""
     with torch.inference_mode():
         return np.asarray(heads.encode_voice(voice_features).numpy(), dtype=np.float32)

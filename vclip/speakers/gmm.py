@@ -11,12 +11,10 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
+from vclip.arrays import Float32, Float64
 from vclip.errors import ModelError
 
-Array = npt.NDArray[np.float64]
-Embeddings = npt.NDArray[np.float32]
 NEAR = 0.4  # of the speakers' own spread: draws sound alike and yet differ
 
 
@@ -24,16 +22,16 @@ NEAR = 0.4  # of the speakers' own spread: draws sound alike and yet differ
 class SpeakerGMM:
     """PCA (mean (S,), axes (P, S)) and mixture (weights (K,), means and variances (K, P))."""
 
-    mean: Array
-    axes: Array
-    weights: Array
-    means: Array
-    variances: Array
+    mean: Float64
+    axes: Float64
+    weights: Float64
+    means: Float64
+    variances: Float64
 
     @classmethod
     def fit(
         cls,
-        speaker_embeddings: Embeddings,
+        speaker_embeddings: Float32,
         n_components: int,
         seed: int,
         variance_kept: float = 0.99,
@@ -49,7 +47,7 @@ class SpeakerGMM:
         ).fit(projected)
         return cls(pca.mean_, pca.components_, gmm.weights_, gmm.means_, gmm.covariances_)
 
-    def sample(self, n: int, rng: np.random.Generator) -> Embeddings:
+    def sample(self, n: int, rng: np.random.Generator) -> Float32:
         """n speaker embeddings (n, S), raw scale."""
         component = rng.choice(len(self.weights), size=n, p=self.weights)
         noise = rng.standard_normal((n, self.means.shape[1]))
@@ -57,30 +55,30 @@ class SpeakerGMM:
         return (projected @ self.axes + self.mean).astype(np.float32)  # (n, P) @ (P, S)
 
     def near(
-        self, centre: Embeddings, n: int, rng: np.random.Generator, spread: float = NEAR
-    ) -> Embeddings:
+        self, centre: Float32, n: int, rng: np.random.Generator, spread: float = NEAR
+    ) -> Float32:
         """n speaker embeddings (n, S) around centre (S,); what PCA left out of it stays.
 
-        Why NEAR is 0.4 (`python -m vclip.offline.shapes near`): Resemblyzer then hears a draw as
+        Why NEAR is 0.4 (`python -m vclip.recipes.generation.shapes near`): Resemblyzer then hears a draw as
         0.91 of its centre, which is 0.94 of itself in another sentence and 0.64 of other voices,
         and still tells it from five siblings in 98 % of cases; with 0.3 that falls to 87 %.
         """
         noise = rng.standard_normal((n, len(self.axes))) * self.deviations * spread
         return (centre + noise @ self.axes).astype(np.float32)  # (n, P) @ (P, S)
 
-    def move(self, speaker_embedding: Embeddings, moves: Sequence[float]) -> Embeddings:
+    def move(self, speaker_embedding: Float32, moves: Sequence[float]) -> Float32:
         """The embedding (S,), moved by standard deviations along the first axes."""
         steps = np.zeros(len(self.axes))
         steps[: len(moves)] = moves[: len(steps)]
         return (speaker_embedding + (steps * self.deviations) @ self.axes).astype(np.float32)
 
-    def coordinates(self, speaker_embedding: Embeddings) -> Array:
+    def coordinates(self, speaker_embedding: Float32) -> Float64:
         """Where an embedding (S,) lies along every axis (P,), in standard deviations."""
         projected = self.axes @ (speaker_embedding - self.mean)  # (P, S) @ (S,)
         return np.asarray((projected - self.weights @ self.means) / self.deviations)
 
     @functools.cached_property
-    def deviations(self) -> Array:
+    def deviations(self) -> Float64:
         """Standard deviation (P,) of the whole mixture along each axis, largest first.
 
         Law of total variance; the axes are uncorrelated over the speakers, so this is all of it.
@@ -88,7 +86,7 @@ class SpeakerGMM:
         centre = self.weights @ self.means
         return np.asarray(np.sqrt(self.weights @ (self.variances + (self.means - centre) ** 2)))
 
-    def log_prob(self, speaker_embeddings: Embeddings) -> Array:
+    def log_prob(self, speaker_embeddings: Float32) -> Float64:
         """Log density (N,) of embeddings (N, S), in the space that PCA keeps."""
         projected = (speaker_embeddings - self.mean) @ self.axes.T  # (N, S) @ (S, P)
         delta = projected[:, None, :] - self.means  # (N, K, P)

@@ -2,7 +2,7 @@
 
 Both answer alike: row numbers and cosines, best first, equal cosines in the order of their rows.
 
-What suits which size follows from `python -m vclip.offline.bench_search [--sizes …]`: voices of the
+What suits which size follows from `python -m vclip.recipes.bench.search [--sizes …]`: voices of the
 bundled model searched with its reference faces, on one core of a shared EPYC.
 
     voices     exact     IVF,SQ8 at BREADTH: recall@10, index beside the table, time to build
@@ -20,12 +20,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-import numpy.typing as npt
 
+from vclip.arrays import Float32, Indices
 from vclip.errors import ModelError
-
-Array = npt.NDArray[np.float32]
-Rows = npt.NDArray[np.intp]
 
 EXACT_UP_TO = 100_000  # rows, 4 ms: nothing missed, nothing to build
 RECIPE = "IVF{lists},SQ8"  # as faiss.index_factory reads it
@@ -37,12 +34,12 @@ SPARE = 4  # times k are taken from FAISS, whose own scores are rough, and score
 class Index(Protocol):
     """A table (N, D) of unit norm that can be searched by many threads at once."""
 
-    def search(self, query: Array, k: int) -> tuple[Rows, Array]:
+    def search(self, query: Float32, k: int) -> tuple[Indices, Float32]:
         """Row numbers and cosines of the k nearest to query (D,), or of all N if k is more."""
         ...
 
 
-def top(scores: Array, k: int) -> Rows:
+def top(scores: Float32, k: int) -> Indices:
     """Indices of the k largest scores, best first; equal ones in their order."""
     if not 0 < k < len(scores):
         return np.argsort(-scores, kind="stable")[: max(k, 0)]
@@ -51,7 +48,7 @@ def top(scores: Array, k: int) -> Rows:
     return found[np.argsort(-scores[found], kind="stable")[:k]]
 
 
-def build(table: Array) -> "Exact | Approximate":
+def build(table: Float32) -> "Exact | Approximate":
     """The index that suits a table (N, D) of unit norm."""
     return Exact(table) if len(table) <= EXACT_UP_TO else Approximate.build(table)
 
@@ -59,10 +56,10 @@ def build(table: Array) -> "Exact | Approximate":
 class Exact:
     """Compares the query with every row."""
 
-    def __init__(self, table: Array) -> None:
+    def __init__(self, table: Float32) -> None:
         self.table = table
 
-    def search(self, query: Array, k: int) -> tuple[Rows, Array]:
+    def search(self, query: Float32, k: int) -> tuple[Indices, Float32]:
         """See Index."""
         scores = self.table @ query  # (N, D) @ (D,) -> (N,)
         rows = top(scores, k)
@@ -76,12 +73,12 @@ class Approximate:
     thread, since FAISS builds another index of the same rows when several share the work.
     """
 
-    def __init__(self, table: Array, inner: Any, breadth: int = BREADTH) -> None:
+    def __init__(self, table: Float32, inner: Any, breadth: int = BREADTH) -> None:
         self.table, self.inner = table, inner
         self._parameters = _parameters(inner, breadth)
 
     @classmethod
-    def build(cls, table: Array, recipe: str = RECIPE, breadth: int = BREADTH) -> "Approximate":
+    def build(cls, table: Float32, recipe: str = RECIPE, breadth: int = BREADTH) -> "Approximate":
         """Index a table (N, D); the same rows give the same index."""
         faiss = _faiss()
         lists = min(4 * round(len(table) ** 0.5), max(1, len(table) // 39))  # FAISS wants 39 a list
@@ -99,7 +96,7 @@ class Approximate:
         _faiss().write_index(self.inner, str(path))
 
     @classmethod
-    def load(cls, path: Path, table: Array, breadth: int = BREADTH) -> "Approximate":
+    def load(cls, path: Path, table: Float32, breadth: int = BREADTH) -> "Approximate":
         """What was saved, for the table that it was built of. Raises ModelError."""
         try:
             inner = _faiss().read_index(str(path))
@@ -109,7 +106,7 @@ class Approximate:
             raise ModelError(f"{path} is an index of other rows; delete it, it is made anew")
         return cls(table, inner, breadth)
 
-    def search(self, query: Array, k: int) -> tuple[Rows, Array]:
+    def search(self, query: Float32, k: int) -> tuple[Indices, Float32]:
         """See Index; of the k, FAISS may miss some that are as near."""
         wanted = min(max(SPARE * k, 1), len(self.table))
         asked = np.ascontiguousarray(query[None], dtype=np.float32)

@@ -10,16 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from vclip.arrays import Float32
 from vclip.errors import ModelError
 
-Array = npt.NDArray[np.float32]
 RIDGES = tuple(10.0 ** np.arange(-1, 5, 0.5))  # penalties to choose from, on standardised inputs
 
 
@@ -60,7 +59,7 @@ class SignatureNet(nn.Module):
         return F.normalize(self.layers((speaker_embedding - self.mean) / self.scale), dim=-1)
 
     @classmethod
-    def ridge(cls, speaker_embeddings: Array, voice_features: Array) -> "SignatureNet":
+    def ridge(cls, speaker_embeddings: Float32, voice_features: Float32) -> "SignatureNet":
         """A linear one from pairs (N, S), (N, V), in closed form, without listening to the TTS.
 
         The penalty of RIDGES with the least leave-one-out error is taken.

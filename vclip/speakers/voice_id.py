@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from vclip.errors import SpeakerError
-from vclip.speech import MAX_SEED
+from vclip.speech.synthesizer import MAX_SEED
 
 N_GENERATED = 5000  # paper §4.1
 N_NEAR = 1000

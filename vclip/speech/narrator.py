@@ -8,16 +8,14 @@ import functools
 from collections.abc import Iterator
 
 import numpy as np
-import numpy.typing as npt
 
 from vclip import audio, text
+from vclip.arrays import Float32
 from vclip.errors import InputError
 from vclip.gate import Gate
 from vclip.limiter import LimiterStream
-from vclip.speech import MAX_SEED as MAX_SEED  # part of this module's face
-from vclip.speech import Speech, Synthesizer, check_rate, join
-
-Array = npt.NDArray[np.float32]
+from vclip.speech.synthesizer import MAX_SEED as MAX_SEED  # part of this module's face
+from vclip.speech.synthesizer import Speech, Synthesizer, check_rate, join
 
 PLACES = 32  # texts at once, speaking or waiting for a turn: as many as the app queues
 MAX_PAUSE = 2.0  # seconds
@@ -37,7 +35,7 @@ class Narrator:
         self._gain = functools.lru_cache(maxsize=2048)(self._measure_gain)
 
     def recite(
-        self, words: str, speaker_embedding: Array, seed: int, rate: float, pause: float
+        self, words: str, speaker_embedding: Float32, seed: int, rate: float, pause: float
     ) -> Iterator[tuple[float, Speech]]:
         """Pieces at the model's own level, each with the share of the text that is done, roughly.
 
@@ -52,7 +50,7 @@ class Narrator:
     def stream(
         self,
         words: str,
-        speaker_embedding: Array,
+        speaker_embedding: Float32,
         seed: int,
         rate: float,
         pause: float,
@@ -64,7 +62,7 @@ class Narrator:
         return self.live(pieces, speaker_embedding, lufs)
 
     def live(
-        self, pieces: Iterator[tuple[float, Speech]], speaker_embedding: Array, lufs: float
+        self, pieces: Iterator[tuple[float, Speech]], speaker_embedding: Float32, lufs: float
     ) -> Iterator[tuple[float, Speech]]:
         """Pieces of `recite` at about `lufs` while they come. Raises InputError at once."""
         check_lufs(lufs)
@@ -75,7 +73,7 @@ class Narrator:
             yield from pieces
 
     def _recite(
-        self, sentences: list[str], speaker_embedding: Array, seed: int, rate: float, pause: float
+        self, sentences: list[str], speaker_embedding: Float32, seed: int, rate: float, pause: float
     ) -> Iterator[tuple[float, Speech]]:
         sample_rate = self._synthesizer.sample_rate
         silence = Speech(np.zeros(round(pause * sample_rate), dtype=np.float32), sample_rate)
@@ -93,7 +91,7 @@ class Narrator:
             done += len(sentence)
 
     def _level(
-        self, pieces: Iterator[tuple[float, Speech]], speaker_embedding: Array, lufs: float
+        self, pieces: Iterator[tuple[float, Speech]], speaker_embedding: Float32, lufs: float
     ) -> Iterator[tuple[float, Speech]]:
         sample_rate = self._synthesizer.sample_rate
         gain = self._gain(speaker_embedding.tobytes(), lufs)

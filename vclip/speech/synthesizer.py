@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 
+from vclip.arrays import Float32
 from vclip.errors import InputError
 
-Array = npt.NDArray[np.float32]
 MIN_RATE, MAX_RATE = 0.5, 2.0
 MAX_SEED = 2**32 - 1
 
@@ -18,7 +17,7 @@ MAX_SEED = 2**32 - 1
 class Speech:
     """Synthetic speech: wav (T,) float32 in [-1, 1] at sample_rate Hz."""
 
-    wav: Array
+    wav: Float32
     sample_rate: int
 
     @property
@@ -39,12 +38,12 @@ class Synthesizer(Protocol):
     speaker_ids: list[str]
 
     @property
-    def speaker_embeddings(self) -> Array:
+    def speaker_embeddings(self) -> Float32:
         """(N, S) raw-scale embeddings of the speakers that may be offered."""
         ...
 
     def synthesize(
-        self, text: str, speaker_embedding: Array, seed: int, rate: float = 1.0
+        self, text: str, speaker_embedding: Float32, seed: int, rate: float = 1.0
     ) -> Speech:
         """Speak one sentence; the same arguments give the same samples.
 
@@ -53,7 +52,7 @@ class Synthesizer(Protocol):
         ...
 
     def stream(
-        self, text: str, speaker_embedding: Array, seed: int, rate: float = 1.0
+        self, text: str, speaker_embedding: Float32, seed: int, rate: float = 1.0
     ) -> Iterator[Speech]:
         """The same in pieces, the first one soon; closing the iterator stops the work."""
         ...

@@ -18,18 +18,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from safetensors.torch import load_file, save_file
 
-from vclip import coqui_files, phonemes, streaming
+from vclip.arrays import Float32
 from vclip.errors import ModelError
-from vclip.harmonic import HarmonicDecoder
-from vclip.hifigan import Hifigan, Precision, remove_weight_norm
-from vclip.speech import Speech, check_rate, join
+from vclip.speech import coqui_archive, phonemes, streaming
+from vclip.speech.decoder import HarmonicDecoder
+from vclip.speech.hifigan import Hifigan, Precision, remove_weight_norm
+from vclip.speech.synthesizer import Speech, check_rate, join
 from vclip.torchaudio_stub import ensure_torchaudio
 
-Array = npt.NDArray[np.float32]
 _RANDOM = threading.Lock()  # torch has one global generator for all models
 # a process that is forked off (ZeroGPU's) must not find it held by a thread that it has not got
 os.register_at_fork(
@@ -114,7 +113,7 @@ class CoquiVits:
     @classmethod
     def load(cls, directory: Path, precision: Precision = "auto") -> "CoquiVits":
         """Read `vits.json` and `vits.safetensors`, or coqui's own archive. Raises ModelError."""
-        if coqui_files.is_archive(directory):
+        if coqui_archive.is_archive(directory):
             return _load_archive(directory, precision)
         return _load_own(directory, precision)
 
@@ -130,7 +129,7 @@ class CoquiVits:
         return other
 
     @property
-    def speaker_embeddings(self) -> Array:
+    def speaker_embeddings(self) -> Float32:
         """(N, S) rows of `emb_g` in the order of speaker_ids, raw scale."""
         table = self._model.emb_g.weight.detach()[self._rows]
         return np.asarray(table.numpy().copy(), dtype=np.float32)
@@ -140,20 +139,20 @@ class CoquiVits:
         return self._front_end.to_ids(text)
 
     def synthesize(
-        self, text: str, speaker_embedding: Array, seed: int, rate: float = 1.0
+        self, text: str, speaker_embedding: Float32, seed: int, rate: float = 1.0
     ) -> Speech:
         """Speak one sentence in the voice of a raw-scale speaker embedding (S,)."""
         pieces = self._stream(text, speaker_embedding, seed, rate, streaming.LARGEST)
         return join(list(pieces))
 
     def stream(
-        self, text: str, speaker_embedding: Array, seed: int, rate: float = 1.0
+        self, text: str, speaker_embedding: Float32, seed: int, rate: float = 1.0
     ) -> Iterator[Speech]:
         """The same in pieces; wrong arguments raise here, before the first one."""
         return self._stream(text, speaker_embedding, seed, rate, streaming.FIRST)
 
     def _stream(
-        self, text: str, speaker_embedding: Array, seed: int, rate: float, first: int
+        self, text: str, speaker_embedding: Float32, seed: int, rate: float, first: int
     ) -> Iterator[Speech]:
         check_rate(rate)
         ids = torch.tensor([self.to_ids(text)])
@@ -234,7 +233,7 @@ def _load_own(directory: Path, precision: Precision) -> CoquiVits:
 
 def _load_archive(directory: Path, precision: Precision) -> CoquiVits:
     """The front end is ours: coqui's would call an espeak binary, which need not be there."""
-    archive = coqui_files.read(directory)
+    archive = coqui_archive.read(directory)
     try:
         config = _archived_config(archive)
         with _RANDOM, torch.random.fork_rng(devices=[]):  # fresh weights draw from it
@@ -247,7 +246,7 @@ def _load_archive(directory: Path, precision: Precision) -> CoquiVits:
     return CoquiVits(model, front_end, speakers, config.audio.sample_rate, precision)
 
 
-def _archived_config(archive: coqui_files.CoquiArchive) -> VitsConfig:
+def _archived_config(archive: coqui_archive.CoquiArchive) -> VitsConfig:
     """The config as coqui reads it, without what only training or another machine has."""
     config = VitsConfig()
     config.from_dict(archive.config)

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from vclip.ui.takelist import Spoken
+from vclip.ui.speech.takelist import Spoken
 from vclip.ui.visit import Visit
 
 

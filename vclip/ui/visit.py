@@ -10,13 +10,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, cast
 
-from vclip import card, face, voice_ids
+from vclip import card
+from vclip.arrays import Float32
+from vclip.association.explain import Why
 from vclip.errors import InputError, NoFaceError, SpeakerError
-from vclip.explain import Why
-from vclip.narration import MAX_SEED
+from vclip.face import photo as face
 from vclip.pipeline import (
     PAUSE,
-    Array,
     Candidate,
     FaceResult,
     FaceToVoice,
@@ -25,10 +25,12 @@ from vclip.pipeline import (
     check_length,
     check_request,
 )
-from vclip.speech import Speech
+from vclip.speakers import voice_id
+from vclip.speakers.candidates import drawn_id
+from vclip.speech.narrator import MAX_SEED
+from vclip.speech.synthesizer import Speech
+from vclip.ui.map.voicemap import VoiceMap
 from vclip.ui.texts import LANGUAGES, Texts
-from vclip.ui.voicemap import VoiceMap
-from vclip.voices import drawn_id
 
 K, MOST_K = 10, 20  # candidates shown
 EXAMPLES = sorted((Path(__file__).resolve().parents[2] / "assets" / "examples").glob("*.jpg"))
@@ -168,7 +170,7 @@ class Desk:
     def move(self, visit: Visit, *moves: float) -> Visit:
         """The voice that was picked, moved along the principal directions."""
         base = self._base(visit, "move")
-        moved = voice_ids.move(base.speaker_id, moves)
+        moved = voice_id.move(base.speaker_id, moves)
         return self._shaped(visit, base, "move", moved)
 
     def blend(self, visit: Visit, other: object, share: float) -> Visit:
@@ -176,7 +178,7 @@ class Desk:
         if not isinstance(other, str):
             raise SpeakerError(visit.texts.no_partner)
         base = self._base(visit, "blend")
-        return self._shaped(visit, base, "blend", voice_ids.blend(base.speaker_id, other, share))
+        return self._shaped(visit, base, "blend", voice_id.blend(base.speaker_id, other, share))
 
     def shuffle(self, visit: Visit) -> Visit:
         """Another reference face for the control."""
@@ -196,7 +198,7 @@ class Desk:
         bank = [self.model.candidate(s, visit.seen) for s in self.model.bank.speaker_ids]
         return sorted(bank, key=lambda c: -c.score) if visit.seen else bank
 
-    def cloud(self, visit: Visit) -> Array:
+    def cloud(self, visit: Visit) -> Float32:
         """voice_emb of the generated voices among which this visitor searches."""
         return self.model.cloud(visit.seed, visit.around)
 

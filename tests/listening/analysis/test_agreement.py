@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from vclip.listening import agreement
+from vclip.listening.analysis import agreement
 
 X = np.nan
 KRIPPENDORFF = (

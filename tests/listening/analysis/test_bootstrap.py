@@ -5,8 +5,8 @@ import pytest
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
-from vclip.listening import bootstrap, scores
-from vclip.listening.bootstrap import TwoWay
+from vclip.listening.analysis import bootstrap, scores
+from vclip.listening.analysis.bootstrap import TwoWay
 
 
 def crossed(

@@ -10,9 +10,9 @@ import rated
 import toy_study
 from scipy import stats
 
-from vclip.listening import exclusion, export
-from vclip.listening.parts import Exclusion
-from vclip.listening.study import Study, parse
+from vclip.listening.analysis import exclusion, export
+from vclip.listening.design.parts import Exclusion
+from vclip.listening.design.study import Study, parse
 
 RULES = {"attention_min": 1.0, "gold_min": 0.7, "min_seconds": 2.0, "heard": 0.95}
 

@@ -13,8 +13,8 @@ import rated
 import toy_study
 
 from vclip.errors import StudyError
-from vclip.listening import export
-from vclip.listening.store import Rating
+from vclip.listening.analysis import export
+from vclip.listening.store.store import Rating
 
 FORBIDDEN = ("ip", "address", "token", "code", "agent", "request", "tab")
 

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from statsmodels.miscmodels.ordinal_model import OrderedModel
 
-from vclip.listening import ordinal
+from vclip.listening.analysis import ordinal
 
 CUTS = np.array([-2.5, -1.0, 0.7, 2.2])
 EFFECTS = {"a": 0.0, "b": 0.8, "c": -1.0}

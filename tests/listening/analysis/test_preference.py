@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from vclip.listening import choices, preference
-from vclip.listening.bootstrap import TwoWay
+from vclip.listening.analysis import choices, preference
+from vclip.listening.analysis.bootstrap import TwoWay
 
 BASEBALL = {  # Agresti, Categorical data analysis, table 10.10: home team, wins at home and away
     ("Milwaukee", "Detroit"): (4, 3),

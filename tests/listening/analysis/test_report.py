@@ -11,10 +11,11 @@ import pytest
 import rated
 import toy_study
 
-from vclip.listening import analysis, charts, export, methods, report
-from vclip.listening.bootstrap import Interval
-from vclip.listening.store import Rating
-from vclip.listening.study import Study
+from vclip.listening.analysis import charts, export, methods, report
+from vclip.listening.analysis import results as analysis
+from vclip.listening.analysis.bootstrap import Interval
+from vclip.listening.design.study import Study
+from vclip.listening.store.store import Rating
 
 
 @pytest.fixture(scope="module")

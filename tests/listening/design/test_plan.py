@@ -11,11 +11,11 @@ from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
 from vclip.errors import ConflictError, StudyError
-from vclip.listening import williams
-from vclip.listening.assignment import choose
-from vclip.listening.design import plan
-from vclip.listening.study import Study, parse
-from vclip.listening.trials import Cell, Counts, Trial, cell_of, cells, correct
+from vclip.listening.design import williams
+from vclip.listening.design.assignment import choose
+from vclip.listening.design.plan import plan
+from vclip.listening.design.study import Study, parse
+from vclip.listening.design.trials import Cell, Counts, Trial, cell_of, cells, correct
 
 ALL = "acr_naturalness acr_fit ab abx afc multi"
 

@@ -11,7 +11,7 @@ import toy_study
 from conftest import REPO
 
 from vclip.errors import StudyError
-from vclip.listening import study
+from vclip.listening.design import study
 
 ALL = "acr_naturalness acr_fit ab abx afc multi"
 Fields = dict[str, Any]
@@ -30,7 +30,7 @@ def test_a_study_is_read_with_all_its_files(tmp_path: Path) -> None:
 
 def test_schema_is_published_and_says_the_same(tmp_path: Path) -> None:
     published = json.loads((REPO / "assets/studies/study.schema.json").read_text())
-    assert published == study.json_schema(), "run python -m vclip.listening.study --schema"
+    assert published == study.json_schema(), "run python -m vclip.listening.design.study --schema"
     jsonschema.Draft202012Validator.check_schema(published)
     jsonschema.validate(toy_study.fields(types=ALL), published)
     with pytest.raises(jsonschema.ValidationError):

@@ -5,8 +5,8 @@ import json
 import pytest
 import toy_study
 
-from vclip.listening.study import Study, parse
-from vclip.listening.trials import Cell, Counts, Trial, cell_of, cells, correct, others
+from vclip.listening.design.study import Study, parse
+from vclip.listening.design.trials import Cell, Counts, Trial, cell_of, cells, correct, others
 
 ALL = "acr_naturalness acr_fit ab abx afc multi"
 

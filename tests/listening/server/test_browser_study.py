@@ -11,8 +11,8 @@ from playwright.sync_api import BrowserContext, Page, expect
 from studying import TOKEN, Served, browser, enrol, hear, remembered, served, study
 from test_browser_access import complaints
 
-from vclip.listening.listener import tone
-from vclip.listening.store import load_ratings
+from vclip.listening.simulation.listener import tone
+from vclip.listening.store.store import load_ratings
 
 NEXT = "#next"
 

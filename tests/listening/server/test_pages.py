@@ -16,12 +16,13 @@ from studying import TOKEN, study
 
 import app
 from vclip.errors import InputError
-from vclip.listening import serving
-from vclip.listening.store import Store, open_store
-from vclip.listening.study import load
+from vclip.listening.design.study import load
+from vclip.listening.server import pages
+from vclip.listening.store.store import Store, open_store
 from vclip.pipeline import FaceToVoice
-from vclip.ui import page, serve, studytab
-from vclip.ui.takes import Takes
+from vclip.ui.page import studytab, wiring
+from vclip.ui.server import serve
+from vclip.ui.speech.takes import Takes
 from vclip.ui.visit import Desk
 
 
@@ -33,7 +34,7 @@ def store(tmp_path: Path) -> Any:
 
 
 def test_pages_are_our_own_files_and_nothing_else(store: Store) -> None:
-    with TestClient(serving.application(serving.routers(store, TOKEN))) as client:
+    with TestClient(pages.application(pages.routers(store, TOKEN))) as client:
         assert client.get("/", follow_redirects=False).headers["location"] == "/study"
         assert client.get("/healthz").json()["status"] == "ok"
         for path in ("/study", "/study/results", "/study/page/study.js", "/study/page/look.css"):
@@ -49,27 +50,27 @@ def test_pages_are_our_own_files_and_nothing_else(store: Store) -> None:
 
 
 def test_pages_name_no_file_that_is_missing() -> None:
-    names = {path.name for path in serving.PAGE.iterdir()}
-    for path in serving.PAGE.glob("*.js"):
+    names = {path.name for path in pages.PAGE.iterdir()}
+    for path in pages.PAGE.glob("*.js"):
         imported = [line.split("'./")[1].split("'")[0] for line in path.read_text().splitlines()
                     if line.startswith(("import", "} from")) and "'./" in line]  # fmt: skip
         assert set(imported) <= names, path.name
-    for path in serving.PAGE.glob("*.html"):
+    for path in pages.PAGE.glob("*.html"):
         linked = [part.split('"')[0] for part in path.read_text().split("/study/page/")[1:]]
         assert linked and set(linked) <= names
 
 
 def test_tokens() -> None:
-    assert serving.token("a-long-enough-one") == "a-long-enough-one"
-    assert len(serving.token(None)) >= 32 and serving.token(None) != serving.token(None)
+    assert pages.token("a-long-enough-one") == "a-long-enough-one"
+    assert len(pages.token(None)) >= 32 and pages.token(None) != pages.token(None)
     for bad in ("", "short", "with a\nline break", "mit Umläuten und so"):
         with pytest.raises(InputError, match="12 plain characters"):
-            serving.token(bad)
+            pages.token(bad)
 
 
 def test_a_chosen_token_is_not_printed(store: Store) -> None:
-    assert TOKEN not in serving.announce(store.study, TOKEN, TOKEN)
-    assert "abc" in serving.announce(store.study, None, "abc")
+    assert TOKEN not in pages.announce(store.study, TOKEN, TOKEN)
+    assert "abc" in pages.announce(store.study, None, "abc")
 
 
 @pytest.mark.parametrize(
@@ -126,10 +127,10 @@ def test_the_demo_has_a_tab_for_the_study() -> None:
 def test_the_app_serves_page_and_study_at_once(store: Store, tmp_path: Path) -> None:
     model = cast(FaceToVoice, FakeModel())
     takes = Takes(tmp_path)
-    routers = serving.routers(store, TOKEN)
+    routers = pages.routers(store, TOKEN)
 
     async def built() -> FastAPI:
-        blocks = page.build(Desk(model), takes, study=True)
+        blocks = wiring.build(Desk(model), takes, study=True)
         return serve.application(blocks, {}, tmp_path, takes=takes, model=model, routers=routers)
 
     client = TestClient(asyncio.run(built()))
@@ -139,9 +140,9 @@ def test_the_app_serves_page_and_study_at_once(store: Store, tmp_path: Path) -> 
 
 
 def test_the_sample_s_contact_is_warned_of(store: Store, caplog: pytest.LogCaptureFixture) -> None:
-    serving.routers(store, "a research token")
+    pages.routers(store, "a research token")
     assert not caplog.records
     sample = load(REPO / "assets/studies/demo/study.json")
     store.study = store.study.model_copy(update={"contact": sample.contact})
-    serving.routers(store, "a research token")
+    pages.routers(store, "a research token")
     assert "whom to ask" in caplog.text

@@ -5,7 +5,7 @@ import threading
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vclip.listening.bucket import Bucket
+from vclip.listening.server.rate_limit import Bucket
 
 
 @given(st.integers(1, 20), st.integers(1, 8), st.lists(st.integers(0, 6), max_size=60))

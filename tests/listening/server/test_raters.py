@@ -13,9 +13,11 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from vclip.errors import BusyError
-from vclip.listening import api, media, session, store, study
-from vclip.listening.jsonl import JsonLines
-from vclip.listening.session import Session
+from vclip.listening.design import study
+from vclip.listening.server import media, raters, session
+from vclip.listening.server.session import Session
+from vclip.listening.store import store
+from vclip.listening.store.jsonl import JsonLines
 
 API = "/study/api"
 
@@ -63,7 +65,7 @@ class Browser:
 @pytest.fixture
 def client(kept: JsonLines) -> Iterator[TestClient]:
     app = FastAPI()
-    app.include_router(api.router(kept))
+    app.include_router(raters.router(kept))
     with TestClient(app) as found:
         yield found
 
@@ -133,7 +135,7 @@ def test_a_full_study_says_so(tmp_path: Path) -> None:
     asked = toy_study.fields(2, "ab", ratings_per_cell=1, trials_per_rater=4)
     opened = store.open_store(f"jsonl:{tmp_path}/full", study.load(written(tmp_path, asked)))
     app = FastAPI()
-    app.include_router(api.router(opened))
+    app.include_router(raters.router(opened))
     with TestClient(app) as client:
         first, second = (client.post(f"{API}/enrol", json={"agree": True}) for _ in range(2))
     assert (first.status_code, second.status_code) == (200, 409)
@@ -238,7 +240,7 @@ def test_a_new_server_resumes_at_the_same_trial(
     audio = browser.get(state["trial"]["audio"][0]).content
     kept.close()
     app, again = FastAPI(), store.open_store(f"jsonl:{tmp_path}/lines", kept.study)
-    app.include_router(api.router(again))
+    app.include_router(raters.router(again))
     with TestClient(app) as client:
         later = Browser(client, browser.token, "after")
         assert later.state() == state
@@ -397,10 +399,10 @@ def test_a_sound_that_is_not_the_study_s_is_not_given(
 def test_beginnings_are_bounded_for_everybody_together(
     client: TestClient, kept: JsonLines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(api, "AT_ONCE", 3)
-    monkeypatch.setattr(api, "PER_SECOND", 0.0)
+    monkeypatch.setattr(raters, "AT_ONCE", 3)
+    monkeypatch.setattr(raters, "PER_SECOND", 0.0)
     app = FastAPI()
-    app.include_router(api.router(kept))
+    app.include_router(raters.router(kept))
     with TestClient(app) as strict:
         found = [strict.post(f"{API}/enrol", json={"agree": True}).status_code for _ in range(5)]
     assert found == [200, 200, 200, 429, 429] and len(kept.raters()) == 3
@@ -409,7 +411,7 @@ def test_beginnings_are_bounded_for_everybody_together(
 def test_a_flood_of_events_ends(
     browser: Browser, kept: JsonLines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(api, "EVENTS", 7)
+    monkeypatch.setattr(raters, "EVENTS", 7)
     for _ in range(3):
         assert browser.post("/events", [{"kind": "x"}] * 3).status_code == 200
     assert len(kept.events(1)) == 7

@@ -16,12 +16,13 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from studying import TOKEN, study
 
-from vclip.listening import live, rehearsal, research
-from vclip.listening.live import Live
-from vclip.listening.panel import Panel, planted
-from vclip.listening.store import Progress, Rating
-from vclip.listening.study import Study, load
-from vclip.listening.trials import Counts, cells
+from vclip.listening.design.study import Study, load
+from vclip.listening.design.trials import Counts, cells
+from vclip.listening.server import live, researcher
+from vclip.listening.server.live import Live
+from vclip.listening.simulation import rehearsal
+from vclip.listening.simulation.panel import Panel, planted
+from vclip.listening.store.store import Progress, Rating
 
 API = "/study/results/api"
 OPEN = {"Authorization": f"Bearer {TOKEN}"}
@@ -80,7 +81,7 @@ def shelf(tmp_path_factory: pytest.TempPathFactory) -> Shelf:
 
 def visitor(shelf: Any) -> TestClient:
     app = FastAPI()
-    app.include_router(research.router(Live(shelf), TOKEN))
+    app.include_router(researcher.router(Live(shelf), TOKEN))
     return TestClient(app)
 
 
@@ -102,9 +103,9 @@ def test_tokens_are_not_tried_by_the_thousand(shelf: Any, monkeypatch: pytest.Mo
         at_once[0] -= 1
 
     real = asyncio.sleep
-    monkeypatch.setattr(research.asyncio, "sleep", sleep)
+    monkeypatch.setattr(researcher.asyncio, "sleep", sleep)
     app = FastAPI()
-    app.include_router(research.router(Live(shelf), TOKEN))
+    app.include_router(researcher.router(Live(shelf), TOKEN))
 
     async def tried() -> list[int]:
         transport = httpx.ASGITransport(app)
@@ -115,7 +116,7 @@ def test_tokens_are_not_tried_by_the_thousand(shelf: Any, monkeypatch: pytest.Mo
             return [answer.status_code for answer in await asyncio.gather(*asked)]
 
     assert asyncio.run(tried()) == [401] * 8 + [200]
-    assert slept == [research.WAIT] * 8 and at_once == [0, 1]
+    assert slept == [researcher.WAIT] * 8 and at_once == [0, 1]
 
 
 @pytest.mark.parametrize("path", PATHS)

@@ -9,11 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vclip.errors import ConflictError, InputError
-from vclip.listening import design, session
-from vclip.listening.session import Session, next_marks, share, take, view
-from vclip.listening.store import Answer, Mark, Value
-from vclip.listening.study import Study
-from vclip.listening.trials import Counts
+from vclip.listening.design import plan
+from vclip.listening.design.study import Study
+from vclip.listening.design.trials import Counts
+from vclip.listening.server import session
+from vclip.listening.server.session import Session, next_marks, share, take, view
+from vclip.listening.store.store import Answer, Mark, Value
 
 EVERYTHING = "acr_naturalness acr_fit ab abx afc multi"
 times = st.floats(0, 10, allow_nan=False)
@@ -26,7 +27,7 @@ def begun(types: str = EVERYTHING, **gates: object) -> Session:
     asked = toy_study.fields(8, types=types, **fields)
     asked["gates"] = {"volume": False, "headphones": "off", **gates}
     study = Study.model_validate(asked)
-    trials = design.plan(study, Counts(), np.random.default_rng(3))
+    trials = plan.plan(study, Counts(), np.random.default_rng(3))
     return Session(study, b"secret", 1, trials, {}, [])
 
 
@@ -197,7 +198,7 @@ def test_ties_are_answers_where_the_study_says_so() -> None:
     asked = toy_study.fields(types="ab")
     asked["questions"][0]["ties"] = True
     study = Study.model_validate(asked | {"gates": {"volume": False, "headphones": "off"}})
-    trials = design.plan(study, Counts(), np.random.default_rng(0))
+    trials = plan.plan(study, Counts(), np.random.default_rng(0))
     now = Session(study, b"secret", 1, trials, {}, [])
     assert view(now)["trial"]["ties"] is True
     taken(now, replace(fitting(now), value="tie"))

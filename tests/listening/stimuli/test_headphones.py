@@ -9,21 +9,21 @@ import soundfile
 from scipy.signal import welch
 
 from vclip import audio
-from vclip.listening import huggins
+from vclip.listening.stimuli import headphones
 
-RATE = huggins.SAMPLE_RATE
+RATE = headphones.SAMPLE_RATE
 BAND = (580, 620)  # Hz, well inside 600 +- 6 %
 
 
 @pytest.fixture(scope="module")
 def sound() -> np.ndarray:
-    return huggins.trial(1, np.random.default_rng(0))
+    return headphones.trial(1, np.random.default_rng(0))
 
 
 def interval(sound: np.ndarray, i: int) -> np.ndarray:
     """One of the noises, without its ramps."""
-    start = huggins.GAP + i * (huggins.NOISE + huggins.GAP) + huggins.RAMP
-    n = round((huggins.NOISE - 2 * huggins.RAMP) * RATE)
+    start = headphones.GAP + i * (headphones.NOISE + headphones.GAP) + headphones.RAMP
+    n = round((headphones.NOISE - 2 * headphones.RAMP) * RATE)
     return sound[round(start * RATE) :][:n].astype(np.float64)
 
 
@@ -36,7 +36,7 @@ def level(wav: np.ndarray, low: float, high: float) -> float:
 @pytest.mark.parametrize("ear", [0, 1])
 def test_each_ear_alone_hears_white_noise(ear: int) -> None:
     rng = np.random.default_rng(1)
-    long = np.concatenate([interval(huggins.trial(1, rng), 1)[:, ear] for _ in range(12)])
+    long = np.concatenate([interval(headphones.trial(1, rng), 1)[:, ear] for _ in range(12)])
     levels = [level(long, low, 1.12 * low) for low in (200, 400, 565, 800, 1600, 6400, 12800)]
     assert max(levels) - min(levels) < 1.0  # dB; the band of the tone is the third
     assert abs(np.mean(long)) < 0.01 * np.std(long)
@@ -60,18 +60,18 @@ def test_the_other_intervals_are_the_same_in_both_ears(sound: np.ndarray) -> Non
 
 def test_ears_are_equally_loud(sound: np.ndarray) -> None:
     loud = [audio.loudness(sound[:, ear].copy(), RATE) for ear in (0, 1)]
-    assert loud == pytest.approx([huggins.LUFS] * 2, abs=0.2)
+    assert loud == pytest.approx([headphones.LUFS] * 2, abs=0.2)
     assert np.abs(sound).max() < 0.5
 
 
 def test_a_shift_is_undone_by_another() -> None:
     noise = np.random.default_rng(0).standard_normal(4096)
-    assert np.allclose(huggins.shifted(huggins.shifted(noise)), noise)
-    assert np.sum(huggins.shifted(noise) ** 2) == pytest.approx(np.sum(noise**2))
+    assert np.allclose(headphones.shifted(headphones.shifted(noise)), noise)
+    assert np.sum(headphones.shifted(noise) ** 2) == pytest.approx(np.sum(noise**2))
 
 
 def test_six_trials_hold_each_interval_twice_by_lot() -> None:
-    drawn = [tuple(huggins.targets(np.random.default_rng(seed))) for seed in range(60)]
+    drawn = [tuple(headphones.targets(np.random.default_rng(seed))) for seed in range(60)]
     assert all(Counter(right) == {0: 2, 1: 2, 2: 2} for right in drawn)
     assert len(set(drawn)) > 30
     firsts = Counter(right[0] for right in drawn)
@@ -79,16 +79,16 @@ def test_six_trials_hold_each_interval_twice_by_lot() -> None:
 
 
 def test_all_six_must_be_right() -> None:
-    right = huggins.targets(np.random.default_rng(0))
-    assert huggins.passed(right, list(right))
+    right = headphones.targets(np.random.default_rng(0))
+    assert headphones.passed(right, list(right))
     for i in range(6):
         wrong = [*right[:i], (right[i] + 1) % 3, *right[i + 1 :]]
-        assert not huggins.passed(right, wrong)
-    assert not huggins.passed(right, right[:5]) and not huggins.passed([], [])
+        assert not headphones.passed(right, wrong)
+    assert not headphones.passed(right, right[:5]) and not headphones.passed([], [])
 
 
 def test_files_keep_both_ears_and_are_small(sound: np.ndarray) -> None:
-    data = huggins.encode(sound)
+    data = headphones.encode(sound)
     read, rate = soundfile.read(io.BytesIO(data), dtype="float32")
     assert rate == RATE and read.shape == sound.shape
     assert np.abs(read - sound).max() < 2 / 32768
@@ -96,14 +96,14 @@ def test_files_keep_both_ears_and_are_small(sound: np.ndarray) -> None:
 
 
 def test_the_same_generator_gives_the_same_sound(sound: np.ndarray) -> None:
-    assert np.array_equal(sound, huggins.trial(1, np.random.default_rng(0)))
-    assert not np.array_equal(sound, huggins.trial(1, np.random.default_rng(1)))
+    assert np.array_equal(sound, headphones.trial(1, np.random.default_rng(0)))
+    assert not np.array_equal(sound, headphones.trial(1, np.random.default_rng(1)))
 
 
 def test_volume_is_as_loud_as_the_stimuli_and_like_speech() -> None:
-    wav = huggins.volume(np.random.default_rng(0))
-    assert wav.dtype == np.float32 and len(wav) == huggins.VOLUME * RATE
-    assert audio.loudness(wav, RATE) == pytest.approx(huggins.LUFS, abs=0.05)
+    wav = headphones.volume(np.random.default_rng(0))
+    assert wav.dtype == np.float32 and len(wav) == headphones.VOLUME * RATE
+    assert audio.loudness(wav, RATE) == pytest.approx(headphones.LUFS, abs=0.05)
     assert audio.true_peak(wav) < audio.TRUE_PEAK
     assert level(wav, 1000, 1100) - level(wav, 4000, 4400) == pytest.approx(18, abs=1.5)
-    assert len(huggins.encode(wav)) < 600_000
+    assert len(headphones.encode(wav)) < 600_000

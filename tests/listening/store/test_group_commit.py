@@ -11,9 +11,9 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from vclip.errors import BusyError, ConflictError
-from vclip.listening import database
-from vclip.listening.tables import StudyRow
-from vclip.listening.together import Together
+from vclip.listening.store import database
+from vclip.listening.store.group_commit import Together
+from vclip.listening.store.tables import StudyRow
 
 
 @pytest.fixture

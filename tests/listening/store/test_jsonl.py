@@ -9,8 +9,8 @@ import pytest
 from stores import answer, enrol, toy
 
 from vclip.errors import BusyError, ConflictError, DataError, StudyError
-from vclip.listening import jsonl, lines, store
-from vclip.listening.store import Mark
+from vclip.listening.store import jsonl, lines, store
+from vclip.listening.store.store import Mark
 
 
 def session_file(folder: Path, rater: int = 1) -> Path:

@@ -16,7 +16,8 @@ import toy_study
 from raters import Rater, nursery
 from stores import KINDS, place_of
 
-from vclip.listening import store, study
+from vclip.listening.design import study
+from vclip.listening.store import store
 
 KILLS = 8
 N_RATERS = 6

@@ -11,8 +11,8 @@ from huggingface_hub import CommitOperationAdd, CommitOperationDelete
 from stores import answer, enrol, toy
 
 from vclip.errors import StudyError
-from vclip.listening.jsonl import JsonLines
-from vclip.listening.mirror import Mirror
+from vclip.listening.store.jsonl import JsonLines
+from vclip.listening.store.mirror import Mirror
 
 REPO = "lab/ratings"
 

@@ -12,10 +12,10 @@ from sqlalchemy.exc import IntegrityError
 from stores import answer, enrol, sql_url, toy
 
 from vclip.errors import BusyError, StudyError
-from vclip.listening import database, store
-from vclip.listening.sql import Database
-from vclip.listening.store import Mark
-from vclip.listening.tables import WRITTEN_ONCE, Base
+from vclip.listening.store import database, store
+from vclip.listening.store.sql import Database
+from vclip.listening.store.store import Mark
+from vclip.listening.store.tables import WRITTEN_ONCE, Base
 
 __all__ = ["sql_url"]  # a fixture
 

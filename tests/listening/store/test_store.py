@@ -11,9 +11,9 @@ import pytest
 from stores import answer, enrol, kept, toy, url
 
 from vclip.errors import ConflictError, StudyError
-from vclip.listening import codes, store
-from vclip.listening.store import Mark, Store
-from vclip.listening.trials import Counts, cells
+from vclip.listening.design.trials import Counts, cells
+from vclip.listening.store import codes, store
+from vclip.listening.store.store import Mark, Store
 
 __all__ = ["kept", "url"]  # fixtures
 

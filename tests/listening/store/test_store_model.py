@@ -15,8 +15,8 @@ from hypothesis.stateful import (
 from stores import answer, enrol, toy, url
 
 from vclip.errors import ConflictError
-from vclip.listening import store
-from vclip.listening.store import Enrolment, Store
+from vclip.listening.store import store
+from vclip.listening.store.store import Enrolment, Store
 
 __all__ = ["url"]  # a fixture
 

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from vclip.errors import DataError
-from vclip.offline.fit_config import FitConfig
-from vclip.offline.pair_data import Batches, Side
+from vclip.recipes.association.batches import Batches, Side
+from vclip.recipes.association.settings import FitConfig
 
 CONFIG = FitConfig(batch=8, seed=3)
 PERSON = torch.tensor([0] * 7 + [1] * 2 + [2] * 4 + [3] * 1 + [4] * 6)

@@ -8,10 +8,10 @@ import torch
 from toy_pairs import toy_pairs, toy_sides
 
 from vclip.errors import DataError, OutputError
-from vclip.offline import fitting
-from vclip.offline.fit_config import PRESETS, FitConfig
-from vclip.offline.fitting import Check
-from vclip.offline.pair_data import LabelData
+from vclip.recipes.association import fitting
+from vclip.recipes.association.batches import LabelData
+from vclip.recipes.association.fitting import Check
+from vclip.recipes.association.settings import PRESETS, FitConfig
 
 SMALL = {"image_hidden": 16, "coupling_hidden": 8, "batch": 16, "steps": 24, "check_every": 4}
 CONFIGS = {

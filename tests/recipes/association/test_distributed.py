@@ -15,12 +15,12 @@ from planted import write_features
 from torch import Tensor, distributed, multiprocessing
 from toy_pairs import toy_pairs
 
-from vclip import association
+from vclip.association import model as association
 from vclip.errors import DataError
-from vclip.offline import fitting
-from vclip.offline.distributed import Group
-from vclip.offline.fit_config import FitConfig
-from vclip.offline.objective import Chance, Objective
+from vclip.recipes.association import fitting
+from vclip.recipes.association.distributed import Group
+from vclip.recipes.association.objective import Chance, Objective
+from vclip.recipes.association.settings import FitConfig
 
 PLAIN = FitConfig(
     image_hidden=16,
@@ -188,7 +188,7 @@ def test_launchers_train_from_shards_and_the_first_process_writes(
     }
     write_features(tmp_path / "features", sides)
     command = f"{sys.executable} -m {LAUNCHERS[launcher]} "
-    command += f"-m vclip.offline.train --pairs {tmp_path}/pairs.csv "
+    command += f"-m vclip.recipes.association.train --pairs {tmp_path}/pairs.csv "
     command += f"--features {tmp_path}/features --out {tmp_path}/heads.safetensors --steps 4 "
     command += f"--batch 16 --check-every 2 --resume {tmp_path}/state.pt --image-hidden 8"
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}

@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vclip import metrics
-from vclip.offline import learning_curve as lc
-from vclip.offline.feature_store import FeatureStore, PairFeatures, Report
-from vclip.offline.fit_config import PRESETS
-from vclip.offline.pairs import Pair
+from vclip.arrays import Float64
+from vclip.recipes.association import learning_curve as lc
+from vclip.recipes.association.settings import PRESETS
+from vclip.recipes.data.feature_store import FeatureStore, PairFeatures, Report
+from vclip.recipes.data.manifest import Pair
+from vclip.recipes.metrics import verification
 
 SIZES = (50, 100, 200, 400, 750)
 CONFIG = replace(PRESETS["bundled"], label_weight=0.0, steps=30, batch=32)
@@ -48,10 +49,10 @@ def known_scores(people: int, rng: np.random.Generator, rows: int = 200) -> lc.P
     return lc.Point(people, scores)
 
 
-def everybody(scores: metrics.Floats, counts: metrics.Floats) -> float:
+def everybody(scores: Float64, counts: Float64) -> float:
     positive = np.eye(len(scores), dtype=bool)
     weight = np.where(positive, counts[:, None], np.outer(counts, counts))
-    return metrics.auc(scores.ravel(), positive.ravel(), weight.ravel())
+    return verification.auc(scores.ravel(), positive.ravel(), weight.ravel())
 
 
 def test_the_interval_holds_the_known_extrapolation() -> None:
@@ -122,7 +123,9 @@ def test_a_draw_is_whole_people_of_the_manifest() -> None:
 def test_weighted_figures_are_those_of_verify() -> None:
     held = toy(range(20), 3)
     scores = np.random.default_rng(0).normal(size=(40, 40))
-    report = metrics.verify(scores, [p.person for p in held.pairs], [p.sex for p in held.pairs], 2)
+    report = verification.verify(
+        scores, [p.person for p in held.pairs], [p.sex for p in held.pairs], 2
+    )
     found = {name: auc(scores, np.ones(40)) for name, auc in lc.figures(held).items()}
     assert found["auc"] == pytest.approx(report.auc.value)
     assert found["auc_within_sex"] == pytest.approx(report.auc_within_sex.value)

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from vclip.association import MAX_LOGIT_SCALE
-from vclip.offline.losses import centroids, contrastive_loss, harden, sge2e_loss
+from vclip.association.model import MAX_LOGIT_SCALE
+from vclip.recipes.association.losses import centroids, contrastive_loss, harden, sge2e_loss
 
 PERSON = torch.tensor([0, 0, 1, 2, 2, 2])
 

@@ -11,16 +11,17 @@ from planted import write_features
 from toy_pairs import toy_pairs, toy_sides
 from toys import CountingImages, CountingVoices, make_media
 
-from vclip import association
+from vclip.association import model as association
 from vclip.errors import DataError
-from vclip.offline import fitting, material, opening, train
-from vclip.offline.distributed import Group
-from vclip.offline.fit_config import PRESETS, FitConfig
-from vclip.offline.objective import Chance, Objective
-from vclip.offline.options import from_arguments
-from vclip.offline.pair_data import LabelData, PairData
-from vclip.offline.pairs import Pair
-from vclip.weights import BUNDLED
+from vclip.models.directory import BUNDLED
+from vclip.recipes.association import fitting, train, training_data
+from vclip.recipes.association.batches import LabelData, PairData
+from vclip.recipes.association.distributed import Group
+from vclip.recipes.association.objective import Chance, Objective
+from vclip.recipes.association.settings import PRESETS, FitConfig
+from vclip.recipes.data import encoders
+from vclip.recipes.data.manifest import Pair
+from vclip.recipes.options import from_arguments
 
 QUICK = FitConfig(
     image_hidden=32,
@@ -127,23 +128,23 @@ def make_pairs(splits: list[str]) -> list[Pair]:
 
 
 def test_the_manifests_split_is_used_where_it_has_one() -> None:
-    rows, dev = material.split_pairs(
+    rows, dev = training_data.split_pairs(
         make_pairs(["train", "train", "dev", "dev", "test", "test"]), 0
     )
     assert {r.split for r in rows} == {"train"} and {r.split for r in dev} == {"dev"}
 
 
 def test_without_a_split_persons_are_held_out_whole() -> None:
-    rows, dev = material.split_pairs(make_pairs([""] * 40), 0)
+    rows, dev = training_data.split_pairs(make_pairs([""] * 40), 0)
     assert len(dev) == 4 and len(rows) == 36
     assert not {r.person for r in rows} & {r.person for r in dev}
     with pytest.raises(DataError, match="at least four"):
-        material.split_pairs(make_pairs([""] * 6), 0)
+        training_data.split_pairs(make_pairs([""] * 6), 0)
 
 
 def run(folder: Path, monkeypatch: pytest.MonkeyPatch, *more: str) -> int:
-    monkeypatch.setattr(opening, "image_encoder", lambda spec: (CountingImages(), "hash"))
-    monkeypatch.setattr(opening, "voice_encoder", lambda spec: (CountingVoices(), "hash"))
+    monkeypatch.setattr(encoders, "image_encoder", lambda spec: (CountingImages(), "hash"))
+    monkeypatch.setattr(encoders, "voice_encoder", lambda spec: (CountingVoices(), "hash"))
     options = f"--pairs {folder}/pairs.csv --image-encoder {folder}/face.safetensors "
     options += f"--out {folder}/new/out.safetensors --store {folder}/s.sqlite --views 3 "
     options += "--preset bundled --yunet none --steps 4 --check-every 2 --label-weight 0"
@@ -170,11 +171,11 @@ def test_labelled_media_are_optional(
     make_media(tmp_path, n=9)
     (tmp_path / "faces.csv").write_text("path,sex\n1.png,F\n2.png,M\nnone.png,M\n")
     (tmp_path / "voices.csv").write_text("path,source,sex\n1.wav,vctk,F\n2.wav,vctk,M\n")
-    monkeypatch.setattr(material, "UTK", tmp_path / "faces.csv")
-    monkeypatch.setattr(material, "VOICES", tmp_path / "missing.csv")
+    monkeypatch.setattr(training_data, "UTK", tmp_path / "faces.csv")
+    monkeypatch.setattr(training_data, "VOICES", tmp_path / "missing.csv")
     assert run(tmp_path, monkeypatch, "--label-weight", "1") == 0
     assert "pairs only" in capsys.readouterr().out
-    monkeypatch.setattr(material, "VOICES", tmp_path / "voices.csv")
+    monkeypatch.setattr(training_data, "VOICES", tmp_path / "voices.csv")
     assert run(tmp_path, monkeypatch, "--label-weight", "1") == 0
     assert "labelled: 2 faces, 2 voices" in capsys.readouterr().out
 

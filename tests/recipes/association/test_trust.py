@@ -7,9 +7,9 @@ import pytest
 import torch
 from toy_pairs import shuffled, toy_pairs
 
-from vclip.offline import fitting
-from vclip.offline.fit_config import FitConfig
-from vclip.offline.trust import pair_weights, trust
+from vclip.recipes.association import fitting
+from vclip.recipes.association.settings import FitConfig
+from vclip.recipes.association.trust import pair_weights, trust
 
 NOISY = FitConfig(
     image_hidden=32,

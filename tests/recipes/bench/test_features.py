@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 import torch
 
-from vclip.face import Detector
-from vclip.offline import bench_features
-from vclip.offline.clips import read_picture, read_voice
+from vclip.face.photo import Detector
+from vclip.recipes.bench import features
+from vclip.recipes.data.clips import read_picture, read_voice
 
 
 def test_clips_are_like_voxceleb2_s_and_show_a_face(tmp_path: Path) -> None:
-    path = bench_features.write_clip(tmp_path / "a.mp4", np.random.default_rng(0))
+    path = features.write_clip(tmp_path / "a.mp4", np.random.default_rng(0))
     with av.open(str(path)) as container:
         (video,) = container.streams.video
         assert (video.codec.name, video.width, video.average_rate) == ("h264", 224, 25)
@@ -33,9 +33,9 @@ def test_times_are_of_one_item_without_the_first() -> None:
 
     if torch.cuda.is_available():
         pytest.skip("with a GPU the times are of the clock")
-    assert bench_features.timed(work, [0.5, 0.02, 0.02, 0.02]) == pytest.approx(0.02, rel=0.5)
+    assert features.timed(work, [0.5, 0.02, 0.02, 0.02]) == pytest.approx(0.02, rel=0.5)
 
 
 def test_the_table_tells_what_all_of_voxceleb2_costs() -> None:
-    lines = bench_features.table({"a step": 0.01}).splitlines()
+    lines = features.table({"a step": 0.01}).splitlines()
     assert lines[-1].split() == ["a", "step", "10.0", "100.0", "3.0", "h"]

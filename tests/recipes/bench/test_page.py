@@ -3,7 +3,7 @@
 from playwright.sync_api import Page
 from running import PATIENCE, Visitor
 
-from vclip.offline import bench_page
+from vclip.recipes.bench import page as bench_page
 
 
 def test_waits_of_a_visitor_are_measured(page: Page) -> None:

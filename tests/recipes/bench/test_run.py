@@ -9,8 +9,8 @@ import torch
 from toy_model import MODEL_ARGS
 
 from vclip.__main__ import main
-from vclip.offline import bench, bench_speech, timing
-from vclip.tts import build_vits
+from vclip.recipes.bench import run, speech, timing
+from vclip.speech.vits import build_vits
 
 FIGURES = {"bundled_real_time_factor": 0.02, "full_size_time_of_coqui": 0.9, "threads": 2.0}
 
@@ -21,7 +21,7 @@ def noise() -> np.ndarray:
 
 
 def test_half_as_loud_is_six_db_away(noise: np.ndarray) -> None:
-    distance = bench_speech.log_spectral_distance
+    distance = speech.log_spectral_distance
     assert distance(noise, noise) == 0
     assert distance(noise, noise / 2) == pytest.approx(20 * np.log10(2), abs=1e-3)
     assert distance(noise, -noise) == pytest.approx(0, abs=1e-4)
@@ -31,7 +31,7 @@ def test_what_nobody_hears_does_not_count(noise: np.ndarray) -> None:
     """A tone with hiss 100 dB below it is the tone."""
     tone = np.sin(np.arange(22050) * 0.3).astype(np.float32)
     hiss = tone + noise * 1e-5
-    near, far = (bench_speech.log_spectral_distance(tone, hiss, f) for f in (-60.0, -200.0))
+    near, far = (speech.log_spectral_distance(tone, hiss, f) for f in (-60.0, -200.0))
     assert near < 0.1 < far
 
 
@@ -46,7 +46,7 @@ def test_actions_take_turns_and_are_warm() -> None:
 def test_targets_are_said_with_the_figures(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bench, "measure", lambda times, app: FIGURES)
+    monkeypatch.setattr(run, "measure", lambda times, app: FIGURES)
     assert main(["bench", "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == FIGURES
     assert main(["bench"]) == 0
@@ -54,7 +54,7 @@ def test_targets_are_said_with_the_figures(
     assert "at most 0.05: yes" in shown[0] and "at most 0.8: NO" in shown[1]
     assert "at most" not in shown[2]
     assert main(["bench", "--times", "0"]) == 2 and "at least 1 run" in capsys.readouterr().err
-    assert set(bench.TARGETS) > set(FIGURES) - {"threads"}
+    assert set(run.TARGETS) > set(FIGURES) - {"threads"}
 
 
 def test_all_figures_of_speech(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -63,13 +63,13 @@ def test_all_figures_of_speech(monkeypatch: pytest.MonkeyPatch) -> None:
     def small() -> Any:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
-            return build_vits(MODEL_ARGS, bench_speech.SPEAKERS, 16).eval()
+            return build_vits(MODEL_ARGS, speech.SPEAKERS, 16).eval()
 
-    monkeypatch.setattr(bench_speech, "make_full_size", small)
-    monkeypatch.setattr(bench_speech, "PARAGRAPH", "Good morning. Come in.")
-    monkeypatch.setattr(bench_speech, "SENTENCE", "Good morning.")
-    figures = bench.measure(1, app=False)
-    assert {name for name in bench.TARGETS if not name.startswith("page_")} <= set(figures)
+    monkeypatch.setattr(speech, "make_full_size", small)
+    monkeypatch.setattr(speech, "PARAGRAPH", "Good morning. Come in.")
+    monkeypatch.setattr(speech, "SENTENCE", "Good morning.")
+    figures = run.measure(1, app=False)
+    assert {name for name in run.TARGETS if not name.startswith("page_")} <= set(figures)
     assert all(np.isfinite(value) and value >= 0 for value in figures.values())
     for name in ("bundled", "full_size"):
         assert figures[f"{name}_log_spectral_distance_db"] < 3

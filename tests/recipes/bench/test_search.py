@@ -7,24 +7,24 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vclip import index
-from vclip.offline import bench_search
-from vclip.offline.bench_search import DATA, Bank, Figures, K
+from vclip.recipes.bench import search
+from vclip.recipes.bench.search import DATA, Bank, Figures, K
+from vclip.speakers import index
 
 
 @pytest.fixture(autouse=True)
 def one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     one = {name: (recipe, breadths[:1]) for name, (recipe, breadths) in METHODS.items()}
-    monkeypatch.setattr(bench_search, "METHODS", one)
+    monkeypatch.setattr(search, "METHODS", one)
 
 
-METHODS = dict(bench_search.METHODS)
+METHODS = dict(search.METHODS)
 
 
 def bank(folder: Path, data: str, n: int = 300, n_queries: int = 7) -> Bank:
     options = argparse.Namespace(sizes=[5, n], queries=n_queries, seed=0, model="bundled")
-    return bench_search.make(folder, options, data)
+    return search.make(folder, options, data)
 
 
 @pytest.mark.parametrize("data", ["clustered", "uniform"])
@@ -60,22 +60,22 @@ def test_truth_is_a_naive_sort(tmp_path: Path) -> None:
 
 def test_recall_and_size_are_those_of_the_index(tmp_path: Path) -> None:
     made, path = bank(tmp_path, "uniform"), tmp_path / "index"
-    recipe, breadth = bench_search.METHODS["ivf-sq8"][0], 2
-    seconds, size = bench_search.build(made, 300, recipe, path)
-    told = bench_search.search(made, 300, path, breadth)
+    recipe, breadth = search.METHODS["ivf-sq8"][0], 2
+    seconds, size = search.build(made, 300, recipe, path)
+    told = search.search(made, 300, path, breadth)
     tried = index.Approximate.build(made.table(300), recipe, breadth)
     found = [set(tried.search(query, K)[0].tolist()) for query in made.queries()]
     hits = [len(f & set(t.tolist())) for f, t in zip(found, made.truth(300), strict=True)]
     assert told["recall"] == pytest.approx(sum(hits) / (7 * K)) and 0.1 < told["recall"] < 1
     assert seconds > 0 and size == path.stat().st_size / 1e6 and told["ms"] > 0
-    assert bench_search.search(made, 300, None, 0)["recall"] == 1
+    assert search.search(made, 300, None, 0)["recall"] == 1
 
 
 def test_the_command_measures_each_in_a_process_of_its_own(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     options = "--sizes 40 400 --data clustered --methods exact ivf-sq8 --queries 5 --json --folder"
-    assert bench_search.main([*options.split(), str(tmp_path)]) == 0
+    assert search.main([*options.split(), str(tmp_path)]) == 0
     found = [Figures(**json.loads(line)) for line in capsys.readouterr().out.splitlines()]
     assert [(f.n, f.method) for f in found] == [
         (n, method) for n in (40, 400) for method in ("exact", "ivf-sq8")
@@ -85,14 +85,14 @@ def test_the_command_measures_each_in_a_process_of_its_own(
         assert (f.recall == 1) >= (f.method == "exact")
         assert (f.index_mb > 0) == (f.build_s > 0) == (f.method != "exact")
     assert not list(tmp_path.iterdir())
-    assert {line.split()[2] for line in map(bench_search.line, found)} == {"exact", "ivf-sq8"}
+    assert {line.split()[2] for line in map(search.line, found)} == {"exact", "ivf-sq8"}
 
 
 @pytest.mark.parametrize("wrong", ["--sizes 0", "--queries 0", "--data voices --model nowhere"])
 def test_what_cannot_be_measured(wrong: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert bench_search.main(wrong.split()) == 2
+    assert search.main(wrong.split()) == 2
     assert capsys.readouterr().err.count("\n") == 1
 
 
 def test_every_kind_of_data_is_offered() -> None:
-    assert set(bench_search.parser().parse_args(["--data", *DATA]).data) == set(DATA)
+    assert set(search.parser().parse_args(["--data", *DATA]).data) == set(DATA)

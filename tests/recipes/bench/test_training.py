@@ -7,13 +7,13 @@ import torch
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
-from vclip.offline import bench_train
+from vclip.recipes.bench import training
 
 SMALL = ["--rows", "64", "--batch", "16", "32"]
 
 
 def test_figures_of_a_small_set_follow_from_each_other(capsys: pytest.CaptureFixture[str]) -> None:
-    assert bench_train.main([*SMALL, "--steps", "2", "--json"]) == 0
+    assert training.main([*SMALL, "--steps", "2", "--json"]) == 0
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [line["batch"] for line in lines] == [16, 32]
     for line in lines:
@@ -25,7 +25,7 @@ def test_figures_of_a_small_set_follow_from_each_other(capsys: pytest.CaptureFix
 
 
 def test_the_table_has_one_head(capsys: pytest.CaptureFixture[str]) -> None:
-    assert bench_train.main([*SMALL, "--steps", "1", "--precision", "bfloat16"]) == 0
+    assert training.main([*SMALL, "--steps", "1", "--precision", "bfloat16"]) == 0
     head, *rows = capsys.readouterr().out.splitlines()
     assert head.split()[:5] == ["device", "processes", "precision", "loss", "batch"]
     assert len(rows) == 2 and all("bfloat16" in row for row in rows)
@@ -35,6 +35,6 @@ def test_kept_bytes_are_those_of_a_hand_count() -> None:
     net, x = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 1)), torch.randn(32, 8)
     # the input, what the ReLU gives (for itself and the second layer), the second layer's weights
     expected = 4 * (32 * 8 + 32 * 16 + 16)
-    assert bench_train.kept(lambda: net(x).sum()) == expected
-    again = bench_train.kept(lambda: checkpoint(net, x, use_reentrant=False).sum())
+    assert training.kept(lambda: net(x).sum()) == expected
+    again = training.kept(lambda: checkpoint(net, x, use_reentrant=False).sum())
     assert again < expected

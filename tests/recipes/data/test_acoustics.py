@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from vclip import audio
-from vclip.offline import acoustics
+from vclip.recipes.data import acoustics
 
 RATE = 22050
 

@@ -10,7 +10,7 @@ from PIL import Image
 
 from vclip import audio
 from vclip.errors import DataError, ImageError
-from vclip.offline import clips
+from vclip.recipes.data import clips
 
 RATE = 16000
 

@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 from tiny_encoders import coqui_hasp, save_clip, save_clovaai
 
-from vclip.clip import ClipImageEncoder, weights_hash
-from vclip.encoders import ResemblyzerEncoder, SmallFaceEncoder
+from vclip.association.hasp import HaspEncoder
 from vclip.errors import DataError, ModelError
-from vclip.hasp import HaspEncoder
-from vclip.offline.feature_store import file_hash, resemblyzer_hash
-from vclip.offline.opening import BUNDLED_FACES, image_encoder, voice_encoder
+from vclip.face.clip import ClipImageEncoder, weights_hash
+from vclip.face.encoder import ResemblyzerEncoder, SmallFaceEncoder
+from vclip.recipes.data.encoders import BUNDLED_FACES, image_encoder, voice_encoder
+from vclip.recipes.data.feature_store import file_hash, resemblyzer_hash
 
 
 def test_the_bundled_face_encoder_by_name_or_by_file() -> None:

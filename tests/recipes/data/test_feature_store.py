@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 from toys import CountingImages, CountingVoices, NoFaces, make_extractors, make_media
 
-from vclip import audio, face
+from vclip import audio
 from vclip.errors import DataError
-from vclip.offline import feature_store, pairs
+from vclip.face import photo as face
+from vclip.recipes.data import feature_store
+from vclip.recipes.data import manifest as pairs
 
 
 def test_features_are_computed_once_and_the_same_when_read_back(tmp_path: Path) -> None:

@@ -19,11 +19,12 @@ from test_encoders import small, write
 from tiny_encoders import coqui_hasp, save_clip, save_coqui
 from toys import CountingImages, CountingVoices, NoFaces, make_media
 
-from vclip import audio, face
-from vclip.clip import ClipImageEncoder
-from vclip.hasp import HaspEncoder
-from vclip.offline import clips, extraction, feature_store, features, shards
-from vclip.offline.pairs import read_pairs
+from vclip import audio
+from vclip.association.hasp import HaspEncoder
+from vclip.face import photo as face
+from vclip.face.clip import ClipImageEncoder
+from vclip.recipes.data import clips, extraction, feature_store, features, shards
+from vclip.recipes.data.manifest import read_pairs
 
 
 @pytest.fixture()
@@ -286,7 +287,7 @@ def command(world: Path, out: Path, images: str = "face.safetensors") -> list[st
 def start(world: Path, out: Path, **environment: str) -> subprocess.Popen[str]:
     """The command as a process of its own."""
     return subprocess.Popen(
-        [sys.executable, "-m", "vclip.offline.features", *command(world, out)],
+        [sys.executable, "-m", "vclip.recipes.data.features", *command(world, out)],
         cwd=REPO,
         env={**os.environ, "CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1", **environment},
         stdout=subprocess.PIPE,

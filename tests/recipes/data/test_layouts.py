@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from vclip.errors import DataError
-from vclip.offline import layouts
-from vclip.offline.layouts import Clip, Person
+from vclip.recipes.data import layouts
+from vclip.recipes.data.layouts import Clip, Person
 
 
 def touch(root: Path, *names: str) -> Path:

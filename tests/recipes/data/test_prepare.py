@@ -12,9 +12,9 @@ from toys import CountingImages, CountingVoices, NoFaces
 
 from vclip import audio
 from vclip.errors import DataError
-from vclip.offline import features, prepare, shards
-from vclip.offline.layouts import Clip, Person
-from vclip.offline.pairs import read_pairs
+from vclip.recipes.data import features, prepare, shards
+from vclip.recipes.data.layouts import Clip, Person
+from vclip.recipes.data.manifest import read_pairs
 
 
 def read(path: Path) -> list[dict[str, str]]:

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from vclip.offline import build_bank
-from vclip.offline.recordings import Voices, median_f0, read_speakers
-from vclip.offline.voice_sex import THRESHOLD, SexProbe
+from vclip.recipes.data.recordings import Voices, median_f0, read_speakers
+from vclip.recipes.data.voice_sex import THRESHOLD, SexProbe
+from vclip.recipes.generation import build_bank
 
 RATE = 16000
 

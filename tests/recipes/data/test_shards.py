@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from vclip.errors import DataError
-from vclip.offline import shards
-from vclip.offline.pairs import Pair, read_pairs
-from vclip.offline.shards import FACES, VOICES, Shard
+from vclip.recipes.data import shards
+from vclip.recipes.data.manifest import Pair, read_pairs
+from vclip.recipes.data.shards import FACES, VOICES, Shard
 
 
 def write_folder(folder: Path, sides: dict[str, list[Shard]], dimension: int = 3) -> Path:

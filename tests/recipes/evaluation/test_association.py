@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from toys import make_extractors, make_media
 
-from vclip import association, weights
-from vclip.association import Association, AssociationConfig
-from vclip.encoders import load_face_encoder
-from vclip.offline import evaluate
-from vclip.offline.feature_store import FeatureStore, file_hash, pair_features
-from vclip.offline.pairs import read_pairs
+from vclip.association.model import Association, AssociationConfig, load, load_metadata, save
+from vclip.face.encoder import load_face_encoder
+from vclip.models import directory as weights
+from vclip.recipes.data.feature_store import FeatureStore, file_hash, pair_features
+from vclip.recipes.data.manifest import read_pairs
+from vclip.recipes.evaluation import association as evaluate
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     make_media(tmp_path, n=6)
     model = Association(AssociationConfig(image_dimension=12, voice_dimension=2, image_hidden=4))
     (tmp_path / "model").mkdir()
-    association.save(tmp_path / "model" / "association.safetensors", model, {})
+    save(tmp_path / "model" / "association.safetensors", model, {})
     monkeypatch.setattr(evaluate, "extractors", fake)
     monkeypatch.setattr(evaluate, "VOICES", tmp_path / "none.csv")
     return tmp_path
@@ -103,10 +103,10 @@ def test_user_errors_are_one_line_and_exit_code_two(
 def test_the_bundled_heads_were_trained_on_the_bundled_encoder() -> None:
     folder = weights.find("bundled")
     encoder_path = folder / "face_encoder.safetensors"
-    metadata = association.load_metadata(folder / "association.safetensors")
+    metadata = load_metadata(folder / "association.safetensors")
     assert metadata["face_encoder_sha256"] == file_hash(encoder_path)
     model, encoder = (
-        association.load(folder / "association.safetensors"),
+        load(folder / "association.safetensors"),
         load_face_encoder(encoder_path),
     )
     assert model.config.image_dimension == encoder.dimension and model.dimension == 256

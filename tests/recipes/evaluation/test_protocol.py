@@ -10,12 +10,12 @@ from planted import of_keys, people, plain_heads, write_features
 from sklearn.metrics import average_precision_score, roc_auc_score
 from test_protocols import pickles, write_p1
 
-from vclip import association
+from vclip.association import model
 from vclip.errors import DataError
-from vclip.metrics import Estimate
-from vclip.offline import evaluate, protocols, trial_lists
-from vclip.offline.protocol_figures import Evaluation, Line, mean_eer
-from vclip.offline.shards import open_features
+from vclip.recipes.data.shards import open_features
+from vclip.recipes.evaluation import association, protocols, trial_lists
+from vclip.recipes.evaluation.protocol_figures import Evaluation, Line, mean_eer
+from vclip.recipes.metrics.verification import Estimate
 
 DIMENSION = 16
 
@@ -173,7 +173,7 @@ def told(tmp_path: Path) -> tuple[str, Path]:
     features = write_features(tmp_path / "features", {"faces": faces, "voices": voices})
     (tmp_path / "model").mkdir()
     heads = plain_heads(DIMENSION)
-    association.save(tmp_path / "model" / "association.safetensors", heads, {})
+    model.save(tmp_path / "model" / "association.safetensors", heads, {})
     return f"--protocol p4 --features {features} --model {tmp_path}/model --draws 20", tmp_path
 
 
@@ -182,12 +182,12 @@ def test_the_command_prints_each_figure_with_its_protocol(
 ) -> None:
     options, folder = told
     lists = fame(folder / "v3")
-    assert evaluate.main([*options.split(), "--lists", str(lists)]) == 0
+    assert association.main([*options.split(), "--lists", str(lists)]) == 0
     out = capsys.readouterr().out.splitlines()
     figures = [row for row in out if row.startswith("P4  ")]
     assert len(figures) == 5 and "mean" in figures[-1]  # AUC and EER of two, and the mean EER
     assert "listed media without features: 0 of 120 faces, 0 of 120 voices" in out
-    assert evaluate.main([*options.split(), "--lists", str(lists), "--json"]) == 0
+    assert association.main([*options.split(), "--lists", str(lists), "--json"]) == 0
     told_json = json.loads(capsys.readouterr().out)
     assert told_json["protocol"] == "P4" and len(told_json["lines"]) == 5
     assert told_json["lines"][0]["estimate"]["value"] > 0.9
@@ -199,7 +199,7 @@ def test_a_submission_holds_an_id_and_a_distance_a_line(
     options, folder = told
     lists = fame(folder / "v3", labelled=False)
     more = ["--lists", str(lists), "--submission", str(folder), "--heard", "German"]
-    assert evaluate.main([*options.split(), *more]) == 0
+    assert association.main([*options.split(), *more]) == 0
     assert capsys.readouterr().out.splitlines() == [
         f"{folder}/sub_score_German_unheard.txt", f"{folder}/sub_score_German_heard.txt"
     ]  # fmt: skip
@@ -221,7 +221,7 @@ def test_pairs_are_evaluated_from_shards_too(
     rows = [f"{i},faces/English/{i:05d}.jpg,voices/English/{i:05d}.wav,F" for i in range(1, 60, 2)]
     (folder / "pairs.csv").write_text("\n".join(["person,face,voice,sex", *rows]) + "\n")
     options = f"--pairs {folder}/pairs.csv --features {folder}/features --model {folder}/model"
-    assert evaluate.main([*options.split(), "--json", "--draws", "20"]) == 0
+    assert association.main([*options.split(), "--json", "--draws", "20"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["rows"] == 30 and found["association"]["auc"]["value"] > 0.95
     assert found["sex_only"] is None
@@ -237,8 +237,8 @@ def test_what_is_missing_or_does_not_fit_is_one_line(
     _, folder = told
     fame(folder / "v3")
     (folder / "other").mkdir()
-    association.save(folder / "other" / "association.safetensors", plain_heads(8), {})
-    assert evaluate.main(["--protocol", "p4", *options.format(folder).split()]) == 2
+    model.save(folder / "other" / "association.safetensors", plain_heads(8), {})
+    assert association.main(["--protocol", "p4", *options.format(folder).split()]) == 2
     assert capsys.readouterr().err.count("\n") == 1
 
 
@@ -257,8 +257,8 @@ def test_features_of_another_encoder_of_the_same_size_are_refused(
     for digest, code in (("made by this", 0), ("made by that", 2)):
         named = digest if known == "face_encoder_sha256" else {"sha256": digest}
         path = folder / "model" / "association.safetensors"
-        association.save(path, plain_heads(DIMENSION), {known: named})
-        assert evaluate.main([*options.split(), "--lists", str(lists)]) == code
+        model.save(path, plain_heads(DIMENSION), {known: named})
+        assert association.main([*options.split(), "--lists", str(lists)]) == code
     assert "not of the encoder that the heads" in capsys.readouterr().err
 
 

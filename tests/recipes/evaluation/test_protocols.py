@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from vclip.errors import DataError
-from vclip.offline import pickled_lists, protocols, trial_lists
-from vclip.offline.pairs import read_pairs
+from vclip.recipes.data.manifest import read_pairs
+from vclip.recipes.evaluation import pickled_lists, protocols, trial_lists
 
 IDS = {"A.J._Buckley": "id10001", "A.R._Rahman": "id10002"}
 

@@ -11,14 +11,16 @@ from test_protocols import write_p1
 from toy_clip import make_clip
 from toy_zero_shot import make_zero_shot
 
-from vclip import bridge, clip, metrics
-from vclip.association import Association, AssociationConfig, save
-from vclip.bridge import Bridge, Person
-from vclip.clip_text import ClipTextEncoder
+from vclip.association import zero_shot as bridge
+from vclip.association.model import Association, AssociationConfig, save
+from vclip.association.zero_shot import Bridge, Person
 from vclip.errors import DataError, ModelError
-from vclip.offline import evaluate, protocols, zero_shot
-from vclip.offline.feature_store import PairFeatures, Report
-from vclip.offline.pairs import read_pairs
+from vclip.face import clip
+from vclip.face.clip_text import ClipTextEncoder
+from vclip.recipes.data.feature_store import PairFeatures, Report
+from vclip.recipes.data.manifest import read_pairs
+from vclip.recipes.evaluation import association, protocols, zero_shot
+from vclip.recipes.metrics import verification
 
 PEOPLE = {f"p{i}": Person("FM"[i % 2], 20 + i % 4) for i in range(16)}
 
@@ -88,13 +90,13 @@ def test_the_table_recovers_what_was_planted(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         save(tmp_path / "association.safetensors", Association(AssociationConfig(12)), {})
-    assert evaluate.main(pair_options(folder, tmp_path)) == 0
+    assert association.main(pair_options(folder, tmp_path)) == 0
     found = json.loads(capsys.readouterr().out)
     ties, rivals = 3, 15  # of 15 others 3 have one's description
     assert found["zero_shot"]["auc"]["value"] == pytest.approx(1 - ties / rivals / 2, abs=0.02)
     assert 0.2 < found["association"]["auc"]["value"] < 0.8  # untrained
     options = [option for option in pair_options(folder, tmp_path) if option != "--json"]
-    assert evaluate.main(options) == 0
+    assert association.main(options) == 0
     assert "zero-shot bridge" in capsys.readouterr().out
 
 
@@ -108,7 +110,7 @@ def test_shuffled_people_are_chance(folder: Path) -> None:
         order = np.random.default_rng(seed).permutation(16)
         others = {name: PEOPLE[names[i]] for name, i in zip(names, order, strict=True)}
         scores = zero_shot.pair_scores(features, others, encoder)
-        aucs.append(metrics.auc(scores.ravel(), np.eye(16, dtype=bool).ravel()))
+        aucs.append(verification.auc(scores.ravel(), np.eye(16, dtype=bool).ravel()))
     assert np.mean(aucs) == pytest.approx(0.5, abs=0.06)  # 0.02 is its standard error
 
 
@@ -125,7 +127,7 @@ def test_a_protocol_under_the_bridge(
     ]
     plant(folder, tmp_path / "features", media)
     options = f"--protocol p1 --lists {lists} --features {tmp_path}/features --draws 20 --zero-shot"
-    assert evaluate.main([*options.split(), "--json"]) == 0
+    assert association.main([*options.split(), "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert told["model"] == "zero-shot bridge" and told["protocol"] == "P1"
     values = {
@@ -159,7 +161,7 @@ def test_features_that_the_bridge_cannot_read(
         zero_shot.text_encoder({"spec": str(tmp_path / "other"), "weights_sha256": "?"})
     save(tmp_path / "association.safetensors", Association(AssociationConfig(12)), {})
     options = ["--pairs", str(folder / "pairs.csv"), "--model", str(tmp_path), "--zero-shot"]
-    assert evaluate.main(options) == 2
+    assert association.main(options) == 2
     assert "needs the --features" in capsys.readouterr().err
-    assert evaluate.main(["--pairs", str(folder / "pairs.csv"), "--model", "zero-shot"]) == 2
+    assert association.main(["--pairs", str(folder / "pairs.csv"), "--model", "zero-shot"]) == 2
     assert "give its --features" in capsys.readouterr().err

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from conftest import REPO
 
-from vclip.offline import evaluate_face as e
+from vclip.recipes.face_encoder import evaluate as e
 
 ENCODER = REPO / "assets/models/bundled/face_encoder.safetensors"
 

@@ -8,10 +8,10 @@ import torch
 from conftest import REPO
 from PIL import Image
 
-from vclip import face
-from vclip.encoders import SmallFaceEncoder, to_input
 from vclip.errors import DataError
-from vclip.offline import dlib_weights as w
+from vclip.face import photo as face
+from vclip.face.encoder import SmallFaceEncoder, to_input
+from vclip.recipes.face_encoder import teacher as w
 
 WIDTHS, BLOCKS = (2, 2, 4, 8, 16, 16), (3, 4, 3, 3, 1)
 

@@ -11,13 +11,13 @@ import torch
 from conftest import REPO
 from PIL import Image
 
-from vclip import face
-from vclip.encoders import SmallFaceEncoder, load_face_encoder, to_input
 from vclip.errors import DataError
-from vclip.offline import face_data as d
-from vclip.offline import face_objective as o
-from vclip.offline import train_face as t
-from vclip.offline.dlib_weights import Teacher
+from vclip.face import photo as face
+from vclip.face.encoder import SmallFaceEncoder, load_face_encoder, to_input
+from vclip.recipes.face_encoder import crops as d
+from vclip.recipes.face_encoder import objective as o
+from vclip.recipes.face_encoder import train as t
+from vclip.recipes.face_encoder.teacher import Teacher
 
 TOY = o.Config(image_size=64, width=4, deepest=1, epochs=2, batch=8, held_out=0.3)
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vclip.bridge import Person, people
-from vclip.offline import describe_bank
-from vclip.weights import sha256
+from vclip.association.zero_shot import Person, people
+from vclip.models.directory import sha256
+from vclip.recipes.generation import describe_bank
 
 IDS = [f"p{i}" for i in range(20)] + ["lj"]
 
@@ -94,7 +94,7 @@ def test_banks_and_manifests_that_cannot_be_used(
 
 def test_coqui_s_names_are_not_vctk_s(shared: Path, tmp_path: Path) -> None:
     """The trap that the check is for, on the two shipped banks."""
-    from vclip.weights import MODELS
+    from vclip.models.directory import MODELS
 
     for name, code in (("bundled", 0), ("vctk", 2)):
         (tmp_path / name).mkdir()

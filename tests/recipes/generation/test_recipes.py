@@ -8,11 +8,11 @@ import pytest
 from toy_model import make_model, make_vits
 
 from vclip.errors import DataError
-from vclip.offline import assemble, build_bank, distill, fit_generation
-from vclip.offline.speaking import SENTENCES, heard
 from vclip.pipeline import FaceToVoice
-from vclip.signature import SignatureNet
-from vclip.tts import CoquiVits
+from vclip.recipes.generation import assemble, build_bank, distill, fit_gmm
+from vclip.recipes.generation.speaking import SENTENCES, heard
+from vclip.speakers.signature import SignatureNet
+from vclip.speech.vits import CoquiVits
 
 
 class Bands:
@@ -56,16 +56,16 @@ def test_twins_do_not_make_one_component_a_speaker_look_good() -> None:
     rng = np.random.default_rng(0)
     one = rng.normal(size=(60, 64))
     table = np.concatenate([one, one + 0.01 * rng.normal(size=(60, 64))]).astype(np.float32)
-    groups = fit_generation.twins(table)
+    groups = fit_gmm.twins(table)
     assert len(set(groups)) == 60 and (groups[:60] == groups[60:]).all()
-    assert fit_generation.choose(table, seed=0) < 16
+    assert fit_gmm.choose(table, seed=0) < 16
 
 
 def test_held_out_likelihood_finds_the_number_of_clusters() -> None:
     rng = np.random.default_rng(0)
     centres = 10 * rng.normal(size=(4, 5))
     table = np.concatenate([c + rng.normal(size=(40, 5)) for c in centres]).astype(np.float32)
-    assert fit_generation.choose(table, seed=0) == 4
+    assert fit_gmm.choose(table, seed=0) == 4
 
 
 def test_distilling_goes_on_where_it_was_interrupted(

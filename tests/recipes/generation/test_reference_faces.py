@@ -10,15 +10,17 @@ import torch
 from PIL import Image
 from toy_model import make_model
 
-from vclip import association, explain, metrics
-from vclip.encoders import SmallFaceEncoder
+from vclip.association import explain, model
 from vclip.errors import DataError
-from vclip.face import Detector
-from vclip.offline import build_faces, face_data, face_objective
-from vclip.offline.assemble import COMPONENTS, describe
-from vclip.offline.feature_store import FeatureStore, Report, extract
-from vclip.offline.pairs import read_labelled
-from vclip.weights import BUNDLED, sha256
+from vclip.face.encoder import SmallFaceEncoder
+from vclip.face.photo import Detector
+from vclip.models.directory import BUNDLED, sha256
+from vclip.recipes.data.feature_store import FeatureStore, Report, extract
+from vclip.recipes.data.manifest import read_labelled
+from vclip.recipes.face_encoder import crops, objective
+from vclip.recipes.generation import reference_faces
+from vclip.recipes.generation.assemble import COMPONENTS, describe
+from vclip.recipes.metrics import verification
 
 
 def unit(*shape: int, seed: int) -> np.ndarray:
@@ -44,23 +46,23 @@ def test_the_shipped_faces_are_small_and_finite(shipped: np.ndarray) -> None:
 
 def test_only_faces_that_were_held_out_are_taken(shared: Path) -> None:
     rows = read_labelled(shared / "faces/utk.csv")
-    taken = build_faces.unseen(rows)
+    taken = reference_faces.unseen(rows)
     assert 0.03 < len(taken) / len(rows) < 0.07
     sample = rows[:: len(rows) // 100]  # the split of train_face on what prepare would make of it
-    folds = [np.float32(face_data.fold(row.path.read_bytes())) for row in sample]
+    folds = [np.float32(crops.fold(row.path.read_bytes())) for row in sample]
     held_out = [row.path for row, fold in zip(sample, folds, strict=True) if fold < 0.05]
-    assert face_objective.Config().held_out == 0.05
+    assert objective.Config().held_out == 0.05
     assert [path for path in taken if path in {row.path for row in sample}] == held_out
 
 
 def test_float16_is_exact_enough(shared: Path, shipped: np.ndarray, tmp_path: Path) -> None:
     """The shipped features are those of the pictures, and what rounding did moves no score."""
-    paths = build_faces.unseen(read_labelled(shared / "faces/utk.csv"))[:12]
-    faces, _ = build_faces.extractors(BUNDLED / "face_encoder.safetensors", Detector())
+    paths = reference_faces.unseen(read_labelled(shared / "faces/utk.csv"))[:12]
+    faces, _ = reference_faces.extractors(BUNDLED / "face_encoder.safetensors", Detector())
     report, store = Report(), FeatureStore(tmp_path / "store.sqlite")
     found = extract(paths, faces, store, report, "faces")
     exact = np.stack([r[0] for p, r in found.items() if str(p) not in report.whole_pictures])
-    heads = association.load(BUNDLED / "association.safetensors")
+    heads = model.load(BUNDLED / "association.safetensors")
     with torch.inference_mode():
         one = heads.encode_image(torch.from_numpy(exact)).numpy()
         two = heads.encode_image(torch.from_numpy(shipped[: len(exact)].astype("f4"))).numpy()
@@ -73,16 +75,16 @@ def test_build_writes_features_only(shared: Path, tmp_path: Path) -> None:
     directory = make_model(tmp_path / "m")
     (directory / "faces.npz").unlink()
     rows = read_labelled(shared / "faces/utk.csv")
-    taken = build_faces.unseen(rows[:400])[:3]
+    taken = reference_faces.unseen(rows[:400])[:3]
     with (tmp_path / "few.csv").open("w", newline="") as file:
         csv.writer(file).writerows([["path", "age", "sex"], *((str(p), 30, "F") for p in taken)])
     options = ["--directory", str(directory), "--utk", str(tmp_path / "few.csv")]
-    assert build_faces.main([*options, "--store", str(tmp_path / "s.sqlite")]) == 0
+    assert reference_faces.main([*options, "--store", str(tmp_path / "s.sqlite")]) == 0
     with np.load(directory / "faces.npz", allow_pickle=False) as file:
         assert file["image_features"].shape == (len(taken), SmallFaceEncoder().dimension)
         assert set(file.files) == {"image_features", "provenance"}
     data = (directory / "faces.npz").read_bytes()
-    assert build_faces.main([*options, "--store", str(tmp_path / "s.sqlite")]) == 0
+    assert reference_faces.main([*options, "--store", str(tmp_path / "s.sqlite")]) == 0
     assert (directory / "faces.npz").read_bytes() == data
     described = describe(directory)["components"]["faces"]
     assert described["sha256"] == sha256(directory / "faces.npz")
@@ -95,17 +97,19 @@ def test_pictures_without_a_face_are_not_taken(
     directory = make_model(tmp_path / "m")
     Image.new("RGB", (200, 200), (90, 90, 90)).save(tmp_path / "grey.png")
     (tmp_path / "few.csv").write_text("path,age,sex\ngrey.png,30,F\n")
-    monkeypatch.setattr(build_faces, "fold", lambda data: 0.0)
+    monkeypatch.setattr(reference_faces, "fold", lambda data: 0.0)
     options = ["--directory", str(directory), "--utk", str(tmp_path / "few.csv")]
-    assert build_faces.main([*options, "--store", str(tmp_path / "s.sqlite")]) == 2
+    assert reference_faces.main([*options, "--store", str(tmp_path / "s.sqlite")]) == 2
     assert "no face of" in capsys.readouterr().err
     with pytest.raises(DataError, match="no face"):
-        build_faces.build(directory, tmp_path / "few.csv", FeatureStore(tmp_path / "other.sqlite"))
+        reference_faces.build(
+            directory, tmp_path / "few.csv", FeatureStore(tmp_path / "other.sqlite")
+        )
 
 
 def test_percentiles_equal_a_loop() -> None:
     faces, voices, others = unit(5, 6, seed=0), unit(5, 6, seed=1), unit(9, 6, seed=2)
-    table = build_faces.percentiles(faces, voices, others)
+    table = reference_faces.percentiles(faces, voices, others)
     for i in range(5):
         for j in range(5):
             worse = sum(float(o @ voices[j]) < float(faces[i] @ voices[j]) for o in others)
@@ -118,7 +122,7 @@ def test_summary_keeps_own_and_others_apart() -> None:
     table = np.full((4, 4), 0.2)
     table[:2, :2] = table[2:, 2:] = 0.6
     np.fill_diagonal(table, 0.9)
-    found = build_faces.summary(table, person, sex, 9, draws=50, seed=0)
+    found = reference_faces.summary(table, person, sex, 9, draws=50, seed=0)
     values = [estimate.value for estimate in found.mean]
     assert values == pytest.approx([0.9, (4 * 0.6 + 8 * 0.2) / 12, 0.6])
     assert [e.value for e in found.above_half] == pytest.approx([1, 4 / 12, 1])
@@ -127,20 +131,20 @@ def test_summary_keeps_own_and_others_apart() -> None:
 
 def test_two_rows_of_a_person_are_not_others() -> None:
     table = np.array([[0.9, 0.9, 0.1], [0.9, 0.9, 0.1], [0.1, 0.1, 0.9]])
-    found = build_faces.summary(table, ["a", "a", "b"], ["F", "F", "F"], 9, draws=20, seed=0)
+    found = reference_faces.summary(table, ["a", "a", "b"], ["F", "F", "F"], 9, draws=20, seed=0)
     assert found.mean[1].value == pytest.approx(0.1)
-    assert isinstance(found.mean[1], metrics.Estimate)
+    assert isinstance(found.mean[1], verification.Estimate)
 
 
 def test_what_a_percentile_is_worth_is_noted_beside_the_faces(tmp_path: Path) -> None:
     directory = make_model(tmp_path / "m")
     before = describe(directory)["components"]["faces"]
     table = np.array([[0.9, 0.2, 0.2], [0.2, 0.9, 0.2], [0.2, 0.2, 0.9]])
-    found = build_faces.summary(table, ["a", "b", "c"], ["F", "F", "M"], 9, draws=20, seed=0)
+    found = reference_faces.summary(table, ["a", "b", "c"], ["F", "F", "M"], 9, draws=20, seed=0)
     with np.load(directory / "faces.npz", allow_pickle=False) as file:
         features = file["image_features"]
         np.savez(directory / "faces.npz", image_features=features, provenance=np.array("{}"))
-    build_faces.note(directory, found)
+    reference_faces.note(directory, found)
     after = describe(directory)["components"]["faces"]
     assert after["made"]["worth"] == {"pairs": 3, "own": 0.9, "others": 0.2, "same_sex": 0.2}
     assert after["sha256"] != before["sha256"]

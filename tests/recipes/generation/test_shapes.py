@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from vclip import generation
-from vclip.offline import shapes
-from vclip.speech import Speech
+from vclip.recipes.generation import shapes
+from vclip.speakers import gmm
+from vclip.speech.synthesizer import Speech
 
 RATE = 16000
 
@@ -42,7 +42,7 @@ class ToyStudio:
     def __init__(self) -> None:
         rng = np.random.default_rng(0)
         self.bank = rng.normal(size=(60, 6)).astype(np.float32) * np.arange(6, 0, -1)
-        self.gmm = generation.SpeakerGMM.fit(self.bank, 1, 0)
+        self.gmm = gmm.SpeakerGMM.fit(self.bank, 1, 0)
 
     def heard(self, rows: np.ndarray, sentence: int, seed: int) -> np.ndarray:
         return rows / np.linalg.norm(rows, axis=1, keepdims=True)
@@ -55,7 +55,7 @@ def test_wider_draws_sound_less_like_their_centre(capsys: pytest.CaptureFixture[
     shapes.near(ToyStudio(), 6, 20, np.random.default_rng(0))  # type: ignore[arg-type]
     lines = capsys.readouterr().out.splitlines()
     table = np.array([[float(x) for x in line.split()] for line in lines[2:]])
-    assert table[:, 0].tolist() == list(shapes.SPREADS) and generation.NEAR in table[:, 0]
+    assert table[:, 0].tolist() == list(shapes.SPREADS) and gmm.NEAR in table[:, 0]
     assert (np.diff(table[:, 1]) < 0.02).all() and table[0, 1] > 0.95 > table[-1, 1]
     assert (table[:, 3] == 1).all()  # another sentence changes nothing here
     np.testing.assert_allclose(table[:, 1], table[:, 4], atol=1e-3)

@@ -9,17 +9,19 @@ from PIL import Image
 from planted import plain_heads
 from toy_model import make_model
 
-from vclip import audio, metrics
-from vclip.metrics import Estimate
-from vclip.offline import fit_config, generation_table, workshop
-from vclip.offline.draws import Density
-from vclip.offline.generation_figures import (
+from vclip import audio
+from vclip.recipes.association import settings
+from vclip.recipes.generation_table import table, workshop
+from vclip.recipes.generation_table.draws import Density
+from vclip.recipes.generation_table.figures import (
     Bootstrap,
     Judge,
     Population,
     Row,
     speech_to_recordings,
 )
+from vclip.recipes.metrics import verification
+from vclip.recipes.metrics.verification import Estimate
 
 V = 6
 
@@ -45,8 +47,10 @@ def test_a_row_is_what_loops_over_faces_and_voices_give() -> None:
         )
         likely = density.log_prob(np.stack([h / np.linalg.norm(h) for h in mine]))
         assert row.values[i, 2] == pytest.approx(likely.mean(), abs=1e-2)
-    assert row.vendi_k == pytest.approx(np.mean([metrics.vendi(few) for few in heard]), rel=1e-5)
-    assert row.vendi_1 == pytest.approx(metrics.vendi(heard[:, 0]), rel=1e-5)
+    assert row.vendi_k == pytest.approx(
+        np.mean([verification.vendi(few) for few in heard]), rel=1e-5
+    )
+    assert row.vendi_1 == pytest.approx(verification.vendi(heard[:, 0]), rel=1e-5)
     assert np.isnan(Judge(voices, faces, plain_heads(V), density).row("one", heard[:, :1]).vendi_k)
 
 
@@ -85,11 +89,11 @@ def test_populations_are_compared_in_equal_numbers() -> None:
     rng = np.random.default_rng(0)
     speakers, heard = rng.normal(size=(20, V)), rng.normal(size=(50, V))
     found = Population.of("draws", speakers, heard)
-    assert found.distances == metrics.generation_distances(speakers, heard[:20])
+    assert found.distances == verification.generation_distances(speakers, heard[:20])
     twice = Population.of("chosen twice", speakers, np.repeat(heard, 2, axis=0))
     assert (twice.n, twice.distances) == (50, found.distances)
     few = Population.of("few", speakers, heard[:8])
-    assert few.distances == metrics.generation_distances(speakers[:8], heard[:8])
+    assert few.distances == verification.generation_distances(speakers[:8], heard[:8])
 
 
 def test_speech_to_recordings_is_that_of_a_loop() -> None:
@@ -105,8 +109,8 @@ def test_speech_to_recordings_is_that_of_a_loop() -> None:
 
 def test_a_figure_that_is_not_defined_is_a_dash() -> None:
     nothing = Estimate(np.nan, np.nan, np.nan)
-    assert generation_table._cell(nothing, 3) == "-"
-    assert generation_table._cell(Estimate(0.25, 0.1, 0.4), 2, "+") == "+0.25 [+0.10, +0.40]"
+    assert table._cell(nothing, 3) == "-"
+    assert table._cell(Estimate(0.25, 0.1, 0.4), 2, "+") == "+0.25 [+0.10, +0.40]"
 
 
 class Spectra:
@@ -133,8 +137,8 @@ def options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
         lines.append(f"p{i},{i}.png,{i}.wav,{'FM'[i % 2]},{'dev' if i < 4 else 'train'}")
     (tmp_path / "pairs.csv").write_text("\n".join(lines) + "\n")
     monkeypatch.setattr(workshop, "voice_encoder", lambda spec: (Spectra(), "hash"))
-    quick = fit_config.FitConfig(couplings=2, coupling_hidden=8, steps=3, batch=4, check_every=3)
-    monkeypatch.setitem(fit_config.PRESETS, "bundled", quick)
+    quick = settings.FitConfig(couplings=2, coupling_hidden=8, steps=3, batch=4, check_every=3)
+    monkeypatch.setitem(settings.PRESETS, "bundled", quick)
     text = f"{tmp_path} --pairs {tmp_path}/pairs.csv --store {tmp_path}/s.sqlite"
     text += f" --cache {tmp_path}/cache --k 2 --n 20 --listened 12 --spoken 6 --draws 20"
     return text.split()
@@ -143,7 +147,7 @@ def options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def test_the_command_prints_every_method_and_says_what_is_not_defined(
     options: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert generation_table.main([*options, "--sentences", "2"]) == 0
+    assert table.main([*options, "--sentences", "2"]) == 0
     first = capsys.readouterr().out
     for name in (
         "true recordings",
@@ -160,14 +164,14 @@ def test_the_command_prints_every_method_and_says_what_is_not_defined(
     assert "naive: not defined" in first and "S = 16" in first and "V = 256" in first
     assert "never listened: not computed" in first
     assert "evaluator trained on one half" in first and "4 rows, 4 persons" in first
-    assert generation_table.main([*options, "--sentences", "2"]) == 0
+    assert table.main([*options, "--sentences", "2"]) == 0
     assert capsys.readouterr().out == first  # the same from what was kept
 
 
 def test_json_has_the_measures_of_every_method(
     options: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert generation_table.main([*options, "--sentences", "2", "--json", "--halves"]) == 0
+    assert table.main([*options, "--sentences", "2", "--json", "--halves"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert set(found["random draws"]) == {"v2v", "f2v", "log_prob", "vendi_k", "vendi_1"}
     assert -1 <= found["direct mapping"]["v2v"]["value"] <= 1
@@ -178,5 +182,5 @@ def test_json_has_the_measures_of_every_method(
 def test_user_errors_are_one_line(
     options: list[str], fault: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert generation_table.main([*options, *fault]) == 2
+    assert table.main([*options, *fault]) == 2
     assert capsys.readouterr().err.count("\n") == 1

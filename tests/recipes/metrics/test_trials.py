@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from vclip import metrics, trial_metrics
+from vclip.recipes.metrics import trials as trial_metrics
+from vclip.recipes.metrics import verification
 
 
 def unit(rows: np.ndarray) -> np.ndarray:
@@ -35,14 +36,14 @@ def test_verification_is_scikit_learns_auc_and_our_eer(seed: int) -> None:
     rng = np.random.default_rng(0)
     auc, eer = trial_metrics.verification(scores, positive, persons, 50, rng)
     assert auc.value == pytest.approx(roc_auc_score(positive, scores))
-    assert eer.value == pytest.approx(metrics.eer(scores, positive))
+    assert eer.value == pytest.approx(verification.eer(scores, positive))
     assert auc.low <= auc.value <= auc.high and eer.low <= eer.value <= eer.high
 
 
 def test_a_drawn_pair_of_people_weighs_like_copies_of_its_trials() -> None:
     """One bootstrap draw equals scikit-learn on the trials, repeated as the docstring says."""
     scores, positive, persons = trials(1, n=120, people=8)
-    counts = metrics.person_counts(np.arange(8), np.random.default_rng(5))
+    counts = verification.person_counts(np.arange(8), np.random.default_rng(5))
     both = counts[persons[:, 0]] * counts[persons[:, 1]]
     copies = np.repeat(np.arange(120), np.where(positive, counts[persons[:, 0]], both).astype(int))
     expected = roc_auc_score(positive[copies], scores[copies])

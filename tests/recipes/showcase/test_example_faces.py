@@ -9,9 +9,9 @@ import pytest
 from conftest import REPO
 from PIL import Image
 
-from vclip import face
 from vclip.errors import DataError
-from vclip.offline import make_examples as m
+from vclip.face import photo as face
+from vclip.recipes.showcase import example_faces as m
 
 EXAMPLES = sorted((REPO / "assets/examples").glob("*.jpg"))
 

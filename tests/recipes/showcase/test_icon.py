@@ -6,13 +6,13 @@ from typing import cast
 
 from fake_model import FakeModel
 
-from vclip.offline import make_pictures
 from vclip.pipeline import FaceToVoice
+from vclip.recipes.showcase import icon
 from vclip.ui.visit import Desk
 
 
 async def drawn() -> str:
-    return make_pictures.document(Desk(cast(FaceToVoice, FakeModel())))
+    return icon.document(Desk(cast(FaceToVoice, FakeModel())))
 
 
 def test_the_thumbnail_shows_a_face_and_its_voices() -> None:

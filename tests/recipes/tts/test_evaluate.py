@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 from vclip import audio
-from vclip.generation import SpeakerGMM
-from vclip.offline import evaluate_tts
-from vclip.offline.evaluate_tts import Config, Evaluation, count_phonemes, held_out_sentences
-from vclip.offline.figures import Figure
-from vclip.offline.prepare_tts import Config as PrepareConfig
-from vclip.offline.prepare_tts import level, sentences, transcribed
-from vclip.speech import Speech
+from vclip.recipes.metrics.figures import Figure
+from vclip.recipes.tts import evaluate
+from vclip.recipes.tts.evaluate import Config, Evaluation, count_phonemes, held_out_sentences
+from vclip.recipes.tts.prepare import Config as PrepareConfig
+from vclip.recipes.tts.prepare import level, sentences, transcribed
+from vclip.speakers.gmm import SpeakerGMM
+from vclip.speech.synthesizer import Speech
 
 SPEAKERS = ["c225", "c226", "c300"]
 
@@ -40,7 +40,7 @@ def test_playback_is_its_own_reference(
     shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept = [r for r in transcribed(shared) if r[0] in SPEAKERS and r[2].stem[-1] in "45"]
-    monkeypatch.setattr(evaluate_tts, "transcribed", lambda data: kept)
+    monkeypatch.setattr(evaluate, "transcribed", lambda data: kept)
     SpeakerGMM.fit(np.eye(3, dtype=np.float32), 1, 0).save(tmp_path / "generation.npz")
     config = Config(str(tmp_path), str(shared), 5, 3, sentences_each=2, n_voices=2, n_generated=3)
     figures = {f.name: f for f in Evaluation(config, Playback(kept)).figures()}
@@ -72,10 +72,10 @@ def test_check_fails_for_a_missed_target(
     value: float, code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     figures = [Figure("a", "right_sentence", value, least=0.9), Figure("c", "loudness", -20.0)]
-    monkeypatch.setattr(evaluate_tts.CoquiVits, "load", lambda directory: None)
+    monkeypatch.setattr(evaluate.CoquiVits, "load", lambda directory: None)
     monkeypatch.setattr(Evaluation, "__init__", lambda *_: None)
     monkeypatch.setattr(Evaluation, "figures", lambda self: figures)
-    assert evaluate_tts.main(["--check"]) == code
+    assert evaluate.main(["--check"]) == code
     assert "right_sentence" in capsys.readouterr().out
-    assert evaluate_tts.main(["--json"]) == 0  # without --check a missed target is no failure
+    assert evaluate.main(["--json"]) == 0  # without --check a missed target is no failure
     assert json.loads(capsys.readouterr().out)["right_sentence"]["ok"] is (code == 0)

@@ -6,11 +6,11 @@ from math import nan
 import numpy as np
 import pytest
 
-from vclip import metrics
-from vclip.offline import tts_figures
-from vclip.offline.acoustics import Sound
-from vclip.offline.figures import Figure, bootstrapped, share_of
-from vclip.offline.tts_figures import Utterance
+from vclip.recipes.data.acoustics import Sound
+from vclip.recipes.metrics import verification
+from vclip.recipes.metrics.figures import Figure, bootstrapped, share_of
+from vclip.recipes.tts import figures as tts_figures
+from vclip.recipes.tts.figures import Utterance
 
 RNG = np.random.default_rng(0)
 VOICES = {s: v / np.linalg.norm(v) for s in "abcd" for v in [RNG.normal(size=16)]}
@@ -149,7 +149,9 @@ def test_generation_compares_equally_many() -> None:
     found = named(tts_figures.generation(ours, new, RECORDED, tables))
     assert found["s2s_embedding"].value == found["g2g_embedding"].value == 1
     assert found["g2s_embedding"].value == 0 and abs(found["g2s_heard"].value) < 1e-6
-    expected = metrics.generation_distances([VOICES["a"], VOICES["b"]], [VOICES["a"], VOICES["b"]])
+    expected = verification.generation_distances(
+        [VOICES["a"], VOICES["b"]], [VOICES["a"], VOICES["b"]]
+    )
     assert found["s2s_heard"].value == pytest.approx(expected.s2s, abs=1e-6)
     assert found["s2s_recordings"].value == pytest.approx(found["s2s_heard"].value, abs=1e-6)
     assert found["generated_f0_percentile_50"].value == pytest.approx(110)

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from vclip import audio
-from vclip.offline.recognition import (
+from vclip.arrays import Wav
+from vclip.recipes.tts.recognition import (
     Recogniser,
     of_known_words,
     spoken_words,
@@ -55,7 +56,7 @@ def test_texts_with_words_nobody_knows_are_left_out() -> None:
     assert of_known_words(["The blue garden.", "The blorptic garden."]) == ["The blue garden."]
 
 
-def luna(shared: Path, speaker: str) -> list[tuple[str, audio.Wav, int]]:
+def luna(shared: Path, speaker: str) -> list[tuple[str, Wav, int]]:
     """Words, wav and sample rate of a speaker's recordings."""
     with (shared / "voices/manifest.csv").open() as file:
         rows = [row for row in csv.DictReader(file) if row["speaker"] == speaker]

@@ -4,8 +4,8 @@ import numpy as np
 import torch
 
 from vclip import audio
-from vclip.encoders import ResemblyzerEncoder
-from vclip.offline.voice_distance import LEVEL, RATE, VoiceDistance
+from vclip.face.encoder import ResemblyzerEncoder
+from vclip.recipes.tts.speaker_distance import LEVEL, RATE, VoiceDistance
 
 
 def voice(seconds: float, f0: float) -> np.ndarray:

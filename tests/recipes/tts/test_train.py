@@ -11,10 +11,10 @@ from safetensors.torch import load_file, save_file
 from toy_model import MODEL_ARGS
 
 from vclip.errors import DataError
-from vclip.offline import train_tts, tts_judges, tts_losses, tts_objective, warm_start
-from vclip.offline.prepare_tts import find_pause, split_sentences
-from vclip.offline.tts_data import HOP, Corpus, batches
-from vclip.tts import VOCABULARY, CoquiVits
+from vclip.recipes.tts import discriminators, losses, objective, train, warm_start
+from vclip.recipes.tts.dataset import HOP, Corpus, batches
+from vclip.recipes.tts.prepare import find_pause, split_sentences
+from vclip.speech.vits import VOCABULARY, CoquiVits
 
 SPEAKERS = ["c1", "fslt", "p1"]
 DECODER = {"sample_rate": 22050, "width": 8, "hidden": 16, "blocks": 1}
@@ -46,11 +46,11 @@ def corpus_file(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def config(corpus_file: Path, monkeypatch: pytest.MonkeyPatch) -> train_tts.Config:
-    monkeypatch.setattr(train_tts, "MODEL_ARGS", MODEL_ARGS)
-    monkeypatch.setattr(train_tts, "DECODER", DECODER)
-    monkeypatch.setattr(train_tts, "write_samples", lambda directory: None)
-    return train_tts.Config(
+def config(corpus_file: Path, monkeypatch: pytest.MonkeyPatch) -> train.Config:
+    monkeypatch.setattr(train, "MODEL_ARGS", MODEL_ARGS)
+    monkeypatch.setattr(train, "DECODER", DECODER)
+    monkeypatch.setattr(train, "write_samples", lambda directory: None)
+    return train.Config(
         data=str(corpus_file),
         out=str(corpus_file.parent / "out"),
         init="",
@@ -82,7 +82,7 @@ def test_batches_have_their_share_of_engines_and_true_lengths(corpus_file: Path)
 
 def test_spectrogram_has_a_frame_per_hop_and_finds_a_tone() -> None:
     wav = torch.sin(2 * math.pi * 2153.3203125 * torch.arange(10 * HOP) / 22050)  # bin 100
-    spec = tts_losses.spectrogram(wav[None])
+    spec = losses.spectrogram(wav[None])
     assert spec.shape == (1, 513, 10)
     assert (spec[0, :, 3:7].argmax(0) == 100).all()
 
@@ -92,7 +92,7 @@ def test_distances_are_zero_for_the_same_sound_and_see_the_buzz() -> None:
     generator = torch.Generator().manual_seed(0)
     noise = 0.1 * torch.randn(1, 48 * HOP, generator=generator)
     buzz = noise[:, :HOP].repeat(1, 48)  # the same frame again and again
-    mel, spectral = tts_losses.MelDistance(22050), tts_losses.SpectralDistance((4096,), (0.2,))
+    mel, spectral = losses.MelDistance(22050), losses.SpectralDistance((4096,), (0.2,))
     assert mel(noise, noise) == 0 and spectral(noise, noise) == 0
     assert spectral(buzz, noise) > 1.5 * mel(buzz, noise)
 
@@ -103,7 +103,7 @@ def test_alignment_is_monotonic_and_finds_a_planted_path() -> None:
     means = 4 * torch.randn(1, 5, 4, generator=torch.Generator().manual_seed(0))
     z_p = means[:, :, path]  # (1, 5, 10)
     x_mask, y_mask = torch.ones(1, 1, 4), torch.ones(1, 1, 10)
-    found = tts_losses.align(z_p, means, torch.zeros_like(means), x_mask, y_mask, prior=0.0)
+    found = losses.align(z_p, means, torch.zeros_like(means), x_mask, y_mask, prior=0.0)
     assert found.shape == (1, 10, 4) and found[0].argmax(1).tolist() == path.tolist()
     assert found.sum(1)[0].tolist() == durations
 
@@ -111,19 +111,19 @@ def test_alignment_is_monotonic_and_finds_a_planted_path() -> None:
 def test_the_prior_makes_an_undecided_alignment_diagonal() -> None:
     flat = torch.zeros(1, 5, 4)
     masks = torch.ones(1, 1, 4), torch.ones(1, 1, 12)
-    found = tts_losses.align(torch.zeros(1, 5, 12), flat, flat, *masks, prior=8.0)
+    found = losses.align(torch.zeros(1, 5, 12), flat, flat, *masks, prior=8.0)
     assert found.sum(1)[0].tolist() == [3, 3, 3, 3]
 
 
 def test_adversarial_losses_reward_the_right_side() -> None:
     ones, zeros = [(torch.ones(2, 3), [])], [(torch.zeros(2, 3), [])]
-    assert tts_judges.discriminator_loss(ones, zeros) == 0
-    assert tts_judges.discriminator_loss(zeros, ones) == 2
-    assert tts_judges.generator_loss(ones) == 0 and tts_judges.generator_loss(zeros) == 1
+    assert discriminators.discriminator_loss(ones, zeros) == 0
+    assert discriminators.discriminator_loss(zeros, ones) == 2
+    assert discriminators.generator_loss(ones) == 0 and discriminators.generator_loss(zeros) == 1
 
 
-def test_stages_run_save_and_export_a_model_that_speaks(config: train_tts.Config) -> None:
-    export = train_tts.train(config)
+def test_stages_run_save_and_export_a_model_that_speaks(config: train.Config) -> None:
+    export = train.train(config)
     rows = [json.loads(x) for x in (Path(config.out) / "log.jsonl").read_text().splitlines()]
     assert [row["step"] for row in rows] == [1, 2, 3, 4]
     assert "kl" in rows[0] and "mel" in rows[0] and "kl" not in rows[1]
@@ -134,53 +134,53 @@ def test_stages_run_save_and_export_a_model_that_speaks(config: train_tts.Config
     assert any("posterior" in key for key in load_file(export / "vits_training.safetensors"))
 
 
-def test_text_stage_leaves_the_waveform_side_alone(config: train_tts.Config) -> None:
-    trainer = train_tts.Trainer(
-        train_tts.Config(**{**vars(config), "stages": "text:1"}), Corpus(Path(config.data))
+def test_text_stage_leaves_the_waveform_side_alone(config: train.Config) -> None:
+    trainer = train.Trainer(
+        train.Config(**{**vars(config), "stages": "text:1"}), Corpus(Path(config.data))
     )
     before = {k: v.clone() for k, v in trainer.model.state_dict().items()}
-    trainer.update(next(train_tts.stream(config, trainer.corpus, 0)))
+    trainer.update(next(train.stream(config, trainer.corpus, 0)))
     after = trainer.model.state_dict()
     moved = {k.split(".")[0] for k in before if not torch.equal(before[k], after[k])}
     assert {"text_encoder", "flow", "duration_predictor"} <= moved
     assert not moved & {"posterior_encoder", "waveform_decoder"}
 
 
-def test_an_interrupted_run_goes_on_where_it_was(config: train_tts.Config) -> None:
+def test_an_interrupted_run_goes_on_where_it_was(config: train.Config) -> None:
     corpus = Corpus(Path(config.data))
-    trainer = train_tts.Trainer(config, corpus)
-    data = train_tts.stream(config, corpus, 0)
+    trainer = train.Trainer(config, corpus)
+    data = train.stream(config, corpus, 0)
     first, second = next(data), next(data)
     trainer.update(first)
     path = Path(config.data).parent / "c.pt"
     trainer.save(path)
     state = torch.get_rng_state()
     expected = trainer.update(second)
-    other = train_tts.Trainer(config, corpus)
+    other = train.Trainer(config, corpus)
     other.resume(path)
     torch.set_rng_state(state)  # dropout
     assert other.step == 1
     assert other.update(second) == pytest.approx(expected, rel=1e-4)
 
 
-def test_warm_start_matches_speakers_by_name(config: train_tts.Config, tmp_path: Path) -> None:
+def test_warm_start_matches_speakers_by_name(config: train.Config, tmp_path: Path) -> None:
     corpus = Corpus(Path(config.data))
-    trainer = train_tts.Trainer(config, corpus)
-    train_tts.export(trainer, tmp_path / "export")
+    trainer = train.Trainer(config, corpus)
+    train.export(trainer, tmp_path / "export")
     renamed = json.loads((tmp_path / "export/vits.json").read_text())
     renamed["speakers"] = ["p1", "zz", "c1"]
     (tmp_path / "export/vits.json").write_text(json.dumps(renamed))
-    warm = train_tts.Config(**{**vars(config), "init": str(tmp_path / "export/vits")})
-    table = train_tts.Trainer(warm, corpus).model.emb_g.weight
+    warm = train.Config(**{**vars(config), "init": str(tmp_path / "export/vits")})
+    table = train.Trainer(warm, corpus).model.emb_g.weight
     old = trainer.average["emb_g.weight"].half().float()
     torch.testing.assert_close(table[0], old[2])  # c1
     torch.testing.assert_close(table[2], old[0])  # p1
     torch.testing.assert_close(table[1], table[0])  # fslt is new to it and sounds like c1
 
 
-def test_planted_speakers_sound_as_before(config: train_tts.Config) -> None:
+def test_planted_speakers_sound_as_before(config: train.Config) -> None:
     """With as many dimensions as speakers the old rows are a linear map of the new ones."""
-    model = train_tts.Trainer(config, Corpus(Path(config.data))).model
+    model = train.Trainer(config, Corpus(Path(config.data))).model
     voices = torch.nn.functional.normalize(torch.rand(3, 256), dim=1)
     readers = [model.duration_predictor.cond, model.flow.flows[0].enc.cond_layer]
     model.emb_g.weight.data = torch.randn(3, 128)
@@ -199,31 +199,31 @@ def test_the_speaker_space_keeps_the_geometry_of_the_voices() -> None:
     assert ratio.max() / ratio.min() == pytest.approx(1.0, abs=1e-3)
 
 
-def test_the_decoder_stage_moves_the_decoder_only(config: train_tts.Config) -> None:
-    trainer = train_tts.Trainer(
-        train_tts.Config(**{**vars(config), "stages": "decoder:1"}), Corpus(Path(config.data))
+def test_the_decoder_stage_moves_the_decoder_only(config: train.Config) -> None:
+    trainer = train.Trainer(
+        train.Config(**{**vars(config), "stages": "decoder:1"}), Corpus(Path(config.data))
     )
     before = {k: v.clone() for k, v in trainer.model.state_dict().items()}
-    trainer.update(next(train_tts.stream(config, trainer.corpus, 0)))
+    trainer.update(next(train.stream(config, trainer.corpus, 0)))
     after = trainer.model.state_dict()
     assert {k.split(".")[0] for k in before if not torch.equal(before[k], after[k])} == {
         "waveform_decoder"
     }
 
 
-def test_a_window_is_encoded_as_in_the_whole_utterance(config: train_tts.Config) -> None:
+def test_a_window_is_encoded_as_in_the_whole_utterance(config: train.Config) -> None:
     """The posterior's reach covers what a window needs; only its noise is drawn anew."""
     corpus = Corpus(Path(config.data))
-    model = train_tts.Trainer(config, corpus).model.eval()
+    model = train.Trainer(config, corpus).model.eval()
     long = next(batches(corpus, 6, np.random.default_rng(0), max_seconds=14))
     g = model.emb_g(long.speaker).unsqueeze(-1)
-    mean = tts_objective.encode(model, long, g)[1]
+    mean = objective.encode(model, long, g)[1]
     generator, again = (torch.Generator().manual_seed(3) for _ in range(2))
-    starts = long.starts(20 + 2 * tts_objective.REACH, again)
-    part = long.windows(20 + 2 * tts_objective.REACH, generator)
-    inner = tts_objective.encode(model, part, g)[1][:, :, tts_objective.REACH :][:, :, :20]
-    for i in (long.frames >= 20 + 2 * tts_objective.REACH).nonzero().flatten().tolist():
-        first = int(starts[i]) + tts_objective.REACH
+    starts = long.starts(20 + 2 * objective.REACH, again)
+    part = long.windows(20 + 2 * objective.REACH, generator)
+    inner = objective.encode(model, part, g)[1][:, :, objective.REACH :][:, :, :20]
+    for i in (long.frames >= 20 + 2 * objective.REACH).nonzero().flatten().tolist():
+        first = int(starts[i]) + objective.REACH
         torch.testing.assert_close(inner[i], mean[i, :, first : first + 20], atol=1e-4, rtol=1e-3)
 
 
@@ -231,21 +231,21 @@ def test_pitch_loss_is_in_semitones_and_looks_at_voiced_frames_only() -> None:
     f0 = torch.tensor([[100.0, 200.0, 0.0, 0.0]])
     log_f0 = torch.log(torch.tensor([[100.0, 200.0, 9.0, 300.0]])) + math.log(2) / 12
     sure = torch.tensor([[50.0, 50.0, -50.0, -50.0]])
-    assert tts_losses.pitch_loss(log_f0, sure, f0).item() == pytest.approx(1.0, abs=1e-4)
-    undecided = tts_losses.pitch_loss(log_f0, 0 * sure, f0).item()
+    assert losses.pitch_loss(log_f0, sure, f0).item() == pytest.approx(1.0, abs=1e-4)
+    undecided = losses.pitch_loss(log_f0, 0 * sure, f0).item()
     assert undecided == pytest.approx(1.0 + math.log(2), abs=1e-4)
 
 
 def test_pitch_is_carried_through_unvoiced_frames() -> None:
-    log_f0, voiced = tts_losses.filled(torch.tensor([[0.0, 100.0, 0.0, 200.0], [0.0] * 4]))
+    log_f0, voiced = losses.filled(torch.tensor([[0.0, 100.0, 0.0, 200.0], [0.0] * 4]))
     assert voiced[0].tolist() == [0, 1, 0, 1] and not voiced[1].any()
     torch.testing.assert_close(log_f0.exp()[0], torch.tensor([100.0, 100.0, 150.0, 200.0]))
     torch.testing.assert_close(log_f0.exp()[1], torch.full((4,), 150.0))
 
 
-def test_plans_that_cannot_be_read_are_refused(config: train_tts.Config, tmp_path: Path) -> None:
+def test_plans_that_cannot_be_read_are_refused(config: train.Config, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="stages"):
-        train_tts.Config(stages="warp:3").plan()
+        train.Config(stages="warp:3").plan()
     with pytest.raises(DataError, match="prepare_tts"):
         Corpus(tmp_path / "none")
 

@@ -13,10 +13,11 @@ from fastapi import FastAPI
 from playwright.sync_api import expect
 from studio import PATIENCE, Studio, Visitor, build, tone
 
-from vclip.ui import look, takeroutes
+from vclip.ui.page import theme
+from vclip.ui.speech import routes
 
 SCRIPTS = ("flow", "estimate", "player")
-PLAYER = "".join((look.ASSETS / f"{name}.js").read_text() for name in SCRIPTS)
+PLAYER = "".join((theme.ASSETS / f"{name}.js").read_text() for name in SCRIPTS)
 # of Gradio's own pandas, which runs in this process
 pytestmark = pytest.mark.filterwarnings("ignore::pandas.errors.Pandas4Warning")
 IPHONE = "Object.defineProperty(navigator, 'platform', { get: () => 'iPhone' });"
@@ -35,10 +36,10 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Studio:
 @pytest.fixture(scope="module")
 def address(studio: Studio) -> Iterator[str]:
     app = FastAPI()
-    takeroutes.add(app, studio.takes, None)  # type: ignore[arg-type]
+    routes.add(app, studio.takes, None)  # type: ignore[arg-type]
     page = build(studio)
     head = f"<script>{PLAYER}</script>"
-    css = [look.ASSETS / name for name in ("style.css", "voices.css", "speech.css")]
+    css = [theme.ASSETS / name for name in ("style.css", "voices.css", "speech.css")]
     gr.mount_gradio_app(app, page, path="/", head=head, css_paths=css, ssr_mode=False)
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning"))
     thread = threading.Thread(target=server.run)

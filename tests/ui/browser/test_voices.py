@@ -16,18 +16,19 @@ from fake_model import FakeModel, picture
 from fastapi import FastAPI, Response
 from playwright.sync_api import Page, expect
 
-from vclip import voice_ids
-from vclip.ui import serve, voicelist
+from vclip.speakers import voice_id
+from vclip.ui.map import voicelist
+from vclip.ui.map.voicemap import VoiceMap
+from vclip.ui.server import serve
 from vclip.ui.texts import ENGLISH
-from vclip.ui.voicemap import VoiceMap
 
-ASSETS = Path(voicelist.__file__).parent / "assets"
+ASSETS = Path(voicelist.__file__).parents[1] / "assets"
 # Gradio's queue counts with a pandas that warns, in the same process
 pytestmark = pytest.mark.filterwarnings("ignore::pandas.errors.Pandas4Warning")
 K = 12
 MODEL = FakeModel()
 SEEN = MODEL.look(picture(200))
-BLEND = str(voice_ids.parse(voice_ids.blend("p1", "move(gen-123456-240;2,-1.5,0.25,1)", 0.5)))
+BLEND = str(voice_id.parse(voice_id.blend("p1", "move(gen-123456-240;2,-1.5,0.25,1)", 0.5)))
 FOUND = [*MODEL.candidates(SEEN, K), MODEL.candidate(BLEND, SEEN)]
 IDS = [voice.speaker_id for voice in FOUND]
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from vclip.ui import density
+from vclip.ui.map import density
 
 SIZE = (640, 520)
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vclip.ui import labels
+from vclip.ui.map import labels
 
 SIZE = (640, 520)
 FRAME = np.array(SIZE)

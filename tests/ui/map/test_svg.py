@@ -9,7 +9,7 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 
-from vclip.ui import svg
+from vclip.ui.map import svg
 
 EVIL = "\"><script>alert(1)</script>&amp;'\n"
 

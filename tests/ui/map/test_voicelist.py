@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from vclip.pipeline import Candidate
-from vclip.ui import voicelist
+from vclip.ui.map import voicelist
 from vclip.ui.texts import ENGLISH
 
 LONG = "blend(move(gen-4294967295-4999;2,-1.5,0.25,1);near(p339;99;873);0.55)"

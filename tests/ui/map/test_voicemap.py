@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from vclip.pipeline import Candidate
-from vclip.ui import labels, voicemap
+from vclip.ui.map import labels, voicemap
+from vclip.ui.map.voicemap import VoiceMap
 from vclip.ui.texts import ENGLISH
-from vclip.ui.voicemap import VoiceMap
 
 D = 16
 IDS = [f"p{i}" for i in range(40)]
@@ -271,7 +271,7 @@ def luminance(colour: str) -> float:
 
 def test_ramps_are_told_apart_without_hue() -> None:
     """Ever darker on the light ground, ever lighter on the dark one, for colour-blind people."""
-    css = (Path(voicemap.__file__).parent / "assets" / "voices.css").read_text()
+    css = (Path(voicemap.__file__).parents[1] / "assets" / "voices.css").read_text()
     light, dark = (
         [luminance(colour) for colour in re.findall(r"--fit-\d: (#\w{6});", block)]
         for block in re.findall(r"body(?:\.dark)? \{(.*?)\}", css, re.S)

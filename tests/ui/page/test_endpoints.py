@@ -17,8 +17,9 @@ from serving import served
 from vclip import audio
 from vclip.errors import InputError, SpeakerError, TextError
 from vclip.pipeline import FaceToVoice
-from vclip.speech import Speech
-from vclip.ui import endpoints, texts
+from vclip.speech.synthesizer import Speech
+from vclip.ui import texts
+from vclip.ui.page import endpoints
 
 NAMES = {"/candidates", "/resample", "/speak", "/describe_model"}
 

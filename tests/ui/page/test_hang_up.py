@@ -13,8 +13,8 @@ from fake_model import FakeModel
 from serving import served
 
 from vclip.pipeline import FaceToVoice
-from vclip.speech import Speech
-from vclip.ui import speaking
+from vclip.speech.synthesizer import Speech
+from vclip.ui.page import speaking
 
 PIECES = 1000  # of 20 ms: nobody waits for the end
 

@@ -14,12 +14,12 @@ from fake_model import FakeModel, picture
 
 from vclip import audio
 from vclip.errors import InputError, SpeakerError, TextError
-from vclip.narration import master
 from vclip.pipeline import LUFS, FaceToVoice
-from vclip.ui import speaking
+from vclip.speech.narrator import master
+from vclip.ui.page import speaking
+from vclip.ui.page.speaking import Saying, Speaker
 from vclip.ui.session import Session
-from vclip.ui.speaking import Saying, Speaker
-from vclip.ui.takes import Takes
+from vclip.ui.speech.takes import Takes
 from vclip.ui.visit import Desk, K, Visit
 
 HELLO = Saying("Hello.", 1.0, 0.0, 3)

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from vclip.ui import look
+from vclip.ui.page import theme as look
 
 SVG = "http://www.w3.org/2000/svg"  # a name, not an address
 PAIRS = [  # text and what it stands on

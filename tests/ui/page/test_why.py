@@ -6,9 +6,9 @@ from typing import cast
 import pytest
 from fake_model import FakeModel, picture
 
-from vclip.explain import Why
+from vclip.association.explain import Why
 from vclip.pipeline import FaceToVoice
-from vclip.ui import why
+from vclip.ui.page import why
 from vclip.ui.texts import ENGLISH
 from vclip.ui.visit import Desk, Visit
 

@@ -14,9 +14,9 @@ from fake_model import FakeModel, picture
 
 from vclip.errors import ImageError
 from vclip.pipeline import FaceToVoice
-from vclip.ui import page
+from vclip.ui.page import wiring
 from vclip.ui.session import Session
-from vclip.ui.takes import Takes
+from vclip.ui.speech.takes import Takes
 from vclip.ui.texts import ENGLISH
 from vclip.ui.visit import Desk, K, Visit
 
@@ -26,16 +26,16 @@ def desk() -> Desk:
     return Desk(cast(FaceToVoice, FakeModel()))
 
 
-@pytest.mark.parametrize("where", page.MESSAGES)
+@pytest.mark.parametrize("where", wiring.MESSAGES)
 def test_a_step_that_fails_changes_nothing_but_its_message(desk: Desk, where: str) -> None:
     for error, told in [(ImageError("too dark"), "Too dark"), (KeyError("x"), ENGLISH.failed)]:
 
         def fail(visit: Visit, error: Exception = error) -> Visit:
             raise error
 
-        names = [name for name in page.ALL if name != "moves"]
+        names = [name for name in wiring.ALL if name != "moves"]
         session = Session()
-        same, *values = page.guarded(desk, fail, names, where)(session)
+        same, *values = wiring.guarded(desk, fail, names, where)(session)
         assert same is session and session.visit == Visit()
         shown = dict(zip(names, values, strict=True))
         assert told in shown.pop(where)
@@ -50,7 +50,7 @@ def test_hasty_clicks_are_taken_one_after_the_other(desk: Desk) -> None:
         time.sleep(0.001)
         return replace(visit, seed=seed + 1)
 
-    session, run = Session(), page.guarded(desk, add, ("seed",), "voice_message")
+    session, run = Session(), wiring.guarded(desk, add, ("seed",), "voice_message")
     with ThreadPoolExecutor(8) as pool:
         told = list(pool.map(run, [session] * 40))
     assert session.visit.seed == 40
@@ -73,8 +73,8 @@ def test_what_is_forgotten(desk: Desk) -> None:
 
 def test_show_marks_the_picked_voice_in_the_right_list(desk: Desk) -> None:
     visit = desk.search(desk.bring(Visit(), picture(90)), "generated", 0, K)
-    assert page.show(desk, visit)["bank"]["value"] is None
-    shown = page.show(desk, desk.pick(visit, "p4"))
+    assert wiring.show(desk, visit)["bank"]["value"] is None
+    shown = wiring.show(desk, desk.pick(visit, "p4"))
     assert shown["bank"]["value"] == "p4"
     fits = [float(label.rsplit("fit ")[1]) for label, _ in shown["bank"]["choices"]]
     assert fits == sorted(fits, reverse=True) and len(fits) == 12
@@ -82,15 +82,15 @@ def test_show_marks_the_picked_voice_in_the_right_list(desk: Desk) -> None:
 
 def test_every_group_of_parts_can_be_shown(desk: Desk) -> None:
     visit = desk.bring(Visit(), picture(90))
-    for names in (page.ALL, page.PICKED, page.SHAPED, page.CONTROL):
-        shown = page.show(desk, visit, names)
+    for names in (wiring.ALL, wiring.PICKED, wiring.SHAPED, wiring.CONTROL):
+        shown = wiring.show(desk, visit, names)
         assert tuple(shown) == tuple(names)
-        assert len(page.values(shown)) == len(names) + 3 * ("moves" in names)
+        assert len(wiring.values(shown)) == len(names) + 3 * ("moves" in names)
 
 
 async def build(desk: Desk, folder: Path, stage: bool) -> gr.Blocks:
     """In a running loop: without one Gradio opens some, for ever."""
-    return page.build(desk, Takes(folder), stage)
+    return wiring.build(desk, Takes(folder), stage)
 
 
 @pytest.mark.parametrize("stage", [False, True])
@@ -129,6 +129,6 @@ def test_the_page_names_the_fallback_where_it_is_one(zero_shot: bool, tmp_path: 
 
 def test_words_are_shown_where_a_photo_would_be(desk: Desk) -> None:
     visit = Visit(words="a <b>man")
-    shown = page.show(desk, visit, ("face", "words"))
+    shown = wiring.show(desk, visit, ("face", "words"))
     assert "a &lt;b&gt;man" in shown["face"] and shown["words"] == "a <b>man"
-    assert ENGLISH.no_photo in page.show(desk, Visit(), ("face",))["face"]
+    assert ENGLISH.no_photo in wiring.show(desk, Visit(), ("face",))["face"]

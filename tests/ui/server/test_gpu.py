@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from vclip.errors import BusyError
-from vclip.narration import Narrator
 from vclip.pipeline import FaceToVoice
-from vclip.speech import Speech, join
-from vclip.tts import CoquiVits
-from vclip.ui import gpu
+from vclip.speech.narrator import Narrator
+from vclip.speech.synthesizer import Speech, join
+from vclip.speech.vits import CoquiVits
+from vclip.ui.server import gpu
 
 TEXT = "One sentence is said. And one more."
 

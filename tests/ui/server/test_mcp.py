@@ -16,7 +16,7 @@ from serving import served
 
 from vclip.errors import ModelError
 from vclip.pipeline import FaceToVoice
-from vclip.ui import serve
+from vclip.ui.server import serve
 
 
 @pytest.fixture(scope="module")

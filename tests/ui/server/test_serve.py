@@ -24,9 +24,11 @@ import app
 from vclip import __version__
 from vclip.errors import InputError
 from vclip.pipeline import FaceToVoice
-from vclip.ui import look, serve, texts
-from vclip.ui.social import SocialTags, tags
-from vclip.ui.takes import SECONDS
+from vclip.ui import texts
+from vclip.ui.page import theme
+from vclip.ui.server import serve
+from vclip.ui.server.social import SocialTags, tags
+from vclip.ui.speech.takes import SECONDS
 
 
 @pytest.fixture(scope="module")
@@ -139,7 +141,7 @@ def test_health_is_plain_json(address: str) -> None:
 
 def test_icon_and_thumbnail_are_our_pictures(address: str) -> None:
     icon = httpx.get(f"{address}/favicon.ico").content
-    assert icon == look.ICON.read_bytes() and Image.open(BytesIO(icon)).size == (256, 256)
+    assert icon == theme.ICON.read_bytes() and Image.open(BytesIO(icon)).size == (256, 256)
     thumbnail = httpx.get(f"{address}/thumbnail.png")
     assert thumbnail.headers["content-type"] == "image/png" and len(thumbnail.content) < 150_000
     assert Image.open(BytesIO(thumbnail.content)).size == (1200, 630)
@@ -182,7 +184,7 @@ def test_what_is_off_is_not_found(address: str, path: str) -> None:
 
 
 def test_files_of_this_machine_are_not_served(address: str) -> None:
-    for path in (__file__, "/etc/passwd", str(look.ICON)):
+    for path in (__file__, "/etc/passwd", str(theme.ICON)):
         assert httpx.get(f"{address}/gradio_api/file={path}").status_code in (403, 404)
     asked = [{"path": "/etc/passwd", "meta": {"_type": "gradio.FileData"}}, "both", 3, 0]
     call = f"{address}/gradio_api/call/candidates"
@@ -192,7 +194,7 @@ def test_files_of_this_machine_are_not_served(address: str) -> None:
 
 
 def test_nothing_is_fetched_from_elsewhere() -> None:
-    for path in [*look.CSS, *look.ASSETS.glob("*.js"), *look.ASSETS.glob("*.css")]:
+    for path in [*theme.CSS, *theme.ASSETS.glob("*.js"), *theme.ASSETS.glob("*.css")]:
         foreign = re.findall(r"(?:https?:)?//[a-z0-9.-]+\.[a-z]+", path.read_text())
         assert set(foreign) <= {"http://www.w3.org"}, path
     assert "SPACE_HOST" not in os.environ

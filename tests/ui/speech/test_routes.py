@@ -17,10 +17,10 @@ from fastapi import FastAPI
 from vclip import audio
 from vclip.errors import SpeakerError
 from vclip.pipeline import Candidate
-from vclip.speech import Speech
-from vclip.ui import takeroutes
-from vclip.ui.preview import AT_ONCE, SENTENCE, Previews
-from vclip.ui.takes import Take, Takes
+from vclip.speech.synthesizer import Speech
+from vclip.ui.speech import routes
+from vclip.ui.speech.preview import AT_ONCE, SENTENCE, Previews
+from vclip.ui.speech.takes import Take, Takes
 
 SAMPLE_RATE = 22050
 CARD = {"kind": "vclip speech", "voice": "near(p225;0;7)", "seed": 5, "text": "Grüße \ud800"}
@@ -64,7 +64,7 @@ def takes(tmp_path_factory: pytest.TempPathFactory) -> Takes:
 @pytest.fixture(scope="module")
 def client(takes: Takes, model: CountingModel) -> Iterator[httpx.Client]:
     app = FastAPI()
-    takeroutes.add(app, takes, model)
+    routes.add(app, takes, model)
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error", lifespan="off"))
     thread = threading.Thread(target=server.run)
     thread.start()

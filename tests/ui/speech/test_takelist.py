@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from vclip.pipeline import Candidate
-from vclip.speech import Speech
-from vclip.ui import takelist
-from vclip.ui.takelist import Spoken
-from vclip.ui.takes import Take, Takes
+from vclip.speech.synthesizer import Speech
+from vclip.ui.speech import takelist
+from vclip.ui.speech.takelist import Spoken
+from vclip.ui.speech.takes import Take, Takes
 from vclip.ui.texts import ENGLISH, LANGUAGES, Texts
 
 VOID = {"br", "img", "input", "meta"}

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from vclip import audio
-from vclip.speech import Speech, join
-from vclip.ui.takes import SECONDS, Take, Takes
+from vclip.speech.synthesizer import Speech, join
+from vclip.ui.speech.takes import SECONDS, Take, Takes
 
 SAMPLE_RATE = 8000
 CARD: dict[str, Any] = {"voice": "p225", "seed": 3}

@@ -12,10 +12,9 @@ from typing import Literal
 
 import krippendorff
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
-Floats = npt.NDArray[np.float64]
+from vclip.arrays import Float64
 
 SPLITS = 200
 
@@ -52,17 +51,17 @@ def agreement(rows: pd.DataFrame, rng: np.random.Generator) -> Agreement:
     return Agreement(alpha(table, level), icc(table), split_half(table, rng), table.shape[1])
 
 
-def matrix(rows: pd.DataFrame) -> Floats:
+def matrix(rows: pd.DataFrame) -> Float64:
     """Raters × stimuli, nan where a rater judged it not: (R, U)."""
     stimulus = rows["item"].astype(str) + "\t" + rows["condition"].astype(str)
     raters, of = np.unique(rows["rater"], return_inverse=True)
     units, which = np.unique(stimulus, return_inverse=True)
-    table: Floats = np.full((len(raters), len(units)), nan)
+    table: Float64 = np.full((len(raters), len(units)), nan)
     table[of, which] = rows["value"].to_numpy(float)
     return table
 
 
-def alpha(table: Floats, level: Literal["interval", "ordinal"] = "ordinal") -> float:
+def alpha(table: Float64, level: Literal["interval", "ordinal"] = "ordinal") -> float:
     """Krippendorff's alpha of raters × units; nan where it is not defined."""
     paired = np.isfinite(table).sum(axis=0) > 1
     values = table[:, paired]
@@ -71,12 +70,12 @@ def alpha(table: Floats, level: Literal["interval", "ordinal"] = "ordinal") -> f
     return float(krippendorff.alpha(reliability_data=values, level_of_measurement=level))
 
 
-def icc(table: Floats) -> Reliability:
+def icc(table: Float64) -> Reliability:
     """ICC(2,·) of a full table of raters × units (R, U), ICC(1,·) of one with gaps."""
     return _two_way(table) if np.isfinite(table).all() and min(table.shape) > 1 else _one_way(table)
 
 
-def _two_way(table: Floats) -> Reliability:
+def _two_way(table: Float64) -> Reliability:
     """Two-way random effects, absolute agreement, from the mean squares."""
     k, n = table.shape
     grand = table.mean()
@@ -90,7 +89,7 @@ def _two_way(table: Floats) -> Reliability:
     return Reliability("ICC(2,k)", float(k), single, mean)
 
 
-def _one_way(table: Floats) -> Reliability:
+def _one_way(table: Float64) -> Reliability:
     """One-way random effects with unequal counts: k is their usual average."""
     known = np.isfinite(table)
     counts = known.sum(axis=0)
@@ -108,7 +107,7 @@ def _one_way(table: Floats) -> Reliability:
     return Reliability("ICC(1,k)", k, single, _ratio(between - within, between))
 
 
-def split_half(table: Floats, rng: np.random.Generator) -> float:
+def split_half(table: Float64, rng: np.random.Generator) -> float:
     """Mean correlation of two random halves' unit means, stepped up by Spearman–Brown; or nan."""
     found = []
     for _ in range(SPLITS if len(table) > 1 else 0):
@@ -125,9 +124,9 @@ def spearman_brown(r: float, times: float = 2.0) -> float:
     return _ratio(times * r, 1 + (times - 1) * r)
 
 
-def _unit_means(table: Floats) -> Floats:
+def _unit_means(table: Float64) -> Float64:
     counts = np.isfinite(table).sum(axis=0)
-    found: Floats = np.where(counts > 0, np.nansum(table, axis=0), nan) / np.maximum(counts, 1)
+    found: Float64 = np.where(counts > 0, np.nansum(table, axis=0), nan) / np.maximum(counts, 1)
     return found
 
 

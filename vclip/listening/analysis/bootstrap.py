@@ -19,8 +19,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.intp]
+from vclip.arrays import Bools, Float64, Indices
 
 LEVEL = 0.95
 
@@ -69,20 +68,20 @@ class TwoWay:
         self._rater_weights = _weights(self.n_raters, draws, rng)  # (B, R)
         self._item_weights = _weights(self.n_items, draws, rng)  # (B, I)
 
-    def totals(self, values: npt.ArrayLike) -> Floats:
+    def totals(self, values: npt.ArrayLike) -> Float64:
         """Σ values over the judgements of each draw, (B,); values (N,)."""
         shape = (self.n_raters, self.n_items)
         flat = self.rater * self.n_items + self.item
         table = np.bincount(flat, np.asarray(values, float), shape[0] * shape[1]).reshape(shape)
-        found: Floats = ((self._rater_weights @ table) * self._item_weights).sum(axis=1)
+        found: Float64 = ((self._rater_weights @ table) * self._item_weights).sum(axis=1)
         return found
 
-    def means(self, values: npt.ArrayLike, chosen: npt.ArrayLike) -> Floats:
+    def means(self, values: npt.ArrayLike, chosen: npt.ArrayLike) -> Float64:
         """Mean of the chosen values in each draw, (B,); nan where none of them was drawn."""
         mask = np.asarray(chosen, float)
         numbers = np.where(mask > 0, np.asarray(values, float), 0.0)
         counts = self.totals(mask)
-        found: Floats = np.where(counts > 0, self.totals(numbers), nan) / np.maximum(counts, 1)
+        found: Float64 = np.where(counts > 0, self.totals(numbers), nan) / np.maximum(counts, 1)
         return found
 
     def variance(self, influence: npt.ArrayLike, *arms: npt.ArrayLike) -> tuple[float, float]:
@@ -111,7 +110,7 @@ class TwoWay:
         return found, float(np.clip(df, min(raters, items), raters + items))
 
     def interval(
-        self, value: float, draws: Floats, influence: npt.ArrayLike, *arms: npt.ArrayLike
+        self, value: float, draws: Float64, influence: npt.ArrayLike, *arms: npt.ArrayLike
     ) -> Interval:
         """The 95 % interval of an estimate from its draws (B,), which may hold nan."""
         variance, df = self.variance(influence, *arms)
@@ -146,28 +145,26 @@ def average(values: npt.ArrayLike, chosen: npt.ArrayLike) -> float:
     return float(found.mean()) if len(found) else nan
 
 
-def pull(values: npt.ArrayLike, chosen: npt.ArrayLike) -> Floats:
+def pull(values: npt.ArrayLike, chosen: npt.ArrayLike) -> Float64:
     """By how much each judgement moves the mean of the chosen ones, (N,)."""
     mask = np.asarray(chosen, bool)
     numbers = np.where(mask, np.asarray(values, float), 0.0)
-    moved: Floats = np.where(mask, numbers - average(values, mask), 0.0) / max(int(mask.sum()), 1)
+    moved: Float64 = np.where(mask, numbers - average(values, mask), 0.0) / max(int(mask.sum()), 1)
     return moved
 
 
-def _codes(labels: Sequence[object] | npt.NDArray[np.generic]) -> tuple[Ints, int]:
+def _codes(labels: Sequence[object] | npt.NDArray[np.generic]) -> tuple[Indices, int]:
     """Numbers 0, 1, … for labels, and how many there are."""
     known, codes = np.unique(np.asarray(labels), return_inverse=True)
     return codes.astype(np.intp), len(known)
 
 
-def _weights(n: int, draws: int, rng: np.random.Generator) -> Floats:
+def _weights(n: int, draws: int, rng: np.random.Generator) -> Float64:
     """How often each of n was drawn when n were drawn with replacement, (draws, n)."""
     return rng.multinomial(n, np.full(n, 1 / n), size=draws).astype(np.float64)
 
 
-def _spread(
-    codes: Ints, moved: Floats, arms: Sequence[npt.NDArray[np.bool_]]
-) -> tuple[float, float]:
+def _spread(codes: Indices, moved: Float64, arms: Sequence[Bools]) -> tuple[float, float]:
     """Cluster variance and its degrees of freedom; nan if an arm is within one cluster.
 
     Each arm's pulls are stepped up by what centring takes away, exactly so for clusters of any size

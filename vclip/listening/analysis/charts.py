@@ -13,8 +13,8 @@ from matplotlib.backends.backend_pdf import FigureCanvasPdf
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
-from vclip.listening.analysis import Answered, Results
-from vclip.listening.bootstrap import Interval
+from vclip.listening.analysis.bootstrap import Interval
+from vclip.listening.analysis.results import Answered, Results
 
 WIDTH, BAR = 6.0, 0.38  # inches: of a figure, of each line in it
 LONGEST = 28  # characters of a line of a name

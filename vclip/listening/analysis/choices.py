@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pandas as pd
 from scipy import stats
 
-from vclip.listening.bootstrap import Interval, TwoWay
+from vclip.listening.analysis.bootstrap import Interval, TwoWay
 
 
 @dataclass(frozen=True)

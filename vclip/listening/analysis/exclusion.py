@@ -13,8 +13,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import pandas as pd
 
-from vclip.listening.parts import ACR, Exclusion
-from vclip.listening.study import Study
+from vclip.listening.design.parts import ACR, Exclusion
+from vclip.listening.design.study import Study
 
 Reasons = dict[int, list[str]]
 

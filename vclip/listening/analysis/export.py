@@ -14,11 +14,11 @@ from typing import Any
 import pandas as pd
 
 from vclip.errors import StudyError
-from vclip.listening import exclusion
-from vclip.listening.parts import ACR, SLOTS
-from vclip.listening.store import Rating
-from vclip.listening.study import Study
-from vclip.listening.trials import Trial, correct
+from vclip.listening.analysis import exclusion
+from vclip.listening.design.parts import ACR, SLOTS
+from vclip.listening.design.study import Study
+from vclip.listening.design.trials import Trial, correct
+from vclip.listening.store.store import Rating
 
 COLUMNS = {
     "study": ("text", "id of the study"),

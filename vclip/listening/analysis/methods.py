@@ -5,11 +5,11 @@ Every number in it is of the results, of the study file or of the sounds that it
 
 from collections.abc import Iterator, Sequence
 
-from vclip.listening.analysis import Results
-from vclip.listening.exclusion import CHOICES, LEAST, LEAST_TIMES
-from vclip.listening.parts import ACR
-from vclip.listening.scores import ALPHA
-from vclip.listening.study import Study
+from vclip.listening.analysis.exclusion import CHOICES, LEAST, LEAST_TIMES
+from vclip.listening.analysis.results import Results
+from vclip.listening.analysis.scores import ALPHA
+from vclip.listening.design.parts import ACR
+from vclip.listening.design.study import Study
 
 TASKS = {
     "acr_naturalness": "rated naturalness on the five-point ACR scale (ITU-T P.800)",

@@ -20,9 +20,8 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import sparse, special, stats
 
-from vclip.listening.scores import holm
-
-Floats = npt.NDArray[np.float64]
+from vclip.arrays import Float64, Indices
+from vclip.listening.analysis.scores import holm
 
 ROUNDS, STEPS = 60, 50
 TOLERANCE = 0.01  # relative change of the standard deviations
@@ -84,7 +83,7 @@ def fit(rows: pd.DataFrame, names: Sequence[str]) -> Ordinal | None:
     )
 
 
-def groups(rows: pd.DataFrame) -> dict[str, npt.NDArray[np.intp]]:
+def groups(rows: pd.DataFrame) -> dict[str, Indices]:
     """Codes (N,) of each grouping that has several members and repeats."""
     both = {
         "rater": rows["rater"].astype(str),
@@ -104,10 +103,10 @@ class Model:
 
     def __init__(
         self,
-        answers: npt.NDArray[np.intp],
+        answers: Indices,
         n_levels: int,
-        design: Floats,
-        groups: dict[str, npt.NDArray[np.intp]],
+        design: Float64,
+        groups: dict[str, Indices],
     ) -> None:
         self._groups = groups
         n, self._cuts = len(answers), n_levels - 1
@@ -122,8 +121,8 @@ class Model:
         self._upper = sparse.hstack([upper, common], format="csr")
         self._lower = sparse.hstack([lower, common], format="csr")
         shares = np.cumsum(np.bincount(answers, minlength=n_levels))[:-1] / n
-        self.params: Floats = np.concatenate([special.logit(shares), np.zeros(common.shape[1])])
-        self.covariance: Floats = np.eye(len(self.params))
+        self.params: Float64 = np.concatenate([special.logit(shares), np.zeros(common.shape[1])])
+        self.covariance: Float64 = np.eye(len(self.params))
 
     def search(self, sd: float = 0.5) -> tuple[dict[str, float], bool]:
         """Standard deviations of the groups' effects, and whether they settled."""
@@ -143,7 +142,7 @@ class Model:
         self.mode(self._named(logs))
         return self._named(logs), False
 
-    def _named(self, logs: Floats) -> dict[str, float]:
+    def _named(self, logs: Float64) -> dict[str, float]:
         return {name: float(np.exp(x)) for name, x in zip(self._slices, logs, strict=True)}
 
     def mode(self, sd: dict[str, float], steps: int = STEPS) -> float:
@@ -170,19 +169,19 @@ class Model:
         free = max(len(effects) - trace, 1e-9)  # how many effects the answers determine
         return max(sqrt(float(effects @ effects) / free), LEAST)
 
-    def _value(self, params: Floats, penalty: Floats) -> float:
+    def _value(self, params: Float64, penalty: Float64) -> float:
         upper, lower = self._bounds(params)
         share = upper - lower
         if (share <= 0).any():
             return -np.inf
         return float(np.log(share).sum() - 0.5 * penalty @ params**2)
 
-    def _bounds(self, params: Floats) -> tuple[Floats, Floats]:
+    def _bounds(self, params: Float64) -> tuple[Float64, Float64]:
         upper = np.where(self._last, 1.0, special.expit(self._upper @ params))
         lower = np.where(self._first, 0.0, special.expit(self._lower @ params))
         return upper, lower
 
-    def _terms(self, params: Floats, penalty: Floats) -> tuple[float, Floats, Floats]:
+    def _terms(self, params: Float64, penalty: Float64) -> tuple[float, Float64, Float64]:
         """Log-likelihood, its gradient and its negative Hessian, with the penalty."""
         upper, lower = self._bounds(params)
         share = upper - lower
@@ -197,16 +196,16 @@ class Model:
         return value, gradient, hessian.toarray() + np.diag(penalty)
 
 
-def _ahead(first: Floats, second: Floats, third: Floats) -> Floats:
+def _ahead(first: Float64, second: Float64, third: Float64) -> Float64:
     """Where a slowly converging row is heading (Aitken); variances near none crawl otherwise."""
     before, after = second - first, third - second
     rate = np.divide(after, before, out=np.zeros_like(after), where=np.abs(before) > 1e-9)
     rate = np.clip(rate, 0.0, 0.9)
-    ahead: Floats = np.maximum(third + after * rate / (1 - rate), log(LEAST))
+    ahead: Float64 = np.maximum(third + after * rate / (1 - rate), log(LEAST))
     return ahead
 
 
-def _contrasts(names: Sequence[str], effects: Floats, covariance: Floats) -> list[Contrast]:
+def _contrasts(names: Sequence[str], effects: Float64, covariance: Float64) -> list[Contrast]:
     pairs = list(combinations(range(len(names)), 2))
     values = [float(effects[i] - effects[j]) for i, j in pairs]
     variances = [covariance[i, i] + covariance[j, j] - 2 * covariance[i, j] for i, j in pairs]
@@ -220,17 +219,17 @@ def _contrasts(names: Sequence[str], effects: Floats, covariance: Floats) -> lis
     ]
 
 
-def _treatment(labels: npt.NDArray[np.object_], names: Sequence[str]) -> Floats:
+def _treatment(labels: npt.NDArray[np.object_], names: Sequence[str]) -> Float64:
     """One column for each name but the first, (N, n − 1)."""
     return np.stack([labels == name for name in names[1:]], axis=1).astype(float)
 
 
-def _one_hot(codes: npt.NDArray[np.intp]) -> sparse.csr_array:
+def _one_hot(codes: Indices) -> sparse.csr_array:
     n = len(codes)
     return sparse.csr_array((np.ones(n), (np.arange(n), codes)), shape=(n, codes.max() + 1))
 
 
-def _cut(index: npt.NDArray[np.intp], cuts: int) -> sparse.csr_array:
+def _cut(index: Indices, cuts: int) -> sparse.csr_array:
     """One-hot of the cut above an answer; no cut above the last, none below the first."""
     known = np.flatnonzero((index >= 0) & (index < cuts))
     ones = np.ones(len(known))

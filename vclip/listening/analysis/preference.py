@@ -17,8 +17,12 @@ import numpy as np
 import pandas as pd
 from scipy.special import softmax
 
-from vclip.listening.bootstrap import Floats, Interval, Ints, TwoWay
-from vclip.listening.scores import Comparison, compared
+from vclip.arrays import Float64, Indices
+from vclip.listening.analysis.bootstrap import (
+    Interval,
+    TwoWay,
+)
+from vclip.listening.analysis.scores import Comparison, compared
 
 RIDGE = 1e-6
 STEPS, STRIDE = 100, 2.0  # of Newton's method; the longest one
@@ -53,15 +57,15 @@ class Pairs:
     def __init__(self, rows: pd.DataFrame, names: Sequence[str]) -> None:
         places = {name: i for i, name in enumerate(names)}
         shown = [str(pair).split() for pair in rows["conditions"]]
-        self.first: Ints = np.array([places[pair[0]] for pair in shown], np.intp)
-        self.second: Ints = np.array([places[pair[1]] for pair in shown], np.intp)
+        self.first: Indices = np.array([places[pair[0]] for pair in shown], np.intp)
+        self.second: Indices = np.array([places[pair[1]] for pair in shown], np.intp)
         answers = {"A": 0, "B": 1, "tie": 2}
-        self.outcome: Ints = np.array([answers[str(a)] for a in rows["answer"]], np.intp)
+        self.outcome: Indices = np.array([answers[str(a)] for a in rows["answer"]], np.intp)
         self.ties = bool((self.outcome == 2).any())
         self.basis = contrasts(len(names))
 
     @property
-    def features(self) -> Floats:
+    def features(self) -> Float64:
         """z (N, 3, P): strengths by the basis, then position, then tie; two outcomes without."""
         strengths = np.stack(
             [
@@ -73,7 +77,7 @@ class Pairs:
         )  # (N, 3, M − 1)
         rest = np.zeros((len(self.first), 3, 2))
         rest[:, 0, 0] = rest[:, 2, 1] = 1
-        z: Floats = np.concatenate([strengths, rest], axis=2)
+        z: Float64 = np.concatenate([strengths, rest], axis=2)
         return z if self.ties else z[:, :2, :-1]
 
 
@@ -90,7 +94,7 @@ def preferences(rows: pd.DataFrame, names: Sequence[str], two_way: TwoWay) -> Pr
     loose = undetermined(theta, z)
     n = len(names) - 1
 
-    def interval(direction: Floats) -> Interval:
+    def interval(direction: Float64) -> Interval:
         """Of direction · params."""
         if np.abs(direction @ loose).max(initial=0) > 1e-3:
             return Interval(nan)
@@ -115,16 +119,16 @@ def preferences(rows: pd.DataFrame, names: Sequence[str], two_way: TwoWay) -> Pr
     )
 
 
-def contrasts(m: int) -> Floats:
+def contrasts(m: int) -> Float64:
     """An orthonormal basis of vectors that sum to 0, (M, M − 1)."""
     full = np.concatenate([np.ones((m, 1)), np.eye(m)[:, : m - 1]], axis=1)
-    basis: Floats = np.linalg.qr(full)[0][:, 1:].astype(np.float64)
+    basis: Float64 = np.linalg.qr(full)[0][:, 1:].astype(np.float64)
     return basis
 
 
-def fit(outcome: Ints, z: Floats) -> Floats:
+def fit(outcome: Indices, z: Float64) -> Float64:
     """Parameters (P,) that make the outcomes (N,) likeliest; features z (N, O, P)."""
-    theta: Floats = np.zeros(z.shape[2])
+    theta: Float64 = np.zeros(z.shape[2])
     for _ in range(STEPS):
         gradient = _gradients(theta, z, outcome).sum(axis=0) - RIDGE * theta
         step = np.linalg.solve(_information(theta, z), gradient)
@@ -135,7 +139,7 @@ def fit(outcome: Ints, z: Floats) -> Floats:
     return theta
 
 
-def undetermined(theta: Floats, z: Floats) -> Floats:
+def undetermined(theta: Float64, z: Float64) -> Float64:
     """Directions in which nothing but the ridge holds the parameters, (P, n), each of norm 1.
 
     So it is where a condition always wins, where pairs were heard in one order only, or where no
@@ -143,33 +147,33 @@ def undetermined(theta: Floats, z: Floats) -> Floats:
     judgement's in a direction has no maximum in it.
     """
     values, directions = np.linalg.eigh(_information(theta, z))
-    found: Floats = directions[:, values < 1e-3]
+    found: Float64 = directions[:, values < 1e-3]
     return found
 
 
-def influence(theta: Floats, z: Floats, outcome: Ints) -> Floats:
+def influence(theta: Float64, z: Float64, outcome: Indices) -> Float64:
     """By how much each judgement moves each parameter, (N, P): H⁻¹ of its own gradient."""
     moved = np.linalg.solve(_information(theta, z), _gradients(theta, z, outcome).T)
     return moved.T.astype(np.float64)
 
 
-def _gradients(theta: Floats, z: Floats, outcome: Ints) -> Floats:
+def _gradients(theta: Float64, z: Float64, outcome: Indices) -> Float64:
     """Of each judgement's log-likelihood, (N, P): what was chosen less what was expected."""
-    found: Floats = z[np.arange(len(z)), outcome] - _expected(softmax(z @ theta, axis=1), z)
+    found: Float64 = z[np.arange(len(z)), outcome] - _expected(softmax(z @ theta, axis=1), z)
     return found
 
 
-def _expected(share: Floats, z: Floats) -> Floats:
-    found: Floats = np.einsum("no,nop->np", share, z)
+def _expected(share: Float64, z: Float64) -> Float64:
+    found: Float64 = np.einsum("no,nop->np", share, z)
     return found
 
 
-def _information(theta: Floats, z: Floats) -> Floats:
+def _information(theta: Float64, z: Float64) -> Float64:
     """Negative Hessian with the ridge, (P, P)."""
     share = softmax(z @ theta, axis=1)
     centred = (z - _expected(share, z)[:, None, :]) * np.sqrt(share)[..., None]
     flat = centred.reshape(-1, len(theta))
-    found: Floats = flat.T @ flat + RIDGE * np.eye(len(theta))
+    found: Float64 = flat.T @ flat + RIDGE * np.eye(len(theta))
     return found
 
 

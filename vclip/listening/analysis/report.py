@@ -3,14 +3,14 @@
 from collections.abc import Iterator, Sequence
 from math import isfinite
 
-from vclip.listening.agreement import Agreement
-from vclip.listening.analysis import Answered, Results
-from vclip.listening.bootstrap import Interval
-from vclip.listening.choices import Accuracy
-from vclip.listening.methods import count, listed, methods
-from vclip.listening.ordinal import Contrast, Ordinal
-from vclip.listening.scores import Comparison
-from vclip.listening.study import Study
+from vclip.listening.analysis.agreement import Agreement
+from vclip.listening.analysis.bootstrap import Interval
+from vclip.listening.analysis.choices import Accuracy
+from vclip.listening.analysis.methods import count, listed, methods
+from vclip.listening.analysis.ordinal import Contrast, Ordinal
+from vclip.listening.analysis.results import Answered, Results
+from vclip.listening.analysis.scores import Comparison
+from vclip.listening.design.study import Study
 
 
 def text(results: Results, study: Study | None = None) -> str:

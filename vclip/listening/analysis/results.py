@@ -16,10 +16,10 @@ from threadpoolctl import threadpool_limits
 
 from vclip import __version__
 from vclip.errors import StudyError
-from vclip.listening import agreement, choices, exclusion, ordinal, preference, scores
-from vclip.listening.bootstrap import TwoWay
-from vclip.listening.parts import ACR
-from vclip.listening.study import Study
+from vclip.listening.analysis import agreement, choices, exclusion, ordinal, preference, scores
+from vclip.listening.analysis.bootstrap import TwoWay
+from vclip.listening.design.parts import ACR
+from vclip.listening.design.study import Study
 
 DRAWS = 2000
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from vclip.listening.bootstrap import Interval, TwoWay
+from vclip.listening.analysis.bootstrap import Interval, TwoWay
 
 ALPHA, POWER = 0.05, 0.8
 

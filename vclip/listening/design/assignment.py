@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from vclip.listening.trials import Cell
+from vclip.listening.design.trials import Cell
 
 T = TypeVar("T")
 

@@ -7,11 +7,11 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from vclip.listening.parts import ACR, Probe, Question
-from vclip.listening.trials import cells, others, pair_known
+from vclip.listening.design.parts import ACR, Probe, Question
+from vclip.listening.design.trials import cells, others, pair_known
 
 if TYPE_CHECKING:  # it calls what is here
-    from vclip.listening.study import Study
+    from vclip.listening.design.study import Study
 
 
 ONLY = {  # of which types a question's field is

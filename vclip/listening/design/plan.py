@@ -12,11 +12,11 @@ from itertools import pairwise, permutations, product
 import numpy as np
 
 from vclip.errors import ConflictError
-from vclip.listening import williams
-from vclip.listening.assignment import choose, label, shuffled
-from vclip.listening.parts import ACR, SLOTS, Probe, Question
-from vclip.listening.study import Study
-from vclip.listening.trials import Cell, Counts, Purpose, Trial, cells, groups, others
+from vclip.listening.design import williams
+from vclip.listening.design.assignment import choose, label, shuffled
+from vclip.listening.design.parts import ACR, SLOTS, Probe, Question
+from vclip.listening.design.study import Study
+from vclip.listening.design.trials import Cell, Counts, Purpose, Trial, cells, groups, others
 
 TRIES = 10  # at an order in which no item comes twice in a row
 

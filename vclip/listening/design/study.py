@@ -1,6 +1,6 @@
 """A study file: JSON that says what is compared, what is asked and who rates how much.
 
-`python -m vclip.listening.study STUDY.json` checks one, `--schema` prints the JSON schema.
+`python -m vclip.listening.design.study STUDY.json` checks one, `--schema` prints the JSON schema.
 """
 
 import argparse
@@ -15,19 +15,19 @@ import soundfile
 from pydantic import Field, PrivateAttr, ValidationError, model_validator
 
 from vclip.errors import StudyError, reported
-from vclip.listening import consistency
-from vclip.listening.parts import ACR as ACR  # part of this module's face
-from vclip.listening.parts import SLOTS as SLOTS
-from vclip.listening.parts import Condition as Condition
-from vclip.listening.parts import Design as Design
-from vclip.listening.parts import Exclusion as Exclusion
-from vclip.listening.parts import Gates as Gates
-from vclip.listening.parts import Id, Part
-from vclip.listening.parts import Item as Item
-from vclip.listening.parts import Probe as Probe
-from vclip.listening.parts import Question as Question
-from vclip.listening.parts import Stimulus as Stimulus
-from vclip.listening.trials import cells
+from vclip.listening.design import consistency
+from vclip.listening.design.parts import ACR as ACR  # part of this module's face
+from vclip.listening.design.parts import SLOTS as SLOTS
+from vclip.listening.design.parts import Condition as Condition
+from vclip.listening.design.parts import Design as Design
+from vclip.listening.design.parts import Exclusion as Exclusion
+from vclip.listening.design.parts import Gates as Gates
+from vclip.listening.design.parts import Id, Part
+from vclip.listening.design.parts import Item as Item
+from vclip.listening.design.parts import Probe as Probe
+from vclip.listening.design.parts import Question as Question
+from vclip.listening.design.parts import Stimulus as Stimulus
+from vclip.listening.design.trials import cells
 
 MAX_SIZE = 16 * 2**20  # bytes of a study file
 READ = (".flac", ".wav", ".mp3", ".ogg")
@@ -205,7 +205,9 @@ def complaint(error: ValidationError) -> str:
 @reported
 def main(argv: list[str] | None = None) -> int:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m vclip.listening.study", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m vclip.listening.design.study", description=__doc__
+    )
     parser.add_argument("study", metavar="STUDY.json", nargs="?")
     parser.add_argument("--schema", action="store_true")
     options = parser.parse_args(argv)

@@ -5,10 +5,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from vclip.listening.parts import ACR, Item, Question
+from vclip.listening.design.parts import ACR, Item, Question
 
 if TYPE_CHECKING:  # study checks itself by what is here
-    from vclip.listening.study import Study
+    from vclip.listening.design.study import Study
 
 Purpose = Literal["rating", "training", "attention", "gold"]
 

@@ -15,11 +15,12 @@ from typing import Any, Literal
 import pandas as pd
 
 from vclip.errors import StudyError
-from vclip.listening import analysis, charts, exclusion, export, report
-from vclip.listening.parts import Question
-from vclip.listening.store import Progress, Rating, Store
-from vclip.listening.study import Study
-from vclip.listening.trials import Cell, Trial, cell_of, cells
+from vclip.listening.analysis import charts, exclusion, export, report
+from vclip.listening.analysis import results as analysis
+from vclip.listening.design.parts import Question
+from vclip.listening.design.study import Study
+from vclip.listening.design.trials import Cell, Trial, cell_of, cells
+from vclip.listening.store.store import Progress, Rating, Store
 
 View = Literal["raw", "clean"]
 REST = 4  # times as long as an analysis took, none is made

@@ -10,9 +10,9 @@ import numpy as np
 import soundfile
 
 from vclip.errors import BusyError
-from vclip.listening import huggins
-from vclip.listening.parts import Stimulus
-from vclip.listening.study import Study
+from vclip.listening.design.parts import Stimulus
+from vclip.listening.design.study import Study
+from vclip.listening.stimuli import headphones as huggins
 
 log = logging.getLogger(__name__)
 TYPES = {".flac": "audio/flac", ".wav": "audio/wav", ".mp3": "audio/mpeg", ".ogg": "audio/ogg"}

@@ -10,10 +10,10 @@ from fastapi.responses import FileResponse, RedirectResponse, Response
 
 from vclip import __version__
 from vclip.errors import InputError
-from vclip.listening import api, research
-from vclip.listening.live import Live
-from vclip.listening.store import Store
-from vclip.listening.study import Study
+from vclip.listening.design.study import Study
+from vclip.listening.server import raters, researcher
+from vclip.listening.server.live import Live
+from vclip.listening.store.store import Store
 
 log = logging.getLogger(__name__)
 SAMPLE = "Replace this"  # how the contact of the sample study begins
@@ -37,7 +37,7 @@ def routers(store: Store, research_token: str) -> list[APIRouter]:
     """Everything of one study, under /study; the token opens the researcher's page."""
     if store.study.contact.startswith(SAMPLE):
         log.warning("the study's contact is the sample's: raters would not know whom to ask")
-    return [_pages(), research.router(Live(store), research_token), api.router(store)]
+    return [_pages(), researcher.router(Live(store), research_token), raters.router(store)]
 
 
 def application(routers: Iterable[APIRouter]) -> FastAPI:

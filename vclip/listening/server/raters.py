@@ -16,13 +16,15 @@ from fastapi import APIRouter, Depends, Header, HTTPException, Response
 from pydantic import Field
 
 from vclip.errors import InputError
-from vclip.listening import codes, design, session
-from vclip.listening.bucket import Bucket
-from vclip.listening.media import File, Media
-from vclip.listening.session import Session
-from vclip.listening.store import Answer, Store
-from vclip.listening.trials import Counts, Trial
-from vclip.listening.wire import Answered, Code, Enrol, Event, SmallRoute, Step
+from vclip.listening.design import plan
+from vclip.listening.design.trials import Counts, Trial
+from vclip.listening.server import session
+from vclip.listening.server.media import File, Media
+from vclip.listening.server.messages import Answered, Code, Enrol, Event, SmallRoute, Step
+from vclip.listening.server.rate_limit import Bucket
+from vclip.listening.server.session import Session
+from vclip.listening.store import codes
+from vclip.listening.store.store import Answer, Store
 
 T = TypeVar("T")
 
@@ -129,7 +131,7 @@ class Desk:
     def _plan(self, counts: Counts) -> list[Trial]:
         seed = self.study.design.seed
         rng = np.random.default_rng(None if seed is None else [seed, counts.raters])
-        return design.plan(self.study, counts, rng)
+        return plan.plan(self.study, counts, rng)
 
     def state(self, token: str, tab: str) -> dict[str, Any]:
         """As it is now; this tab goes on."""

@@ -11,8 +11,8 @@ from typing import Annotated, Any
 import pandas as pd
 from fastapi import APIRouter, Depends, Header, HTTPException, Response
 
-from vclip.listening import export
-from vclip.listening.live import Live, View
+from vclip.listening.analysis import export
+from vclip.listening.server.live import Live, View
 
 KINDS = {"csv": "text/csv", "json": "application/json", "zip": "application/zip"}
 WAIT = 0.1  # seconds that each wrong token takes

@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 
 from vclip.errors import ConflictError, InputError
-from vclip.listening import codes, huggins
-from vclip.listening.parts import SLOTS, Question, Stimulus
-from vclip.listening.store import Answer, Mark, Store
-from vclip.listening.study import Study
-from vclip.listening.trials import Trial
+from vclip.listening.design.parts import SLOTS, Question, Stimulus
+from vclip.listening.design.study import Study
+from vclip.listening.design.trials import Trial
+from vclip.listening.stimuli import headphones
+from vclip.listening.store import codes
+from vclip.listening.store.store import Answer, Mark, Store
 
 ATTEMPTS = 2  # at the headphone check: Milne et al. (2021) let people try again
 EDGE = 0.03  # s; ranges this close were played as one
@@ -212,7 +213,7 @@ def is_repeated(session: Session, answer: Answer) -> bool:
 def targets(session: Session, attempt: int) -> list[int]:
     """Right answers of an attempt at the headphone check."""
     seed = codes.seed(session.secret, f"headphones {attempt}", session.rater)
-    return huggins.targets(np.random.default_rng(seed))
+    return headphones.targets(np.random.default_rng(seed))
 
 
 def next_marks(session: Session, step: str, result: Any, attempt: int | None) -> list[Mark]:
@@ -236,9 +237,11 @@ def _screened(session: Session, result: Any, attempt: int | None) -> list[Mark]:
     if attempt is None and session.attempts and session.attempts[-1].result["answers"] == result:
         return []  # sent twice
     fine = isinstance(result, list) and all(type(n) is int and 0 <= n < 3 for n in result)
-    if not fine or len(result) != huggins.TRIALS:
-        raise InputError(f"answer with {huggins.TRIALS} numbers from 0 to {huggins.INTERVALS - 1}")
-    passed = huggins.passed(targets(session, session.attempt), result)
+    if not fine or len(result) != headphones.TRIALS:
+        raise InputError(
+            f"answer with {headphones.TRIALS} numbers from 0 to {headphones.INTERVALS - 1}"
+        )
+    passed = headphones.passed(targets(session, session.attempt), result)
     found = [Mark("headphones", session.attempt, {"answers": result, "passed": passed})]
     is_last = session.attempt + 1 >= ATTEMPTS
     if is_last and not passed and session.study.gates.headphones == "require":

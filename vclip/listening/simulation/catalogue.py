@@ -4,8 +4,8 @@ import hashlib
 from collections.abc import Iterator
 from typing import Any
 
-from vclip.listening.panel import Sound
-from vclip.listening.study import Study
+from vclip.listening.design.study import Study
+from vclip.listening.simulation.panel import Sound
 
 
 class Catalogue:

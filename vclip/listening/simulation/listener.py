@@ -17,10 +17,10 @@ import httpx
 import numpy as np
 import soundfile
 
-from vclip.listening.catalogue import Catalogue
-from vclip.listening.huggins import GAP, INTERVALS, NOISE, TRIALS
-from vclip.listening.panel import Panel, Rater
-from vclip.listening.store import Value
+from vclip.listening.simulation.catalogue import Catalogue
+from vclip.listening.simulation.panel import Panel, Rater
+from vclip.listening.stimuli.headphones import GAP, INTERVALS, NOISE, TRIALS
+from vclip.listening.store.store import Value
 
 API = "/study/api"
 

@@ -13,9 +13,9 @@ from typing import Literal
 import numpy as np
 from scipy import stats
 
-from vclip.listening.parts import ACR, SLOTS
-from vclip.listening.store import Value
-from vclip.listening.study import Study
+from vclip.listening.design.parts import ACR, SLOTS
+from vclip.listening.design.study import Study
+from vclip.listening.store.store import Value
 
 Kind = Literal["attentive", "inattentive", "hasty"]
 Sound = tuple[str, str]

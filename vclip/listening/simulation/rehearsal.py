@@ -7,13 +7,13 @@ from collections.abc import Collection
 
 import numpy as np
 
-from vclip.listening import analysis
-from vclip.listening.design import plan
-from vclip.listening.panel import Panel, Rater, Sound, Truth
-from vclip.listening.parts import ACR
-from vclip.listening.store import Rating
-from vclip.listening.study import Study
-from vclip.listening.trials import Counts, Trial
+from vclip.listening.analysis import results
+from vclip.listening.design.parts import ACR
+from vclip.listening.design.plan import plan
+from vclip.listening.design.study import Study
+from vclip.listening.design.trials import Counts, Trial
+from vclip.listening.simulation.panel import Panel, Rater, Sound, Truth
+from vclip.listening.store.store import Rating
 
 
 def ratings(study: Study, panel: Panel, n_raters: int, rng: np.random.Generator) -> list[Rating]:
@@ -58,7 +58,7 @@ def sounds(trial: Trial) -> list[Sound]:
     return list(zip(of, trial.conditions, strict=True))
 
 
-def covered(found: analysis.Answered, truth: Truth, names: Collection[str]) -> list[bool]:
+def covered(found: results.Answered, truth: Truth, names: Collection[str]) -> list[bool]:
     """Of the mean of each named condition of an ACR question, whether it holds the planted one."""
     means = found.means if found.type in ACR else []
     return [

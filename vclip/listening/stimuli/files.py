@@ -13,8 +13,8 @@ import soundfile
 from PIL import Image
 
 from vclip import audio
-from vclip.audio import Wav
-from vclip.listening import stimuli
+from vclip.arrays import Wav
+from vclip.listening.stimuli import matching
 
 SIDE, QUALITY = 640, 88  # of faces: px, JPEG
 COMMENT = "a listening test; this may be synthetic speech"  # in all alike, recordings too
@@ -45,9 +45,9 @@ def encode(wav: Wav, sample_rate: int, kind: str) -> bytes:
 
 def write_face(folder: Path, data: bytes) -> dict[str, str]:
     """A picture upright, small and without what cameras write into it. Raises ImageError."""
-    from vclip import face  # OpenCV is not needed elsewhere
+    from vclip.face import photo  # OpenCV is not needed elsewhere
 
-    picture = Image.fromarray(face.load(data).pixels)
+    picture = Image.fromarray(photo.load(data).pixels)
     picture.thumbnail((SIDE, SIDE))
     buffer = BytesIO()
     picture.save(buffer, "JPEG", quality=QUALITY, optimize=True)
@@ -60,7 +60,7 @@ def measure(wav: Wav, sample_rate: int) -> dict[str, float]:
         "lufs": round(audio.loudness(wav, sample_rate), 2),
         "true_peak": round(audio.true_peak(wav), 2),
         "seconds": round(len(wav) / sample_rate, 4),
-        "starts": round(stimuli.heard(wav, sample_rate)[0] / sample_rate, 3),
+        "starts": round(matching.heard(wav, sample_rate)[0] / sample_rate, 3),
     }
 
 

@@ -10,12 +10,10 @@ from collections.abc import Sequence
 from io import BytesIO
 
 import numpy as np
-import numpy.typing as npt
 import soundfile
 
 from vclip import audio
-
-Array = npt.NDArray[np.float32]
+from vclip.arrays import Float32, Float64
 
 SAMPLE_RATE = 44100  # Hz
 INTERVALS, TRIALS = 3, 6
@@ -35,7 +33,7 @@ def passed(right: Sequence[int], answers: Sequence[int]) -> bool:
     return len(right) == TRIALS and list(right) == list(answers)
 
 
-def trial(target: int, rng: np.random.Generator) -> Array:
+def trial(target: int, rng: np.random.Generator) -> Float32:
     """Three noises, one with the tone: wav (T, 2) float32, left and right, at SAMPLE_RATE."""
     gap = np.zeros((round(GAP * SAMPLE_RATE), 2))
     parts = [gap]
@@ -48,7 +46,7 @@ def trial(target: int, rng: np.random.Generator) -> Array:
     return (wav * gain).astype(np.float32)
 
 
-def shifted(noise: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def shifted(noise: Float64) -> Float64:
     """The same noise (T,) with the band around CENTRE in opposite phase."""
     spectrum = np.fft.rfft(noise)
     frequencies = np.fft.rfftfreq(len(noise), 1 / SAMPLE_RATE)
@@ -56,7 +54,7 @@ def shifted(noise: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return np.fft.irfft(np.where(band, -spectrum, spectrum), len(noise))
 
 
-def volume(rng: np.random.Generator) -> Array:
+def volume(rng: np.random.Generator) -> Float32:
     """Noise with the spectrum and rhythm of speech at LUFS, wav (T,) at SAMPLE_RATE.
 
     Flat to 500 Hz, then 9 dB less an octave (Byrne et al. 1994, roughly); four swells a second.
@@ -70,14 +68,14 @@ def volume(rng: np.random.Generator) -> Array:
     return audio.normalize_loudness(wav, SAMPLE_RATE, LUFS, limited=False)
 
 
-def encode(wav: Array) -> bytes:
+def encode(wav: Float32) -> bytes:
     """A FLAC file of wav (T, channels) or (T,): a lossy one would mix the ears."""
     buffer = BytesIO()
     soundfile.write(buffer, wav, SAMPLE_RATE, format="FLAC", subtype="PCM_16")
     return buffer.getvalue()
 
 
-def _ramps(n: int) -> npt.NDArray[np.float64]:
+def _ramps(n: int) -> Float64:
     """Raised-cosine fades at both ends, (n,)."""
     up = 0.5 - 0.5 * np.cos(np.pi * np.arange(round(RAMP * SAMPLE_RATE)) / (RAMP * SAMPLE_RATE))
     gain = np.ones(n)

@@ -9,7 +9,7 @@ from typing import TypeVar
 import numpy as np
 
 from vclip import audio
-from vclip.audio import Wav
+from vclip.arrays import Wav
 from vclip.errors import StudyError
 
 LEAD, TAIL = 0.1, 0.2  # seconds of silence before and after what is heard

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from vclip.errors import ImageError, StudyError
-from vclip.listening.recipe import MADE, Arm, Recipe
+from vclip.listening.stimuli.recipe import MADE, Arm, Recipe
 
 
 class Model(Protocol):

@@ -14,8 +14,8 @@ from typing import Any, Literal
 from pydantic import Field, ValidationError, model_validator
 
 from vclip.errors import StudyError
-from vclip.listening.parts import Id, Part
-from vclip.listening.study import complaint, read_file
+from vclip.listening.design.parts import Id, Part
+from vclip.listening.design.study import complaint, read_file
 
 MADE = ("bank", "generated", "both")
 

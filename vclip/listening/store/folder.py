@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from vclip.errors import DataError, StudyError
-from vclip.listening import lines
-from vclip.listening.store import changed
-from vclip.listening.study import Study
+from vclip.listening.design.study import Study
+from vclip.listening.store import lines
+from vclip.listening.store.store import changed
 
 
 def header(path: Path) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from vclip.errors import VclipError
-from vclip.listening.database import transaction
+from vclip.listening.store.database import transaction
 
 T = TypeVar("T")
 

@@ -19,11 +19,13 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from vclip.errors import ConflictError, StudyError
-from vclip.listening import codes, lines
-from vclip.listening.folder import gone, header, hold, secret
-from vclip.listening.mirror import Mirror
-from vclip.listening.sessionfile import SessionFile
-from vclip.listening.store import (
+from vclip.listening.design.study import Study
+from vclip.listening.design.trials import Counts, Order, Trial
+from vclip.listening.store import codes, lines
+from vclip.listening.store.folder import gone, header, hold, secret
+from vclip.listening.store.mirror import Mirror
+from vclip.listening.store.sessionfile import SessionFile
+from vclip.listening.store.store import (
     Answer,
     Enrolment,
     Known,
@@ -34,8 +36,6 @@ from vclip.listening.store import (
     count,
     now,
 )
-from vclip.listening.study import Study
-from vclip.listening.trials import Counts, Order, Trial
 
 
 class JsonLines:

@@ -7,12 +7,12 @@ from sqlalchemy import ColumnElement, and_, exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from vclip.errors import ConflictError, StudyError
-from vclip.listening import rows
-from vclip.listening.database import connect, transaction
-from vclip.listening.store import RESERVED, Answer, Rating, changed, count, now
-from vclip.listening.study import Study
-from vclip.listening.tables import AnswerRow, MarkRow, RaterRow, StudyRow, TrialRow
-from vclip.listening.trials import Counts
+from vclip.listening.design.study import Study
+from vclip.listening.design.trials import Counts
+from vclip.listening.store import rows
+from vclip.listening.store.database import connect, transaction
+from vclip.listening.store.store import RESERVED, Answer, Rating, changed, count, now
+from vclip.listening.store.tables import AnswerRow, MarkRow, RaterRow, StudyRow, TrialRow
 
 ANSWERED = and_(AnswerRow.rater_id == TrialRow.rater_id, AnswerRow.position == TrialRow.position)
 REFUSED = exists().where(MarkRow.rater_id == RaterRow.id, MarkRow.kind == "refused")

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from vclip.listening.trials import Trial
+from vclip.listening.design.trials import Trial
 
 Value = str | dict[str, float]
 """ACR "1" to "5", slot "A" to "H", "tie"; multi: 0 to 100 by slot."""

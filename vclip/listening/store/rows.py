@@ -2,10 +2,10 @@
 
 from typing import cast
 
-from vclip.listening import store
-from vclip.listening.store import Answer, Mark, Rating
-from vclip.listening.tables import AnswerRow, MarkRow, StudyRow, TrialRow
-from vclip.listening.trials import Purpose, Trial
+from vclip.listening.design.trials import Purpose, Trial
+from vclip.listening.store import store
+from vclip.listening.store.store import Answer, Mark, Rating
+from vclip.listening.store.tables import AnswerRow, MarkRow, StudyRow, TrialRow
 
 
 def trial_row(rater: int, kind: str, trial: Trial) -> TrialRow:

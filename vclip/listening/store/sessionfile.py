@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from vclip.errors import ConflictError, DataError
-from vclip.listening import lines
-from vclip.listening.lines import Line
-from vclip.listening.store import Answer, Mark, Progress, Rating, judgement, lately, now
-from vclip.listening.study import Study
-from vclip.listening.trials import Order, Trial, order_of
+from vclip.listening.design.study import Study
+from vclip.listening.design.trials import Order, Trial, order_of
+from vclip.listening.store import lines
+from vclip.listening.store.lines import Line
+from vclip.listening.store.store import Answer, Mark, Progress, Rating, judgement, lately, now
 
 
 @dataclass

@@ -9,13 +9,29 @@ from sqlalchemy import Select, delete, func, select
 from sqlalchemy.orm import Session
 
 from vclip.errors import ConflictError
-from vclip.listening import codes, queries, rows
-from vclip.listening.database import POOL, alone, connect, transaction
-from vclip.listening.store import Answer, Enrolment, Known, Mark, Plan, Progress, Rating, now
-from vclip.listening.study import Study
-from vclip.listening.tables import AnswerRow, EventRow, MarkRow, RaterRow, StudyRow, TrialRow
-from vclip.listening.together import Together
-from vclip.listening.trials import Counts, Trial
+from vclip.listening.design.study import Study
+from vclip.listening.design.trials import Counts, Trial
+from vclip.listening.store import codes, queries, rows
+from vclip.listening.store.database import POOL, alone, connect, transaction
+from vclip.listening.store.group_commit import Together
+from vclip.listening.store.store import (
+    Answer,
+    Enrolment,
+    Known,
+    Mark,
+    Plan,
+    Progress,
+    Rating,
+    now,
+)
+from vclip.listening.store.tables import (
+    AnswerRow,
+    EventRow,
+    MarkRow,
+    RaterRow,
+    StudyRow,
+    TrialRow,
+)
 
 T = TypeVar("T")
 

@@ -11,16 +11,18 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
 from vclip.errors import StudyError
-from vclip.listening.records import Answer as Answer  # all of them are part of this module's face
-from vclip.listening.records import Enrolment as Enrolment
-from vclip.listening.records import Known as Known
-from vclip.listening.records import Mark as Mark
-from vclip.listening.records import Progress as Progress
-from vclip.listening.records import Rating as Rating
-from vclip.listening.records import Value as Value
-from vclip.listening.records import judgement as judgement
-from vclip.listening.study import Study
-from vclip.listening.trials import Cell, Counts, Order, Trial, cell_of
+from vclip.listening.design.study import Study
+from vclip.listening.design.trials import Cell, Counts, Order, Trial, cell_of
+from vclip.listening.store.records import (
+    Answer as Answer,  # all of them are part of this module's face
+)
+from vclip.listening.store.records import Enrolment as Enrolment
+from vclip.listening.store.records import Known as Known
+from vclip.listening.store.records import Mark as Mark
+from vclip.listening.store.records import Progress as Progress
+from vclip.listening.store.records import Rating as Rating
+from vclip.listening.store.records import Value as Value
+from vclip.listening.store.records import judgement as judgement
 
 Plan = Callable[[Counts], list[Trial]]
 RESERVED = timedelta(hours=1)  # unanswered trials of a rater not seen for longer are free again
@@ -112,11 +114,11 @@ class Store(Protocol):
 def open_store(url: str, study: Study) -> Store:
     """The store of a study; made or migrated where needed. Raises StudyError, BusyError."""
     if url.startswith("jsonl:"):
-        from vclip.listening import jsonl
+        from vclip.listening.store import jsonl
 
         return jsonl.open_store(url, study)
     if url.startswith(("sqlite:", "postgres")):
-        from vclip.listening.sql import Database
+        from vclip.listening.store.sql import Database
 
         return Database(url, study)
     kind = url.partition(":")[0]  # no more of it: there may be a password
@@ -130,10 +132,10 @@ def load_ratings(url: str, study: str | None = None) -> list[Rating]:
     Raises StudyError.
     """
     if url.startswith("jsonl:"):
-        from vclip.listening import jsonl
+        from vclip.listening.store import jsonl
 
         return jsonl.load_ratings(url, study)
-    from vclip.listening import queries
+    from vclip.listening.store import queries
 
     return queries.load_ratings(url, study)
 

@@ -5,21 +5,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from vclip.arrays import Float32
 from vclip.errors import DataError
-from vclip.offline.fit_config import FitConfig
-
-Array = npt.NDArray[np.float32]
+from vclip.recipes.association.settings import FitConfig
 
 
 class Side:
     """Rows of one side, each with several versions: the first is the plain one."""
 
-    def __init__(self, rows: Sequence[Array]) -> None:
+    def __init__(self, rows: Sequence[Float32]) -> None:
         self.count = torch.tensor([len(row) for row in rows])
         self.start, self.longest = self.count.cumsum(0) - self.count, int(self.count.max())
         self.values = torch.from_numpy(np.concatenate(rows))  # (versions of all rows, dimension)

@@ -9,10 +9,10 @@ from typing import Any
 import torch
 
 from vclip.errors import DataError, OutputError
-from vclip.offline.distributed import Group
-from vclip.offline.fit_config import FitConfig
-from vclip.offline.objective import Chance
-from vclip.offline.pair_data import LabelData, PairData
+from vclip.recipes.association.batches import LabelData, PairData
+from vclip.recipes.association.distributed import Group
+from vclip.recipes.association.objective import Chance
+from vclip.recipes.association.settings import FitConfig
 
 # what torch.load raises for files that it did not write
 UNREADABLE = (OSError, RuntimeError, EOFError, LookupError, TypeError, pickle.PickleError)

@@ -6,19 +6,18 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from vclip.association import Association, AssociationConfig
-from vclip.metrics import auc, same
-from vclip.offline import checkpoint
-from vclip.offline.distributed import ALONE, Group
-from vclip.offline.fit_config import FitConfig
-from vclip.offline.objective import Chance, Objective
-from vclip.offline.pair_data import Batches, LabelData, PairData
-from vclip.offline.trust import pair_weights
+from vclip.arrays import Float64
+from vclip.association.model import Association, AssociationConfig
+from vclip.recipes.association import checkpoint
+from vclip.recipes.association.batches import Batches, LabelData, PairData
+from vclip.recipes.association.distributed import ALONE, Group
+from vclip.recipes.association.objective import Chance, Objective
+from vclip.recipes.association.settings import FitConfig
+from vclip.recipes.association.trust import pair_weights
+from vclip.recipes.metrics.verification import auc, same
 
 
 def new_association(pairs: PairData, config: FitConfig) -> Association:
@@ -40,7 +39,7 @@ def new_association(pairs: PairData, config: FitConfig) -> Association:
     return association
 
 
-def score(association: Association, pairs: PairData) -> npt.NDArray[np.float64]:
+def score(association: Association, pairs: PairData) -> Float64:
     """Cosines (N, N) of every face with every voice, plain features."""
     with torch.no_grad():
         image_emb = association.encode_image(pairs.image.first())

@@ -22,19 +22,28 @@ import torch
 from scipy.optimize import least_squares
 from tqdm import tqdm
 
-from vclip import metrics
+from vclip.arrays import Bools, Float64, Int64
 from vclip.errors import DataError, reported
-from vclip.face import Detector
-from vclip.metrics import Estimate, Floats
-from vclip.offline.feature_store import STORE, FeatureStore, PairFeatures, key_of, pair_features
-from vclip.offline.fit_config import PRESETS, FitConfig
-from vclip.offline.fitting import fit, score
-from vclip.offline.material import pair_data, split_pairs
-from vclip.offline.opening import extractors
-from vclip.offline.options import add_fields, from_arguments
-from vclip.offline.pairs import read_pairs
-from vclip.offline.train import PAIRS, YUNET
-from vclip.weights import BUNDLED
+from vclip.face.photo import Detector
+from vclip.models.directory import BUNDLED
+from vclip.recipes.association.fitting import fit, score
+from vclip.recipes.association.settings import PRESETS, FitConfig
+from vclip.recipes.association.train import PAIRS, YUNET
+from vclip.recipes.association.training_data import pair_data, split_pairs
+from vclip.recipes.data.encoders import extractors
+from vclip.recipes.data.feature_store import (
+    STORE,
+    FeatureStore,
+    PairFeatures,
+    key_of,
+    pair_features,
+)
+from vclip.recipes.data.manifest import read_pairs
+from vclip.recipes.metrics import verification
+from vclip.recipes.metrics.verification import (
+    Estimate,
+)
+from vclip.recipes.options import add_fields, from_arguments
 
 SCALE = 100.0  # people; where the law's b is the distance from its ceiling
 LOWER, UPPER = (0.5, 0.0, 0.05), (1.0, 0.5, 2.0)  # of a, b, c: no better than perfect, no fall
@@ -46,7 +55,7 @@ class Point:
     """One training: on how many people, and every dev face's cosine with every dev voice."""
 
     people: int
-    scores: Floats  # (N, N)
+    scores: Float64  # (N, N)
 
 
 @dataclass(frozen=True)
@@ -73,7 +82,7 @@ class Curve:
         ]
 
 
-def law(people: npt.ArrayLike, parameters: npt.ArrayLike) -> Floats:
+def law(people: npt.ArrayLike, parameters: npt.ArrayLike) -> Float64:
     """a - b (n / 100)^-c for numbers of people (K,)."""
     a, b, c = np.asarray(parameters, dtype=np.float64)
     return np.asarray(a - b * (np.asarray(people, dtype=np.float64) / SCALE) ** -c)
@@ -136,7 +145,7 @@ def measure(
 
 def curve(
     points: Sequence[Point],
-    auc: Callable[[Floats, Floats], float],
+    auc: Callable[[Float64, Float64], float],
     person: Sequence[str],
     target: int,
     n_draws: int,
@@ -147,7 +156,7 @@ def curve(
     sizes = np.unique(people)
     of_size = [np.flatnonzero(people == n) for n in sizes]
 
-    def fitted(chosen: npt.NDArray[np.int64], counts: Floats) -> tuple[Floats, Floats]:
+    def fitted(chosen: Int64, counts: Float64) -> tuple[Float64, Float64]:
         values = np.array([auc(points[i].scores, counts) for i in chosen])
         return values, np.array(fit_law(people[chosen], values))
 
@@ -155,7 +164,7 @@ def curve(
     found = []
     for _ in range(n_draws):
         again = np.concatenate([rng.choice(rows, len(rows)) for rows in of_size])
-        found.append(fitted(again, metrics.person_counts(person, rng))[1])
+        found.append(fitted(again, verification.person_counts(person, rng))[1])
     targets, ceilings = [law(target, p).item() for p in found], [p[0] for p in found]
     return Curve(
         people=[int(n) for n in sizes],
@@ -173,15 +182,15 @@ def _estimate(value: float, draws: Sequence[float]) -> Estimate:
     return Estimate(value, float(low), float(high))
 
 
-def figures(held: PairFeatures) -> dict[str, Callable[[Floats, Floats], float]]:
+def figures(held: PairFeatures) -> dict[str, Callable[[Float64, Float64], float]]:
     """AUC over all cross pairs and within sex, as functions of scores and the rows' counts."""
-    positive = metrics.same([pair.person for pair in held.pairs])
-    within = metrics.sex_mask([pair.sex for pair in held.pairs])
+    positive = verification.same([pair.person for pair in held.pairs])
+    within = verification.sex_mask([pair.sex for pair in held.pairs])
 
-    def auc(scores: Floats, counts: Floats, mask: metrics.Bools) -> float:
+    def auc(scores: Float64, counts: Float64, mask: Bools) -> float:
         # copies of a positive have only themselves, so it counts c times, not c squared
         weight = np.where(positive, counts[:, None], np.outer(counts, counts))
-        return metrics.auc(scores[mask], positive[mask], weight[mask])
+        return verification.auc(scores[mask], positive[mask], weight[mask])
 
     masks = (np.ones_like(within), within)
     return {name: partial(auc, mask=mask) for name, mask in zip(NAMES, masks, strict=True)}
@@ -211,7 +220,7 @@ def learn(arguments: argparse.Namespace) -> dict[str, Curve]:
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
-    name = "python -m vclip.offline.learning_curve"
+    name = "python -m vclip.recipes.association.learning_curve"
     options = argparse.ArgumentParser(prog=name, description=__doc__)
     options.add_argument("--pairs", type=Path, default=PAIRS, help="manifest of pairs (CSV)")
     options.add_argument("--people", type=int, nargs="+", default=[50, 100, 200, 400, 750])

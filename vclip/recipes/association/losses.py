@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from vclip.association import MAX_LOGIT_SCALE
+from vclip.association.model import MAX_LOGIT_SCALE
 
 
 def contrastive_loss(

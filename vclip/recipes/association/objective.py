@@ -5,11 +5,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from vclip.association import Association
-from vclip.offline.distributed import ALONE, Group
-from vclip.offline.fit_config import FitConfig
-from vclip.offline.losses import contrastive_loss, sge2e_loss
-from vclip.offline.pair_data import LabelData, PairData
+from vclip.association.model import Association
+from vclip.recipes.association.batches import LabelData, PairData
+from vclip.recipes.association.distributed import ALONE, Group
+from vclip.recipes.association.losses import contrastive_loss, sge2e_loss
+from vclip.recipes.association.settings import FitConfig
 
 PRECISION = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 

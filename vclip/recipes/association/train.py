@@ -1,12 +1,12 @@
 """Trains the association heads on pairs of faces and voices (paper.md §1.1).
 
-    python -m vclip.offline.train [--preset paper|bundled] --pairs CSV [--features DIR] [--out FILE]
-    torchrun --nproc-per-node 8 -m vclip.offline.train --pairs CSV --features DIR --resume FILE
+    python -m vclip.recipes.association.train [--preset paper|bundled] --pairs CSV [--features DIR] [--out FILE]
+    torchrun --nproc-per-node 8 -m vclip.recipes.association.train --pairs CSV --features DIR --resume FILE
 
-Both encoders stay frozen: their features are read from shards of `vclip.offline.features`, or made
+Both encoders stay frozen: their features are read from shards of `vclip.recipes.data.features`, or made
 here and kept in build/, which is for thousands of rows. People of the manifest's split "dev"
 choose when to stop; without such a split a tenth of the persons is held out. The preset "bundled"
-makes the bundled heads; single options, which `vclip.offline.fit_config` explains, change either
+makes the bundled heads; single options, which `vclip.recipes.association.settings` explains, change either
 preset. Any manifest with the columns person, face, voice, sex will do; sex may be empty and is
 never used on the pairs; rows of one clip are several pictures of it, among which --vary-image
 draws.
@@ -21,19 +21,26 @@ from pathlib import Path
 
 import torch
 
-from vclip import association
+from vclip.association import model as association
 from vclip.errors import DataError, reported
-from vclip.metrics import verify
-from vclip.offline.distributed import Group, launched
-from vclip.offline.feature_store import STORE
-from vclip.offline.fit_config import PRESETS, FitConfig
-from vclip.offline.fitting import Check, fit, score
-from vclip.offline.material import Material, describe, drawn, from_media, from_shards, pair_data
-from vclip.offline.opening import IMAGE_CHOICES, VOICE_CHOICES
-from vclip.offline.options import add_fields, from_arguments
-from vclip.offline.pair_data import PairData
-from vclip.offline.pairs import REPO, SHARED
-from vclip.weights import BUNDLED
+from vclip.models.directory import BUNDLED
+from vclip.recipes.association.batches import PairData
+from vclip.recipes.association.distributed import Group, launched
+from vclip.recipes.association.fitting import Check, fit, score
+from vclip.recipes.association.settings import PRESETS, FitConfig
+from vclip.recipes.association.training_data import (
+    Material,
+    describe,
+    drawn,
+    from_media,
+    from_shards,
+    pair_data,
+)
+from vclip.recipes.data.encoders import IMAGE_CHOICES, VOICE_CHOICES
+from vclip.recipes.data.feature_store import STORE
+from vclip.recipes.data.manifest import REPO, SHARED
+from vclip.recipes.metrics.verification import verify
+from vclip.recipes.options import add_fields, from_arguments
 
 PAIRS = SHARED / "pairs" / "avspeech.csv"
 YUNET = SHARED / "models" / "face_detection_yunet.onnx"
@@ -49,7 +56,7 @@ def read(arguments: argparse.Namespace, config: FitConfig, group: Group) -> Mate
     if not arguments.features and group.world > 1:
         raise DataError(
             f"{group.world} processes train from shards; make them with "
-            "python -m vclip.offline.features and give --features DIR"
+            "python -m vclip.recipes.data.features and give --features DIR"
         )
     source = from_shards if arguments.features else from_media
     found = source(arguments, config.seed, labelled)
@@ -113,14 +120,14 @@ def train(arguments: argparse.Namespace, command: str, group: Group) -> None:
 def parser(preset: str) -> argparse.ArgumentParser:
     """The command line with that preset's defaults."""
     options = argparse.ArgumentParser(
-        prog="python -m vclip.offline.train",
+        prog="python -m vclip.recipes.association.train",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     options.add_argument("--preset", choices=PRESETS, default=preset, help=f"default {preset}")
     out = (BUNDLED if preset == "bundled" else REPO / "build") / "association.safetensors"
     options.add_argument("--pairs", type=Path, default=PAIRS, help="manifest of pairs (CSV)")
-    options.add_argument("--features", type=Path, help="shards of vclip.offline.features")
+    options.add_argument("--features", type=Path, help="shards of vclip.recipes.data.features")
     options.add_argument("--out", type=Path, default=out, help=f"default {out}")
     options.add_argument("--resume", type=Path, help="file to keep the state in, and go on from")
     options.add_argument("--dev-rows", type=int, default=1000, help="of dev, at most (1000)")
@@ -147,7 +154,12 @@ def main(argv: list[str] | None = None) -> int:
     logging.basicConfig(level=logging.ERROR)
     torch.set_num_threads(arguments.threads)
     command = shlex.join(
-        ["python", "-m", "vclip.offline.train", *(sys.argv[1:] if argv is None else argv)]
+        [
+            "python",
+            "-m",
+            "vclip.recipes.association.train",
+            *(sys.argv[1:] if argv is None else argv),
+        ]
     )
     with launched() as group:
         train(arguments, command, group)

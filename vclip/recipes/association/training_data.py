@@ -6,10 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from vclip.errors import DataError
-from vclip.face import Detector
-from vclip.offline import shards
-from vclip.offline.evaluate import PROBE_SOURCES, UTK, VOICES
-from vclip.offline.feature_store import (
+from vclip.face.photo import Detector
+from vclip.recipes.association.batches import LabelData, PairData, Side, index_of
+from vclip.recipes.data import shards
+from vclip.recipes.data.encoders import extractors
+from vclip.recipes.data.feature_store import (
     Extractor,
     FaceFeatures,
     FeatureStore,
@@ -20,9 +21,8 @@ from vclip.offline.feature_store import (
     file_hash,
     pair_features,
 )
-from vclip.offline.opening import extractors
-from vclip.offline.pair_data import LabelData, PairData, Side, index_of
-from vclip.offline.pairs import Labelled, Pair, read_labelled, read_pairs
+from vclip.recipes.data.manifest import Labelled, Pair, read_labelled, read_pairs
+from vclip.recipes.evaluation.association import PROBE_SOURCES, UTK, VOICES
 
 
 @dataclass(frozen=True)

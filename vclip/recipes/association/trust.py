@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from vclip.association import Association
-from vclip.offline.pair_data import PairData
+from vclip.association.model import Association
+from vclip.recipes.association.batches import PairData
 
 ROUNDS = 100  # of expectation maximisation; it has settled long before
 CHUNK = 65_536  # rows encoded at once

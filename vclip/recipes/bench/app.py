@@ -7,8 +7,8 @@ from typing import Any
 from gradio_client import Client, handle_file
 
 from vclip import audio
-from vclip.offline import browser
-from vclip.offline.timing import median
+from vclip.recipes.bench.timing import median
+from vclip.recipes.showcase import browser
 
 TEXT = "Hello! This is a voice that might go with the face in the picture."
 

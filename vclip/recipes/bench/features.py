@@ -1,8 +1,8 @@
-"""What the paper's features cost: `python -m vclip.offline.bench_features [--clips N]`.
+"""What the paper's features cost: `python -m vclip.recipes.bench.features [--clips N]`.
 
 Clips like VoxCeleb2's (224 × 224, 25 frames a second, H.264, AAC at 16 kHz, of its mean length of
 7.8 s) are made from an example face and noise. They go through the steps of
-`vclip.offline.features` one after the other, in one thread. Encoders of full size have random
+`vclip.recipes.data.features` one after the other, in one thread. Encoders of full size have random
 weights, which cost what trained ones do. Times are of the processor, so that other load does not
 count; with a GPU they are of the clock.
 """
@@ -21,14 +21,14 @@ import cv2
 import numpy as np
 import torch
 
-from vclip.clip import ClipImageEncoder
-from vclip.encoders import load_face_encoder
+from vclip.association.hasp import Hasp, HaspEncoder
 from vclip.errors import InputError, reported
-from vclip.face import Detector, load
-from vclip.hasp import Hasp, HaspEncoder
-from vclip.offline.extraction import Faces, Side, Voices
-from vclip.offline.opening import BUNDLED_FACES, voice_encoder
-from vclip.offline.pairs import REPO
+from vclip.face.clip import ClipImageEncoder
+from vclip.face.encoder import load_face_encoder
+from vclip.face.photo import Detector, load
+from vclip.recipes.data.encoders import BUNDLED_FACES, voice_encoder
+from vclip.recipes.data.extraction import Faces, Side, Voices
+from vclip.recipes.data.manifest import REPO
 from vclip.torchaudio_stub import ensure_torchaudio
 
 SECONDS, RATE, SIDE, FPS = 7.8, 16000, 224, 25  # 2,360 hours of 1,092,009 utterances
@@ -131,7 +131,7 @@ def table(figures: dict[str, float]) -> str:
 @reported
 def main(argv: list[str] | None = None) -> int:
     """Print the table."""
-    options = argparse.ArgumentParser(prog="python -m vclip.offline.bench_features")
+    options = argparse.ArgumentParser(prog="python -m vclip.recipes.bench.features")
     options.add_argument("--clips", type=int, default=64, help="clips (default: 64, at least 32)")
     options.add_argument("--yunet", type=Path, help="YuNet's ONNX file; Haar cascade without it")
     arguments = options.parse_args(argv)

@@ -4,7 +4,7 @@ import statistics
 import time
 from typing import Any
 
-from vclip.offline import browser
+from vclip.recipes.showcase import browser
 
 SENTENCE = "Hello! This is a voice that might go with the face in the picture."
 BEST = "() => document.querySelector('#voices [role=option]')?.textContent ?? ''"

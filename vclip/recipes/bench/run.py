@@ -10,7 +10,7 @@ import json
 
 import torch
 
-from vclip import threads
+from vclip import runtime
 from vclip.errors import InputError, reported
 
 TARGETS = {  # at most
@@ -25,14 +25,15 @@ TARGETS = {  # at most
 
 def measure(times: int, app: bool) -> dict[str, float]:
     """All figures; seconds and ratios unless a name says otherwise."""
-    from vclip.offline import bench_app, bench_page, bench_speech
+    from vclip.recipes.bench import app as bench_app
+    from vclip.recipes.bench import page, speech
 
     figures = {"threads": float(torch.get_num_threads())}
-    figures |= bench_speech.bundled(times)
-    figures |= bench_speech.bundled_against_coqui(times)
-    figures |= bench_speech.full_size_against_coqui(times)
+    figures |= speech.bundled(times)
+    figures |= speech.bundled_against_coqui(times)
+    figures |= speech.full_size_against_coqui(times)
     if app:
-        figures |= bench_app.measure(times) | bench_page.measure(times)
+        figures |= bench_app.measure(times) | page.measure(times)
     return figures
 
 
@@ -65,10 +66,10 @@ def run(options: argparse.Namespace) -> None:
 @reported
 def main(argv: list[str] | None = None) -> int:
     """Command line."""
-    parser = argparse.ArgumentParser(prog="python -m vclip.offline.bench", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m vclip.recipes.bench.run", description=__doc__)
     add_options(parser)
     options = parser.parse_args(argv)
-    threads.use_one_each()
+    runtime.use_one_each()
     run(options)
     return 0
 

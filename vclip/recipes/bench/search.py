@@ -1,7 +1,7 @@
-"""How well voices are found in banks of 10² to 10⁶: `python -m vclip.offline.bench_search`.
+"""How well voices are found in banks of 10² to 10⁶: `python -m vclip.recipes.bench.search`.
 
 Compares exact search with indexes of FAISS: recall@10 against exact search, median latency of one
-query, memory and time to build. `vclip.index` takes its switch-over and its index from this.
+query, memory and time to build. `vclip.speakers.index` takes its switch-over and its index from this.
 
 --data voices: banks of the model's own generated voices, searched with its reference faces, so
 crowding and the gap between the two sides are those of the app. clustered: points around N / 100
@@ -29,13 +29,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from tqdm import tqdm
 
-from vclip import index
+from vclip.arrays import Float32, Floating, Indices
 from vclip.errors import InputError, reported
+from vclip.speakers import index
 
-Array = npt.NDArray[np.float32]
 K = 10
 DIMENSION = 256  # of the two kinds that are made up
 SIZES = (100, 1_000, 10_000, 100_000, 1_000_000)
@@ -71,16 +70,16 @@ class Bank:
     folder: Path
     dimension: int
 
-    def table(self, n: int) -> Array:
+    def table(self, n: int) -> Float32:
         """The first n rows, read, not mapped: mapped pages would not be told from the index."""
         file = self.folder / "table.f32"
         return np.fromfile(file, np.float32, n * self.dimension).reshape(n, self.dimension)
 
-    def queries(self) -> Array:
+    def queries(self) -> Float32:
         """All of them."""
         return np.fromfile(self.folder / "queries.f32", np.float32).reshape(-1, self.dimension)
 
-    def truth(self, n: int) -> npt.NDArray[np.intp]:
+    def truth(self, n: int) -> Indices:
         """What exact search finds for each query in the first n rows (Q, K), searched once."""
         file = self.folder / f"truth-{n}.npy"
         if not file.exists():
@@ -89,12 +88,12 @@ class Bank:
         return np.asarray(np.load(file))
 
 
-def unit(rows: npt.NDArray[np.floating[Any]]) -> Array:
+def unit(rows: Floating) -> Float32:
     """Rows (N, D) of unit norm."""
     return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), dtype=np.float32)
 
 
-def voices(model: str, n: int, n_queries: int, _: np.random.Generator) -> Iterator[Array]:
+def voices(model: str, n: int, n_queries: int, _: np.random.Generator) -> Iterator[Float32]:
     """Reference faces, then generated voices, a seed's at a time."""
     from vclip.pipeline import FaceToVoice  # torch, which measuring processes do without
 
@@ -109,7 +108,7 @@ def voices(model: str, n: int, n_queries: int, _: np.random.Generator) -> Iterat
         seed, made = seed + 1, made + len(rows)
 
 
-def clustered(_: str, n: int, n_queries: int, rng: np.random.Generator) -> Iterator[Array]:
+def clustered(_: str, n: int, n_queries: int, rng: np.random.Generator) -> Iterator[Float32]:
     """Points around centres; the spread makes neighbours of one centre as alike as voices are."""
     centres = unit(rng.normal(size=(max(1, n // 100), DIMENSION)))
     for size in pieces(n, n_queries):
@@ -117,7 +116,7 @@ def clustered(_: str, n: int, n_queries: int, rng: np.random.Generator) -> Itera
         yield unit(centres[rng.integers(len(centres), size=size)] + noise)
 
 
-def uniform(_: str, n: int, n_queries: int, rng: np.random.Generator) -> Iterator[Array]:
+def uniform(_: str, n: int, n_queries: int, rng: np.random.Generator) -> Iterator[Float32]:
     """Points anywhere."""
     for size in pieces(n, n_queries):
         yield unit(rng.normal(size=(size, DIMENSION)))
@@ -128,7 +127,7 @@ def pieces(n: int, n_queries: int) -> list[int]:
     return [n_queries] + [min(10_000, n - i) for i in range(0, n, 10_000)]
 
 
-DATA: dict[str, Callable[[str, int, int, np.random.Generator], Iterator[Array]]] = {
+DATA: dict[str, Callable[[str, int, int, np.random.Generator], Iterator[Float32]]] = {
     "voices": voices,
     "clustered": clustered,
     "uniform": uniform,
@@ -169,7 +168,7 @@ def search(bank: Bank, n: int, path: Path | None, breadth: int) -> dict[str, flo
     return {"recall": float(np.mean(list(shared))), "ms": ms, "rss_mb": memory}
 
 
-def seconds(tried: index.Index, query: Array) -> float:
+def seconds(tried: index.Index, query: Float32) -> float:
     """Processor time of a search."""
     begun = time.thread_time()
     tried.search(query, K)
@@ -219,7 +218,7 @@ def line(figures: Figures) -> str:
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     options = argparse.ArgumentParser(
-        prog="python -m vclip.offline.bench_search",
+        prog="python -m vclip.recipes.bench.search",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

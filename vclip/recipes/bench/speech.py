@@ -8,18 +8,16 @@ sound is as loud as speech; as they were never trained it is noise, the hardest 
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
-from vclip import phonemes
-from vclip.hifigan import Precision
-from vclip.offline.timing import in_turns, median
+from vclip.arrays import Float32
+from vclip.models.directory import ModelDirectory
 from vclip.pipeline import Candidate, FaceToVoice
-from vclip.speech import Speech
-from vclip.tts import BLANK, VOCABULARY, CoquiVits, build_vits, clean_text, read_vits
-from vclip.weights import ModelDirectory
-
-Array = npt.NDArray[np.float32]
+from vclip.recipes.bench.timing import in_turns, median
+from vclip.speech import phonemes
+from vclip.speech.hifigan import Precision
+from vclip.speech.synthesizer import Speech
+from vclip.speech.vits import BLANK, VOCABULARY, CoquiVits, build_vits, clean_text, read_vits
 
 PARAGRAPH = (  # 15 s in most voices
     "The market opens before sunrise, and by seven the best bread is gone. "
@@ -93,7 +91,7 @@ def adapt(model: Any, precision: Precision = "auto") -> CoquiVits:
 
 
 @torch.inference_mode()
-def coqui(model: Any, ids: list[int], row: int, seed: int) -> Array:
+def coqui(model: Any, ids: list[int], row: int, seed: int) -> Float32:
     """Coqui's own inference for a row of the speaker table."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -108,10 +106,10 @@ def _against_coqui(
     """Time in turns, and how far our spectrum is from coqui's with the same seed."""
     table = vits.speaker_embeddings
 
-    def ours(seed: int) -> Array:
+    def ours(seed: int) -> Float32:
         return vits.synthesize(SENTENCE, table[seed % len(table)], seed).wav
 
-    def theirs(seed: int) -> Array:
+    def theirs(seed: int) -> Float32:
         return coqui(model, vits.to_ids(SENTENCE), rows[seed % len(table)], seed)
 
     taken = in_turns({"ours": ours, "coqui": theirs}, times)
@@ -126,7 +124,7 @@ def _against_coqui(
     return {f"{name}_{figure}": value for figure, value in figures.items()}
 
 
-def log_spectral_distance(one: Array, other: Array, floor_db: float = -80.0) -> float:
+def log_spectral_distance(one: Float32, other: Float32, floor_db: float = -80.0) -> float:
     """Root mean square over bins, mean over frames, of the difference in dB.
 
     Both are floored at floor_db below the loudest bin of `one`: what nobody hears does not count.

@@ -1,4 +1,4 @@
-"""What training on VoxCeleb2 costs: `python -m vclip.offline.bench_train [--threads N]`.
+"""What training on VoxCeleb2 costs: `python -m vclip.recipes.bench.training [--threads N]`.
 
 Takes real steps of the preset "paper" on made-up features of VoxCeleb2's size and of CLIP's and
 H/ASP's dimensions; under torchrun, in all processes together. Features are in memory, as when
@@ -26,15 +26,15 @@ import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from vclip.association import Association
+from vclip.association.model import Association
 from vclip.errors import InputError, reported
-from vclip.offline import timing
-from vclip.offline.distributed import Group, launched
-from vclip.offline.fit_config import PRESETS, FitConfig
-from vclip.offline.fitting import Fit
-from vclip.offline.losses import contrastive_loss
-from vclip.offline.objective import PRECISION
-from vclip.offline.pair_data import PairData, Side
+from vclip.recipes.association.batches import PairData, Side
+from vclip.recipes.association.distributed import Group, launched
+from vclip.recipes.association.fitting import Fit
+from vclip.recipes.association.losses import contrastive_loss
+from vclip.recipes.association.objective import PRECISION
+from vclip.recipes.association.settings import PRESETS, FitConfig
+from vclip.recipes.bench import timing
 
 CLIPS, UTTERANCES, PEOPLE = 145_569, 1_092_009, 5_994  # VoxCeleb2-dev
 DIMENSION = 512  # of CLIP ViT-B/32 and of H/ASP
@@ -184,7 +184,7 @@ def line(values: Any) -> str:
 def main(argv: list[str] | None = None) -> int:
     """Measure and print, from the first process."""
     options = argparse.ArgumentParser(
-        prog="python -m vclip.offline.bench_train",
+        prog="python -m vclip.recipes.bench.training",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

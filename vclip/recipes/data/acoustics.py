@@ -6,13 +6,10 @@ Samples that are not numbers are counted and taken as zero for everything else.
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import parselmouth
 
 from vclip import audio
-
-Wav = npt.NDArray[np.float32]
-Floats = npt.NDArray[np.float64]
+from vclip.arrays import Float64, Floating, Wav
 
 F0_RANGE = (60.0, 400.0)  # Hz; searched for the pitch of speech
 PERIOD_RANGE = (60.0, 350.0)  # Hz; searched for periodicity
@@ -27,7 +24,7 @@ class Sound:
     """Measures of one sound."""
 
     seconds: float
-    f0: Floats  # (V,) Hz of the voiced frames, one each 10 ms
+    f0: Float64  # (V,) Hz of the voiced frames, one each 10 ms
     periodicity: float  # mean height of the autocorrelation's peak, 0 noise to 1 periodic
     not_finite: int  # samples
     clipped: int  # samples
@@ -70,7 +67,7 @@ def measure(wav: Wav, sample_rate: int) -> Sound:
     )
 
 
-def pitch(wav: npt.NDArray[np.floating], sample_rate: int) -> Floats:
+def pitch(wav: Floating, sample_rate: int) -> Float64:
     """F0 in Hz of every voiced frame (V,), one each 10 ms: Praat's autocorrelation method.
 
     Boersma 1993; a path search keeps it from jumping by octaves, unvoiced frames are left out.
@@ -84,18 +81,18 @@ def pitch(wav: npt.NDArray[np.floating], sample_rate: int) -> Floats:
     return np.asarray(f0[f0 > 0], dtype=np.float64)
 
 
-def frames(wav: npt.NDArray[np.floating], size: int, hop: int) -> Floats:
+def frames(wav: Floating, size: int, hop: int) -> Float64:
     """Overlapping frames (F, size) of wav (T,), which is padded to one frame at least."""
     padded = np.pad(np.asarray(wav, dtype=np.float64), (0, max(0, size - len(wav))))
     return np.lib.stride_tricks.sliding_window_view(padded, size)[::hop]
 
 
-def level(parts: Floats) -> Floats:
+def level(parts: Float64) -> Float64:
     """Root mean square (F,) of frames (F, size)."""
     return np.asarray(np.sqrt(np.mean(np.square(parts), axis=1)))
 
 
-def periodicity(wav: npt.NDArray[np.floating], sample_rate: int) -> float:
+def periodicity(wav: Floating, sample_rate: int) -> float:
     """Mean peak of the normalised autocorrelation in PERIOD_RANGE, over the louder half of frames.
 
     Frames of 50 ms under a Hann window, whose own autocorrelation is divided out (Boersma 1993):
@@ -117,7 +114,7 @@ def periodicity(wav: npt.NDArray[np.floating], sample_rate: int) -> float:
     return float(np.clip(peaks, 0.0, 1.0).mean())
 
 
-def _autocorrelation(parts: Floats, fine: int) -> Floats:
+def _autocorrelation(parts: Float64, fine: int) -> Float64:
     """(F, size) -> (F, fine * size), 1 at lag 0; lags are in samples / fine."""
     n = 2 * parts.shape[1]
     power = np.square(np.abs(np.fft.rfft(parts, n)))
@@ -125,7 +122,7 @@ def _autocorrelation(parts: Floats, fine: int) -> Floats:
     return np.asarray(lags / np.maximum(lags[:, :1], 1e-300))
 
 
-def silences(wav: npt.NDArray[np.floating], sample_rate: int) -> tuple[float, float, float]:
+def silences(wav: Floating, sample_rate: int) -> tuple[float, float, float]:
     """Seconds of silence before and after the sound, share of silent frames between.
 
     A frame of 20 ms is silent QUIET dB below the 95th percentile of all; nothing but silence is
@@ -143,7 +140,7 @@ def silences(wav: npt.NDArray[np.floating], sample_rate: int) -> tuple[float, fl
     return first * hop / sample_rate, trailing, 1 - len(sounding) / (last + 1 - first)
 
 
-def loudness(wav: npt.NDArray[np.floating], sample_rate: int) -> float:
+def loudness(wav: Floating, sample_rate: int) -> float:
     """Integrated loudness in LUFS; -inf where it is silent or shorter than a block of 0.4 s."""
     if len(wav) <= audio.BLOCK * sample_rate:
         return float("-inf")

@@ -13,11 +13,11 @@ from typing import Any
 
 import av
 import numpy as np
-import numpy.typing as npt
 
-from vclip import face
+from vclip.arrays import Float32, UInt8
 from vclip.audio import load_wav
 from vclip.errors import DataError, ImageError
+from vclip.face import photo
 
 PICTURES = {".jpg", ".jpeg", ".png", ".webp", ".heic", ".heif"}
 VIDEOS = {".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v"}
@@ -42,21 +42,21 @@ def _place(picture: Path) -> tuple[Path, float]:
     return (Path(found[1]), float(found[2])) if found else (picture, 0.0)
 
 
-def read_picture(picture: Path) -> face.Photo:
+def read_picture(picture: Path) -> photo.Photo:
     """Pixels of a picture, upright. Raises ImageError or DataError."""
     path, share = _place(picture)
     if path.suffix.lower() not in VIDEOS:
         try:
-            return face.load(path.read_bytes())
+            return photo.load(path.read_bytes())
         except OSError as error:
             raise DataError(f"cannot read {path}: {error.strerror or error}") from error
     pixels = _frame(path, share)
-    if min(pixels.shape[:2]) < face.MIN_SIDE:
+    if min(pixels.shape[:2]) < photo.MIN_SIDE:
         raise ImageError(f"{path} has too few pixels for a face; use a larger video")
-    return face.Photo(pixels)
+    return photo.Photo(pixels)
 
 
-def read_voice(path: Path) -> tuple[npt.NDArray[np.float32], int]:
+def read_voice(path: Path) -> tuple[Float32, int]:
     """A whole recording as mono wav (T,) float32 in [−1, 1], and its sample_rate. DataError."""
     if path.suffix.lower() in SOUNDFILE:
         return load_wav(path)
@@ -72,7 +72,7 @@ def read_voice(path: Path) -> tuple[npt.NDArray[np.float32], int]:
     return wav, rate
 
 
-def _frame(path: Path, share: float) -> npt.NDArray[np.uint8]:
+def _frame(path: Path, share: float) -> UInt8:
     """(H, W, 3) RGB of the first frame at or after that share, or of the last one."""
     with _opened(path, "video") as (container, stream):
         start = 0.0

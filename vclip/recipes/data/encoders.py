@@ -7,12 +7,18 @@ voices: `resemblyzer`; `hasp:FILE`, a checkpoint of H/ASP.
 
 from pathlib import Path
 
-from vclip import clip, hasp
-from vclip.encoders import ImageEncoder, ResemblyzerEncoder, VoiceEncoder, load_face_encoder
+from vclip.association import hasp
 from vclip.errors import DataError
-from vclip.face import Detector
-from vclip.offline.feature_store import FaceFeatures, VoiceFeatures, file_hash, resemblyzer_hash
-from vclip.weights import BUNDLED
+from vclip.face import clip
+from vclip.face.encoder import ImageEncoder, ResemblyzerEncoder, VoiceEncoder, load_face_encoder
+from vclip.face.photo import Detector
+from vclip.models.directory import BUNDLED
+from vclip.recipes.data.feature_store import (
+    FaceFeatures,
+    VoiceFeatures,
+    file_hash,
+    resemblyzer_hash,
+)
 
 BUNDLED_FACES = BUNDLED / "face_encoder.safetensors"
 IMAGE_CHOICES = "bundled, FILE.safetensors, clip, OWNER/NAME@COMMIT, or the directory of a CLIP"

@@ -11,14 +11,20 @@ from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
-from vclip import face
+from vclip.arrays import Float32, UInt8
 from vclip.audio import resample
-from vclip.encoders import ImageEncoder, VoiceEncoder
 from vclip.errors import DataError, ImageError
-from vclip.offline.clips import read_picture, read_voice
-from vclip.offline.feature_store import picture_hash
-from vclip.offline.shards import Shard
-from vclip.offline.views import HOP, WINDOW, Array, Images, face_views, voice_rows
+from vclip.face import photo as face
+from vclip.face.encoder import ImageEncoder, VoiceEncoder
+from vclip.recipes.data.clips import read_picture, read_voice
+from vclip.recipes.data.feature_store import picture_hash
+from vclip.recipes.data.shards import Shard
+from vclip.recipes.data.views import (
+    HOP,
+    WINDOW,
+    face_views,
+    voice_rows,
+)
 
 log = logging.getLogger(__name__)
 Item = TypeVar("Item")
@@ -43,7 +49,7 @@ class Side(Protocol):
         """Called by many threads. Raises ImageError or DataError."""
         ...
 
-    def encode(self, ready: Sequence[Ready]) -> list[Array]:
+    def encode(self, ready: Sequence[Ready]) -> list[Float32]:
         """Rows (views, F) of each, the plain one first. DataError only for a batch of one."""
         ...
 
@@ -85,9 +91,9 @@ class Faces:
         found: list[face.Box] = self._own.detector.find(photo)
         return found
 
-    def encode(self, ready: Sequence[Ready]) -> list[Array]:
+    def encode(self, ready: Sequence[Ready]) -> list[Float32]:
         """All crops of all pictures at once."""
-        images: Images = np.concatenate([one.content for one in ready])
+        images: UInt8 = np.concatenate([one.content for one in ready])
         return list(self.encoder.encode(images).reshape(len(ready), self.n_views, -1))
 
 
@@ -109,7 +115,7 @@ class Voices:
         wav, rate = read_voice(path)
         return Ready(resample(wav, rate, self.encoder.sample_rate))
 
-    def encode(self, ready: Sequence[Ready]) -> list[Array]:
+    def encode(self, ready: Sequence[Ready]) -> list[Float32]:
         """One recording."""
         (one,) = ready
         return [voice_rows(self.encoder, one.content, self.encoder.sample_rate, self.windows)]

@@ -14,19 +14,18 @@ from dataclasses import astuple, dataclass, field
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 from tqdm import tqdm
 
-from vclip import face
-from vclip.encoders import ImageEncoder, VoiceEncoder
+from vclip.arrays import Float32
 from vclip.errors import DataError, ImageError
-from vclip.offline.clips import file_of, read_picture, read_voice
-from vclip.offline.pairs import REPO, Pair
-from vclip.offline.views import HOP, WINDOW, face_views, voice_rows
-from vclip.weights import sha256
+from vclip.face import photo as face
+from vclip.face.encoder import ImageEncoder, VoiceEncoder
+from vclip.models.directory import sha256
+from vclip.recipes.data.clips import file_of, read_picture, read_voice
+from vclip.recipes.data.manifest import REPO, Pair
+from vclip.recipes.data.views import HOP, WINDOW, face_views, voice_rows
 
 log = logging.getLogger(__name__)
-Array = npt.NDArray[np.float32]
 
 VERSION = 1  # raise it when the meaning of a stored row changes
 STORE = REPO / "build" / "features.sqlite"
@@ -66,7 +65,7 @@ class FeatureStore:
             "CREATE TABLE IF NOT EXISTS features (key TEXT PRIMARY KEY, columns INT, data BLOB)"
         )
 
-    def get(self, key: str) -> Array | None:
+    def get(self, key: str) -> Float32 | None:
         """The array under key (rows, columns), or None."""
         query = self._database.execute("SELECT columns, data FROM features WHERE key = ?", (key,))
         found = query.fetchone()
@@ -74,7 +73,7 @@ class FeatureStore:
             return None
         return np.frombuffer(found[1], dtype="<f4").reshape(-1, found[0]).astype(np.float32)
 
-    def put(self, key: str, rows: Array) -> None:
+    def put(self, key: str, rows: Float32) -> None:
         """Keep rows (rows, columns) under key."""
         data = np.ascontiguousarray(rows, dtype="<f4").tobytes()
         with self._database:
@@ -124,7 +123,7 @@ class FaceFeatures:
             PLAIN_BOX,
         )
 
-    def __call__(self, path: Path, store: FeatureStore, report: Report) -> Array:
+    def __call__(self, path: Path, store: FeatureStore, report: Report) -> Float32:
         """(n_views, F); row 0 is what the app computes. Raises ImageError or DataError."""
         digest = picture_hash(path)
         boxes_key = key_of("boxes", self.detector.name, PLAIN_BOX, digest)  # whatever the encoder
@@ -155,7 +154,7 @@ class VoiceFeatures:
         self.weights_hash = weights_hash
         self.source = ("voice", weights_hash, encoder.sample_rate, (WINDOW, HOP) if windows else ())
 
-    def __call__(self, path: Path, store: FeatureStore, report: Report) -> Array:
+    def __call__(self, path: Path, store: FeatureStore, report: Report) -> Float32:
         """(1 + windows, V); row 0 is the whole recording. Raises DataError, without the path."""
         key = key_of(*self.source, file_hash(path))
         rows = store.get(key)
@@ -165,14 +164,14 @@ class VoiceFeatures:
         return rows
 
 
-Extractor = Callable[[Path, FeatureStore, Report], Array]
+Extractor = Callable[[Path, FeatureStore, Report], Float32]
 
 
 def extract(
     paths: Sequence[Path], extractor: Extractor, store: FeatureStore, report: Report, what: str
-) -> dict[Path, Array]:
+) -> dict[Path, Float32]:
     """Features of every usable path, each file once; the others are listed in the report."""
-    found: dict[Path, Array] = {}
+    found: dict[Path, Float32] = {}
     for path in tqdm(dict.fromkeys(paths), desc=what, disable=None):
         try:
             found[path] = extractor(path, store, report)
@@ -188,11 +187,11 @@ class PairFeatures:
     """Manifest rows with both sides usable; per row the views (A, F) and the windows (C, V)."""
 
     pairs: list[Pair]
-    image: list[Array]
-    voice: list[Array]
+    image: list[Float32]
+    voice: list[Float32]
     report: Report
 
-    def first(self) -> tuple[Array, Array]:
+    def first(self) -> tuple[Float32, Float32]:
         """image_features (N, F) and voice_features (N, V) as the app computes them."""
         return np.stack([rows[0] for rows in self.image]), np.stack([r[0] for r in self.voice])
 

@@ -1,9 +1,9 @@
 """Frozen features of a manifest's faces and voices, once, as shards (paper.md §1.1, 1.2).
 
-    python -m vclip.offline.features --pairs CSV --out DIR --image-encoder clip \\
+    python -m vclip.recipes.data.features --pairs CSV --out DIR --image-encoder clip \\
         --voice-encoder hasp:baseline_v2_smproto.model
 
-On several GPUs or nodes: `torchrun --nproc-per-node 8 -m vclip.offline.features …`, or any launcher
+On several GPUs or nodes: `torchrun --nproc-per-node 8 -m vclip.recipes.data.features …`, or any launcher
 that sets RANK, WORLD_SIZE and LOCAL_RANK. Each process makes every WORLD_SIZE-th shard, and the
 shards are the same however many make them. A killed run goes on at the first shard that is not
 there. Media that cannot be used are skipped and listed in skipped.csv; `--retry` makes the shards
@@ -29,12 +29,17 @@ import torch
 from tqdm import tqdm
 
 from vclip.errors import DataError, reported
-from vclip.face import Detector
-from vclip.offline.extraction import Faces, Side, Voices, add, ahead_of, read_or_reason
-from vclip.offline.feature_store import file_hash
-from vclip.offline.opening import IMAGE_CHOICES, VOICE_CHOICES, image_encoder, voice_encoder
-from vclip.offline.pairs import read_pairs
-from vclip.offline.shards import (
+from vclip.face.photo import Detector
+from vclip.recipes.data.encoders import (
+    IMAGE_CHOICES,
+    VOICE_CHOICES,
+    image_encoder,
+    voice_encoder,
+)
+from vclip.recipes.data.extraction import Faces, Side, Voices, add, ahead_of, read_or_reason
+from vclip.recipes.data.feature_store import file_hash
+from vclip.recipes.data.manifest import read_pairs
+from vclip.recipes.data.shards import (
     DESCRIPTION,
     FACES,
     VERSION,
@@ -236,7 +241,7 @@ def run(arguments: argparse.Namespace) -> str:
 def parser() -> argparse.ArgumentParser:
     """The command line; the default image encoder is the paper's."""
     options = argparse.ArgumentParser(
-        prog="python -m vclip.offline.features",
+        prog="python -m vclip.recipes.data.features",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vclip.errors import DataError
-from vclip.offline.clips import PICTURES, SOUNDS, VIDEOS
-from vclip.offline.pairs import sex_of
+from vclip.recipes.data.clips import PICTURES, SOUNDS, VIDEOS
+from vclip.recipes.data.manifest import sex_of
 
 SCALE = "1.6"  # how far VGG's crops reach beyond the face; the folder's name
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from vclip.errors import DataError
 
-REPO = Path(__file__).resolve().parents[2]
+REPO = Path(__file__).resolve().parents[3]
 SHARED = REPO.parent / "shared" / "data"
 COLUMNS = ("person", "face", "voice", "sex")
 

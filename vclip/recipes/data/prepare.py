@@ -1,10 +1,10 @@
 """A manifest of faces and voices from folders of media (paper.md §1.2).
 
-    python -m vclip.offline.prepare voxceleb2 --root vox2 --people vox2_meta.csv --out vox2.csv
-    python -m vclip.offline.prepare voxceleb1 --root vox1 --faces unzippedFaces \\
+    python -m vclip.recipes.data.prepare voxceleb2 --root vox2 --people vox2_meta.csv --out vox2.csv
+    python -m vclip.recipes.data.prepare voxceleb1 --root vox1 --faces unzippedFaces \\
         --people vox1_meta.csv --splits identity_splits.txt --exclude-test --out vox1.csv
-    python -m vclip.offline.prepare folder --root my_people --held-out 20 --out mine.csv
-    python -m vclip.offline.prepare manifest --root old.csv --out new.csv
+    python -m vclip.recipes.data.prepare folder --root my_people --held-out 20 --out mine.csv
+    python -m vclip.recipes.data.prepare manifest --root old.csv --out new.csv
 
 One row per clip: its first frame or picture, and the whole of its sound. `--frames N` writes N rows
 a clip, evenly over its length, which training takes as views of one. No media are opened. People
@@ -25,10 +25,10 @@ import numpy as np
 from tqdm import tqdm
 
 from vclip.errors import DataError, reported
-from vclip.offline import clips
-from vclip.offline.layouts import Clip, Person, folder, read_people, voxceleb1, voxceleb2
-from vclip.offline.pairs import Pair, read_pairs
-from vclip.offline.shards import replaced
+from vclip.recipes.data import clips
+from vclip.recipes.data.layouts import Clip, Person, folder, read_people, voxceleb1, voxceleb2
+from vclip.recipes.data.manifest import Pair, read_pairs
+from vclip.recipes.data.shards import replaced
 
 PAPER = 500  # people held out of VoxCeleb2 (§4.1)
 COLUMNS = ("person", "face", "voice", "sex", "split", "clip")
@@ -214,7 +214,7 @@ def report(out: Path, rows: Sequence[Pair], left_out: Mapping[str, int], without
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     options = argparse.ArgumentParser(
-        prog="python -m vclip.offline.prepare",
+        prog="python -m vclip.recipes.data.prepare",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -6,18 +6,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 from tqdm import tqdm
 
+from vclip.arrays import Float32
 from vclip.audio import load_wav
-from vclip.encoders import VoiceEncoder
 from vclip.errors import DataError
-from vclip.offline.acoustics import pitch
-from vclip.offline.feature_store import FeatureStore, Report, VoiceFeatures, extract
-from vclip.offline.pairs import read_rows, sex_of
+from vclip.face.encoder import VoiceEncoder
+from vclip.recipes.data.acoustics import pitch
+from vclip.recipes.data.feature_store import FeatureStore, Report, VoiceFeatures, extract
+from vclip.recipes.data.manifest import read_rows, sex_of
 
 log = logging.getLogger(__name__)
-Array = npt.NDArray[np.float32]
 COLUMNS = ("path", "source", "speaker", "sex")
 
 
@@ -29,21 +28,21 @@ class Voices:
     """
 
     speaker_ids: list[str]
-    voice_features: Array
-    f0: Array
+    voice_features: Float32
+    f0: Float32
     sex: list[str]
 
     def __len__(self) -> int:
         return len(self.speaker_ids)
 
 
-def mean_voice(features: Sequence[Array]) -> Array:
+def mean_voice(features: Sequence[Float32]) -> Float32:
     """The speaker's features (V,): the mean over utterances, at unit norm as each of them."""
     mean = np.mean(features, axis=0)
     return np.asarray(mean / np.linalg.norm(mean), dtype=np.float32)
 
 
-def median_f0(wavs: Sequence[tuple[Array, int]]) -> float:
+def median_f0(wavs: Sequence[tuple[Float32, int]]) -> float:
     """Median F0 in Hz over the voiced frames of (wav, sample_rate) pairs. Raises DataError."""
     f0 = np.concatenate([pitch(wav, sample_rate) for wav, sample_rate in wavs])
     if not len(f0):

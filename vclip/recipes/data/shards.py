@@ -1,6 +1,6 @@
 """Feature shards: a folder of features of any number of media, written by `features`, read here.
 
-    features.json                what was computed, from what: see `vclip.offline.features`
+    features.json                what was computed, from what: see `vclip.recipes.data.features`
     faces/shard-00000.npz        one block of the manifest's pictures, in its order
     voices/shard-00000.npz       likewise of its recordings
 
@@ -21,13 +21,11 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
-import numpy.typing as npt
 
+from vclip.arrays import Float32, Strings
 from vclip.errors import DataError
-from vclip.offline.feature_store import PairFeatures, Report
-from vclip.offline.pairs import Pair
-
-Array = npt.NDArray[np.float32]
+from vclip.recipes.data.feature_store import PairFeatures, Report
+from vclip.recipes.data.manifest import Pair
 
 VERSION = 1
 DESCRIPTION = "features.json"
@@ -38,7 +36,7 @@ FACES, VOICES = "faces", "voices"
 class Shard:
     """Features of one block of media: rows (views, F) by key, and what became of the others."""
 
-    rows: dict[str, Array] = field(default_factory=dict)
+    rows: dict[str, Float32] = field(default_factory=dict)
     skipped: dict[str, str] = field(default_factory=dict)  # key -> reason
     whole: list[str] = field(default_factory=list)
 
@@ -85,7 +83,7 @@ def skipped_in(path: Path) -> dict[str, str]:
         return dict(zip(shard["skipped"].tolist(), shard["reasons"].tolist(), strict=True))
 
 
-def _texts(texts: Any) -> npt.NDArray[np.str_]:
+def _texts(texts: Any) -> Strings:
     return np.array(list(texts), dtype=np.str_)
 
 
@@ -98,13 +96,13 @@ class Shards:
         self.skipped: dict[str, str] = {}  # key -> reason
         self.whole: set[str] = set()
         self._place: dict[str, tuple[int, int, int]] = {}  # shard, first row, number of rows
-        self._values: dict[int, Array] = {}
+        self._values: dict[int, Float32] = {}
         paths = [shard_path(folder, i) for i in range(int(about["shards"]))]
         missing = [path for path in paths if not path.is_file()]
         if missing:
             raise DataError(
                 f"{len(missing)} of {len(paths)} shards are not there yet ({missing[0]}); run "
-                "python -m vclip.offline.features again, it goes on where it stopped"
+                "python -m vclip.recipes.data.features again, it goes on where it stopped"
             )
         for i in range(len(paths)):
             self._index(i)
@@ -130,12 +128,12 @@ class Shards:
     def __len__(self) -> int:
         return len(self._place)
 
-    def rows(self, key: str) -> Array:
+    def rows(self, key: str) -> Float32:
         """All versions (views, F) of one; row 0 is the plain one. KeyError if it has none."""
         i, start, count = self._place[key]
         return self._shard(i)[start : start + count]
 
-    def matrix(self, keys: Sequence[str]) -> Array:
+    def matrix(self, keys: Sequence[str]) -> Float32:
         """The plain version of each key, (n, F). KeyError if one has no features."""
         found = np.zeros((len(keys), self.dimension), np.float32)
         for n, key in enumerate(keys):
@@ -147,7 +145,7 @@ class Shards:
         """Why a key has no features, for people."""
         return f"{key}: {self.skipped.get(key, 'not in the feature shards')}"
 
-    def _shard(self, i: int) -> Array:
+    def _shard(self, i: int) -> Float32:
         if i not in self._values:
             with np.load(shard_path(self.folder, i), allow_pickle=False) as shard:
                 self._values[i] = shard["values"]
@@ -161,12 +159,12 @@ def describe(folder: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise DataError(
             f"{folder} holds no feature shards ({error}); make them with "
-            "python -m vclip.offline.features"
+            "python -m vclip.recipes.data.features"
         ) from error
     if about.get("version") != VERSION:
         raise DataError(
             f"{folder} holds shards of version {about.get('version')}, this program reads version "
-            f"{VERSION}; make them again with python -m vclip.offline.features"
+            f"{VERSION}; make them again with python -m vclip.recipes.data.features"
         )
     return about
 

@@ -9,14 +9,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
-import numpy.typing as npt
 
-from vclip import face
-from vclip.encoders import VoiceEncoder
+from vclip.arrays import Float32, UInt8
 from vclip.errors import DataError
-
-Array = npt.NDArray[np.float32]
-Images = npt.NDArray[np.uint8]
+from vclip.face import photo as face
+from vclip.face.encoder import VoiceEncoder
 
 WINDOW, HOP = 2.0, 1.0  # seconds of a voice window and from one to the next
 
@@ -33,7 +30,7 @@ def _jitter(box: face.Box, rng: np.random.Generator) -> face.Box:
     )
 
 
-def face_views(photo: face.Photo, box: face.Box, size: int, n_views: int, seed: int) -> Images:
+def face_views(photo: face.Photo, box: face.Box, size: int, n_views: int, seed: int) -> UInt8:
     """(n_views, size, size, 3) uint8: the app's own crop, its mirror image, then jittered ones."""
     rng = np.random.default_rng(seed)
     plain = face.crop(photo, box, size)
@@ -46,7 +43,7 @@ def face_views(photo: face.Photo, box: face.Box, size: int, n_views: int, seed: 
     return np.stack(images[:n_views])
 
 
-def voice_rows(encoder: VoiceEncoder, wav: Array, rate: int, windows: bool) -> Array:
+def voice_rows(encoder: VoiceEncoder, wav: Float32, rate: int, windows: bool) -> Float32:
     """(1 + windows, V): features of the whole recording and, if asked, of windows of it.
 
     Raises DataError, without the path.
@@ -59,7 +56,7 @@ def voice_rows(encoder: VoiceEncoder, wav: Array, rate: int, windows: bool) -> A
     return np.stack([whole, *(_windows(encoder, wav, rate) if windows else ())])
 
 
-def _windows(encoder: VoiceEncoder, wav: Array, rate: int) -> Iterator[Array]:
+def _windows(encoder: VoiceEncoder, wav: Float32, rate: int) -> Iterator[Float32]:
     """Features of the windows that hold speech; a pause is no fault of the recording."""
     size, hop = int(WINDOW * rate), int(HOP * rate)
     for start in range(0, len(wav) - size + 1, hop):

@@ -9,17 +9,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
+from vclip.arrays import Bools, Float32, Float64, Strings
 from vclip.errors import DataError
-from vclip.offline.recordings import Voices
-
-Array = npt.NDArray[np.float32]
-Names = npt.NDArray[np.str_]
+from vclip.recipes.data.recordings import Voices
 
 THRESHOLD = 165.0  # Hz; median F0 against it agrees with 98 % of VCTK's sex labels
 FOLDS = 10
@@ -29,17 +26,17 @@ WEIGHT = (
 )
 
 
-def by_pitch(f0: Array) -> Names:
+def by_pitch(f0: Float32) -> Strings:
     """'F' above THRESHOLD, 'M' below (N,)."""
     return np.where(np.asarray(f0) > THRESHOLD, "F", "M")
 
 
-def inputs(voices: Voices) -> npt.NDArray[np.float64]:
+def inputs(voices: Voices) -> Float64:
     """(N, V + 1): voice features and log2 F0."""
     return np.column_stack([voices.voice_features, np.log2(voices.f0)]).astype(np.float64)
 
 
-def _weigh(rows: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def _weigh(rows: Float64) -> Float64:
     return np.column_stack([rows[:, :-1], WEIGHT * rows[:, -1]])
 
 
@@ -48,7 +45,7 @@ def _probe() -> Pipeline:
     return make_pipeline(StandardScaler(), weigh, LogisticRegression(C=C, max_iter=5000))
 
 
-def _share(hits: npt.NDArray[np.bool_]) -> float:
+def _share(hits: Bools) -> float:
     return round(float(np.mean(hits)), 4)
 
 
@@ -77,7 +74,7 @@ class SexProbe:
         }
         return cls(_probe().fit(rows, sex), figures)
 
-    def judge(self, voices: Voices) -> tuple[Names, dict[str, float]]:
+    def judge(self, voices: Voices) -> tuple[Strings, dict[str, float]]:
         """'F' or 'M' of every voice (N,), and how often probe and F0 agree."""
         sex = self.model.predict(inputs(voices))
         return np.asarray(sex, dtype="<U1"), {

@@ -1,15 +1,15 @@
 """How well the faces and voices of real people find each other: `--pairs CSV [--model M]`.
 
 The manifest has the columns person, face, voice, sex[, split]; features are made on the fly, or
-taken from `--features DIR` of `vclip.offline.features`. Beside the association stands the sex-only
+taken from `--features DIR` of `vclip.recipes.data.features`. Beside the association stands the sex-only
 baseline: logistic sex probes on the same frozen features, trained on UTKFace and on LibriSpeech and
 VCTK voices; its score is the probability that the two sexes agree. What the association has above
 it, and its AUC within sex, is more than sex.
 
-`--zero-shot` adds the zero-shot bridge (`vclip.offline.zero_shot`), if the features are CLIP's.
+`--zero-shot` adds the zero-shot bridge (`vclip.recipes.evaluation.zero_shot`), if the features are CLIP's.
 
 `--protocol p1 --lists DIR --features DIR` gives the figures of a published protocol instead, one of
-those in `vclip.offline.protocols`; with --zero-shot, the bridge's instead of the model's.
+those in `vclip.recipes.evaluation.protocols`; with --zero-shot, the bridge's instead of the model's.
 """
 
 import argparse
@@ -25,14 +25,14 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from vclip import metrics, weights
+from vclip.arrays import Float32, Float64
 from vclip.errors import DataError, reported
-from vclip.face import Detector
-from vclip.heads import Heads
-from vclip.offline import evaluate_protocol, shards, zero_shot
-from vclip.offline.feature_store import (
+from vclip.face.photo import Detector
+from vclip.models import directory
+from vclip.recipes.data import shards
+from vclip.recipes.data.encoders import extractors
+from vclip.recipes.data.feature_store import (
     STORE,
-    Array,
     Extractor,
     FeatureStore,
     PairFeatures,
@@ -40,10 +40,12 @@ from vclip.offline.feature_store import (
     extract,
     pair_features,
 )
-from vclip.offline.opening import extractors
-from vclip.offline.pairs import SHARED, Labelled, Pair, read_labelled, read_pairs
-from vclip.offline.protocol_figures import check_fit
-from vclip.offline.protocols import NAMES
+from vclip.recipes.data.manifest import SHARED, Labelled, Pair, read_labelled, read_pairs
+from vclip.recipes.evaluation import protocol, zero_shot
+from vclip.recipes.evaluation.protocol_figures import check_fit
+from vclip.recipes.evaluation.protocols import NAMES
+from vclip.recipes.metrics import verification
+from vclip.speakers.heads import Heads
 
 UTK = SHARED / "faces" / "utk.csv"
 VOICES = SHARED / "voices" / "manifest.csv"
@@ -57,7 +59,7 @@ ROWS = {
 }
 
 
-def association_scores(model: Heads, features: PairFeatures) -> metrics.Floats:
+def association_scores(model: Heads, features: PairFeatures) -> Float64:
     """Cosines (N, N) of every face with every voice."""
     image, voice = (torch.from_numpy(side) for side in features.first())
     with torch.no_grad():
@@ -65,7 +67,9 @@ def association_scores(model: Heads, features: PairFeatures) -> metrics.Floats:
     return np.asarray(scores.double().numpy())
 
 
-def probability_female(rows: Sequence[Labelled], known: dict[Path, Array], of: Array) -> Array:
+def probability_female(
+    rows: Sequence[Labelled], known: dict[Path, Float32], of: Float32
+) -> Float32:
     """P(female) (N,) of features of (N, dimension) by a logistic probe on the labelled rows."""
     used = [row for row in rows if row.path in known]
     features = np.stack([known[row.path][0] for row in used])
@@ -76,7 +80,7 @@ def probability_female(rows: Sequence[Labelled], known: dict[Path, Array], of: A
 
 def sex_scores(
     features: PairFeatures, faces: Extractor, voices: Extractor, store: FeatureStore, utk: Path
-) -> metrics.Floats:
+) -> Float64:
     """(N, N) probability that a face and a voice are of one sex. Raises DataError."""
     image, voice = features.first()
     sides = []
@@ -103,9 +107,9 @@ class Evaluation:
     rows_without_sex: int
     whole_pictures: int
     skipped: list[str]
-    association: metrics.Report
-    sex_only: metrics.Report | None
-    zero_shot: metrics.Report | None
+    association: verification.Report
+    sex_only: verification.Report | None
+    zero_shot: verification.Report | None
 
     def as_dict(self) -> dict[str, object]:
         """Plain values for JSON."""
@@ -135,7 +139,7 @@ class Evaluation:
 
 def made_features(
     arguments: argparse.Namespace, pairs: Sequence[Pair], folder: Path
-) -> tuple[PairFeatures, metrics.Floats | None, str]:
+) -> tuple[PairFeatures, Float64 | None, str]:
     """Features made now, the sex-only scores where there are labels, and the detector's name."""
     detector = Detector(arguments.yunet)
     faces, voices = extractors(folder / "face_encoder.safetensors", detector)
@@ -151,13 +155,13 @@ def stored_features(
     arguments: argparse.Namespace, pairs: Sequence[Pair], model: Heads
 ) -> tuple[PairFeatures, None, str]:
     """Features from shards, which know no labelled media for the sex-only scores."""
-    faces, voices = evaluate_protocol.fitting_features(arguments.features, arguments.model)
+    faces, voices = protocol.fitting_features(arguments.features, arguments.model)
     check_fit(faces, voices, model)
     detector = str(faces.about.get("detector", "unknown"))
     return shards.pair_features(pairs, faces, voices), None, detector
 
 
-def described_scores(arguments: argparse.Namespace, features: PairFeatures) -> metrics.Floats:
+def described_scores(arguments: argparse.Namespace, features: PairFeatures) -> Float64:
     """Of the zero-shot bridge, from what the manifest says of each person. Raises DataError."""
     encoder = zero_shot.text_encoder(shards.describe(arguments.features)[shards.FACES])
     return zero_shot.pair_scores(features, zero_shot.read_manifest(arguments.pairs), encoder)
@@ -165,7 +169,7 @@ def described_scores(arguments: argparse.Namespace, features: PairFeatures) -> m
 
 def evaluate(arguments: argparse.Namespace) -> Evaluation:
     """Features, scores and figures of one manifest under one model directory."""
-    folder = weights.find(arguments.model)
+    folder = directory.find(arguments.model)
     if not arguments.features and zero_shot.sees_by_clip(folder):
         raise DataError(f"{folder} sees by a CLIP; give its --features (--image-encoder clip)")
     model = zero_shot.load_heads(folder)
@@ -177,9 +181,9 @@ def evaluate(arguments: argparse.Namespace) -> Evaluation:
     )
     person, sex = [p.person for p in features.pairs], [p.sex for p in features.pairs]
 
-    def report(scores: metrics.Floats) -> metrics.Report:
+    def report(scores: Float64) -> verification.Report:
         rng = np.random.default_rng(arguments.seed)
-        return metrics.verify(scores, person, sex, arguments.draws, rng)
+        return verification.verify(scores, person, sex, arguments.draws, rng)
 
     return Evaluation(
         model=arguments.model,
@@ -205,26 +209,30 @@ def evaluate_listed(arguments: argparse.Namespace) -> str:
     draws = (arguments.draws, arguments.seed)
     if arguments.zero_shot:
         model = "zero-shot bridge"
-        found = evaluate_protocol.load_zero_shot(*lists, *draws)
+        found = protocol.load_zero_shot(*lists, *draws)
     else:
         model = arguments.model
-        found = evaluate_protocol.load(*lists, model, *draws)
+        found = protocol.load(*lists, model, *draws)
     if arguments.submission:
-        written = evaluate_protocol.submit(found, arguments.submission, arguments.heard)
+        written = protocol.submit(found, arguments.submission, arguments.heard)
         return "\n".join(map(str, written))
-    show = evaluate_protocol.as_json if arguments.json else evaluate_protocol.table
+    show = protocol.as_json if arguments.json else protocol.table
     return show(found, model)
 
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
-    options = argparse.ArgumentParser(prog="python -m vclip.offline.evaluate", description=__doc__)
+    options = argparse.ArgumentParser(
+        prog="python -m vclip.recipes.evaluation.association", description=__doc__
+    )
     what = options.add_mutually_exclusive_group(required=True)
     what.add_argument("--pairs", type=Path, help="manifest of pairs (CSV)")
     what.add_argument("--protocol", choices=NAMES, help="a published protocol instead")
     options.add_argument("--lists", type=Path, help="folder of the protocol's trial lists")
     options.add_argument("--meta", type=Path, help="vox1_meta.csv, if not beside the lists")
-    options.add_argument("--features", type=Path, help="feature shards (vclip.offline.features)")
+    options.add_argument(
+        "--features", type=Path, help="feature shards (vclip.recipes.data.features)"
+    )
     options.add_argument("--heard", default="English", help="p4: language the model was trained on")
     options.add_argument("--submission", type=Path, help="p4: folder for score files, no figures")
     options.add_argument("--model", default="bundled", help="model directory (default: bundled)")

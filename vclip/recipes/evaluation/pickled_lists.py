@@ -11,7 +11,13 @@ from typing import Any
 import numpy as np
 
 from vclip.errors import DataError
-from vclip.offline.protocols import Matching, Protocol, Retrieval, Verification, media_key
+from vclip.recipes.evaluation.protocols import (
+    Matching,
+    Protocol,
+    Retrieval,
+    Verification,
+    media_key,
+)
 
 P2_PEOPLE, P3_PEOPLE = 189, 250  # of the test part; both of VoxCeleb1, not the same
 NUMPY = {"numpy.core.multiarray", "numpy._core.multiarray"}  # before and since NumPy 2

@@ -1,16 +1,17 @@
-"""The figures of a published protocol: `python -m vclip.offline.evaluate --protocol p1 …`."""
+"""The figures of a published protocol: `python -m vclip.recipes.evaluation.association --protocol p1 …`."""
 
 import json
 from pathlib import Path
 
 import numpy as np
 
-from vclip import association, weights
+from vclip.association import model as association
 from vclip.errors import DataError, OutputError
-from vclip.offline import protocols, zero_shot
-from vclip.offline.protocol_figures import Evaluation
-from vclip.offline.protocols import media_key
-from vclip.offline.shards import Shards, open_features
+from vclip.models import directory
+from vclip.recipes.data.shards import Shards, open_features
+from vclip.recipes.evaluation import protocols, zero_shot
+from vclip.recipes.evaluation.protocol_figures import Evaluation
+from vclip.recipes.evaluation.protocols import media_key
 
 
 def load(
@@ -18,7 +19,7 @@ def load(
 ) -> Evaluation:
     """Everything that a command line names. Raises DataError, ModelError."""
     read, ids = protocols.read(protocol, lists, meta)
-    heads = zero_shot.load_heads(weights.find(model))
+    heads = zero_shot.load_heads(directory.find(model))
     return Evaluation(read, ids, fitting_features(features, model), heads, draws, seed)
 
 
@@ -28,7 +29,7 @@ def fitting_features(features: Path, model: str) -> tuple[Shards, Shards]:
     Another encoder of the same dimension would score like chance without a word.
     """
     faces, voices = open_features(features)
-    path = weights.find(model) / "association.safetensors"
+    path = directory.find(model) / "association.safetensors"
     if not path.is_file():  # the zero-shot bridge was trained on no features
         return faces, voices
     known = association.load_metadata(path)

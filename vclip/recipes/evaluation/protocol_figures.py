@@ -9,23 +9,27 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
-from vclip import trial_metrics
+from vclip.arrays import Bools, Float32, Float64, Int64
 from vclip.errors import DataError
-from vclip.heads import Heads
-from vclip.metrics import Estimate, Floats, Ints
-from vclip.offline import protocols
-from vclip.offline.protocols import Matching, Retrieval, Verification, index_media
-from vclip.trial_metrics import Embeddings, chance_precision
+from vclip.recipes.evaluation import protocols
+from vclip.recipes.evaluation.protocols import Matching, Retrieval, Verification, index_media
+from vclip.recipes.metrics import trials as trial_metrics
+from vclip.recipes.metrics.trials import (
+    chance_precision,
+)
+from vclip.recipes.metrics.verification import (
+    Estimate,
+)
+from vclip.speakers.heads import Heads
 
 BATCH = 4096
 WAYS = {"voice": "voice to face", "face": "face to voice"}
 
 
 class Features(Protocol):
-    """One side of `vclip.offline.shards`, as far as it is needed here."""
+    """One side of `vclip.recipes.data.shards`, as far as it is needed here."""
 
     @property
     def dimension(self) -> int:
@@ -37,7 +41,7 @@ class Features(Protocol):
         """Every path with features."""
         ...
 
-    def matrix(self, keys: Sequence[str]) -> npt.NDArray[np.float32]:
+    def matrix(self, keys: Sequence[str]) -> Float32:
         """The plain features of some, (n, dimension)."""
         ...
 
@@ -69,7 +73,7 @@ class Line:
 class Side:
     """Embeddings of one side's listed media, by media key."""
 
-    def __init__(self, keys: Sequence[str], paths: dict[str, str], emb: Embeddings) -> None:
+    def __init__(self, keys: Sequence[str], paths: dict[str, str], emb: Float32) -> None:
         self.listed = len(keys)
         self.emb = emb  # (n, D) in the order of the keys that are there
         there = [key for key in keys if key in paths]
@@ -80,7 +84,7 @@ class Side:
         """How many listed media have no features."""
         return self.listed - len(self.emb)
 
-    def rows(self, keys: Sequence[str]) -> Ints:
+    def rows(self, keys: Sequence[str]) -> Int64:
         """Row of every key, -1 where it is missing."""
         return np.array([self._row.get(key, -1) for key in keys], dtype=np.int64)
 
@@ -136,7 +140,7 @@ class Evaluation:
         if not len(self.faces.emb) or not len(self.voices.emb):
             raise DataError(
                 f"none of the media that {protocol.name} lists has features; `python -m "
-                "vclip.offline.protocols` writes the manifest to make them of"
+                "vclip.recipes.evaluation.protocols` writes the manifest to make them of"
             )
         self._code = {person: i for i, person in enumerate(sorted(protocol.persons))}
 
@@ -148,7 +152,7 @@ class Evaluation:
         found = [line for part in parts for line in part]
         return found + mean_eer(found)
 
-    def scores(self, trials: Verification) -> tuple[Floats, npt.NDArray[np.bool_]]:
+    def scores(self, trials: Verification) -> tuple[Float64, Bools]:
         """Cosines of the trials that have both media, and which trials those are (K,)."""
         voice, face = self.voices.rows(trials.voices), self.faces.rows(trials.faces)
         there = (voice >= 0) & (face >= 0)
@@ -158,7 +162,7 @@ class Evaluation:
     def _rng(self) -> np.random.Generator:
         return np.random.default_rng(self._seed)
 
-    def _codes(self, persons: Sequence[Sequence[str]]) -> Ints:
+    def _codes(self, persons: Sequence[Sequence[str]]) -> Int64:
         table = [[self._code[person] for person in row] for row in persons]
         return np.array(table, dtype=np.int64)
 
@@ -215,7 +219,9 @@ class Evaluation:
         n = (int(known.sum()), listed)
         return [self._line(WAYS[probe], name, "mAP", mean, float(chance[known].mean()), n)]
 
-    def _precisions(self, gallery: Retrieval, probe: protocols.Side) -> tuple[Floats, Ints, Floats]:
+    def _precisions(
+        self, gallery: Retrieval, probe: protocols.Side
+    ) -> tuple[Float64, Int64, Float64]:
         """Average precision, person and chance of every probe that is there."""
         sides = [
             (self.voices, gallery.voices, gallery.voice_persons),

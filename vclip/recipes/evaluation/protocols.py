@@ -6,9 +6,9 @@ P3  vfal-eva's pickles (my-yy/vfal-eva), the same format over other people
 P4  FAME's text files of MAV-Celeb, several languages
 Their figures are never comparable with each other, so every one is printed with its protocol.
 
-    python -m vclip.offline.protocols p1 --lists DIR --faces DIR --voices DIR --out CSV
+    python -m vclip.recipes.evaluation.protocols p1 --lists DIR --faces DIR --voices DIR --out CSV
 
-writes the manifest of the listed media that are there, for `vclip.offline.features` to read.
+writes the manifest of the listed media that are there, for `vclip.recipes.data.features` to read.
 """
 
 import argparse
@@ -19,8 +19,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from vclip.arrays import Bools
 from vclip.errors import DataError, OutputError, reported
-from vclip.metrics import Bools
 
 Side = Literal["voice", "face"]
 TRACKS = "1.6"  # a folder that VGG's face crops have and nobody's recordings
@@ -129,7 +129,7 @@ Reader = Callable[[Path, Mapping[str, str]], Protocol]
 
 
 def _readers() -> dict[str, Reader]:
-    from vclip.offline import pickled_lists, trial_lists  # they build on this module
+    from vclip.recipes.evaluation import pickled_lists, trial_lists  # they build on this module
 
     return {
         "p1": trial_lists.read_p1,
@@ -206,7 +206,7 @@ def write_manifest(
 def main(argv: list[str] | None = None) -> int:
     """Command line."""
     options = argparse.ArgumentParser(
-        prog="python -m vclip.offline.protocols",
+        prog="python -m vclip.recipes.evaluation.protocols",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

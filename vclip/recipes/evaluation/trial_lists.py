@@ -8,7 +8,14 @@ from pathlib import Path
 import numpy as np
 
 from vclip.errors import DataError
-from vclip.offline.protocols import Matching, Protocol, Retrieval, Side, Verification, media_key
+from vclip.recipes.evaluation.protocols import (
+    Matching,
+    Protocol,
+    Retrieval,
+    Side,
+    Verification,
+    media_key,
+)
 
 STRATA = {"random": "U", "G": "G", "N": "N", "A": "A", "GNA": "GNA"}  # what negatives share
 MATCHES = ("U", "G", "N", "GN")

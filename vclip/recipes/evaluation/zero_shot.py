@@ -12,21 +12,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from torch import Tensor
 from torch.nn import functional as F
 
-from vclip import association, bridge, clip, loading
-from vclip.bridge import Person, TextEncoder
-from vclip.clip_text import ClipTextEncoder
+from vclip.arrays import Float32, Float64
+from vclip.association import model, zero_shot
+from vclip.association.zero_shot import Person, TextEncoder
 from vclip.errors import DataError
-from vclip.heads import Heads, Sizes
-from vclip.metrics import Floats
-from vclip.offline.feature_store import PairFeatures
-from vclip.offline.pairs import read_rows, sex_of
-from vclip.weights import DESCRIPTION, ModelDirectory
+from vclip.face import clip
+from vclip.face.clip_text import ClipTextEncoder
+from vclip.models import load
+from vclip.models.directory import DESCRIPTION, ModelDirectory
+from vclip.recipes.data.feature_store import PairFeatures
+from vclip.recipes.data.manifest import read_rows, sex_of
+from vclip.speakers.heads import Heads, Sizes
 
-Array = npt.NDArray[np.float32]
 META = ("VoxCeleb1 ID", "Gender", "Nationality")
 
 
@@ -40,10 +40,10 @@ def load_heads(folder: Path) -> Heads:
     """The association in a model directory, or the bridge that stands in for it. ModelError."""
     path = folder / "association.safetensors"
     if path.is_file() or not sees_by_clip(folder):
-        return association.load(path)
+        return model.load(path)
     opened = ModelDirectory.open(str(folder))
     with np.load(opened.file("bank"), allow_pickle=False) as bank:
-        return loading.space(opened, bank).heads
+        return load.space(opened, bank).heads
 
 
 def text_encoder(faces: Mapping[str, Any]) -> ClipTextEncoder:
@@ -89,10 +89,10 @@ def read_meta(meta: Path) -> dict[str, Person]:
 
 def pair_scores(
     features: PairFeatures, people: Mapping[str, Person], encoder: TextEncoder
-) -> Floats:
+) -> Float64:
     """Cosines (N, N) of every row's face with the description of every row's person."""
     speakers = [people.get(pair.person, Person()) for pair in features.pairs]
-    return bridge.scores(encoder, features.first()[0], speakers).astype(np.float64)
+    return zero_shot.scores(encoder, features.first()[0], speakers).astype(np.float64)
 
 
 @dataclass(frozen=True)
@@ -109,10 +109,10 @@ class Described:
         """F."""
         return self.encoder.dimension
 
-    def matrix(self, keys: Sequence[str]) -> Array:
+    def matrix(self, keys: Sequence[str]) -> Float32:
         """The descriptions of some keys' persons, (n, F)."""
         found = [self.people.get(self.person_of(key), Person()) for key in keys]
-        return bridge.embed(self.encoder, [person.describe() for person in found])
+        return zero_shot.embed(self.encoder, [person.describe() for person in found])
 
 
 @dataclass(frozen=True)

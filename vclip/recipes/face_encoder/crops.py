@@ -13,9 +13,9 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from vclip import face
 from vclip.errors import DataError, ImageError
-from vclip.offline.pairs import read_rows
+from vclip.face import photo as face
+from vclip.recipes.data.manifest import read_rows
 
 log = logging.getLogger(__name__)
 CONTEXT = 1.5  # side of a stored crop, in sides of the app's crop

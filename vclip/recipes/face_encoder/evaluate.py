@@ -21,13 +21,13 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from tqdm import tqdm
 
-from vclip import face
-from vclip.encoders import ImageEncoder, load_face_encoder
 from vclip.errors import DataError, ImageError, reported
-from vclip.metrics import Estimate, bootstrap, share
-from vclip.offline.face_data import UNKNOWN, number
-from vclip.offline.pairs import SHARED, read_rows
-from vclip.weights import BUNDLED
+from vclip.face import photo as face
+from vclip.face.encoder import ImageEncoder, load_face_encoder
+from vclip.models.directory import BUNDLED
+from vclip.recipes.data.manifest import SHARED, read_rows
+from vclip.recipes.face_encoder.crops import UNKNOWN, number
+from vclip.recipes.metrics.verification import Estimate, bootstrap, share
 
 ENCODER = BUNDLED / "face_encoder.safetensors"
 FOLDS = 10
@@ -149,7 +149,7 @@ def report(options: argparse.Namespace) -> dict[str, Any]:
 @reported
 def main(argv: list[str] | None = None) -> int:
     """The command line."""
-    name = "python -m vclip.offline.evaluate_face"
+    name = "python -m vclip.recipes.face_encoder.evaluate"
     parser = argparse.ArgumentParser(prog=name, description=__doc__)
     parser.add_argument("--london", type=Path, default=SHARED / "faces/london.csv")
     parser.add_argument("--encoder", type=Path, default=ENCODER)

@@ -14,8 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from vclip.encoders import SmallFaceEncoder
 from vclip.errors import DataError
+from vclip.face.encoder import SmallFaceEncoder
 
 FILE = "models/dlib_face_recognition_resnet_model_v1.dat"
 WIDTHS, BLOCKS = (32, 32, 64, 128, 256, 256), (3, 4, 3, 3, 1)

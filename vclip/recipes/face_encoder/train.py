@@ -24,11 +24,13 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from vclip.encoders import SmallFaceEncoder, to_input
 from vclip.errors import DataError, reported
-from vclip.face import Detector
-from vclip.offline.dlib_weights import CROP_SHARE, Teacher, installed, read_teacher
-from vclip.offline.face_data import (
+from vclip.face.encoder import SmallFaceEncoder, to_input
+from vclip.face.photo import Detector
+from vclip.models.directory import BUNDLED
+from vclip.recipes.data.feature_store import file_hash
+from vclip.recipes.data.manifest import REPO, SHARED
+from vclip.recipes.face_encoder.crops import (
     CONTEXT,
     Faces,
     augment,
@@ -37,11 +39,9 @@ from vclip.offline.face_data import (
     prepare,
     unlabelled,
 )
-from vclip.offline.face_objective import OLDEST, Config, Heads, total_loss
-from vclip.offline.feature_store import file_hash
-from vclip.offline.options import add_fields, from_arguments
-from vclip.offline.pairs import REPO, SHARED
-from vclip.weights import BUNDLED
+from vclip.recipes.face_encoder.objective import OLDEST, Config, Heads, total_loss
+from vclip.recipes.face_encoder.teacher import CROP_SHARE, Teacher, installed, read_teacher
+from vclip.recipes.options import add_fields, from_arguments
 
 LICENCE = "research only: UTKFace (Zhang et al. 2017) is for non-commercial research"
 LICENCE_TEACHER = "; started from and taught by dlib's face network (Davis King, CC0)"
@@ -232,7 +232,9 @@ def run(options: argparse.Namespace, config: Config, command: str) -> dict[str, 
 @reported
 def main(argv: list[str] | None = None) -> int:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m vclip.offline.train_face", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m vclip.recipes.face_encoder.train", description=__doc__
+    )
     parser.add_argument("--utk", type=Path, default=SHARED / "faces/utk.csv")
     parser.add_argument(
         "--avspeech", type=Path, help="pairs CSV whose training stills are used without labels"
@@ -251,7 +253,7 @@ def main(argv: list[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     torch.set_num_threads(1)
     arguments = sys.argv[1:] if argv is None else argv
-    command = shlex.join(["python", "-m", "vclip.offline.train_face", *arguments])
+    command = shlex.join(["python", "-m", "vclip.recipes.face_encoder.train", *arguments])
     print(json.dumps(run(options, from_arguments(Config, options), command)))
     return 0
 

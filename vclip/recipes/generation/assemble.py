@@ -1,10 +1,10 @@
-"""Describe a model directory: `python -m vclip.offline.assemble` writes its vclip.json.
+"""Describe a model directory: `python -m vclip.recipes.generation.assemble` writes its vclip.json.
 
 Names every component with file, SHA-256, licence, and the command and data that made it, and
 refuses a directory whose parts do not fit together by loading it once. A directory called vctk is
 that of coqui's VCTK VITS: its weights are fetched on first use, faces and association are the
 bundled model's, and generation and signature may be missing. One called zero-shot is the bundled
-model with OpenAI's CLIP in place of its face encoder and association (see `vclip.bridge`). With
+model with OpenAI's CLIP in place of its face encoder and association (see `vclip.association.zero_shot`). With
 --clip OWNER/NAME@COMMIT, or the name of a folder in the directory, the image encoder of any other
 is that CLIP, and without an association it is zero-shot, too.
 """
@@ -16,10 +16,10 @@ from typing import Any
 
 import numpy as np
 
-from vclip.clip import OPENAI, PINNED, weights_hash
 from vclip.errors import DataError, reported
+from vclip.face.clip import OPENAI, PINNED, weights_hash
+from vclip.models.directory import BUNDLED, DESCRIPTION, VERSION, ModelDirectory, sha256
 from vclip.pipeline import FaceToVoice
-from vclip.weights import BUNDLED, DESCRIPTION, VERSION, ModelDirectory, sha256
 
 VOICES = (
     "VCTK (CC BY 4.0), CMU Arctic, HiFi-TTS (CC BY 4.0), M-AILABS and LJ Speech voices as spoken "
@@ -28,44 +28,44 @@ VOICES = (
 COMPONENTS: dict[str, dict[str, str]] = {
     "image_encoder": {
         "file": "face_encoder.safetensors",
-        "command": "python -m vclip.offline.train_face --avspeech PAIRS",
+        "command": "python -m vclip.recipes.face_encoder.train --avspeech PAIRS",
         "data": "UTKFace adults (Zhang et al. 2017); stills of AVSpeech train people, unlabelled; "
         "started from and taught by dlib's face network (Davis King, CC0)",
         "licence": "non-commercial research only (UTKFace)",
     },
     "association": {
         "file": "association.safetensors",
-        "command": "python -m vclip.offline.train --preset bundled",
+        "command": "python -m vclip.recipes.association.train --preset bundled",
         "data": "AVSpeech clips of the Speech2Face project, 750 people; UTKFace, LibriSpeech, VCTK",
         "licence": "research only (media of AVSpeech belong to their owners)",
     },
     "synthesizer": {
         "file": "vits.safetensors",
-        "command": "python -m vclip.offline.prepare_tts, train_tts",
+        "command": "python -m vclip.recipes.tts.prepare, train_tts",
         "data": VOICES,
         "licence": "CC BY-SA 4.0 (follows the Mimic 3 samples)",
     },
     "bank": {
         "file": "bank.npz",
-        "command": "python -m vclip.offline.build_bank",
+        "command": "python -m vclip.recipes.generation.build_bank",
         "data": "speech of the synthesizer, encoded by Resemblyzer",
         "licence": "CC BY-SA 4.0",
     },
     "generation": {
         "file": "generation.npz",
-        "command": "python -m vclip.offline.fit_generation",
+        "command": "python -m vclip.recipes.generation.fit_gmm",
         "data": "speaker table of the synthesizer",
         "licence": "CC BY-SA 4.0",
     },
     "signature": {
         "file": "signature.safetensors",
-        "command": "python -m vclip.offline.distill",
+        "command": "python -m vclip.recipes.generation.distill",
         "data": "speech of the synthesizer, encoded by Resemblyzer",
         "licence": "CC BY-SA 4.0",
     },
     "faces": {
         "file": "faces.npz",
-        "command": "python -m vclip.offline.build_faces",
+        "command": "python -m vclip.recipes.generation.reference_faces",
         "data": "features of UTKFace adults that the image encoder was not trained on; no pictures",
         "licence": "non-commercial research only (UTKFace)",
     },
@@ -97,7 +97,7 @@ VCTK: dict[str, dict[str, str]] = {
     },
     "bank": {
         "file": "bank.npz",
-        "command": "python -m vclip.offline.build_bank --directory assets/models/vctk --rename c p "
+        "command": "python -m vclip.recipes.generation.build_bank --directory assets/models/vctk --rename c p "
         "--recordings coqui-vctk --manifest MANIFEST",
         "data": "seven sentences of each voice, spoken by that model, encoded by Resemblyzer",
         "licence": VCTK_LICENCE,
@@ -134,7 +134,7 @@ ZERO_SHOT: dict[str, dict[str, str]] = {
 }
 KINDS = {"vctk": VCTK, "zero-shot": ZERO_SHOT}
 OPTIONAL = {"faces"}  # without them no visitor's face is compared with others
-DERIVED = {"generation", "signature"}  # of VCTK; vclip.derived stands in
+DERIVED = {"generation", "signature"}  # of VCTK; vclip.models.fitted stands in
 
 
 def describe(directory: Path, clip: str | None = None) -> dict[str, Any]:
@@ -181,7 +181,9 @@ def try_out(directory: Path) -> None:
 @reported
 def main(argv: list[str] | None = None) -> int:
     """Command line."""
-    parser = argparse.ArgumentParser(prog="python -m vclip.offline.assemble", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m vclip.recipes.generation.assemble", description=__doc__
+    )
     parser.add_argument("--directory", type=Path, default=BUNDLED)
     parser.add_argument(
         "--clip", metavar="OWNER/NAME@COMMIT", help="the image encoder; or a folder"

@@ -1,6 +1,6 @@
 """Build the bank of a model directory: every speaker, embedded from what the VITS really says.
 
-`python -m vclip.offline.build_bank` lets the directory's synthesizer speak. With `--recordings
+`python -m vclip.recipes.generation.build_bank` lets the directory's synthesizer speak. With `--recordings
 coqui-vctk --rename c p --directory assets/models/vctk` it takes the synthesizer's own audio from a
 manifest instead, so that a bank can be built without the weights; c225 becomes p225.
 
@@ -18,15 +18,15 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from vclip.encoders import VoiceEncoder
 from vclip.errors import DataError, reported
-from vclip.offline.feature_store import STORE, FeatureStore, file_hash
-from vclip.offline.opening import VOICE_CHOICES, voice_encoder
-from vclip.offline.recordings import Voices, listen, mean_voice, median_f0
-from vclip.offline.speaking import SENTENCES, speeches
-from vclip.offline.voice_sex import SexProbe
-from vclip.tts import CoquiVits
-from vclip.weights import BUNDLED
+from vclip.face.encoder import VoiceEncoder
+from vclip.models.directory import BUNDLED
+from vclip.recipes.data.encoders import VOICE_CHOICES, voice_encoder
+from vclip.recipes.data.feature_store import STORE, FeatureStore, file_hash
+from vclip.recipes.data.recordings import Voices, listen, mean_voice, median_f0
+from vclip.recipes.data.voice_sex import SexProbe
+from vclip.recipes.generation.speaking import SENTENCES, speeches
+from vclip.speech.vits import CoquiVits
 
 LABELLED = ("vctk", "librispeech")  # sources whose sex is known
 
@@ -116,7 +116,9 @@ def build(arguments: argparse.Namespace) -> tuple[Path, dict[str, Any]]:
 @reported
 def main(argv: list[str] | None = None) -> int:
     """Command line."""
-    parser = argparse.ArgumentParser(prog="python -m vclip.offline.build_bank", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m vclip.recipes.generation.build_bank", description=__doc__
+    )
     parser.add_argument("--directory", type=Path, default=BUNDLED)
     parser.add_argument("--n-sentences", type=int, default=3, choices=range(1, len(SENTENCES) + 1))
     parser.add_argument("--seed", type=int, default=0)

@@ -1,8 +1,8 @@
-"""Add age and accent to a bank: `python -m vclip.offline.describe_bank --manifest CSV`.
+"""Add age and accent to a bank: `python -m vclip.recipes.generation.describe_bank --manifest CSV`.
 
 Speakers of the bank that bear the name of a speaker of the manifest's --source get that one's age
-and accent. With them the zero-shot bridge (`vclip.bridge`) tells speakers apart by more than sex;
-nothing else reads them. Run `python -m vclip.offline.assemble` afterwards.
+and accent. With them the zero-shot bridge (`vclip.association.zero_shot`) tells speakers apart by more than sex;
+nothing else reads them. Run `python -m vclip.recipes.generation.assemble` afterwards.
 
 Writes into bank.npz: age (N,) float32 in years, nan where unknown; accent (N,), '' where unknown;
 and, in provenance, where they are from. Refuses where names deceive: in coqui's VITS of VCTK they
@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 
 from vclip.errors import DataError, reported
-from vclip.offline.pairs import SHARED, read_rows, sex_of
-from vclip.weights import BUNDLED, sha256
+from vclip.models.directory import BUNDLED, sha256
+from vclip.recipes.data.manifest import SHARED, read_rows, sex_of
 
 LEAST = (
     0.9  # share of speakers whose sex is the manifest's; the bank's is heard, not always rightly
@@ -88,7 +88,9 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
     """Rewrite the bank; what its provenance says of it. Raises DataError."""
     path: Path = arguments.directory / "bank.npz"
     if not path.is_file():
-        raise DataError(f"there is no {path}; run `python -m vclip.offline.build_bank` first")
+        raise DataError(
+            f"there is no {path}; run `python -m vclip.recipes.generation.build_bank` first"
+        )
     with np.load(path, allow_pickle=False) as file:
         bank = dict(file)
     if "sex" not in bank:
@@ -111,7 +113,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
 def main(argv: list[str] | None = None) -> int:
     """Command line."""
     parser = argparse.ArgumentParser(
-        prog="python -m vclip.offline.describe_bank", description=__doc__
+        prog="python -m vclip.recipes.generation.describe_bank", description=__doc__
     )
     parser.add_argument("--directory", type=Path, default=BUNDLED)
     parser.add_argument("--manifest", type=Path, default=SHARED / "voices" / "manifest.csv")

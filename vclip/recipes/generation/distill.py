@@ -1,6 +1,6 @@
 """Train the signature network of a model directory: the TTS's feedback, distilled (paper §3.2).
 
-`python -m vclip.offline.distill` draws speaker embeddings from the GMM, lets the TTS speak one
+`python -m vclip.recipes.generation.distill` draws speaker embeddings from the GMM, lets the TTS speak one
 sentence with each, encodes what it hears, adds the bank, and regresses voice features on speaker
 embeddings by cosine. What was heard is kept in build/, so an interrupted run goes on.
 """
@@ -11,22 +11,20 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 from tqdm import tqdm
 
+from vclip.arrays import Float32
 from vclip.errors import reported
-from vclip.generation import SpeakerGMM
-from vclip.offline.opening import voice_encoder
-from vclip.offline.options import add_fields, from_arguments
-from vclip.offline.speaking import SENTENCES, bank_rows, heard, synthesizer_folder
-from vclip.signature import SignatureNet
-from vclip.tts import CoquiVits
-from vclip.weights import BUNDLED, sha256
-
-Array = npt.NDArray[np.float32]
+from vclip.models.directory import BUNDLED, sha256
+from vclip.recipes.data.encoders import voice_encoder
+from vclip.recipes.generation.speaking import SENTENCES, bank_rows, heard, synthesizer_folder
+from vclip.recipes.options import add_fields, from_arguments
+from vclip.speakers.gmm import SpeakerGMM
+from vclip.speakers.signature import SignatureNet
+from vclip.speech.vits import CoquiVits
 
 
 @dataclass(frozen=True)
@@ -45,7 +43,7 @@ class Config:
     seed: int = 0
 
 
-def listen(config: Config, cache: Path) -> tuple[Array, Array]:
+def listen(config: Config, cache: Path) -> tuple[Float32, Float32]:
     """Draws (n, S) and what was heard of them (n, V); resumes from the cache."""
     directory = Path(config.directory)
     folder = synthesizer_folder(directory)
@@ -57,7 +55,7 @@ def listen(config: Config, cache: Path) -> tuple[Array, Array]:
     hashes = (*map(sha256, (weights, directory / "generation.npz")), weights_hash)
     inputs = [digest[:12] for digest in hashes]
     path = cache / f"heard-{'-'.join(inputs)}-{config.seed}.npy"
-    features: list[Array] = list(np.load(path)) if path.is_file() else []
+    features: list[Float32] = list(np.load(path)) if path.is_file() else []
     cache.mkdir(parents=True, exist_ok=True)
     for i in tqdm(range(len(features), len(draws)), desc="listening", mininterval=5):
         sentence = SENTENCES[i % len(SENTENCES)]
@@ -128,7 +126,9 @@ def distill(config: Config) -> Path:
 @reported
 def main(argv: list[str] | None = None) -> int:
     """Command line."""
-    parser = argparse.ArgumentParser(prog="python -m vclip.offline.distill", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m vclip.recipes.generation.distill", description=__doc__
+    )
     add_fields(parser, Config())
     distill(from_arguments(Config, parser.parse_args(argv)))
     return 0

@@ -1,6 +1,6 @@
 """Fit the speaker GMM of a model directory, its size chosen by held-out likelihood.
 
-`python -m vclip.offline.fit_generation` prints the mean held-out log-likelihood per speaker for
+`python -m vclip.recipes.generation.fit_gmm` prints the mean held-out log-likelihood per speaker for
 each number of components (ten folds, twins in one; every fold is scored in its own PCA of equal
 rank) and writes generation.npz with the best. The paper takes 100 components for 2130 speakers.
 """
@@ -9,7 +9,6 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.spatial.distance import pdist
 from sklearn.decomposition import PCA
@@ -17,16 +16,17 @@ from sklearn.mixture import GaussianMixture
 from sklearn.model_selection import GroupKFold
 from tqdm import tqdm
 
+from vclip.arrays import Float32, Int64
 from vclip.errors import reported
-from vclip.generation import SpeakerGMM
-from vclip.offline.speaking import bank_rows
-from vclip.weights import BUNDLED
+from vclip.models.directory import BUNDLED
+from vclip.recipes.generation.speaking import bank_rows
+from vclip.speakers.gmm import SpeakerGMM
 
 FOLDS = 10
 CHOICES = (1, 2, 4, 8, 16, 32, 100)
 
 
-def held_out(table: npt.NDArray[np.float32], n_components: int, rank: int, seed: int) -> float:
+def held_out(table: Float32, n_components: int, rank: int, seed: int) -> float:
     """Mean log-likelihood of left-out speakers (rows of (N, S)) under ten-fold fits."""
     scores = []
     for train, test in GroupKFold(FOLDS).split(table, groups=twins(table)):
@@ -38,7 +38,7 @@ def held_out(table: npt.NDArray[np.float32], n_components: int, rank: int, seed:
     return float(np.concatenate(scores).mean())
 
 
-def twins(table: npt.NDArray[np.float32], share: float = 0.5) -> npt.NDArray[np.int64]:
+def twins(table: Float32, share: float = 0.5) -> Int64:
     """A group number (N,) for every speaker; those much nearer than usual are in one group.
 
     Speakers that began as copies of others stay near them. Split over folds they would make a
@@ -52,7 +52,7 @@ def twins(table: npt.NDArray[np.float32], share: float = 0.5) -> npt.NDArray[np.
     return np.asarray(groups, dtype=np.int64)
 
 
-def choose(table: npt.NDArray[np.float32], seed: int) -> int:
+def choose(table: Float32, seed: int) -> int:
     """The number of components with the best held-out likelihood; prints all of them."""
     folds = [len(train) for train, _ in GroupKFold(FOLDS).split(table, groups=twins(table))]
     rank = int(PCA(0.99, svd_solver="full").fit(table).n_components_)
@@ -73,7 +73,7 @@ def choose(table: npt.NDArray[np.float32], seed: int) -> int:
 def main(argv: list[str] | None = None) -> int:
     """Command line."""
     parser = argparse.ArgumentParser(
-        prog="python -m vclip.offline.fit_generation", description=__doc__
+        prog="python -m vclip.recipes.generation.fit_gmm", description=__doc__
     )
     parser.add_argument("--directory", type=Path, default=BUNDLED)
     parser.add_argument("--n-components", type=int, help="instead of choosing")

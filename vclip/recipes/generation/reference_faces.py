@@ -1,6 +1,6 @@
 """Build the reference faces of a model directory: other people, to compare a visitor's face with.
 
-`python -m vclip.offline.build_faces` writes faces.npz: image_features (N, F) of the UTKFace adults
+`python -m vclip.recipes.generation.reference_faces` writes faces.npz: image_features (N, F) of the UTKFace adults
 that the face encoder was not trained on, and provenance, a JSON text; no picture, name or label.
 float16 halves the file, and what it rounds moves no score by 0.001 (a test).
 
@@ -19,25 +19,26 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from vclip import association, metrics
+from vclip.arrays import Float32, Float64
+from vclip.association import model as association
+from vclip.association.explain import percentile
 from vclip.errors import DataError, reported
-from vclip.explain import percentile
-from vclip.face import Detector
-from vclip.offline import face_objective
-from vclip.offline.evaluate import UTK
-from vclip.offline.face_data import fold
-from vclip.offline.feature_store import (
+from vclip.face.photo import Detector
+from vclip.models.directory import BUNDLED, ModelDirectory, find
+from vclip.recipes.data.encoders import extractors
+from vclip.recipes.data.feature_store import (
     STORE,
-    Array,
     FeatureStore,
     Report,
     extract,
     file_hash,
     pair_features,
 )
-from vclip.offline.opening import extractors
-from vclip.offline.pairs import Labelled, read_labelled, read_pairs
-from vclip.weights import BUNDLED, ModelDirectory, find
+from vclip.recipes.data.manifest import Labelled, read_labelled, read_pairs
+from vclip.recipes.evaluation.association import UTK
+from vclip.recipes.face_encoder import objective
+from vclip.recipes.face_encoder.crops import fold
+from vclip.recipes.metrics import verification
 
 KINDS = ("own voice", "somebody else's", "... of the same sex")
 
@@ -48,8 +49,8 @@ class Worth:
 
     rows: int
     faces: int
-    mean: list[metrics.Estimate]
-    above_half: list[metrics.Estimate]
+    mean: list[verification.Estimate]
+    above_half: list[verification.Estimate]
 
     def __str__(self) -> str:
         lines = [
@@ -68,7 +69,7 @@ class Worth:
 
 def unseen(rows: list[Labelled]) -> list[Path]:
     """The pictures that train_face held out, by a hash of the file; each content once."""
-    held_out = face_objective.Config().held_out
+    held_out = objective.Config().held_out
     paths = {fold(row.path.read_bytes()): row.path for row in reversed(rows)}
     return [path for where, path in reversed(paths.items()) if where < held_out]
 
@@ -124,7 +125,7 @@ def note(directory: Path, found: Worth) -> None:
     np.savez(path, **arrays | {"provenance": np.array(json.dumps(origin))})
 
 
-def percentiles(image_emb: Array, voice_emb: Array, others: Array) -> metrics.Floats:
+def percentiles(image_emb: Float32, voice_emb: Float32, others: Float32) -> Float64:
     """(N, N): how face i stands among the others (M, D) for voice j."""
     scores = image_emb @ voice_emb.T
     reference = others @ voice_emb.T  # (M, N)
@@ -132,22 +133,27 @@ def percentiles(image_emb: Array, voice_emb: Array, others: Array) -> metrics.Fl
 
 
 def summary(
-    table: metrics.Floats, person: list[str], sex: list[str], n_faces: int, draws: int, seed: int
+    table: Float64,
+    person: list[str],
+    sex: list[str],
+    n_faces: int,
+    draws: int,
+    seed: int,
 ) -> Worth:
     """Figures of a table of percentiles (N, N), with intervals over persons."""
-    different = ~metrics.same(person)
-    same_sex = different & metrics.sex_mask(sex)
+    different = ~verification.same(person)
+    same_sex = different & verification.sex_mask(sex)
 
-    def figures(counts: metrics.Floats) -> list[float]:
+    def figures(counts: Float64) -> list[float]:
         both = np.outer(counts, counts)
         weights = (np.diag(counts), both * different, both * same_sex)
         return [average(v, w) for v in (table, table > 0.5) for w in weights]
 
-    found = metrics.bootstrap(figures, person, draws, np.random.default_rng(seed))
+    found = verification.bootstrap(figures, person, draws, np.random.default_rng(seed))
     return Worth(len(table), n_faces, found[: len(KINDS)], found[len(KINDS) :])
 
 
-def average(values: npt.NDArray[Any], weights: metrics.Floats) -> float:
+def average(values: npt.NDArray[Any], weights: Float64) -> float:
     """Weighted mean; nan where nothing has weight."""
     return float(np.average(values, weights=weights)) if weights.any() else np.nan
 
@@ -156,7 +162,7 @@ def average(values: npt.NDArray[Any], weights: metrics.Floats) -> float:
 def main(argv: list[str] | None = None) -> int:
     """Command line."""
     parser = argparse.ArgumentParser(
-        prog="python -m vclip.offline.build_faces", description=__doc__
+        prog="python -m vclip.recipes.generation.reference_faces", description=__doc__
     )
     parser.add_argument("--directory", default=str(BUNDLED))
     parser.add_argument("--utk", type=Path, default=UTK, help="manifest with path, age, sex")

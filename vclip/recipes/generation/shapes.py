@@ -1,4 +1,4 @@
-"""What shaping a voice does to its sound: `python -m vclip.offline.shapes near|directions`.
+"""What shaping a voice does to its sound: `python -m vclip.recipes.generation.shapes near|directions`.
 
 `near` chooses generation.NEAR: for draws of several spreads around some voices, Resemblyzer's
 cosine with the voice they surround, beside that of a voice with itself in another sentence and of
@@ -15,18 +15,27 @@ import torch
 from scipy.stats import spearmanr
 from tqdm import tqdm
 
-from vclip import phonemes
-from vclip.encoders import ResemblyzerEncoder
+from vclip.arrays import Float32, Float64
 from vclip.errors import reported
-from vclip.generation import SpeakerGMM
-from vclip.offline.acoustics import Floats, frames, level, silences
-from vclip.offline.recordings import median_f0
-from vclip.offline.speaking import SENTENCES, Array, bank_rows, speeches
-from vclip.signature import SignatureNet
-from vclip.speech import Speech, join
-from vclip.tts import CoquiVits
-from vclip.voice_ids import DIRECTIONS
-from vclip.weights import ModelDirectory
+from vclip.face.encoder import ResemblyzerEncoder
+from vclip.models.directory import ModelDirectory
+from vclip.recipes.data.acoustics import (
+    frames,
+    level,
+    silences,
+)
+from vclip.recipes.data.recordings import median_f0
+from vclip.recipes.generation.speaking import (
+    SENTENCES,
+    bank_rows,
+    speeches,
+)
+from vclip.speakers.gmm import SpeakerGMM
+from vclip.speakers.signature import SignatureNet
+from vclip.speakers.voice_id import DIRECTIONS
+from vclip.speech import phonemes
+from vclip.speech.synthesizer import Speech, join
+from vclip.speech.vits import CoquiVits
 
 SPREADS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0)
 SOUNDS = ("semitones", "centroid, Hz", "seconds a phoneme")
@@ -43,7 +52,7 @@ class Studio:
         self.bank, _ = bank_rows(directory.path)
         self.encoder = ResemblyzerEncoder()
 
-    def heard(self, rows: Array, sentence: int, seed: int) -> Array:
+    def heard(self, rows: Float32, sentence: int, seed: int) -> Float32:
         """voice_features (N, V) of embeddings (N, S) that say one of the SENTENCES."""
         found = []
         for row in rows:
@@ -51,7 +60,7 @@ class Studio:
             found.append(self.encoder.encode(speech.wav, speech.sample_rate))
         return np.stack(found)
 
-    def expected(self, rows: Array) -> Array:
+    def expected(self, rows: Float32) -> Float32:
         """voice_features (N, V) by the signature network."""
         with torch.inference_mode():
             return np.asarray(self.signature(torch.from_numpy(rows)).numpy())
@@ -95,7 +104,7 @@ def sounds(spoken: Sequence[Speech], n_phonemes: int) -> list[float]:
     return [12 * float(np.log2(f0 / 100)), centroid(speech.wav, speech.sample_rate), pace]
 
 
-def centroid(wav: Array, sample_rate: int) -> float:
+def centroid(wav: Float32, sample_rate: int) -> float:
     """Mean frequency in Hz of the power of the louder half of frames of 25 ms."""
     parts = frames(wav, int(0.025 * sample_rate), int(0.01 * sample_rate))
     loudness = level(parts)
@@ -114,7 +123,7 @@ def directions(studio: Studio, n_voices: int, rng: np.random.Generator) -> None:
         sounds(speeches(studio.synthesizer, row, said, 0), n_phonemes)
         for row in tqdm(rows, desc="voices")
     ]
-    table: Floats = np.array(heard)
+    table: Float64 = np.array(heard)
     print(f"{n_voices} bank voices; Spearman's correlation (p)")
     print("direction  " + "".join(f"{name:>22}" for name in SOUNDS))
     for i in range(DIRECTIONS):
@@ -126,7 +135,9 @@ def directions(studio: Studio, n_voices: int, rng: np.random.Generator) -> None:
 @reported
 def main(argv: list[str] | None = None) -> int:
     """Command line."""
-    parser = argparse.ArgumentParser(prog="python -m vclip.offline.shapes", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m vclip.recipes.generation.shapes", description=__doc__
+    )
     parser.add_argument("what", choices=("near", "directions"))
     parser.add_argument("--model", default="bundled")
     parser.add_argument("--voices", type=int, help="how many; 10 for near, 60 for directions")

@@ -4,16 +4,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
-from vclip.encoders import VoiceEncoder
+from vclip.arrays import Float32
 from vclip.errors import DataError
-from vclip.offline.recordings import mean_voice
-from vclip.speech import Speech, Synthesizer
-from vclip.tts import CoquiVits
-from vclip.weights import DESCRIPTION, ModelDirectory
-
-Array = npt.NDArray[np.float32]
+from vclip.face.encoder import VoiceEncoder
+from vclip.models.directory import DESCRIPTION, ModelDirectory
+from vclip.recipes.data.recordings import mean_voice
+from vclip.speech.synthesizer import Speech, Synthesizer
+from vclip.speech.vits import CoquiVits
 
 SENTENCES = (  # our own; sounds of English in many combinations
     "Please bring the blue umbrella, because the weather looks rather uncertain this morning.",
@@ -32,18 +30,20 @@ def synthesizer_folder(directory: Path) -> Path:
     return directory if own else ModelDirectory.open(str(directory)).folder("synthesizer")
 
 
-def bank_rows(directory: Path) -> tuple[Array, Array]:
+def bank_rows(directory: Path) -> tuple[Float32, Float32]:
     """Speaker embeddings (N, S) and voice features (N, V) of a directory's bank. DataError."""
     synthesizer = CoquiVits.load(synthesizer_folder(directory))
     if not (directory / "bank.npz").is_file():
-        raise DataError(f"{directory} has no bank.npz; run `python -m vclip.offline.build_bank`")
+        raise DataError(
+            f"{directory} has no bank.npz; run `python -m vclip.recipes.generation.build_bank`"
+        )
     with np.load(directory / "bank.npz", allow_pickle=False) as bank:
         rows = [synthesizer.speaker_ids.index(s) for s in bank["speaker_ids"].tolist()]
         return synthesizer.speaker_embeddings[rows], bank["voice_features"]
 
 
 def speeches(
-    synthesizer: Synthesizer, speaker_embedding: Array, sentences: Sequence[str], seed: int
+    synthesizer: Synthesizer, speaker_embedding: Float32, sentences: Sequence[str], seed: int
 ) -> list[Speech]:
     """The sentences, each with a seed of its own."""
     return [
@@ -55,10 +55,10 @@ def speeches(
 def heard(
     synthesizer: Synthesizer,
     encoder: VoiceEncoder,
-    speaker_embedding: Array,
+    speaker_embedding: Float32,
     sentences: Sequence[str],
     seed: int,
-) -> Array:
+) -> Float32:
     """voice_features (V,) of the synthesised sentences: their mean, at unit norm."""
     spoken = speeches(synthesizer, speaker_embedding, sentences, seed)
     return mean_voice([encoder.encode(speech.wav, speech.sample_rate) for speech in spoken])

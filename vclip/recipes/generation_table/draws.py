@@ -1,6 +1,6 @@
 """How far draws of a speaker mixture lie from real speakers, and two ways to bring them back.
 
-    python -m vclip.offline.draws [--model M | --table CSV] [--n-components 100 8 1] [--n 5000]
+    python -m vclip.recipes.generation_table.draws [--model M | --table CSV] [--n-components 100 8 1] [--n 5000]
 
 A plain mixture may draw speakers that no synthesizer has learned (paper.md §4: 10 Gaussians over
 verification embeddings gave g2s .35 where speakers lie .20 apart), or speakers that are copies of
@@ -27,12 +27,10 @@ from sklearn.decomposition import PCA
 from sklearn.mixture import GaussianMixture
 from sklearn.model_selection import KFold
 
-from vclip import metrics
+from vclip.arrays import Bools, Float32, Float64
 from vclip.errors import DataError, reported
-from vclip.generation import SpeakerGMM
-
-Array = npt.NDArray[np.float32]
-Floats = npt.NDArray[np.float64]
+from vclip.recipes.metrics import verification
+from vclip.speakers.gmm import SpeakerGMM
 
 JUDGE = 4  # components of the density that judges (paper §4.3)
 SHARE = 0.95  # of the speakers, who count as ordinary
@@ -57,9 +55,9 @@ class Density:
             held[test] = _mixture(projected[train], n_components, seed).score_samples(
                 projected[test]
             )
-        self.held_out: Floats = held  # (N,) of the table's rows
+        self.held_out: Float64 = held  # (N,) of the table's rows
 
-    def log_prob(self, rows: npt.ArrayLike) -> Floats:
+    def log_prob(self, rows: npt.ArrayLike) -> Float64:
         """Log density (M,) of rows (M, S), in nats, of whitened coordinates."""
         projected = self._pca.transform(np.asarray(rows, dtype=np.float64))
         return np.asarray(self._mixture.score_samples(projected))
@@ -70,7 +68,7 @@ class Density:
         return float(np.quantile(self.held_out, 1 - SHARE))
 
 
-def _mixture(rows: Floats, n_components: int, seed: int) -> GaussianMixture:
+def _mixture(rows: Float64, n_components: int, seed: int) -> GaussianMixture:
     return GaussianMixture(
         min(n_components, len(rows) // 2),
         covariance_type="diag",
@@ -83,22 +81,22 @@ def _mixture(rows: Floats, n_components: int, seed: int) -> GaussianMixture:
 class Manifold:
     """Where the speakers of a table (N, S) lie, and draws of a mixture brought back to it."""
 
-    def __init__(self, table: Array, seed: int = 0) -> None:
+    def __init__(self, table: Float32, seed: int = 0) -> None:
         self.table, self.density = table, Density(table, seed)
 
-    def draw(self, gmm: SpeakerGMM, n: int, rng: np.random.Generator, repair: str) -> Array:
+    def draw(self, gmm: SpeakerGMM, n: int, rng: np.random.Generator, repair: str) -> Float32:
         """n speaker embeddings (n, S) under one of the REPAIRS. Raises DataError."""
         if repair == "reject":
             return self._reject(gmm, n, rng)
         rows = gmm.sample(n, rng)
         return self.rescale(gmm, rows) if repair == "rescale" else rows
 
-    def inside(self, rows: Array) -> npt.NDArray[np.bool_]:
+    def inside(self, rows: Float32) -> Bools:
         """Which rows (M, S) are as likely as ordinary speakers."""
         return np.asarray(self.density.log_prob(rows) >= self.density.least)
 
-    def _reject(self, gmm: SpeakerGMM, n: int, rng: np.random.Generator) -> Array:
-        kept: list[Array] = []
+    def _reject(self, gmm: SpeakerGMM, n: int, rng: np.random.Generator) -> Float32:
+        kept: list[Float32] = []
         for _ in range(50):  # of draws that are mostly outside, no mixture that we know makes more
             rows = gmm.sample(n, rng)
             kept.append(rows[self.inside(rows)])
@@ -106,10 +104,10 @@ class Manifold:
                 return np.concatenate(kept)[:n]
         raise DataError(
             f"of {50 * n} draws only {sum(map(len, kept))} lie among the speakers; fit a mixture "
-            "of fewer components (vclip.offline.fit_generation)"
+            "of fewer components (vclip.recipes.generation.fit_gmm)"
         )
 
-    def rescale(self, gmm: SpeakerGMM, rows: Array) -> Array:
+    def rescale(self, gmm: SpeakerGMM, rows: Float32) -> Float32:
         """rows (M, S), those beyond the ordinary radius moved back to it."""
         centre = gmm.mean + (gmm.weights @ gmm.means) @ gmm.axes
         limit = np.quantile(radius(gmm, self.table), SHARE)
@@ -117,7 +115,7 @@ class Manifold:
         return (centre + shrink * (rows - centre)).astype(np.float32)
 
 
-def radius(gmm: SpeakerGMM, rows: Array) -> Floats:
+def radius(gmm: SpeakerGMM, rows: Float32) -> Float64:
     """Distance (M,) of rows (M, S) from the mixture's mean, in its standard deviations."""
     found = np.stack([gmm.coordinates(row) for row in rows])
     return np.asarray(np.linalg.norm(found, axis=1) / np.sqrt(found.shape[1]))
@@ -132,7 +130,7 @@ class Draws:
     inside: float
     log_gap: float
     radius: float
-    distances: metrics.Distances
+    distances: verification.Distances
     vendi: float
 
     def __str__(self) -> str:
@@ -143,7 +141,7 @@ class Draws:
         )
 
 
-def measure(manifold: Manifold, gmm: SpeakerGMM, rows: Array, repair: str) -> Draws:
+def measure(manifold: Manifold, gmm: SpeakerGMM, rows: Float32, repair: str) -> Draws:
     """rows (M, S) against the speakers."""
     table = manifold.table
     centre = table.mean(axis=0)
@@ -155,19 +153,19 @@ def measure(manifold: Manifold, gmm: SpeakerGMM, rows: Array, repair: str) -> Dr
         float(manifold.inside(rows).mean()),
         float(log_prob.mean() - manifold.density.held_out.mean()),
         float(_median_norm(rows - centre) / _median_norm(table - centre)),
-        metrics.generation_distances(table - centre, few),
-        metrics.vendi(few),
+        verification.generation_distances(table - centre, few),
+        verification.vendi(few),
     )
 
 
-def _median_norm(rows: Array) -> float:
+def _median_norm(rows: Float32) -> float:
     return float(np.median(np.linalg.norm(rows, axis=1)))
 
 
-def report(table: Array, sizes: list[int], n: int, seed: int, say: Callable[[str], None]) -> None:
+def report(table: Float32, sizes: list[int], n: int, seed: int, say: Callable[[str], None]) -> None:
     """Say a line for every size and repair."""
     manifold = Manifold(table, seed)
-    speakers = metrics.vendi(table - table.mean(axis=0))
+    speakers = verification.vendi(table - table.mean(axis=0))
     say(f"{len(table)} speakers of {table.shape[1]} numbers, Vendi score {speakers:.1f}; {n} draws")
     say("components  repair     inside  log-lik.  radius      s2s    g2s    g2g   Vendi")
     for size in sizes:
@@ -181,7 +179,7 @@ def report(table: Array, sizes: list[int], n: int, seed: int, say: Callable[[str
                 say(str(measure(manifold, gmm, rows, repair)))
 
 
-def read_table(path: Path) -> Array:
+def read_table(path: Path) -> Float32:
     """A CSV of numbers with one line of names above, (N, S). Raises DataError."""
     try:
         return np.loadtxt(path, delimiter=",", skiprows=1, dtype=np.float32, ndmin=2)
@@ -193,7 +191,7 @@ def read_table(path: Path) -> Array:
 def main(argv: list[str] | None = None) -> int:
     """Command line."""
     options = argparse.ArgumentParser(
-        prog="python -m vclip.offline.draws",
+        prog="python -m vclip.recipes.generation_table.draws",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -208,10 +206,10 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def _speakers(model: str) -> Array:
+def _speakers(model: str) -> Float32:
     """The speaker table of a model directory's bank."""
-    from vclip.offline.speaking import bank_rows  # loads the synthesizer
-    from vclip.weights import find
+    from vclip.models.directory import find
+    from vclip.recipes.generation.speaking import bank_rows  # loads the synthesizer
 
     return bank_rows(find(model))[0]
 

@@ -8,15 +8,13 @@ import hashlib
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 from tqdm import tqdm
 
-from vclip.encoders import VoiceEncoder
+from vclip.arrays import Float32
 from vclip.errors import DataError
-from vclip.offline.feature_store import FeatureStore, key_of
-from vclip.speech import Synthesizer
-
-Array = npt.NDArray[np.float32]
+from vclip.face.encoder import VoiceEncoder
+from vclip.recipes.data.feature_store import FeatureStore, key_of
+from vclip.speech.synthesizer import Synthesizer
 
 SENTENCES = (  # not those that signature networks are trained on (`speaking.SENTENCES`)
     "She sold her old bicycle to the baker's youngest son before moving abroad last spring.",
@@ -38,7 +36,7 @@ class Ear:
         self._synthesizer, self._encoder = synthesizer, encoder
         self._hashes, self._store = hashes, store
 
-    def hear(self, rows: Array, what: str, sentences: Sequence[str] = SENTENCES) -> Array:
+    def hear(self, rows: Float32, what: str, sentences: Sequence[str] = SENTENCES) -> Float32:
         """voice_features (n, V) of speaker embeddings (n, S), one sentence each.
 
         nan where what is heard is no speech, as with embeddings that no speaker is near to.
@@ -46,12 +44,12 @@ class Ear:
         found = [self._one(row, sentences) for row in tqdm(rows, desc=what, mininterval=5)]
         return np.stack(found)
 
-    def hear_all(self, rows: Array, what: str, sentences: Sequence[str]) -> Array:
+    def hear_all(self, rows: Float32, what: str, sentences: Sequence[str]) -> Float32:
         """voice_features (n, V), the mean over all sentences at unit norm."""
         mean = np.mean([self.hear(rows, what, [sentence]) for sentence in sentences], axis=0)
         return np.asarray(mean / np.linalg.norm(mean, axis=1, keepdims=True), dtype=np.float32)
 
-    def _one(self, row: Array, sentences: Sequence[str]) -> Array:
+    def _one(self, row: Float32, sentences: Sequence[str]) -> Float32:
         digest = hashlib.sha256(np.ascontiguousarray(row, "<f4").tobytes()).hexdigest()
         number = int(digest[:8], 16)
         sentence, seed = sentences[number % len(sentences)], number % 2**31
@@ -64,5 +62,5 @@ class Ear:
             except DataError:
                 kept = np.full((1, self._encoder.dimension), np.nan, np.float32)
             self._store.put(key, kept)
-        heard: Array = kept[0]
+        heard: Float32 = kept[0]
         return heard

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
-from vclip import association
-from vclip.association import Association
-from vclip.offline.feature_store import PairFeatures, Report
-from vclip.offline.fit_config import PRESETS
-from vclip.offline.fitting import fit
-from vclip.offline.pair_data import PairData, Side, index_of
+from vclip.association import model
+from vclip.association.model import Association
+from vclip.recipes.association.batches import PairData, Side, index_of
+from vclip.recipes.association.fitting import fit
+from vclip.recipes.association.settings import PRESETS
+from vclip.recipes.data.feature_store import PairFeatures, Report
 
 
 def half(features: PairFeatures, which: int, seed: int) -> PairFeatures:
@@ -41,13 +41,13 @@ def trained(features: PairFeatures, which: int, seed: int, preset: str, cache: P
     config = replace(PRESETS[preset], label_steps=0, label_weight=0.0, seed=seed + 1 + which)
     path = cache / f"judge-{_key(rows, asdict(config))}.safetensors"
     if path.is_file():
-        return association.load(path)
+        return model.load(path)
     data = PairData(Side(rows.image), Side(rows.voice), index_of([p.person for p in rows.pairs]))
     heads, _ = fit(data, config)
     cache.mkdir(parents=True, exist_ok=True)
     about = {"rows": len(rows.pairs), "half": which, "fit": asdict(config)}
-    association.save(path, heads, about)
-    return association.load(path)
+    model.save(path, heads, about)
+    return model.load(path)
 
 
 def _key(rows: PairFeatures, config: dict[str, object]) -> str:

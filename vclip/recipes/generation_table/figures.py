@@ -4,15 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from vclip import metrics
-from vclip.heads import Heads
-from vclip.metrics import Estimate, Floats
-from vclip.offline.contenders import encode_faces, encode_voices, unit
-from vclip.offline.draws import Density
-
-Array = npt.NDArray[np.float32]
+from vclip.arrays import Bools, Float32, Float64
+from vclip.recipes.generation_table.draws import Density
+from vclip.recipes.generation_table.rankers import encode_faces, encode_voices, unit
+from vclip.recipes.metrics import verification
+from vclip.recipes.metrics.verification import (
+    Estimate,
+)
+from vclip.speakers.heads import Heads
 
 MEASURES = ("v2v", "f2v", "log_prob")
 
@@ -22,7 +22,7 @@ class Row:
     """One method: every measure for each face, (N, 3), and how many voices it has to offer."""
 
     name: str
-    values: Floats  # columns are MEASURES; nan where one is not defined
+    values: Float64  # columns are MEASURES; nan where one is not defined
     vendi_k: float  # among the k for a face, mean over faces; nan for k = 1
     vendi_1: float  # among the first choices for all faces
     silent: int = 0  # voices of which no speech was heard; in no figure
@@ -31,15 +31,15 @@ class Row:
 class Judge:
     """Measures what was heard against the true voices, the faces and the known speakers."""
 
-    def __init__(self, voices: Array, faces: Array, evaluator: Heads, density: Density) -> None:
+    def __init__(self, voices: Float32, faces: Float32, evaluator: Heads, density: Density) -> None:
         """voices (N, V) and faces (N, F) are features of the same N people."""
         self._voices, self._image_emb = unit(voices), encode_faces(evaluator, faces)
         self._evaluator, self._density = evaluator, density
 
-    def row(self, name: str, heard: Array) -> Row:
+    def row(self, name: str, heard: Float32) -> Row:
         """heard (N, k, V): k voices for each person, nan where there was no speech."""
         n, k, _ = heard.shape
-        spoken: metrics.Bools = np.asarray(np.isfinite(heard).all(axis=2))  # (N, k)
+        spoken: Bools = np.asarray(np.isfinite(heard).all(axis=2))  # (N, k)
         voices = unit(heard[spoken])  # (n spoken, V)
         whose = np.nonzero(spoken)[0]
         emb = encode_voices(self._evaluator, voices)
@@ -51,12 +51,12 @@ class Judge:
         number = np.bincount(whose, minlength=n)
         with np.errstate(invalid="ignore"):  # 0 / 0 is nan: a face without a voice
             values = [np.bincount(whose, column, n) / number for column in columns]
-        few = [metrics.vendi(heard[i, spoken[i]]) for i in range(n) if k > 1 and number[i]]
+        few = [verification.vendi(heard[i, spoken[i]]) for i in range(n) if k > 1 and number[i]]
         return Row(
             name,
             np.stack(values, axis=1),
             float(np.mean(few)) if few else np.nan,
-            metrics.vendi(heard[spoken[:, 0], 0]),
+            verification.vendi(heard[spoken[:, 0], 0]),
             int(n * k - len(voices)),
         )
 
@@ -69,16 +69,16 @@ class Bootstrap:
     n_draws: int
     seed: int
 
-    def means(self, values: Floats) -> list[Estimate]:
+    def means(self, values: Float64) -> list[Estimate]:
         """Of the columns of values (N, columns), each over the faces where it is not nan."""
 
-        def figures(counts: Floats) -> list[float]:
+        def figures(counts: Float64) -> list[float]:
             drawn = counts @ np.nan_to_num(values)
             number = counts @ ~np.isnan(values)
             return [float(s / n) if n else np.nan for s, n in zip(drawn, number, strict=True)]
 
         rng = np.random.default_rng(self.seed)
-        return metrics.bootstrap(figures, self.person, self.n_draws, rng)
+        return verification.bootstrap(figures, self.person, self.n_draws, rng)
 
 
 @dataclass(frozen=True)
@@ -87,11 +87,11 @@ class Population:
 
     name: str
     n: int  # different voices
-    distances: metrics.Distances
+    distances: verification.Distances
     vendi: float
 
     @classmethod
-    def of(cls, name: str, speakers: Array, heard: Array) -> "Population":
+    def of(cls, name: str, speakers: Float32, heard: Float32) -> "Population":
         """speakers (P, V), heard (M, V): as many of each as there are of the fewer.
 
         A voice that was chosen for several faces is one voice: it is no neighbour of itself.
@@ -99,11 +99,11 @@ class Population:
         heard = heard[np.asarray(np.isfinite(heard).all(axis=1))]
         different = heard[np.sort(np.unique(heard, axis=0, return_index=True)[1])]
         n = min(len(speakers), len(different))
-        found = metrics.generation_distances(speakers[:n], different[:n])
-        return cls(name, len(different), found, metrics.vendi(different[:n]))
+        found = verification.generation_distances(speakers[:n], different[:n])
+        return cls(name, len(different), found, verification.vendi(different[:n]))
 
 
-def speech_to_recordings(spoken: Array, recorded: Array) -> tuple[float, float]:
+def speech_to_recordings(spoken: Float32, recorded: Float32) -> tuple[float, float]:
     """s2t-same and s2t: medians of the distance of speakers' speech (P, V) to recordings (P, V).
 
     To the speaker's own, and to those of the nearest other speaker.

@@ -7,19 +7,17 @@ the face with what each of them is expected to sound like; they differ in that e
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from sklearn.linear_model import RidgeCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
-from vclip.heads import Heads
-from vclip.index import top
-from vclip.offline import distill
-from vclip.signature import RIDGES, SignatureNet
-
-Array = npt.NDArray[np.float32]
+from vclip.arrays import Float32
+from vclip.recipes.generation import distill
+from vclip.speakers.heads import Heads
+from vclip.speakers.index import top
+from vclip.speakers.signature import RIDGES, SignatureNet
 
 HELD_OUT = 0.1  # of the heard draws, which stop a signature network's training
 
@@ -29,35 +27,35 @@ class Contender:
     """A method's choices."""
 
     name: str
-    rows: Array  # (N, k, S) speaker embeddings, best first, for each face
+    rows: Float32  # (N, k, S) speaker embeddings, best first, for each face
 
 
 def ranked(
-    name: str, expected: Array, candidates: Array, heads: Heads, image_emb: Array, k: int
+    name: str, expected: Float32, candidates: Float32, heads: Heads, image_emb: Float32, k: int
 ) -> Contender:
     """The k of candidates (M, S), expected to sound like (M, V), nearest to image_emb (N, D)."""
     scores = image_emb @ encode_voices(heads, expected).T  # (N, M)
     return Contender(name, np.stack([candidates[top(row, k)] for row in scores]))
 
 
-def unit(rows: Array) -> Array:
+def unit(rows: Float32) -> Float32:
     """rows (N, V) at unit norm."""
     return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), dtype=np.float32)
 
 
-def encode_faces(heads: Heads, image_features: Array) -> Array:
+def encode_faces(heads: Heads, image_features: Float32) -> Float32:
     """image_emb (N, D) of image_features (N, F)."""
     with torch.inference_mode():
         return np.asarray(heads.encode_image(torch.from_numpy(image_features)).numpy())
 
 
-def encode_voices(heads: Heads, voice_features: Array) -> Array:
+def encode_voices(heads: Heads, voice_features: Float32) -> Float32:
     """voice_emb (N, D) of voice_features (N, V)."""
     with torch.inference_mode():
         return np.asarray(heads.encode_voice(torch.from_numpy(voice_features)).numpy())
 
 
-def by_chance(candidates: Array, n_faces: int, k: int, pool: int, seed: int) -> Contender:
+def by_chance(candidates: Float32, n_faces: int, k: int, pool: int, seed: int) -> Contender:
     """k of the first `pool` candidates for each face, whatever it looks like."""
     rng = np.random.default_rng([seed, 3])
     among = candidates[: min(pool, len(candidates))]
@@ -65,7 +63,7 @@ def by_chance(candidates: Array, n_faces: int, k: int, pool: int, seed: int) -> 
     return Contender("random draws", np.stack([among[rows] for rows in chosen]))
 
 
-def nearest(expected: Array, candidates: Array, voices: Array) -> Contender:
+def nearest(expected: Float32, candidates: Float32, voices: Float32) -> Contender:
     """The one candidate that is expected to sound most like each true voice (N, V).
 
     The reference of a TTS that cannot clone: no method that does not hear the person does better.
@@ -74,7 +72,7 @@ def nearest(expected: Array, candidates: Array, voices: Array) -> Contender:
     return Contender("draw nearest to the true voice", candidates[best][:, None])
 
 
-def direct(known_faces: Array, known_speakers: Array, faces: Array) -> Contender:
+def direct(known_faces: Float32, known_speakers: Float32, faces: Float32) -> Contender:
     """Speaker embeddings regressed from image_features; one for each of faces (N, F).
 
     Linear, from training people's known_faces (M, F) to known_speakers (M, S), with the ridge
@@ -85,11 +83,13 @@ def direct(known_faces: Array, known_speakers: Array, faces: Array) -> Contender
     return Contender("direct mapping", ridge.predict(faces).astype(np.float32)[:, None])
 
 
-def informed(draws: Array, heard: Array, table: tuple[Array, Array], seed: int) -> SignatureNet:
+def informed(
+    draws: Float32, heard: Float32, table: tuple[Float32, Float32], seed: int
+) -> SignatureNet:
     """A signature network from draws (n, S) and how they sounded (n, V), and the bank's table."""
     held = max(2, round(HELD_OUT * len(draws)))
 
-    def tensors(rows: tuple[Array, Array]) -> tuple[Tensor, Tensor]:
+    def tensors(rows: tuple[Float32, Float32]) -> tuple[Tensor, Tensor]:
         return torch.from_numpy(rows[0]), torch.from_numpy(rows[1])
 
     test = tensors((draws[-held:], heard[-held:]))
@@ -103,7 +103,7 @@ def informed(draws: Array, heard: Array, table: tuple[Array, Array], seed: int) 
         return distill.fit(distill.Config(seed=seed), train, test)
 
 
-def expected_by(net: SignatureNet, candidates: Array) -> Array:
+def expected_by(net: SignatureNet, candidates: Float32) -> Float32:
     """voice_features (M, V) that a signature network expects of candidates (M, S)."""
     with torch.inference_mode():
         return np.asarray(net(torch.from_numpy(candidates)).numpy())

@@ -1,4 +1,4 @@
-"""The paper's table (§4.3): `python -m vclip.offline.generation_table MODEL --pairs CSV`.
+"""The paper's table (§4.3): `python -m vclip.recipes.generation_table.table MODEL --pairs CSV`.
 
 Every method chooses voices for the faces of a manifest's split, the TTS speaks with them, and what
 is heard is measured. Brackets are bootstrap 95 % intervals over people.
@@ -28,14 +28,14 @@ from typing import Any
 import numpy as np
 import torch
 
-from vclip import metrics
 from vclip.errors import DataError, reported
-from vclip.metrics import Estimate
-from vclip.offline.contenders import Contender, encode_faces, encode_voices
-from vclip.offline.draws import REPAIRS, Density
-from vclip.offline.feature_store import STORE
-from vclip.offline.fit_config import PRESETS
-from vclip.offline.generation_figures import (
+from vclip.recipes.association.settings import PRESETS
+from vclip.recipes.data.encoders import VOICE_CHOICES
+from vclip.recipes.data.feature_store import STORE
+from vclip.recipes.data.manifest import SHARED
+from vclip.recipes.generation.speaking import SENTENCES
+from vclip.recipes.generation_table.draws import REPAIRS, Density
+from vclip.recipes.generation_table.figures import (
     MEASURES,
     Bootstrap,
     Judge,
@@ -43,10 +43,10 @@ from vclip.offline.generation_figures import (
     Row,
     speech_to_recordings,
 )
-from vclip.offline.opening import VOICE_CHOICES
-from vclip.offline.pairs import SHARED
-from vclip.offline.speaking import SENTENCES
-from vclip.offline.workshop import CACHE, OWN, Workshop
+from vclip.recipes.generation_table.rankers import Contender, encode_faces, encode_voices
+from vclip.recipes.generation_table.workshop import CACHE, OWN, Workshop
+from vclip.recipes.metrics import verification
+from vclip.recipes.metrics.verification import Estimate
 
 
 def contenders(workshop: Workshop) -> tuple[list[Contender], list[str]]:
@@ -83,7 +83,7 @@ def introduction(workshop: Workshop, over: Bootstrap) -> list[str]:
     scores = (encode_faces(workshop.judge, workshop.faces) @ emb.T).astype(np.float64)
     sex = [pair.sex for pair in workshop.test.pairs]
     rng = np.random.default_rng(options.seed)
-    auc = metrics.verify(scores, workshop.person, sex, over.n_draws, rng)
+    auc = verification.verify(scores, workshop.person, sex, over.n_draws, rng)
     who = options.evaluator or "trained on one half of the other people"
     return [
         f"model {workshop.parts.name}{', ranked by heads of the other half' * options.halves}; "
@@ -142,8 +142,10 @@ def populations(workshop: Workshop, heard: dict[str, np.ndarray]) -> list[str]:
     }
     firsts = {f"{name}, first choices": voices[:, 0] for name, voices in heard.items()}
     said = [f"{'as heard':52}{'voices':>6}{'s2s':>8}{'g2s':>8}{'g2g':>8}{'Vendi':>9}"]
-    own = float(np.median(metrics.nearest(known)))
-    said.append(f"{'speakers of the bank':52}{n:6d}{own:8.3f}{'':16}{metrics.vendi(known):9.2f}")
+    own = float(np.median(verification.nearest(known)))
+    said.append(
+        f"{'speakers of the bank':52}{n:6d}{own:8.3f}{'':16}{verification.vendi(known):9.2f}"
+    )
     for name, voices in {**drawn, **firsts}.items():
         found = Population.of(name, known, voices)
         near = found.distances
@@ -169,7 +171,7 @@ def run(options: argparse.Namespace) -> tuple[list[str], dict[str, Any]]:
     said = [
         *introduction(workshop, over),
         *notes,
-        *table(rows, over, (float(density.held_out.mean()), metrics.vendi(known))),
+        *table(rows, over, (float(density.held_out.mean()), verification.vendi(known))),
         "",
         *differences(rows, over, comparisons(options.sentences)),
         "",
@@ -186,7 +188,7 @@ def run(options: argparse.Namespace) -> tuple[list[str], dict[str, Any]]:
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     options = argparse.ArgumentParser(
-        prog="python -m vclip.offline.generation_table",
+        prog="python -m vclip.recipes.generation_table.table",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -194,7 +196,9 @@ def parser() -> argparse.ArgumentParser:
     add("model", help="model directory: bundled, vctk, a folder, OWNER/NAME@COMMIT")
     add("--pairs", type=Path, required=True, help="manifest of pairs (CSV)")
     add("--split", default="dev", help="whose faces are judged (default: dev); the others train")
-    add("--features", type=Path, help="feature shards of the manifest (vclip.offline.features)")
+    add(
+        "--features", type=Path, help="feature shards of the manifest (vclip.recipes.data.features)"
+    )
     add("--evaluator", type=Path, help="an association of the same encoders, else one is trained")
     add("--halves", action="store_true", help="rank by heads trained on the other half")
     add("--preset", choices=PRESETS, default="bundled", help="how heads are trained here")

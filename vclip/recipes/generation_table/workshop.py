@@ -6,29 +6,34 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
-from vclip import association, derived, loading
+from vclip.arrays import Float32
+from vclip.association import model
 from vclip.errors import DataError
-from vclip.face import Detector
-from vclip.generation import SpeakerGMM
-from vclip.heads import Heads
-from vclip.offline import contenders, evaluator, feature_store, shards
-from vclip.offline.clips import read_voice
-from vclip.offline.contenders import Contender, unit
-from vclip.offline.draws import Manifold
-from vclip.offline.ear import Ear
-from vclip.offline.feature_store import FaceFeatures, FeatureStore, PairFeatures, VoiceFeatures
-from vclip.offline.generation_figures import Judge, Row
-from vclip.offline.opening import voice_encoder
-from vclip.offline.pairs import Pair, read_pairs
-from vclip.offline.recordings import mean_voice
-from vclip.offline.speaking import SENTENCES
-from vclip.signature import SignatureNet
-from vclip.tts import CoquiVits
-from vclip.weights import BUNDLED, ModelDirectory, sha256
-
-Array = npt.NDArray[np.float32]
+from vclip.face.photo import Detector
+from vclip.models import fitted, load
+from vclip.models.directory import BUNDLED, ModelDirectory, sha256
+from vclip.recipes.data import feature_store, shards
+from vclip.recipes.data.clips import read_voice
+from vclip.recipes.data.encoders import voice_encoder
+from vclip.recipes.data.feature_store import (
+    FaceFeatures,
+    FeatureStore,
+    PairFeatures,
+    VoiceFeatures,
+)
+from vclip.recipes.data.manifest import Pair, read_pairs
+from vclip.recipes.data.recordings import mean_voice
+from vclip.recipes.generation.speaking import SENTENCES
+from vclip.recipes.generation_table import evaluator, rankers
+from vclip.recipes.generation_table.draws import Manifold
+from vclip.recipes.generation_table.ear import Ear
+from vclip.recipes.generation_table.figures import Judge, Row
+from vclip.recipes.generation_table.rankers import Contender, unit
+from vclip.speakers.gmm import SpeakerGMM
+from vclip.speakers.heads import Heads
+from vclip.speakers.signature import SignatureNet
+from vclip.speech.vits import CoquiVits
 
 CACHE = Path("build") / "generation_table"
 VIEWS = 4  # of every training face
@@ -43,8 +48,8 @@ class Parts:
     synthesizer: CoquiVits
     weights_hash: str  # of the synthesizer
     speaker_ids: list[str]  # of the bank
-    table: Array  # (P, S) their speaker embeddings
-    features: Array  # (P, V) as the bank heard them
+    table: Float32  # (P, S) their speaker embeddings
+    features: Float32  # (P, V) as the bank heard them
     gmm: SpeakerGMM
     signature: SignatureNet
     heads: Heads
@@ -71,9 +76,9 @@ class Parts:
             bank["voice_features"],
             SpeakerGMM.fit(table, n_components, seed)
             if n_components
-            else derived.generation(directory, table),
-            derived.signature(directory, table, bank["voice_features"]),
-            loading.space(directory, bank).heads,
+            else fitted.generation(directory, table),
+            fitted.signature(directory, table, bank["voice_features"]),
+            load.space(directory, bank).heads,
             "speaker_encoder" in directory.components["synthesizer"],
         )
 
@@ -101,7 +106,7 @@ class Workshop:
         self.person = [pair.person for pair in self.test.pairs]
         self.candidates = self.drawn("as drawn")
         self.heads, self.judge = self._heads()
-        self.image_emb = contenders.encode_faces(self.heads, self.faces)
+        self.image_emb = rankers.encode_faces(self.heads, self.faces)
 
     def _features(
         self, pairs: list[Pair], directory: ModelDirectory, several: bool
@@ -115,7 +120,7 @@ class Workshop:
         entry = directory.components["image_encoder"]
         image_hash = str(entry.get("sha256") or directory.clip("image_encoder"))
         faces = FaceFeatures(
-            loading.image_encoder(directory),
+            load.image_encoder(directory),
             image_hash,
             Detector(self.options.yunet),
             VIEWS if several else 1,
@@ -123,11 +128,11 @@ class Workshop:
         voices = VoiceFeatures(self.encoder, self._voice_hash, several)
         return feature_store.pair_features(pairs, faces, voices, self.store)
 
-    def _heads(self) -> tuple[Heads, association.Association]:
+    def _heads(self) -> tuple[Heads, model.Association]:
         """Who ranks, and who judges: trained on other people with --halves."""
         options, train = self.options, functools.partial(evaluator.trained, self.known)
         judge = (
-            association.load(options.evaluator)
+            model.load(options.evaluator)
             if options.evaluator
             else train(1, options.seed, options.preset, options.cache)
         )
@@ -136,23 +141,23 @@ class Workshop:
             ranks = train(0, options.seed, options.preset, options.cache)
         return ranks, judge
 
-    def rank(self, name: str, expected: Array, candidates: Array | None = None) -> Contender:
+    def rank(self, name: str, expected: Float32, candidates: Float32 | None = None) -> Contender:
         """The k best of the candidates by what they are expected to sound like."""
         among = self.candidates if candidates is None else candidates
-        return contenders.ranked(name, expected, among, self.heads, self.image_emb, self.options.k)
+        return rankers.ranked(name, expected, among, self.heads, self.image_emb, self.options.k)
 
     def reference(self) -> Contender:
         """The draw whose expected sound is nearest to the true voice."""
         return self._nearest(self.voices)
 
-    def _nearest(self, voices: Array) -> Contender:
-        expected = contenders.expected_by(self.parts.signature, self.candidates)
-        return contenders.nearest(expected, self.candidates, voices)
+    def _nearest(self, voices: Float32) -> Contender:
+        expected = rankers.expected_by(self.parts.signature, self.candidates)
+        return rankers.nearest(expected, self.candidates, voices)
 
     def random(self) -> Contender:
         """Draws without retrieval, of which a few hundred are spoken at all."""
         options = self.options
-        return contenders.by_chance(
+        return rankers.by_chance(
             self.candidates, len(self.faces), options.k, options.spoken, options.seed
         )
 
@@ -162,7 +167,7 @@ class Workshop:
         Their voices are no speaker embeddings; the draws nearest to them stand for those.
         """
         faces, voices = self.known.first()
-        return contenders.direct(faces, self._nearest(voices).rows[:, 0], self.faces)
+        return rankers.direct(faces, self._nearest(voices).rows[:, 0], self.faces)
 
     def naive(self) -> Contender:
         """Raises DataError where a speaker embedding is no voice encoder's output."""
@@ -185,27 +190,27 @@ class Workshop:
             )
         rows, recorded = found
         ridge = SignatureNet.ridge(self.parts.table[rows], recorded)
-        return self.rank("never listened", contenders.expected_by(ridge, self.candidates))
+        return self.rank("never listened", rankers.expected_by(ridge, self.candidates))
 
     def informed_model(self) -> Contender:
         """By the directory's own signature network."""
-        return self.rank(OWN, contenders.expected_by(self.parts.signature, self.candidates))
+        return self.rank(OWN, rankers.expected_by(self.parts.signature, self.candidates))
 
     def informed(self, n_sentences: int) -> Contender:
         """By a signature network that heard so many sentences of every draw."""
-        net = contenders.informed(
+        net = rankers.informed(
             *self.listened(n_sentences), (self.parts.table, self.parts.features), self.options.seed
         )
         name = f"informed, {n_sentences} sentence{'s' * (n_sentences > 1)}"
-        return self.rank(name, contenders.expected_by(net, self.candidates))
+        return self.rank(name, rankers.expected_by(net, self.candidates))
 
     def repaired(self, repair: str) -> Contender:
         """The model's own signature among draws that were brought back to the speakers."""
         rows = self.drawn(repair)
-        expected = contenders.expected_by(self.parts.signature, rows)
+        expected = rankers.expected_by(self.parts.signature, rows)
         return self.rank(f"{OWN}, {repair}", expected, rows)
 
-    def drawn(self, repair: str) -> Array:
+    def drawn(self, repair: str) -> Float32:
         """Speaker embeddings (n, S) of the mixture under one of `draws.REPAIRS`."""
         rng = np.random.default_rng([self.options.seed, 4])  # the same draws, as far as they stay
         return self._manifold.draw(self.parts.gmm, self.options.n, rng, repair)
@@ -214,7 +219,7 @@ class Workshop:
     def _manifold(self) -> Manifold:
         return Manifold(self.parts.table, self.options.seed)
 
-    def listened(self, n_sentences: int) -> tuple[Array, Array]:
+    def listened(self, n_sentences: int) -> tuple[Float32, Float32]:
         """Draws (n, S) that are no candidates, and how they sounded (n, V) in so many sentences."""
         rng = np.random.default_rng([self.options.seed, 5])
         draws = self.parts.gmm.sample(self.options.listened, rng)
@@ -223,18 +228,18 @@ class Workshop:
         return draws[spoken], heard[spoken]
 
     @functools.cache  # noqa: B019 - one workshop a run
-    def known_heard(self) -> Array:
+    def known_heard(self) -> Float32:
         """voice_features (P, V) of the bank's speakers, each in one sentence."""
         return self.ear.hear(self.parts.table, "bank")
 
-    def recordings(self) -> tuple[list[int], Array] | None:
+    def recordings(self) -> tuple[list[int], Float32] | None:
         """Which of the bank's speakers have recordings, and what is heard in those (n, V)."""
         data = self.options.recordings
         if data is None and self.parts.name == BUNDLED.name:  # its speakers are named like theirs
             data = self.options.data
         if data is None or not (data / "voices" / "manifest.csv").is_file():
             return None
-        from vclip.offline.prepare_tts import transcribed  # imports Praat
+        from vclip.recipes.tts.prepare import transcribed  # imports Praat
 
         files: dict[str, list[Path]] = {}
         for speaker, _, path in transcribed(data):
@@ -253,7 +258,7 @@ class Workshop:
         of = [files[self.parts.speaker_ids[i]] for i in rows]
         return rows, np.stack([mean_voice([known[p][0] for p in ps if p in known]) for ps in of])
 
-    def heard(self, contender: Contender) -> Array:
+    def heard(self, contender: Contender) -> Float32:
         """voice_features (N, k, V) of a method's choices."""
         n, k, width = contender.rows.shape
         flat = self.ear.hear(contender.rows.reshape(n * k, width), contender.name)
@@ -262,16 +267,16 @@ class Workshop:
     def true_row(self, judge: Judge) -> Row:
         """The recordings themselves; v2v is one half of each against the other, where they are."""
         row = judge.row("true recordings", self.voices[:, None])
-        v2v: Array | float = np.nan
+        v2v: Float32 | float = np.nan
         if not self.options.features:
             v2v = np.sum(np.prod([unit(half) for half in self._recording_halves()], axis=0), axis=1)
         values = row.values.copy()
         values[:, 0] = v2v
         return replace(row, values=values)
 
-    def _recording_halves(self) -> tuple[Array, Array]:
+    def _recording_halves(self) -> tuple[Float32, Float32]:
         """Features (N, V) of the first and of the second half of the true recordings."""
-        halves: tuple[list[Array], list[Array]] = ([], [])
+        halves: tuple[list[Float32], list[Float32]] = ([], [])
         for pair in self.test.pairs:
             wav, rate = read_voice(pair.voice)
             middle = len(wav) // 2

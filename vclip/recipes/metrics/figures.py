@@ -9,11 +9,9 @@ from math import inf, isfinite, isnan, nan
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from vclip import metrics
-
-Floats = npt.NDArray[np.float64]
+from vclip.arrays import Float64
+from vclip.recipes.metrics import verification
 
 N_DRAWS = 2000
 
@@ -60,19 +58,19 @@ class Figure:
 def share_of(part: str, name: str, hits: Sequence[bool], what: str, least: float = -inf) -> Figure:
     """The share of hits among independent decisions."""
     n_hits, n = int(np.sum(hits)), len(hits)
-    found = metrics.proportion(n_hits, n)
+    found = verification.proportion(n_hits, n)
     note = f"{n_hits} of {n} {what}"
     return Figure(part, name, found.value, found.low, found.high, least=least, note=note)
 
 
-def bootstrapped(figure: Callable[[Floats], float], n: int) -> metrics.Estimate:
+def bootstrapped(figure: Callable[[Float64], float], n: int) -> verification.Estimate:
     """figure(counts (N,)) with an interval over n speakers drawn with replacement."""
     rng = np.random.default_rng(0)
-    return metrics.bootstrap(lambda counts: [figure(counts)], np.arange(n), N_DRAWS, rng)[0]
+    return verification.bootstrap(lambda counts: [figure(counts)], np.arange(n), N_DRAWS, rng)[0]
 
 
 def estimated(
-    part: str, name: str, found: metrics.Estimate, most: float = inf, note: str = ""
+    part: str, name: str, found: verification.Estimate, most: float = inf, note: str = ""
 ) -> Figure:
     """A figure with the interval of an estimate."""
     return Figure(part, name, found.value, found.low, found.high, most=most, note=note)

@@ -8,16 +8,17 @@ bootstraps over persons: a trial of two people counts as often as both were draw
 from collections.abc import Iterator
 
 import numpy as np
-import numpy.typing as npt
 
-from vclip import metrics
-from vclip.metrics import Bools, Estimate, Floats, Ints
+from vclip.arrays import Bools, Float32, Float64, Floating, Int64
+from vclip.recipes.metrics import verification as metrics
+from vclip.recipes.metrics.verification import (
+    Estimate,
+)
 
-Embeddings = npt.NDArray[np.float32]
 BLOCK = 256  # probes whose scores with a whole gallery are in memory at once
 
 
-def paired(one: Embeddings, other: Embeddings, left: Ints, right: Ints) -> Floats:
+def paired(one: Float32, other: Float32, left: Int64, right: Int64) -> Float64:
     """Cosines (K,) of row left[i] of one (N, D) with row right[i] of other (M, D), unit norm."""
     parts = [
         np.einsum("kd,kd->k", one[left[i : i + 4096]], other[right[i : i + 4096]])
@@ -27,9 +28,9 @@ def paired(one: Embeddings, other: Embeddings, left: Ints, right: Ints) -> Float
 
 
 def verification(
-    scores: Floats,
+    scores: Float64,
     positive: Bools,
-    persons: Ints,
+    persons: Int64,
     n_draws: int,
     rng: np.random.Generator,
 ) -> tuple[Estimate, Estimate]:
@@ -42,7 +43,7 @@ def verification(
     scores, positive, persons = scores[order], positive[order], persons[order]
     n_persons = int(persons.max(initial=-1)) + 1
 
-    def figures(counts: Floats) -> list[float]:
+    def figures(counts: Float64) -> list[float]:
         one, other = counts[persons[:, 0]], counts[persons[:, 1]]
         weight = np.where(persons[:, 0] == persons[:, 1], one, one * other)
         return list(metrics.auc_and_eer(scores, positive, weight))
@@ -51,14 +52,14 @@ def verification(
     return auc, eer
 
 
-def first_wins(scores: Floats) -> Floats:
+def first_wins(scores: Float64) -> Float64:
     """Chance (K,) that column 0 of scores (K, N) is taken for the best; ties are broken by lot."""
     best = scores.max(axis=1, keepdims=True)
     return np.where(scores[:, 0] == best[:, 0], 1 / (scores == best).sum(axis=1), 0.0)
 
 
 def matching(
-    scores: Floats, persons: Ints, n_draws: int, rng: np.random.Generator
+    scores: Float64, persons: Int64, n_draws: int, rng: np.random.Generator
 ) -> list[Estimate]:
     """Accuracy among the first 2, 3, … N candidates of scores (K, N), N - 1 figures.
 
@@ -69,7 +70,7 @@ def matching(
     sizes = np.arange(2, scores.shape[1] + 1)
     hits = np.stack([first_wins(scores[:, :n]) for n in sizes], axis=1)  # (K, N - 1)
 
-    def figures(counts: Floats) -> list[float]:
+    def figures(counts: Float64) -> list[float]:
         drawn = counts[persons]
         weight = drawn[:, :1] * np.cumsum(drawn[:, 1:], axis=1) / (sizes - 1)
         total = weight.sum(axis=0)
@@ -80,7 +81,7 @@ def matching(
     return _bootstrap(figures, persons, n_persons, n_draws, rng)
 
 
-def average_precision(scores: npt.NDArray[np.floating], positive: Ints) -> float:
+def average_precision(scores: Floating, positive: Int64) -> float:
     """Of one probe: scores (M,) of its gallery, the indices of what belongs to it.
 
     Items of equal score are found at once, as in scikit-learn; nan if nothing belongs to it.
@@ -88,7 +89,7 @@ def average_precision(scores: npt.NDArray[np.floating], positive: Ints) -> float
     return _precision(np.sort(scores), np.sort(scores[positive]))
 
 
-def _precision(ordered: npt.NDArray[np.floating], right: npt.NDArray[np.floating]) -> float:
+def _precision(ordered: Floating, right: Floating) -> float:
     """ordered (M,) all scores, right (P,) those of the positives, both ascending."""
     if not len(right):
         return np.nan
@@ -98,8 +99,8 @@ def _precision(ordered: npt.NDArray[np.floating], right: npt.NDArray[np.floating
 
 
 def average_precisions(
-    probes: Embeddings, gallery: Embeddings, probe_person: Ints, gallery_person: Ints
-) -> Floats:
+    probes: Float32, gallery: Float32, probe_person: Int64, gallery_person: Int64
+) -> Float64:
     """Average precision (N,) of probes (N, D) in a gallery (M, D), block by block."""
     of_person = _members(gallery_person)
     found = np.full(len(probes), np.nan)
@@ -113,12 +114,12 @@ def average_precisions(
     return found
 
 
-def _blocks(rows: Embeddings) -> Iterator[tuple[int, Embeddings]]:
+def _blocks(rows: Float32) -> Iterator[tuple[int, Float32]]:
     for start in range(0, len(rows), BLOCK):
         yield start, rows[start : start + BLOCK]
 
 
-def _members(person: Ints) -> dict[int, Ints]:
+def _members(person: Int64) -> dict[int, Int64]:
     """The rows of every person."""
     order = np.argsort(person, kind="stable")
     names, starts = np.unique(person[order], return_index=True)
@@ -136,14 +137,14 @@ def chance_precision(n: int, n_right: int) -> float:
 
 
 def mean_precision(
-    precision: Floats, person: Ints, n_draws: int, rng: np.random.Generator
+    precision: Float64, person: Int64, n_draws: int, rng: np.random.Generator
 ) -> Estimate:
     """mAP of precision (N,), nan left out; intervals over the probes' persons, gallery as it is."""
     known = ~np.isnan(precision)
     values, persons = precision[known], person[known][:, None]
     n_persons = int(persons.max(initial=-1)) + 1
 
-    def figures(counts: Floats) -> list[float]:
+    def figures(counts: Float64) -> list[float]:
         weight = counts[persons[:, 0]]
         return [float(values @ weight / weight.sum()) if weight.sum() > 0 else np.nan]
 
@@ -152,7 +153,7 @@ def mean_precision(
 
 def _bootstrap(
     figures: metrics.Figures,
-    persons: Ints,
+    persons: Int64,
     n_persons: int,
     n_draws: int,
     rng: np.random.Generator,
@@ -161,7 +162,7 @@ def _bootstrap(
     present = np.unique(persons)
     everyone = np.zeros(n_persons)
 
-    def spread(counts: Floats) -> list[float]:
+    def spread(counts: Float64) -> list[float]:
         everyone[present] = counts
         return figures(everyone)
 

@@ -12,10 +12,9 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
-Bools = npt.NDArray[np.bool_]
-Ints = npt.NDArray[np.int64]
-Figures = Callable[[Floats], list[float]]  # of how often each row, or person, counts
+from vclip.arrays import Bools, Float64, Int64
+
+Figures = Callable[[Float64], list[float]]  # of how often each row, or person, counts
 
 
 @dataclass(frozen=True)
@@ -45,7 +44,7 @@ class Report:
         return asdict(self)
 
 
-def _curve(scores: Floats, positive: Bools, weight: Floats) -> tuple[Floats, Floats]:
+def _curve(scores: Float64, positive: Bools, weight: Float64) -> tuple[Float64, Float64]:
     """False and true positive rates (K+1,) at every distinct threshold, from (0, 0) to (1, 1)."""
     order = np.argsort(-scores, kind="stable")
     sorted_scores, sorted_weight = scores[order], weight[order]
@@ -57,11 +56,11 @@ def _curve(scores: Floats, positive: Bools, weight: Floats) -> tuple[Floats, Flo
     return np.append(0.0, false / false[-1]), np.append(0.0, hits / hits[-1])
 
 
-def _area(false: Floats, hits: Floats) -> float:
+def _area(false: Float64, hits: Float64) -> float:
     return float(np.sum(np.diff(false) * (hits[1:] + hits[:-1]) / 2)) if len(hits) > 1 else np.nan
 
 
-def _crossing(false: Floats, hits: Floats) -> float:
+def _crossing(false: Float64, hits: Float64) -> float:
     """Rate at which false alarms equal misses, linear between thresholds."""
     if len(hits) < 2:
         return np.nan
@@ -71,22 +70,22 @@ def _crossing(false: Floats, hits: Floats) -> float:
     return float(false[after - 1] + share * (false[after] - false[after - 1]))
 
 
-def _weights(scores: Floats, weight: Floats | None) -> Floats:
+def _weights(scores: Float64, weight: Float64 | None) -> Float64:
     return np.ones(scores.shape) if weight is None else np.asarray(weight, dtype=np.float64)
 
 
-def auc(scores: Floats, positive: Bools, weight: Floats | None = None) -> float:
+def auc(scores: Float64, positive: Bools, weight: Float64 | None = None) -> float:
     """Area under the ROC of scores (K,), ties counted half; nan without both kinds."""
     return _area(*_curve(scores, positive, _weights(scores, weight)))
 
 
-def eer(scores: Floats, positive: Bools, weight: Floats | None = None) -> float:
+def eer(scores: Float64, positive: Bools, weight: Float64 | None = None) -> float:
     """Equal error rate of scores (K,) in [0, 1], interpolated; nan without both kinds."""
     return _crossing(*_curve(scores, positive, _weights(scores, weight)))
 
 
 def auc_and_eer(
-    scores: Floats, positive: Bools, weight: Floats | None = None
+    scores: Float64, positive: Bools, weight: Float64 | None = None
 ) -> tuple[float, float]:
     """Both of one curve."""
     curve = _curve(scores, positive, _weights(scores, weight))
@@ -97,18 +96,18 @@ def auc_and_eer(
 class Trials:
     """Every 1:2 trial of a score matrix (N, M): one line per positive entry, P of them."""
 
-    probe: Ints  # (P,) row of the positive
+    probe: Int64  # (P,) row of the positive
     rivals: Bools  # (P, M) the negatives of that row
-    wins: Floats  # (P, M) 1 where the positive scores above the rival, 1/2 where equal
+    wins: Float64  # (P, M) 1 where the positive scores above the rival, 1/2 where equal
 
     @classmethod
-    def of(cls, scores: Floats, positive: Bools) -> "Trials":
+    def of(cls, scores: Float64, positive: Bools) -> "Trials":
         """All trials with the rows of scores as probes."""
         probe, match = np.nonzero(positive)
         mine, theirs, rivals = scores[probe, match][:, None], scores[probe], ~positive[probe]
         return cls(probe, rivals, rivals * ((mine > theirs) + 0.5 * (mine == theirs)))
 
-    def accuracy(self, counts: Floats) -> float:
+    def accuracy(self, counts: Float64) -> float:
         """Expected accuracy when row i stands counts[i] times among probes and rivals; M = N."""
         rivals = self.rivals @ counts
         mass = counts[self.probe] * (rivals > 0)
@@ -116,7 +115,7 @@ class Trials:
         return float(mass @ wins / mass.sum()) if mass.sum() > 0 else np.nan
 
 
-def matching(scores: Floats, positive: Bools) -> float:
+def matching(scores: Float64, positive: Bools) -> float:
     """Exact expected accuracy of 1:2 matching with the rows of scores (N, N) as probes.
 
     For every positive entry of a row, the chance that it beats a negative drawn from that row
@@ -137,7 +136,7 @@ def sex_mask(sex: npt.ArrayLike) -> Bools:
     return np.asarray(same(sex) & known[:, None] & known[None, :])
 
 
-def person_counts(person: npt.ArrayLike, rng: np.random.Generator) -> Floats:
+def person_counts(person: npt.ArrayLike, rng: np.random.Generator) -> Float64:
     """One bootstrap draw of persons: how often each row's person was drawn, (N,)."""
     names, row_of = np.unique(np.asarray(person), return_inverse=True)
     drawn = rng.integers(len(names), size=len(names))
@@ -153,7 +152,7 @@ def proportion(hits: int, n: int, z: float = 1.959964) -> Estimate:
     return Estimate(hits / n, max(0.0, float(low)), min(1.0, float(high)))
 
 
-def share(hit: npt.ArrayLike, counts: Floats) -> float:
+def share(hit: npt.ArrayLike, counts: Float64) -> float:
     """Share of hits (N,) bool among rows that count so often."""
     return float(np.average(np.asarray(hit), weights=counts))
 
@@ -176,7 +175,7 @@ def bootstrap(
     return estimates
 
 
-def nearest(queries: npt.ArrayLike, others: npt.ArrayLike | None = None) -> Floats:
+def nearest(queries: npt.ArrayLike, others: npt.ArrayLike | None = None) -> Float64:
     """Cosine distance (N,) from every row of queries (N, S) to its nearest row of others (M, S).
 
     Without others: to its nearest other row of queries.
@@ -221,14 +220,14 @@ def vendi(rows: npt.ArrayLike) -> float:
     return float(np.exp(-np.sum(share * np.log(share))))
 
 
-def _figures(scores: Floats, positive: Bools, within: Bools) -> Figures:
+def _figures(scores: Float64, positive: Bools, within: Bools) -> Figures:
     """The five figures as a function of the rows' counts; sorted once, for every draw."""
     order = np.argsort(-scores, axis=None, kind="stable")
     flat, hit, inner = scores.ravel()[order], positive.ravel()[order], within.ravel()[order]
     row, column = np.unravel_index(order, scores.shape)
     to_voice, to_face = Trials.of(scores, positive), Trials.of(scores.T, positive.T)
 
-    def figures(counts: Floats) -> list[float]:
+    def figures(counts: Float64) -> list[float]:
         # a positive lies within one person and each copy has only itself: c, not c squared
         weight = np.where(hit, counts[row], counts[row] * counts[column])
         curve, inner_curve = _curve(flat, hit, weight), _curve(flat, hit, weight * inner)
@@ -239,7 +238,7 @@ def _figures(scores: Floats, positive: Bools, within: Bools) -> Figures:
 
 
 def verify(
-    scores: Floats,
+    scores: Float64,
     person: npt.ArrayLike,
     sex: npt.ArrayLike,
     n_draws: int = 1000,

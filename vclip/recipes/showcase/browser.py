@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from vclip.errors import InputError
-from vclip.offline.pairs import REPO
+from vclip.recipes.data.manifest import REPO
 
 CHROMIUM = Path(os.environ.get("VCLIP_CHROMIUM", "/usr/bin/chromium"))
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]

@@ -17,10 +17,10 @@ from PIL import Image
 from scipy.spatial import Delaunay
 from tqdm import tqdm
 
-from vclip import face
 from vclip.errors import DataError, OutputError, reported
-from vclip.offline.options import add_fields, from_arguments
-from vclip.offline.pairs import REPO, SHARED, read_rows
+from vclip.face import photo
+from vclip.recipes.data.manifest import REPO, SHARED, read_rows
+from vclip.recipes.options import add_fields, from_arguments
 
 REFERENCE = (
     "DeBruine & Jones (2017), Face Research Lab London Set, doi 10.6084/m9.figshare.5047666.v5"
@@ -67,7 +67,7 @@ def read_people(manifest: Path, landmarks: Path) -> list[Person]:
         for _, row in read_rows(manifest, ("path", "person", "expression", "age", "sex")):
             if row["expression"] == "neutral" and row["age"].isdigit():
                 path = manifest.parent / row["path"]
-                pixels = face.load(path.read_bytes()).pixels
+                pixels = photo.load(path.read_bytes()).pixels
                 shape = np.array(points[path.stem])
                 people.append(Person(row["person"], float(row["age"]), row["sex"], pixels, shape))
     except (OSError, KeyError, ValueError) as error:
@@ -199,7 +199,7 @@ Made by: `{command}`
 @reported
 def main(argv: list[str] | None = None) -> int:
     """The command line."""
-    name = "python -m vclip.offline.make_examples"
+    name = "python -m vclip.recipes.showcase.example_faces"
     parser = argparse.ArgumentParser(prog=name, description=__doc__)
     parser.add_argument("--manifest", type=Path, default=SHARED / "faces/london.csv")
     parser.add_argument("--landmarks", type=Path, default=SHARED / "faces/london_landmarks.json")

@@ -1,4 +1,4 @@
-"""The app's icon and the picture that links to it show: `python -m vclip.offline.make_pictures`.
+"""The app's icon and the picture that links to it show: `python -m vclip.recipes.showcase.icon`.
 
 Writes icon.png (256 px, of icon.svg) and thumbnail.png (1200 x 630: an example face and the map of
 its voices, as the app draws it) into vclip/ui/assets. To be run again when the map looks different.
@@ -14,12 +14,12 @@ from typing import Any
 from PIL import Image
 
 from vclip.errors import reported
-from vclip.offline import browser
+from vclip.models.directory import BUNDLED, CHOICES
 from vclip.pipeline import FaceToVoice
-from vclip.ui import look
+from vclip.recipes.showcase import browser
+from vclip.ui.page import theme
 from vclip.ui.texts import ENGLISH
 from vclip.ui.visit import EXAMPLES, Desk, Visit
-from vclip.weights import BUNDLED, CHOICES
 
 SIDE, SIZE = 256, (1200, 630)
 COLOURS = 200  # as many as keep the file under 150 KB
@@ -43,8 +43,8 @@ def document(desk: Desk) -> str:
     """The thumbnail as HTML."""
     visit = desk.example(Visit(), 0)
     face = base64.b64encode(Path(EXAMPLES[0]).read_bytes()).decode()
-    sheets = (look.ASSETS / "voices.css").read_text() + STYLE
-    icon = (look.ASSETS / "icon.svg").read_text()
+    sheets = (theme.ASSETS / "voices.css").read_text() + STYLE
+    icon = (theme.ASSETS / "icon.svg").read_text()
     return (
         f'<meta charset="utf-8"><style>{sheets}</style><body class="dark"><div>'
         f'<div class="mark">{icon}{html.escape(ENGLISH.title)}</div>'
@@ -64,15 +64,15 @@ def shoot(chromium: Any, content: str, size: tuple[int, int]) -> Image.Image:
 def main(argv: list[str] | None = None) -> int:
     """Command line."""
     parser = argparse.ArgumentParser(
-        prog="python -m vclip.offline.make_pictures", description=__doc__
+        prog="python -m vclip.recipes.showcase.icon", description=__doc__
     )
     parser.add_argument("--model", default=BUNDLED.name, help=CHOICES)
     desk = Desk(FaceToVoice.from_pretrained(parser.parse_args(argv).model))
-    svg = f"<style>body {{ margin: 0 }}</style>{(look.ASSETS / 'icon.svg').read_text()}"
+    svg = f"<style>body {{ margin: 0 }}</style>{(theme.ASSETS / 'icon.svg').read_text()}"
     with browser.chromium() as chromium:
-        shoot(chromium, svg, (SIDE, SIDE)).save(look.ICON, optimize=True)
+        shoot(chromium, svg, (SIDE, SIDE)).save(theme.ICON, optimize=True)
         thumbnail = shoot(chromium, document(desk), SIZE).convert("RGB")
-    thumbnail.quantize(COLOURS, dither=Image.Dither.NONE).save(look.THUMBNAIL, optimize=True)
+    thumbnail.quantize(COLOURS, dither=Image.Dither.NONE).save(theme.THUMBNAIL, optimize=True)
     return 0
 
 

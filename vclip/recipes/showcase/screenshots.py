@@ -1,4 +1,4 @@
-"""Pictures of every state of the page, to be looked at: `python -m vclip.offline.screenshots`.
+"""Pictures of every state of the page, to be looked at: `python -m vclip.recipes.showcase.screenshots`.
 
 Each state at 360, 768 and 1440 px, light and dark, the last ones in German and on a stage. They go
 into build/screenshots, which is not committed.
@@ -14,8 +14,8 @@ from PIL import Image
 from tqdm import tqdm
 
 from vclip.errors import OutputError, reported
-from vclip.offline import browser
-from vclip.offline.pairs import REPO
+from vclip.recipes.data.manifest import REPO
+from vclip.recipes.showcase import browser
 
 WIDTHS = {360: 740, 768: 1024, 1440: 900}
 UPLOAD = "#upload input[type=file]"
@@ -116,7 +116,7 @@ def take(out: Path, chromium: Any, address: str, state: Callable[[Any], None], *
 def main(argv: list[str] | None = None) -> int:
     """Command line."""
     parser = argparse.ArgumentParser(
-        prog="python -m vclip.offline.screenshots", description=__doc__
+        prog="python -m vclip.recipes.showcase.screenshots", description=__doc__
     )
     parser.add_argument("--out", type=Path, default=REPO / "build/screenshots")
     parser.add_argument("--only", choices=[state.__name__ for state in STATES])

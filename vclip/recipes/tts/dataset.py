@@ -55,7 +55,7 @@ class Corpus:
 
     def __init__(self, path: Path) -> None:
         if not path.is_file():
-            raise DataError(f"{path} is missing; run `python -m vclip.offline.prepare_tts` first")
+            raise DataError(f"{path} is missing; run `python -m vclip.recipes.tts.prepare` first")
         with safe_open(path, "pt") as file:
             self._tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
             metadata = {key: json.loads(value) for key, value in file.metadata().items()}

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.parametrizations import weight_norm
 
-from vclip.offline.tts_losses import spectrogram
+from vclip.recipes.tts.losses import spectrogram
 
 Judgement = tuple[Tensor, list[Tensor]]  # (scores, features of every layer)
 

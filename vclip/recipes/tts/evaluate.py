@@ -1,4 +1,4 @@
-"""Is the VITS of a model directory good speech? `python -m vclip.offline.evaluate_tts [--json]`.
+"""Is the VITS of a model directory good speech? `python -m vclip.recipes.tts.evaluate [--json]`.
 
 a  Intelligibility. PocketSphinx with a grammar of 60 sentences that no training text contains: is
    the right one recognised? With its own language model, on the seven sentences of coqui's shared
@@ -25,26 +25,27 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 from tqdm import tqdm
 
-from vclip import audio, phonemes
-from vclip.encoders import ResemblyzerEncoder
+from vclip import audio
+from vclip.arrays import Float32
 from vclip.errors import DataError, reported
-from vclip.generation import SpeakerGMM
-from vclip.offline import acoustics, tts_figures
-from vclip.offline.figures import Figure
-from vclip.offline.options import add_fields, from_arguments
-from vclip.offline.prepare_tts import Config as PrepareConfig
-from vclip.offline.prepare_tts import level, split_lines, split_sentences, transcribed
-from vclip.offline.recognition import Recogniser, of_known_words, spoken_words
-from vclip.offline.tts_figures import Utterance
-from vclip.speech import Synthesizer
-from vclip.tts import CoquiVits, clean_text
-from vclip.weights import BUNDLED
+from vclip.face.encoder import ResemblyzerEncoder
+from vclip.models.directory import BUNDLED
+from vclip.recipes.data import acoustics
+from vclip.recipes.metrics.figures import Figure
+from vclip.recipes.options import add_fields, from_arguments
+from vclip.recipes.tts import figures as tts_figures
+from vclip.recipes.tts.figures import Utterance
+from vclip.recipes.tts.prepare import Config as PrepareConfig
+from vclip.recipes.tts.prepare import level, split_lines, split_sentences, transcribed
+from vclip.recipes.tts.recognition import Recogniser, of_known_words, spoken_words
+from vclip.speakers.gmm import SpeakerGMM
+from vclip.speech import phonemes
+from vclip.speech.synthesizer import Synthesizer
+from vclip.speech.vits import CoquiVits, clean_text
 
-Array = npt.NDArray[np.float32]
-Said = tuple[str, str, Array]  # speaker, text, wav (T,)
+Said = tuple[str, str, Float32]  # speaker, text, wav (T,)
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,7 @@ class Listener:
         """One measured utterance for each that is said."""
         return [self._hear(*one, recogniser) for one in said]
 
-    def _hear(self, speaker: str, text: str, wav: Array, by: Recogniser | None) -> Utterance:
+    def _hear(self, speaker: str, text: str, wav: Float32, by: Recogniser | None) -> Utterance:
         sound = acoustics.measure(wav, self._sample_rate)
         wav = np.nan_to_num(wav)  # counted already; the encoder would not survive it
         features = self._encoder.encode(wav, self._sample_rate)
@@ -123,15 +124,15 @@ class Evaluation:
             figures += self._generation(table, ours, references)
         return figures
 
-    def _table(self, speakers: list[str]) -> Array:
+    def _table(self, speakers: list[str]) -> Float32:
         rows = [self._synthesizer.speaker_ids.index(s) for s in speakers]
         return self._synthesizer.speaker_embeddings[rows]
 
-    def _speak(self, jobs: list[tuple[str, str, Array]]) -> Iterable[Said]:
+    def _speak(self, jobs: list[tuple[str, str, Float32]]) -> Iterable[Said]:
         for i, (speaker, text, embedding) in enumerate(tqdm(jobs, desc="speech", mininterval=5)):
             yield speaker, text, self._synthesizer.synthesize(text, embedding, seed=i).wav
 
-    def _read(self, speakers: list[str], table: Array) -> Iterable[Said]:
+    def _read(self, speakers: list[str], table: Float32) -> Iterable[Said]:
         """Some of the held-out sentences by every speaker, going through all of them in turn."""
         each, n = self._config.sentences_each, len(self._sentences)
         return self._speak(
@@ -164,7 +165,7 @@ class Evaluation:
         return tts_figures.word_error_ratio(ours, shared)
 
     def _generation(
-        self, table: Array, ours: list[Utterance], references: list[Utterance]
+        self, table: Float32, ours: list[Utterance], references: list[Utterance]
     ) -> list[Figure]:
         gmm = SpeakerGMM.load(Path(self._config.directory) / "generation.npz")
         new = gmm.sample(self._config.n_generated, np.random.default_rng(self._config.seed))
@@ -181,7 +182,7 @@ class Evaluation:
 def main(argv: list[str] | None = None) -> int:
     """Command line."""
     parser = argparse.ArgumentParser(
-        prog="python -m vclip.offline.evaluate_tts",
+        prog="python -m vclip.recipes.tts.evaluate",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -9,16 +9,19 @@ from dataclasses import dataclass
 from math import nan
 
 import numpy as np
-import numpy.typing as npt
 
-from vclip import metrics
-from vclip.offline.acoustics import Sound, harmonics_to_noise
-from vclip.offline.figures import Figure, Floats, bootstrapped, estimated, share_of
-from vclip.offline.recognition import spoken_words, word_error_rate, word_errors
-from vclip.offline.recordings import mean_voice
-from vclip.offline.voice_sex import by_pitch
-
-Array = npt.NDArray[np.float32]
+from vclip.arrays import Float32, Float64, Floating
+from vclip.recipes.data.acoustics import Sound, harmonics_to_noise
+from vclip.recipes.data.recordings import mean_voice
+from vclip.recipes.data.voice_sex import by_pitch
+from vclip.recipes.metrics import verification
+from vclip.recipes.metrics.figures import (
+    Figure,
+    bootstrapped,
+    estimated,
+    share_of,
+)
+from vclip.recipes.tts.recognition import spoken_words, word_error_rate, word_errors
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,7 @@ class Utterance:
     text: str
     n_phonemes: int
     sound: Sound
-    voice_features: Array  # (V,), unit norm
+    voice_features: Float32  # (V,), unit norm
     heard: str = ""  # by the recogniser
 
     @property
@@ -46,7 +49,7 @@ def by_speaker(utterances: Sequence[Utterance]) -> dict[str, list[Utterance]]:
     return groups
 
 
-def voice(utterances: Sequence[Utterance]) -> Array:
+def voice(utterances: Sequence[Utterance]) -> Float32:
     """Mean voice features (V,) of one speaker, at unit norm."""
     return mean_voice([utterance.voice_features for utterance in utterances])
 
@@ -78,7 +81,7 @@ def word_error_ratio(ours: Sequence[Utterance], shared: Sequence[Utterance]) -> 
         found = bootstrapped(rate, len(one))
         figures.append(estimated("a", name, found))
 
-    def ratio(weight: Floats) -> float:
+    def ratio(weight: Float64) -> float:
         return rates[0](weight) / (rates[1](weight) or nan)
 
     found = bootstrapped(ratio, len(one))
@@ -101,12 +104,12 @@ def fidelity(ours: Sequence[Utterance], references: Sequence[Utterance]) -> list
     ]
 
 
-def first(scores: npt.NDArray[np.floating]) -> list[bool]:
+def first(scores: Floating) -> list[bool]:
     """For every row of scores (N, N), whether its own column is the highest."""
     return [int(np.argmax(row)) == i for i, row in enumerate(scores)]
 
 
-def ceiling(recorded: list[list[Utterance]], whole: Array) -> list[Figure]:
+def ceiling(recorded: list[list[Utterance]], whole: Float32) -> list[Figure]:
     """What recordings themselves reach: every other recording of a speaker against the rest."""
     rows = [i for i, group in enumerate(recorded) if len(group) > 1]
     if not rows:
@@ -208,7 +211,7 @@ def generation(
     ours: Sequence[Utterance],
     generated: Sequence[Utterance],
     references: Sequence[Utterance],
-    tables: tuple[Array, Array],
+    tables: tuple[Float32, Float32],
 ) -> list[Figure]:
     """TacoSpawn's distances among equally many speakers and generated ones, as vectors and as
     heard; range of F0.
@@ -218,9 +221,9 @@ def generation(
     heard = [np.stack([voice(group) for group in part]) for part in groups]
     n, figures = min(map(len, groups[:2])), []
     for name, (speakers, new) in {"embedding": tables, "heard": (heard[0], heard[1])}.items():
-        for kind, value in vars(metrics.generation_distances(speakers[:n], new[:n])).items():
+        for kind, value in vars(verification.generation_distances(speakers[:n], new[:n])).items():
             figures.append(Figure("d", f"{kind}_{name}", value))
-    recorded = float(np.median(metrics.nearest(heard[2][:n])))
+    recorded = float(np.median(verification.nearest(heard[2][:n])))
     figures.append(
         Figure("d", "s2s_recordings", recorded, note="less heard above: voices collapse")
     )

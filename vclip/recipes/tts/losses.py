@@ -11,8 +11,8 @@ from monotonic_alignment_search import maximum_path
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vclip.harmonic import MIDDLE_F0
-from vclip.offline.tts_data import HOP, Batch
+from vclip.recipes.tts.dataset import HOP, Batch
+from vclip.speech.decoder import MIDDLE_F0
 
 N_FFT = 1024
 

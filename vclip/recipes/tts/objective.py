@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from vclip.offline.tts_data import HOP, Batch, window
-from vclip.offline.tts_losses import (
+from vclip.recipes.tts.dataset import HOP, Batch, window
+from vclip.recipes.tts.losses import (
     MelDistance,
     SpectralDistance,
     filled,
@@ -16,7 +16,7 @@ from vclip.offline.tts_losses import (
     spectrogram,
     text_losses,
 )
-from vclip.offline.voice_distance import VoiceDistance
+from vclip.recipes.tts.speaker_distance import VoiceDistance
 
 REACH = 16  # frames: eight layers of kernel 5 in the posterior encoder
 FLOW_REACH = 32  # frames: four couplings of four layers of kernel 5

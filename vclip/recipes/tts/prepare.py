@@ -1,6 +1,6 @@
 """Gather the training data of the bundled VITS into one file.
 
-`python -m vclip.offline.prepare_tts` reads the transcribed voices of ../shared/data/voices (ten
+`python -m vclip.recipes.tts.prepare` reads the transcribed voices of ../shared/data/voices (ten
 read sentences in 130 voices: timbre) and lets flite's, festival's and espeak-ng's voices speak some
 thousand different sentences (content: without them the text encoder learns positions instead of
 phonemes and the alignment never forms). They are system programs: `apt-get install flite festival
@@ -27,14 +27,15 @@ import torch
 from safetensors.torch import save_file
 from tqdm import tqdm
 
-from vclip import audio, phonemes
-from vclip.encoders import ResemblyzerEncoder
+from vclip import audio
 from vclip.errors import DataError, reported
-from vclip.offline.options import add_fields, from_arguments
-from vclip.offline.pairs import read_rows
-from vclip.offline.recordings import mean_voice
-from vclip.offline.tts_data import HOP
-from vclip.tts import BLANK, VOCABULARY, clean_text
+from vclip.face.encoder import ResemblyzerEncoder
+from vclip.recipes.data.manifest import read_rows
+from vclip.recipes.data.recordings import mean_voice
+from vclip.recipes.options import add_fields, from_arguments
+from vclip.recipes.tts.dataset import HOP
+from vclip.speech import phonemes
+from vclip.speech.vits import BLANK, VOCABULARY, clean_text
 
 ENGINES = {  # speaker -> command; {text} is a file with the sentence, {out} the sound to write
     "fslt": "flite -voice slt -f {text} -o {out}",
@@ -243,7 +244,7 @@ def write(utterances: list[Utterance], config: Config) -> None:
 def main(argv: list[str] | None = None) -> int:
     """Command line."""
     parser = argparse.ArgumentParser(
-        prog="python -m vclip.offline.prepare_tts", description=__doc__
+        prog="python -m vclip.recipes.tts.prepare", description=__doc__
     )
     add_fields(parser, Config())
     config = from_arguments(Config, parser.parse_args(argv))

@@ -8,7 +8,8 @@ import numpy.typing as npt
 import pocketsphinx
 
 from vclip import audio
-from vclip.tts import clean_text
+from vclip.arrays import Wav
+from vclip.speech.vits import clean_text
 
 SAMPLE_RATE = 16000  # of its acoustic model
 
@@ -25,7 +26,7 @@ class Recogniser:
         self._decoder.add_jsgf_string("set", f"#JSGF V1.0; grammar set; public <s> = {rules};")
         self._decoder.activate_search("set")
 
-    def recognise(self, wav: audio.Wav, sample_rate: int) -> str:
+    def recognise(self, wav: Wav, sample_rate: int) -> str:
         """The most likely words of wav (T,), or an empty string."""
         samples = audio.to_int16(audio.resample(wav, sample_rate, SAMPLE_RATE))
         self._decoder.start_utt()

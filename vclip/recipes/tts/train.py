@@ -1,4 +1,4 @@
-"""Train the bundled multi-speaker VITS: `python -m vclip.offline.train_tts`.
+"""Train the bundled multi-speaker VITS: `python -m vclip.recipes.tts.train`.
 
 Reads the file of `prepare_tts`; resumes from its last checkpoint; runs on CPU or GPU alike. Stages,
 written `name:steps,…`:
@@ -27,18 +27,18 @@ from tqdm import tqdm
 
 from vclip import audio
 from vclip.errors import DataError, reported
-from vclip.offline.options import add_fields, from_arguments
-from vclip.offline.tts_data import HOP, Batch, Corpus, batches
-from vclip.offline.tts_judges import (
+from vclip.models.directory import BUNDLED
+from vclip.recipes.options import add_fields, from_arguments
+from vclip.recipes.tts.dataset import HOP, Batch, Corpus, batches
+from vclip.recipes.tts.discriminators import (
     Discriminators,
     discriminator_loss,
     feature_loss,
     generator_loss,
 )
-from vclip.offline.tts_objective import Objective, Waves, Weights
-from vclip.offline.warm_start import SPEAKER_SPACE, speaker_space, warm_start
-from vclip.tts import BLANK, VOCABULARY, CoquiVits, build_vits, save_vits
-from vclip.weights import BUNDLED
+from vclip.recipes.tts.objective import Objective, Waves, Weights
+from vclip.recipes.tts.warm_start import SPEAKER_SPACE, speaker_space, warm_start
+from vclip.speech.vits import BLANK, VOCABULARY, CoquiVits, build_vits, save_vits
 
 MODEL_ARGS: dict[str, Any] = {
     "hidden_channels": 96,
@@ -216,7 +216,7 @@ def export(trainer: Trainer, directory: Path) -> None:
         "blank": BLANK,
         "speakers": trainer.corpus.speakers,
         "hidden": [s for s in trainer.corpus.speakers if s.startswith("f")],
-        "made_by": "python -m vclip.offline.train_tts",
+        "made_by": "python -m vclip.recipes.tts.train",
         "config": asdict(trainer.config),
         "step": trainer.step,
     }
@@ -269,7 +269,7 @@ def train(config: Config) -> Path:
 def main(argv: list[str] | None = None) -> int:
     """Command line."""
     parser = argparse.ArgumentParser(
-        prog="python -m vclip.offline.train_tts",
+        prog="python -m vclip.recipes.tts.train",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

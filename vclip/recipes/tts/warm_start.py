@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from vclip.errors import DataError
-from vclip.offline.tts_data import Corpus
+from vclip.recipes.tts.dataset import Corpus
 
 SPEAKER_SPACE = "principal components of voice features"  # how tables of this recipe began
 DECODER = "waveform_decoder."

@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from scipy.ndimage import gaussian_filter
 
-Array = npt.NDArray[np.floating]
+from vclip.arrays import Floating
 
 CELL = 5  # width of a bin, SVG units
 SHARES = (0.97, 0.88, 0.72, 0.52, 0.32, 0.15)  # of the voices within each contour
@@ -17,13 +16,13 @@ WIDTHS = (5.0, 13.0)  # of the smoothing, at least and at most, SVG units
 class Density:
     """Heights z (Y, X) at x (X,) and y (Y,); above levels (L,), rising, lie the SHARES."""
 
-    x: Array
-    y: Array
-    z: Array
-    levels: Array
+    x: Floating
+    y: Floating
+    z: Floating
+    levels: Floating
 
 
-def estimate(at: Array, size: tuple[int, int]) -> Density:
+def estimate(at: Floating, size: tuple[int, int]) -> Density:
     """Density of places (N, 2) in a frame of this size."""
     edges = [np.arange(0, length + CELL, CELL, dtype=np.float64) for length in size]
     counts, _ = np.histogramdd(at, bins=edges)  # (X, Y)
@@ -34,7 +33,7 @@ def estimate(at: Array, size: tuple[int, int]) -> Density:
     return Density(x, y, z, _levels(z, counts.T))
 
 
-def _levels(z: Array, counts: Array) -> Array:
+def _levels(z: Floating, counts: Floating) -> Floating:
     """Heights above which SHARES of the voices lie, all below the peak."""
     order = np.argsort(-z, axis=None)
     share = np.cumsum(counts.ravel()[order]) / counts.sum()

@@ -1,10 +1,9 @@
 """Where the numbers of the map go: near their voices, apart from each other, lines uncrossed."""
 
 import numpy as np
-import numpy.typing as npt
 from scipy.optimize import linear_sum_assignment
 
-Array = npt.NDArray[np.floating]
+from vclip.arrays import Bools, Floating
 
 RADIUS = 12.0  # of a mark
 SPACING = 36.0  # between centres of marks, which are larger on a phone
@@ -15,7 +14,9 @@ COVERED = 20.0  # how much longer a line may be to leave one more dot uncovered
 TRIES = 24
 
 
-def place(points: Array, dots: Array, star: Array | None, size: tuple[int, int]) -> Array:
+def place(
+    points: Floating, dots: Floating, star: Floating | None, size: tuple[int, int]
+) -> Floating:
     """Centres (K, 2) of the marks of these points (K, 2) in a frame, beside the dots (N, 2).
 
     Marks take the places of a honeycomb, assigned so that all lines together are shortest: then
@@ -36,7 +37,7 @@ def place(points: Array, dots: Array, star: Array | None, size: tuple[int, int])
     return _pull(points, best, dots, star)
 
 
-def _slots(size: tuple[int, int], star: Array | None) -> Array:
+def _slots(size: tuple[int, int], star: Floating | None) -> Floating:
     """A honeycomb of places (M, 2), none on the star; the innermost first."""
     step = SPACING * np.sqrt(3) / 2
     rows = np.arange(MARGIN, size[1] - MARGIN + 1e-9, step)
@@ -46,7 +47,7 @@ def _slots(size: tuple[int, int], star: Array | None) -> Array:
     return slots if star is None else slots[_distances(slots, star[None])[:, 0] >= STAR_ROOM]
 
 
-def _pull(points: Array, placed: Array, dots: Array, star: Array | None) -> Array:
+def _pull(points: Floating, placed: Floating, dots: Floating, star: Floating | None) -> Floating:
     """Slide each mark along its line towards its point while nothing is in the way.
 
     A part of a line crosses nothing that the whole line does not.
@@ -69,23 +70,23 @@ def _pull(points: Array, placed: Array, dots: Array, star: Array | None) -> Arra
     return placed
 
 
-def _hidden(points: Array, placed: Array) -> npt.NDArray[np.bool_]:
+def _hidden(points: Floating, placed: Floating) -> Bools:
     """Which marks' lines run under another mark, (K,)."""
     lines = zip(points, placed, strict=True)
     under = [(_from_line(placed, a, b) < RADIUS).sum() > 1 for a, b in lines]  # its own is one
     return np.array(under, bool)
 
 
-def _covered(places: Array, dots: Array, radius: float) -> Array:
+def _covered(places: Floating, dots: Floating, radius: float) -> Floating:
     """How many dots are nearer than `radius` to each place, (M,)."""
     return np.asarray((_distances(places, dots) < radius).sum(1), float)
 
 
-def _distances(one: Array, other: Array) -> Array:
+def _distances(one: Floating, other: Floating) -> Floating:
     return np.asarray(np.linalg.norm(one[:, None] - other[None], axis=2))
 
 
-def _from_line(places: Array, a: Array, b: Array) -> Array:
+def _from_line(places: Floating, a: Floating, b: Floating) -> Floating:
     """Distances (M,) of places (M, 2) from the line between a and b, its ends included."""
     along = b - a
     share = np.clip((places - a) @ along / max(float(along @ along), 1e-9), 0, 1)

@@ -8,14 +8,14 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import matplotlib as mpl
 import numpy as np
-import numpy.typing as npt
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.patches import BoxStyle
 from matplotlib.path import Path
 from matplotlib.transforms import Affine2D
 
-Array = npt.NDArray[np.floating]
+from vclip.arrays import Floating
+
 Marker = str | Path
 Names = Sequence[Mapping[str, str]]  # attributes of shapes, in drawing order
 
@@ -38,25 +38,27 @@ class Picture:
         self._axes.set_axis_off()
         self._groups: dict[str, list[Mapping[str, str]]] = {}  # class to what it is made of
 
-    def points(self, group: str, at: Array, marker: Marker, diameter: float, names: Names) -> None:
+    def points(
+        self, group: str, at: Floating, marker: Marker, diameter: float, names: Names
+    ) -> None:
         """The same marker at places (N, 2)."""
         if len(at):
             self._axes.plot(*at.T, ls="", marker=marker, ms=diameter, gid=self._add(group, names))
 
-    def lines(self, group: str, start: Array, end: Array, names: Names) -> None:
+    def lines(self, group: str, start: Floating, end: Floating, names: Names) -> None:
         """Straight lines between places (N, 2)."""
         if len(start):
             gid = self._add(group, names)
             self._axes.add_collection(LineCollection(list(np.stack([start, end], 1)), gid=gid))
 
-    def words(self, group: str, at: Array, words: Sequence[str], names: Names) -> None:
+    def words(self, group: str, at: Floating, words: Sequence[str], names: Names) -> None:
         """Short texts; `at` is what CSS's text-anchor and dominant-baseline make of it."""
         gid = self._add(group, names)
         for (x, y), word in zip(at, words, strict=True):
             self._axes.text(x, y, word, va="baseline", gid=gid, parse_math=False)
 
     def heights(
-        self, group: str, x: Array, y: Array, z: Array, levels: Array, names: Names
+        self, group: str, x: Floating, y: Floating, z: Floating, levels: Floating, names: Names
     ) -> None:
         """Where z (Y, X) is above each of the rising levels, one region on top of the other."""
         gid = self._add(group, names)

@@ -5,8 +5,8 @@ import math
 from collections.abc import Sequence
 
 from vclip.pipeline import Candidate
+from vclip.ui.map.voicemap import SHAPES
 from vclip.ui.texts import Texts
-from vclip.ui.voicemap import SHAPES
 
 LONG = 16  # characters of an id that has to be shortened in a narrow list
 

@@ -6,13 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from vclip.arrays import Floating
 from vclip.pipeline import Candidate
-from vclip.ui import density, labels, svg
+from vclip.ui.map import density, labels, svg
 from vclip.ui.texts import Texts
-
-Array = npt.NDArray[np.floating]
 
 WIDTH, HEIGHT = SIZE = (640, 520)  # SVG units
 EDGE = 36  # no voice is drawn nearer to the frame
@@ -36,13 +34,13 @@ class Projection:
     Along each axis the crowded parts are stretched: where voices are many, each can be hit.
     """
 
-    mean: Array  # (D,)
-    axes: Array  # (D, 2), orthonormal columns
-    knots: Array  # (Q, 2), rising projected values
-    shares: Array  # (Q, 2), where between the edges they are put, 0 to 1
+    mean: Floating  # (D,)
+    axes: Floating  # (D, 2), orthonormal columns
+    knots: Floating  # (Q, 2), rising projected values
+    shares: Floating  # (Q, 2), where between the edges they are put, 0 to 1
 
     @classmethod
-    def fit(cls, bank_emb: Array, cloud: Array) -> "Projection":
+    def fit(cls, bank_emb: Floating, cloud: Floating) -> "Projection":
         """From voice_emb (N, D) of bank and generated voices; the whole bank is in the frame."""
         voice_emb = np.concatenate([bank_emb, cloud])
         mean = voice_emb.mean(0)
@@ -60,7 +58,7 @@ class Projection:
         even = (knots - low) / (high - low)
         return cls(mean, axes, knots, even + STRETCH * (rank[:, None] - even))
 
-    def place(self, emb: Array) -> Array:
+    def place(self, emb: Floating) -> Floating:
         """(N, D) to positions (N, 2) in SVG units; what falls outside is put on the edge."""
         at = (emb - self.mean) @ self.axes
         columns = zip(at.T, self.knots.T, self.shares.T, strict=True)
@@ -73,10 +71,10 @@ class Projection:
 class Ramp:
     """From fit to colour: classes f0 to f7, each for an eighth of the bank's voices."""
 
-    edges: Array  # (STEPS + 1,), rising
+    edges: Floating  # (STEPS + 1,), rising
 
     @classmethod
-    def fit(cls, scores: Array, others: Array) -> "Ramp":
+    def fit(cls, scores: Floating, others: Floating) -> "Ramp":
         """From the cosines of bank and generated voices with the face."""
         edges = np.quantile(scores, np.linspace(0, 1, STEPS + 1))
         edges[0], edges[-1] = min(edges[0], others.min()), max(edges[-1], others.max())
@@ -90,7 +88,7 @@ class Ramp:
 class VoiceMap:
     """Draws the map of one model; shared read-only by all visits."""
 
-    def __init__(self, speaker_ids: Sequence[str], bank_emb: Array, cloud: Array) -> None:
+    def __init__(self, speaker_ids: Sequence[str], bank_emb: Floating, cloud: Floating) -> None:
         self.projection = Projection.fit(bank_emb, cloud)
         self._ids, self._bank_emb = list(speaker_ids), bank_emb
         self._bank_at = self.projection.place(bank_emb)
@@ -98,8 +96,8 @@ class VoiceMap:
     def draw(
         self,
         texts: Texts,
-        cloud: Array,
-        image_emb: Array | None = None,
+        cloud: Floating,
+        image_emb: Floating | None = None,
         candidates: Sequence[Candidate] = (),
         picked: Candidate | None = None,
         source: str = "both",
@@ -130,18 +128,20 @@ class VoiceMap:
         sources: set[str] = {voice.source for voice in (*candidates, picked) if voice}
         return _figure(texts, drawn, ramp, source, sources)
 
-    def nearest(self, cloud: Array, x: float, y: float, reach: float = 12.0) -> int | None:
+    def nearest(self, cloud: Floating, x: float, y: float, reach: float = 12.0) -> int | None:
         """Index of the generated voice within `reach` SVG units of a place, if any."""
         distance = np.linalg.norm(self.projection.place(cloud) - (x, y), axis=1)
         return int(distance.argmin()) if distance.min() <= reach else None
 
-    def _place(self, voices: Sequence[Candidate]) -> Array:
+    def _place(self, voices: Sequence[Candidate]) -> Floating:
         """Positions (N, 2) of N voices, or of none."""
         if not voices:
             return np.empty((0, 2))
         return self.projection.place(np.stack([voice.voice_emb for voice in voices]))
 
-    def _bank(self, picture: svg.Picture, scores: Array, ramp: Ramp | None, best: set[str]) -> None:
+    def _bank(
+        self, picture: svg.Picture, scores: Floating, ramp: Ramp | None, best: set[str]
+    ) -> None:
         names = [
             _point(speaker_id, float(score), ramp, "bank", "best" if speaker_id in best else "")
             for speaker_id, score in zip(self._ids, scores, strict=True)
@@ -168,7 +168,7 @@ class VoiceMap:
         self,
         picture: svg.Picture,
         candidates: Sequence[Candidate],
-        placed: Array,
+        placed: Floating,
         picked: Candidate,
     ) -> None:
         """About the picked voice's mark if it has one, else about its point."""
@@ -182,7 +182,7 @@ class VoiceMap:
         picture.points("picked", at, "o", size, [name])
 
 
-def _density(picture: svg.Picture, at: Array) -> None:
+def _density(picture: svg.Picture, at: Floating) -> None:
     found = density.estimate(at, SIZE)
     names = [{"class": f"d{n}"} for n in range(len(found.levels))]
     picture.heights("density", found.x, found.y, found.z, found.levels, names)
@@ -191,8 +191,8 @@ def _density(picture: svg.Picture, at: Array) -> None:
 def _leaders(
     picture: svg.Picture,
     candidates: Sequence[Candidate],
-    at: Array,
-    placed: Array,
+    at: Floating,
+    placed: Floating,
     picked: Candidate | None,
 ) -> None:
     chosen = picked.speaker_id if picked else None
@@ -203,7 +203,7 @@ def _leaders(
     picture.lines("leaders", at, placed, names)
 
 
-def _marks(picture: svg.Picture, candidates: Sequence[Candidate], placed: Array) -> None:
+def _marks(picture: svg.Picture, candidates: Sequence[Candidate], placed: Floating) -> None:
     """Numbered marks: round for a voice of the bank, square generated, diamond changed by hand."""
     for source, marker in MARKERS.items():
         mine = [i for i, c in enumerate(candidates) if c.source == source]

@@ -13,13 +13,14 @@ from typing import Any, TypeVar, get_args
 import gradio as gr
 from gradio.utils import get_upload_folder
 
-from vclip import audio, face
+from vclip import audio
 from vclip.errors import InputError, VclipError
-from vclip.narration import MAX_PAUSE, master
+from vclip.face import photo as face
 from vclip.pipeline import LUFS, MAX_K, PAUSE, FaceResult, FaceToVoice, Source, check_length
-from vclip.speech import MAX_RATE, MAX_SEED, MIN_RATE, Speech, join
-from vclip.ui.speaking import paced
-from vclip.ui.takes import file_name
+from vclip.speech.narrator import MAX_PAUSE, master
+from vclip.speech.synthesizer import MAX_RATE, MAX_SEED, MIN_RATE, Speech, join
+from vclip.ui.page.speaking import paced
+from vclip.ui.speech.takes import file_name
 from vclip.ui.texts import ENGLISH
 from vclip.ui.visit import K, next_seed
 

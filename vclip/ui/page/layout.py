@@ -7,15 +7,17 @@ from typing import Any, get_args
 
 import gradio as gr
 
-from vclip.narration import MAX_PAUSE
 from vclip.pipeline import DIRECTIONS, PAUSE, Candidate, Source
-from vclip.speech import MAX_RATE, MIN_RATE
-from vclip.ui import pictures, takelist, voicelist, why
+from vclip.speakers.voice_id import MOST
+from vclip.speech.narrator import MAX_PAUSE
+from vclip.speech.synthesizer import MAX_RATE, MIN_RATE
+from vclip.ui.map import voicelist
+from vclip.ui.page import panels, why
+from vclip.ui.speech import takelist
 from vclip.ui.texts import ENGLISH, Texts, static
 from vclip.ui.visit import EXAMPLES, Desk, K, Visit
-from vclip.voice_ids import MOST
 
-HERE = Path(__file__).parent / "assets"
+HERE = Path(__file__).parents[1] / "assets"
 CLICKS, VOICES = ((HERE / name).read_text() for name in ("clicks.js", "voices.js"))
 
 
@@ -139,8 +141,8 @@ def _face_column(zero_shot: bool) -> dict[str, Any]:
             read = gr.Button(static("read"), size="sm", elem_id="read")
     message = _message("face")
     whole = gr.Button(static("whole"), visible=False, variant="primary", size="sm", elem_id="whole")
-    face = gr.HTML(pictures.face_panel(ENGLISH, None, None), js_on_load=CLICKS, elem_id="face")
-    strip = pictures.example_strip(ENGLISH, EXAMPLES)
+    face = gr.HTML(panels.face_panel(ENGLISH, None, None), js_on_load=CLICKS, elem_id="face")
+    strip = panels.example_strip(ENGLISH, EXAMPLES)
     examples = gr.HTML(strip, js_on_load=CLICKS, elem_id="examples")
     forget = gr.Button(static("forget"), size="sm", elem_id="forget")
     return {
@@ -198,7 +200,7 @@ def _speech_column(desk: Desk) -> dict[str, Any]:
     text = gr.Textbox(
         ENGLISH.text, label=static("text_label"), lines=3, max_lines=6, elem_id="text"
     )
-    count = gr.HTML(pictures.count(ENGLISH, ENGLISH.text), elem_id="count")
+    count = gr.HTML(panels.count(ENGLISH, ENGLISH.text), elem_id="count")
     manner, message = _manner(), _message("speech")
     with gr.Tabs(elem_id="ways"):
         with gr.Tab(static("tab_speak")):
@@ -290,7 +292,7 @@ def _shape_card(desk: Desk) -> dict[str, Any]:
 def _keep_card() -> dict[str, Any]:
     _heading(None, "keep")
     message = _message("card")
-    keep = gr.HTML(pictures.card_link(ENGLISH, None, None), elem_id="keep")
+    keep = gr.HTML(panels.card_link(ENGLISH, None, None), elem_id="keep")
     upload = gr.UploadButton(
         str(static("card_upload")), file_types=[".json"], type="binary", size="sm", elem_id="card"
     )

@@ -9,15 +9,14 @@ import io
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 from PIL import Image
 
-from vclip import face
+from vclip.arrays import UInt8
 from vclip.card import to_json
-from vclip.narration import PACE
+from vclip.face import photo as face
 from vclip.pipeline import MAX_CHARS, Candidate, FaceResult
-from vclip.ui.takes import file_name
+from vclip.speech.narrator import PACE
+from vclip.ui.speech.takes import file_name
 from vclip.ui.texts import Texts
 
 PREVIEW = 480  # px, long side of the photo on the page
@@ -25,7 +24,7 @@ THUMB = 96  # px, of a crop
 WORK = 0.05  # seconds of work for one of speech: the target of the bench, until a take tells better
 
 
-def data_uri(pixels: npt.NDArray[np.uint8], long_side: int) -> str:
+def data_uri(pixels: UInt8, long_side: int) -> str:
     """(H, W, 3) uint8 as a JPEG in a data: address."""
     image = Image.fromarray(pixels)
     image.thumbnail((long_side, long_side))
@@ -103,7 +102,7 @@ def example_strip(texts: Texts, paths: list[Path]) -> str:
     )
 
 
-def _pixels(path: Path) -> npt.NDArray[np.uint8]:
+def _pixels(path: Path) -> UInt8:
     return face.load(path.read_bytes()).pixels
 
 

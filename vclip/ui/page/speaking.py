@@ -10,13 +10,14 @@ import gradio as gr
 
 from vclip import audio, card
 from vclip.errors import InputError, SpeakerError, VclipError
-from vclip.narration import master
 from vclip.pipeline import LUFS, Candidate
-from vclip.speech import Speech, join
-from vclip.ui import pictures, takelist
-from vclip.ui.layout import Parts
+from vclip.speech.narrator import master
+from vclip.speech.synthesizer import Speech, join
+from vclip.ui.page import panels
+from vclip.ui.page.layout import Parts
 from vclip.ui.session import Session
-from vclip.ui.takes import Take, Takes
+from vclip.ui.speech import takelist
+from vclip.ui.speech.takes import Take, Takes
 from vclip.ui.visit import Desk
 
 log = logging.getLogger(__name__)
@@ -177,10 +178,10 @@ def wire_speech(speaker: Speaker, parts: Parts) -> list[Any]:
                 for update in steps(session, Saying(text or "", rate, pause, seed)):
                     yield session, *update, ""
             except VclipError as error:
-                yield session, *[gr.skip()] * n, pictures.message(str(error))
+                yield session, *[gr.skip()] * n, panels.message(str(error))
             except Exception:
                 log.exception("speaking failed")
-                yield session, *[gr.skip()] * n, pictures.message(said.failed)
+                yield session, *[gr.skip()] * n, panels.message(said.failed)
 
         return run
 

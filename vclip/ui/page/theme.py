@@ -4,7 +4,7 @@ from pathlib import Path
 
 import gradio as gr
 
-ASSETS = Path(__file__).parent / "assets"
+ASSETS = Path(__file__).parents[1] / "assets"
 CSS = [ASSETS / f"{name}.css" for name in ("style", "voices", "speech", "cards")]
 SCRIPTS = ("keys", "camera", "flow", "estimate", "player")
 ICON, THUMBNAIL = ASSETS / "icon.png", ASSETS / "thumbnail.png"

@@ -4,7 +4,7 @@ import html
 import math
 from collections.abc import Mapping
 
-from vclip.explain import Why
+from vclip.association.explain import Why
 from vclip.pipeline import Candidate, Shuffled
 from vclip.ui.texts import Texts
 

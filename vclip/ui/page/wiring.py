@@ -10,11 +10,14 @@ import gradio as gr
 
 from vclip import card
 from vclip.errors import VclipError
-from vclip.ui import endpoints, pictures, studytab, takelist, texts, voicelist, why
-from vclip.ui.layout import Parts, add_parts, choices, note
+from vclip.ui import texts
+from vclip.ui.map import voicelist
+from vclip.ui.page import endpoints, panels, studytab, why
+from vclip.ui.page.layout import Parts, add_parts, choices, note
+from vclip.ui.page.speaking import Speaker, wire_speech
 from vclip.ui.session import Session
-from vclip.ui.speaking import Speaker, wire_speech
-from vclip.ui.takes import SECONDS, Takes
+from vclip.ui.speech import takelist
+from vclip.ui.speech.takes import SECONDS, Takes
 from vclip.ui.visit import EXAMPLES, Desk, Visit
 
 log = logging.getLogger(__name__)
@@ -43,7 +46,7 @@ def build(desk: Desk, takes: Takes, stage: bool = False, study: bool = False) ->
     """
     page: gr.Blocks
     with gr.Blocks(title=texts.ENGLISH.title, analytics_enabled=False, fill_width=True) as page:
-        head = gr.HTML(pictures.head(texts.ENGLISH))
+        head = gr.HTML(panels.head(texts.ENGLISH))
         if desk.model.zero_shot:
             note("zero_shot", elem_id="zero-shot")
         with studytab.beside(study):
@@ -80,7 +83,7 @@ def show(desk: Desk, visit: Visit, names: Sequence[str] = ALL) -> dict[str, Any]
         "words": lambda: visit.words,
         "source": lambda: visit.source,
         "seed": lambda: visit.seed,
-        "around": lambda: pictures.around(said, visit.around),
+        "around": lambda: panels.around(said, visit.around),
         "everywhere": lambda: gr.update(visible=visit.around is not None),
         "map": lambda: desk.draw(visit),
         "voices": lambda: voicelist.draw(said, desk.offered(visit), picked),
@@ -88,12 +91,12 @@ def show(desk: Desk, visit: Visit, names: Sequence[str] = ALL) -> dict[str, Any]
         "why": lambda: why.draw(said, picked, desk.why(visit), desk.model.worth),
         "shuffle": lambda: gr.update(interactive=visit.seen is not None and desk.model.n_faces > 0),
         "control": lambda: why.control(said, desk.control(visit), visit.other, desk.model.n_faces),
-        "keep": lambda: pictures.card_link(
+        "keep": lambda: panels.card_link(
             said, picked, card.voice_card(desk.model, picked) if picked else None
         ),
         "moves": lambda: [0.0] * 4,
         "share": lambda: 0.5,
-        "face_message": lambda: pictures.message(visit.message),
+        "face_message": lambda: panels.message(visit.message),
     }
     empty: Callable[[], Any] = lambda: ""  # noqa: E731
     return {name: makers.get(name, empty)() for name in names}
@@ -101,8 +104,8 @@ def show(desk: Desk, visit: Visit, names: Sequence[str] = ALL) -> dict[str, Any]
 
 def _face(visit: Visit) -> str:
     if visit.words:
-        return pictures.words(visit.texts, visit.words)
-    return pictures.face_panel(visit.texts, visit.photo, visit.seen)
+        return panels.words(visit.texts, visit.words)
+    return panels.face_panel(visit.texts, visit.photo, visit.seen)
 
 
 def _bank(desk: Desk, visit: Visit) -> Any:
@@ -151,7 +154,7 @@ def guarded(
                 log.exception("a step failed")
                 told = session.visit.texts.failed
         kept: dict[str, Any] = {n: [gr.skip()] * 4 if n == "moves" else gr.skip() for n in names}
-        return [session, *values(kept | {message: pictures.message(told)})]
+        return [session, *values(kept | {message: panels.message(told)})]
 
     return run
 
@@ -273,8 +276,8 @@ def _wire_load(page: gr.Blocks, desk: Desk, parts: Parts, head: gr.HTML, stage: 
     def arrive(session: Session, request: gr.Request) -> list[Any]:
         said = texts.of(request.headers.get("accept-language"))
         shown = guarded(desk, begin, ALL, "face_message")(session, said.language)
-        count = pictures.count(said, said.text)
-        around = [pictures.head(said), pictures.example_strip(said, EXAMPLES), count]
+        count = panels.count(said, said.text)
+        around = [panels.head(said), panels.example_strip(said, EXAMPLES), count]
         return [*shown, *_silence(session.visit).values(), *around]
 
     outputs = [parts.session, *components(parts, (*ALL, *SPEECH_PARTS))]

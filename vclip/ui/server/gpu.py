@@ -17,15 +17,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from typing import Any, cast
 
-import numpy as np
-import numpy.typing as npt
-
+from vclip.arrays import Float32
 from vclip.errors import BusyError, ModelError
-from vclip.narration import Narrator
-from vclip.speech import Speech, Synthesizer
+from vclip.speech.narrator import Narrator
+from vclip.speech.synthesizer import Speech, Synthesizer
 
 log = logging.getLogger(__name__)
-Array = npt.NDArray[np.float32]
 Pieces = Iterator[tuple[float, Speech]]
 
 
@@ -69,7 +66,7 @@ class GpuNarrator(Narrator):
         self._recite_on_gpu = spaces.GPU(recite, duration=seconds_of_gpu)
 
     def _recite(
-        self, sentences: list[str], speaker_embedding: Array, seed: int, rate: float, pause: float
+        self, sentences: list[str], speaker_embedding: Float32, seed: int, rate: float, pause: float
     ) -> Pieces:
         said = (sentences, speaker_embedding, seed, rate, pause)
         with closing(self._recite_on_gpu(*said)) as pieces:

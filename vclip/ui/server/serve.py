@@ -22,10 +22,12 @@ from fastapi.responses import FileResponse
 from vclip import __version__, audio
 from vclip.errors import ModelError
 from vclip.pipeline import FaceToVoice
-from vclip.ui import look, port, takeroutes
-from vclip.ui.port import open_port as open_port  # part of this module's face
-from vclip.ui.social import SocialTags, tags
-from vclip.ui.takes import SECONDS, Takes
+from vclip.ui.page import theme
+from vclip.ui.server import port
+from vclip.ui.server.port import open_port as open_port  # part of this module's face
+from vclip.ui.server.social import SocialTags, tags
+from vclip.ui.speech import routes
+from vclip.ui.speech.takes import SECONDS, Takes
 from vclip.ui.texts import ENGLISH, I18N
 
 log = logging.getLogger(__name__)
@@ -94,7 +96,7 @@ def application(
         lifespan=_lifespan(page, folder, takes), docs_url=None, redoc_url=None, openapi_url=None
     )
     _add_plain_routes(app, page, health)
-    takeroutes.add(app, takes, model)
+    routes.add(app, takes, model)
     for router in routers:  # before the page, which answers everything
         app.include_router(router)
     _mount(app, page, stage, mcp)
@@ -139,7 +141,7 @@ def _add_plain_routes(app: FastAPI, page: gr.Blocks, health: dict[str, Any]) -> 
 
     @app.get("/thumbnail.png")
     async def thumbnail() -> FileResponse:
-        return FileResponse(look.THUMBNAIL, headers={"Cache-Control": "public, max-age=86400"})
+        return FileResponse(theme.THUMBNAIL, headers={"Cache-Control": "public, max-age=86400"})
 
 
 def _mount(app: FastAPI, page: gr.Blocks, stage: bool, mcp: bool) -> None:
@@ -158,11 +160,11 @@ def _mount(app: FastAPI, page: gr.Blocks, stage: bool, mcp: bool) -> None:
         mcp_server=mcp,
         enable_monitoring=False,
         max_file_size="20mb",  # face.load has the exact limit and the better message
-        favicon_path=str(look.ICON),
+        favicon_path=str(theme.ICON),
         i18n=I18N,
-        theme=look.theme(),
-        css_paths=look.CSS,
-        head=look.head(stage),
+        theme=theme.theme(),
+        css_paths=theme.CSS,
+        head=theme.head(stage),
     )
 
 

@@ -7,7 +7,7 @@ from typing import Protocol
 from vclip import audio
 from vclip.gate import Gate
 from vclip.pipeline import Candidate
-from vclip.speech import Speech
+from vclip.speech.synthesizer import Speech
 
 SENTENCE = "This is how I sound."
 KIND = "mp3"  # 8 ms more than WAV on one core, a quarter of its size: 14 kB

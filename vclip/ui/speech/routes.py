@@ -8,8 +8,8 @@ from fastapi.responses import FileResponse, Response, StreamingResponse
 
 from vclip import audio
 from vclip.errors import BusyError, SpeakerError
-from vclip.ui.preview import KIND, Model, Previews
-from vclip.ui.takes import Take, Takes
+from vclip.ui.speech.preview import KIND, Model, Previews
+from vclip.ui.speech.takes import Take, Takes
 
 MEDIA = {"wav": "audio/wav", "flac": "audio/flac", "mp3": "audio/mpeg"}
 PRIVATE = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}

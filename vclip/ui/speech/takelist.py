@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from vclip.pipeline import Candidate
-from vclip.ui.takes import Take
+from vclip.ui.map.voicemap import SHAPES
+from vclip.ui.speech.takes import Take
 from vclip.ui.texts import Texts
-from vclip.ui.voicemap import SHAPES
 
 SHOWN = 160  # characters of a text
 KINDS = ("wav", "mp3", "json")  # offered for download

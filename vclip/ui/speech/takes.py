@@ -13,7 +13,10 @@ from typing import Any, Literal
 import soundfile
 
 from vclip import audio
-from vclip.speech import Array, Speech
+from vclip.arrays import Float32
+from vclip.speech.synthesizer import (
+    Speech,
+)
 
 MOST = 400  # takes that are kept; about a minute of speech each fills 3 GB
 SECONDS = 3600  # that a take is kept, to replay and download it; a visit after its last event
@@ -134,12 +137,12 @@ class Take:
         self._path(kind).touch(mode=0o600)
         return self._path(kind)
 
-    def _keep(self, wav: Array) -> None:
+    def _keep(self, wav: Float32) -> None:
         """The samples before they were rounded: other formats are encoded from these."""
         soundfile.write(self._create("float.wav"), wav, self.sample_rate, subtype="FLOAT")
 
-    def _kept(self) -> Array:
-        wav: Array = soundfile.read(self._path("float.wav"), dtype="float32")[0]
+    def _kept(self) -> Float32:
+        wav: Float32 = soundfile.read(self._path("float.wav"), dtype="float32")[0]
         return wav
 
     def _samples(self) -> bytes:

@@ -2,8 +2,8 @@
 
 from alembic import context
 
-from vclip.listening.database import VERSION_TABLE
-from vclip.listening.tables import Base
+from vclip.listening.store.database import VERSION_TABLE
+from vclip.listening.store.tables import Base
 
 context.configure(
     connection=context.config.attributes["connection"],

@@ -1,0 +1,1 @@
+"""What a study compares and asks, and who rates what in which order."""

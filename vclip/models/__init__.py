@@ -1,0 +1,1 @@
+"""Model directories: fetched, checked, loaded into the objects of the pipeline."""

@@ -1,0 +1,1 @@
+"""Training of the association between faces and voices."""

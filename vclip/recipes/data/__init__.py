@@ -1,0 +1,1 @@
+"""Data sets to manifests, manifests to shards of features."""

@@ -1,0 +1,1 @@
+"""Evaluation of the association: on pairs and under published protocols."""

@@ -1,0 +1,1 @@
+"""Bank, mixture, signature network and reference faces of a model directory."""

@@ -1,0 +1,1 @@
+"""Metrics of verification, matching, retrieval and generation, with intervals."""

@@ -1,0 +1,1 @@
+"""Example faces, icon and screenshots."""

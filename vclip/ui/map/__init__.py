@@ -1,0 +1,1 @@
+"""The map of voices and the list beside it."""

@@ -1,0 +1,1 @@
+"""Takes: speech while it is spoken, kept, replayed and fetched."""
