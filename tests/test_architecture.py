@@ -140,20 +140,21 @@ def plain(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
+OPTIONAL = {"resemblyzer"}  # a voice encoder of recipes; who lacks it is told what to install
 APP, DEV = ("requirements.txt",), ("requirements.txt", "requirements-dev.txt")
 
 
 def test_what_is_imported_is_declared() -> None:
     """By the app in requirements.txt; by recipes and tests there or in requirements-dev.txt."""
-    homes = packages_distributions()
+    homes = {"parselmouth": ["praat-parselmouth"], **packages_distributions()}
     tests = sorted((REPO / "tests").rglob("*.py"))
-    ours = {"vclip", "support", *(path.stem for path in tests)}
+    ours = {"vclip", "app", *(path.stem for path in tests)}
     missing = []
     for path in [REPO / "app.py", *FILES.values(), *tests]:
         recipe = "recipes" in path.parts or "tests" in path.parts
         allowed = declared(*(DEV if recipe else APP))
         for name in {name.split(".")[0] for name in imported(path)} - ours:
-            known = name in sys.stdlib_module_names
+            known = name in sys.stdlib_module_names or name in OPTIONAL
             if not known and not {plain(home) for home in homes.get(name, [name])} & allowed:
                 missing.append(f"{path.relative_to(REPO)}: {name}")
     assert missing == []

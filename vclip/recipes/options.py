@@ -1,10 +1,38 @@
-"""One command line option per field of a frozen config dataclass, and the config back from them."""
+"""Command lines of recipes: one option per field of a frozen dataclass of settings."""
 
 import argparse
+import sys
+from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
+import tyro
+
 Config = TypeVar("Config")
+Settings = TypeVar("Settings")
+
+
+def parse(
+    kind: type[Settings], argv: Sequence[str] | None = None, default: Settings | None = None
+) -> Settings:
+    """The settings of this kind that a command line asks for; sys.argv where argv is None.
+
+    Fields are options, their docstrings the help, fields without a default are required, fields of
+    type tyro.conf.Positional are arguments, fields of a dataclass of their own are options as well.
+    The module's docstring introduces --help. Exits with 2 and says why if that cannot be read.
+    """
+    module = sys.modules[kind.__module__]
+    name = module.__spec__.name if module.__spec__ else kind.__module__
+    found = tyro.cli(
+        kind,
+        prog=f"python -m {name}",
+        description=module.__doc__,
+        args=argv,
+        default=default,
+        config=(tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff),
+    )
+    assert isinstance(found, kind)  # for mypy: tyro's overloads lose it
+    return found
 
 
 def add_fields(parser: argparse.ArgumentParser, config: Any) -> None:
