@@ -134,7 +134,8 @@ class FaceToVoice:
     def worth(self) -> dict[str, float]:
         """What percentiles are worth: means for the voices of people with known faces, if noted.
 
-        `own` voices, `others`, others of the `same_sex`; see `vclip.recipes.generation.reference_faces`.
+        `own` voices, `others`, others of the `same_sex`; see
+        `vclip.recipes.generation.reference_faces`.
         """
         noted: dict[str, float] = self.components.get("faces", {}).get("made", {}).get("worth", {})
         return noted

@@ -141,7 +141,8 @@ def to_input(images: np.ndarray) -> Tensor:
 
 
 def load_face_encoder(path: Path) -> ImageEncoder:
-    """Read what `vclip.recipes.face_encoder.train` wrote; ModelError if it is missing or does not fit."""
+    """Read what `vclip.recipes.face_encoder.train` wrote; ModelError if it is missing or does not
+    fit."""
     try:
         with safe_open(path, framework="pt") as file:
             metadata = json.loads((file.metadata() or {})["vclip"])

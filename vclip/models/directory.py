@@ -112,7 +112,8 @@ class ModelDirectory:
         if sha256(path) != entry["sha256"]:
             raise ModelError(
                 f"{path} is not the file that {DESCRIPTION} describes (its SHA-256 differs); "
-                "fetch it again, or run `python -m vclip.recipes.generation.assemble` if you made it"
+                "fetch it again, or run `python -m vclip.recipes.generation.assemble` if "
+                "you made it"
             )
         return path
 

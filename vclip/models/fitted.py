@@ -2,7 +2,8 @@
 
 Both follow from the synthesizer's speaker table and the bank in seconds, so that weights that were
 just fetched can speak in new voices at once. What was fitted is cached by the hash of its inputs.
-The distilled signature (`vclip.recipes.generation.distill`) is better and takes hours. The index of a large
+The distilled signature (`vclip.recipes.generation.distill`) is better and takes hours. The index
+of a large
 bank follows from its rows alike, in minutes.
 """
 

@@ -1,12 +1,16 @@
 """Trains the association heads on pairs of faces and voices (paper.md §1.1).
 
-    python -m vclip.recipes.association.train [--preset paper|bundled] --pairs CSV [--features DIR] [--out FILE]
-    torchrun --nproc-per-node 8 -m vclip.recipes.association.train --pairs CSV --features DIR --resume FILE
+    python -m vclip.recipes.association.train [--preset paper|bundled] --pairs CSV [--features
+        DIR] [--out FILE]
+    torchrun --nproc-per-node 8 -m vclip.recipes.association.train --pairs CSV --features DIR
+        --resume FILE
 
-Both encoders stay frozen: their features are read from shards of `vclip.recipes.data.features`, or made
+Both encoders stay frozen: their features are read from shards of `vclip.recipes.data.features`, or
+made
 here and kept in build/, which is for thousands of rows. People of the manifest's split "dev"
 choose when to stop; without such a split a tenth of the persons is held out. The preset "bundled"
-makes the bundled heads; single options, which `vclip.recipes.association.settings` explains, change either
+makes the bundled heads; single options, which `vclip.recipes.association.settings` explains,
+change either
 preset. Any manifest with the columns person, face, voice, sex will do; sex may be empty and is
 never used on the pairs; rows of one clip are several pictures of it, among which --vary-image
 draws.

@@ -1,7 +1,8 @@
 """How well voices are found in banks of 10² to 10⁶: `python -m vclip.recipes.bench.search`.
 
 Compares exact search with indexes of FAISS: recall@10 against exact search, median latency of one
-query, memory and time to build. `vclip.speakers.index` takes its switch-over and its index from this.
+query, memory and time to build. `vclip.speakers.index` takes its switch-over and its index from
+this.
 
 --data voices: banks of the model's own generated voices, searched with its reference faces, so
 crowding and the gap between the two sides are those of the app. clustered: points around N / 100

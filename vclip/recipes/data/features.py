@@ -3,7 +3,8 @@
     python -m vclip.recipes.data.features --pairs CSV --out DIR --image-encoder clip \\
         --voice-encoder hasp:baseline_v2_smproto.model
 
-On several GPUs or nodes: `torchrun --nproc-per-node 8 -m vclip.recipes.data.features …`, or any launcher
+On several GPUs or nodes: `torchrun --nproc-per-node 8 -m vclip.recipes.data.features …`, or any
+launcher
 that sets RANK, WORLD_SIZE and LOCAL_RANK. Each process makes every WORLD_SIZE-th shard, and the
 shards are the same however many make them. A killed run goes on at the first shard that is not
 there. Media that cannot be used are skipped and listed in skipped.csv; `--retry` makes the shards

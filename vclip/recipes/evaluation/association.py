@@ -1,15 +1,18 @@
 """How well the faces and voices of real people find each other: `--pairs CSV [--model M]`.
 
 The manifest has the columns person, face, voice, sex[, split]; features are made on the fly, or
-taken from `--features DIR` of `vclip.recipes.data.features`. Beside the association stands the sex-only
+taken from `--features DIR` of `vclip.recipes.data.features`. Beside the association stands the
+sex-only
 baseline: logistic sex probes on the same frozen features, trained on UTKFace and on LibriSpeech and
 VCTK voices; its score is the probability that the two sexes agree. What the association has above
 it, and its AUC within sex, is more than sex.
 
-`--zero-shot` adds the zero-shot bridge (`vclip.recipes.evaluation.zero_shot`), if the features are CLIP's.
+`--zero-shot` adds the zero-shot bridge (`vclip.recipes.evaluation.zero_shot`), if the features are
+CLIP's.
 
 `--protocol p1 --lists DIR --features DIR` gives the figures of a published protocol instead, one of
-those in `vclip.recipes.evaluation.protocols`; with --zero-shot, the bridge's instead of the model's.
+those in `vclip.recipes.evaluation.protocols`; with --zero-shot, the bridge's instead of the
+model's.
 """
 
 import argparse

@@ -1,4 +1,5 @@
-"""The figures of a published protocol: `python -m vclip.recipes.evaluation.association --protocol p1 …`."""
+"""The figures of a published protocol: `python -m vclip.recipes.evaluation.association
+--protocol p1 …`."""
 
 import json
 from pathlib import Path

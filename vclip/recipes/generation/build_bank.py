@@ -1,6 +1,7 @@
 """Build the bank of a model directory: every speaker, embedded from what the VITS really says.
 
-`python -m vclip.recipes.generation.build_bank` lets the directory's synthesizer speak. With `--recordings
+`python -m vclip.recipes.generation.build_bank` lets the directory's synthesizer speak. With
+`--recordings
 coqui-vctk --rename c p --directory assets/models/vctk` it takes the synthesizer's own audio from a
 manifest instead, so that a bank can be built without the weights; c225 becomes p225.
 

@@ -1,7 +1,8 @@
 """Add age and accent to a bank: `python -m vclip.recipes.generation.describe_bank --manifest CSV`.
 
 Speakers of the bank that bear the name of a speaker of the manifest's --source get that one's age
-and accent. With them the zero-shot bridge (`vclip.association.zero_shot`) tells speakers apart by more than sex;
+and accent. With them the zero-shot bridge (`vclip.association.zero_shot`) tells speakers apart by
+more than sex;
 nothing else reads them. Run `python -m vclip.recipes.generation.assemble` afterwards.
 
 Writes into bank.npz: age (N,) float32 in years, nan where unknown; accent (N,), '' where unknown;

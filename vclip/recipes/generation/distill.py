@@ -1,6 +1,7 @@
 """Train the signature network of a model directory: the TTS's feedback, distilled (paper §3.2).
 
-`python -m vclip.recipes.generation.distill` draws speaker embeddings from the GMM, lets the TTS speak one
+`python -m vclip.recipes.generation.distill` draws speaker embeddings from the GMM, lets the TTS
+speak one
 sentence with each, encodes what it hears, adds the bank, and regresses voice features on speaker
 embeddings by cosine. What was heard is kept in build/, so an interrupted run goes on.
 """

@@ -1,6 +1,7 @@
 """Build the reference faces of a model directory: other people, to compare a visitor's face with.
 
-`python -m vclip.recipes.generation.reference_faces` writes faces.npz: image_features (N, F) of the UTKFace adults
+`python -m vclip.recipes.generation.reference_faces` writes faces.npz: image_features (N, F) of the
+UTKFace adults
 that the face encoder was not trained on, and provenance, a JSON text; no picture, name or label.
 float16 halves the file, and what it rounds moves no score by 0.001 (a test).
 

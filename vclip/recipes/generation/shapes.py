@@ -1,4 +1,5 @@
-"""What shaping a voice does to its sound: `python -m vclip.recipes.generation.shapes near|directions`.
+"""What shaping a voice does to its sound: `python -m vclip.recipes.generation.shapes
+near|directions`.
 
 `near` chooses generation.NEAR: for draws of several spreads around some voices, Resemblyzer's
 cosine with the voice they surround, beside that of a voice with itself in another sentence and of

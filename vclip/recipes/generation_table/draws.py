@@ -1,6 +1,7 @@
 """How far draws of a speaker mixture lie from real speakers, and two ways to bring them back.
 
-    python -m vclip.recipes.generation_table.draws [--model M | --table CSV] [--n-components 100 8 1] [--n 5000]
+    python -m vclip.recipes.generation_table.draws [--model M | --table CSV] [--n-components
+        100 8 1] [--n 5000]
 
 A plain mixture may draw speakers that no synthesizer has learned (paper.md §4: 10 Gaussians over
 verification embeddings gave g2s .35 where speakers lie .20 apart), or speakers that are copies of

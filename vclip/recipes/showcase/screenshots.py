@@ -1,4 +1,5 @@
-"""Pictures of every state of the page, to be looked at: `python -m vclip.recipes.showcase.screenshots`.
+"""Pictures of every state of the page, to be looked at: `python -m
+vclip.recipes.showcase.screenshots`.
 
 Each state at 360, 768 and 1440 px, light and dark, the last ones in German and on a stage. They go
 into build/screenshots, which is not committed.
