@@ -1,19 +1,24 @@
 # make demo: the app on http://127.0.0.1:7860.  make test: everything that CI runs.
+# make check: the part of it that takes less than a minute: no browser, no database server, no training.
 # .ci/with-postgres make test: the same with a PostgreSQL for the tests that need one.
 # make bench: how fast it is here.  make screenshots: every state of the page, into build/screenshots.
 PYTHON ?= python3.11
 BIN := .venv/bin
+LINT = $(BIN)/ruff check && $(BIN)/ruff format --check && $(BIN)/mypy
+PYTEST = $(BIN)/pytest --numprocesses auto --dist loadgroup
 
-.PHONY: demo test bench screenshots models
+.PHONY: demo check test bench screenshots models
 
 demo: .venv/.app
 	$(BIN)/python app.py
 
+check: .venv/.dev
+	$(LINT)
+	$(PYTEST) -m "not slow"
+
 test: .venv/.dev
-	$(BIN)/ruff check
-	$(BIN)/ruff format --check
-	$(BIN)/mypy
-	$(BIN)/pytest
+	$(LINT)
+	$(PYTEST)
 
 bench: .venv/.dev
 	$(BIN)/python -m vclip bench

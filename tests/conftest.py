@@ -19,3 +19,17 @@ def shared() -> Path:
     if not SHARED.is_dir():
         pytest.skip(f"shared data is not at {SHARED}; set VCLIP_SHARED to its parent")
     return SHARED
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What needs a browser, the app as a process or a database server is slow.
+
+    Browser and app are shared by the tests of one process, so these tests share a process.
+    """
+    for item in items:
+        fixtures = set(getattr(item, "fixturenames", ()))
+        if {"chromium", "address"} & fixtures:
+            item.add_marker(pytest.mark.slow)
+            item.add_marker(pytest.mark.xdist_group("app"))
+        if "postgresql" in item.name:
+            item.add_marker(pytest.mark.slow)
