@@ -22,7 +22,6 @@ FAULTS = {
     "face_encoder.evaluate": ["--london", "{tmp}/none.csv"],
     "association.train": ["--pairs", "{tmp}/none.csv", "--out", "{tmp}/a.safetensors"],
     "face_encoder.train": ["--utk", "{tmp}/none.csv", "--work", "{tmp}"],
-    "generation.shapes": ["near", "--model", "{tmp}"],
     "showcase.icon": ["--model", "{tmp}"],
     "showcase.screenshots": ["--out", "/dev/null/pictures"],
     "showcase.example_faces": ["--manifest", "{tmp}/none.csv"],

@@ -59,8 +59,7 @@ class SpeakerGMM:
     ) -> Float32:
         """n speaker embeddings (n, S) around centre (S,); what PCA left out of it stays.
 
-        Why NEAR is 0.4 (`python -m vclip.recipes.generation.shapes near`): Resemblyzer then hears
-        a draw as
+        Why NEAR is 0.4 (measured in docs/log.md): Resemblyzer then hears a draw as
         0.91 of its centre, which is 0.94 of itself in another sentence and 0.64 of other voices,
         and still tells it from five siblings in 98 % of cases; with 0.3 that falls to 87 %.
         """
