@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from vclip.recipes.bench import search
-from vclip.recipes.bench.search import DATA, Bank, Figures, K
+from vclip.recipes.bench.search import DATA, K, SearchFigures, VectorFiles
 from vclip.speakers import index
 
 
@@ -22,7 +22,7 @@ def one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
 METHODS = dict(search.METHODS)
 
 
-def bank(folder: Path, data: str, n: int = 300, n_queries: int = 7) -> Bank:
+def bank(folder: Path, data: str, n: int = 300, n_queries: int = 7) -> VectorFiles:
     options = argparse.Namespace(sizes=[5, n], queries=n_queries, seed=0, model="bundled")
     return search.make(folder, options, data)
 
@@ -76,7 +76,7 @@ def test_the_command_measures_each_in_a_process_of_its_own(
 ) -> None:
     options = "--sizes 40 400 --data clustered --methods exact ivf-sq8 --queries 5 --json --folder"
     assert search.main([*options.split(), str(tmp_path)]) == 0
-    found = [Figures(**json.loads(line)) for line in capsys.readouterr().out.splitlines()]
+    found = [SearchFigures(**json.loads(line)) for line in capsys.readouterr().out.splitlines()]
     assert [(f.n, f.method) for f in found] == [
         (n, method) for n in (40, 400) for method in ("exact", "ivf-sq8")
     ]

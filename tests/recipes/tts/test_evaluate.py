@@ -9,9 +9,13 @@ import pytest
 from vclip import audio
 from vclip.recipes.metrics.figures import Figure
 from vclip.recipes.tts import evaluate
-from vclip.recipes.tts.evaluate import Config, Evaluation, count_phonemes, held_out_sentences
-from vclip.recipes.tts.prepare import Config as PrepareConfig
-from vclip.recipes.tts.prepare import level, sentences, transcribed
+from vclip.recipes.tts.evaluate import (
+    EvaluateTtsSettings,
+    TtsEvaluation,
+    count_phonemes,
+    held_out_sentences,
+)
+from vclip.recipes.tts.prepare import PrepareTtsSettings, level, sentences, transcribed
 from vclip.speakers.gmm import SpeakerGMM
 from vclip.speech.synthesizer import Speech
 
@@ -33,7 +37,7 @@ class Playback:
         speaker = SPEAKERS[int(np.argmax(speaker_embedding))]
         own = [path for (s, _), path in self._paths.items() if s == speaker]
         path = self._paths.get((speaker, text), own[seed % len(own)])
-        return Speech(level(audio.load_wav(path), PrepareConfig()), 22050)
+        return Speech(level(audio.load_wav(path), PrepareTtsSettings()), 22050)
 
 
 def test_playback_is_its_own_reference(
@@ -42,8 +46,10 @@ def test_playback_is_its_own_reference(
     kept = [r for r in transcribed(shared) if r[0] in SPEAKERS and r[2].stem[-1] in "45"]
     monkeypatch.setattr(evaluate, "transcribed", lambda data: kept)
     SpeakerGMM.fit(np.eye(3, dtype=np.float32), 1, 0).save(tmp_path / "generation.npz")
-    config = Config(str(tmp_path), str(shared), 5, 3, sentences_each=2, n_voices=2, n_generated=3)
-    figures = {f.name: f for f in Evaluation(config, Playback(kept)).figures()}
+    config = EvaluateTtsSettings(
+        str(tmp_path), str(shared), 5, 3, sentences_each=2, n_voices=2, n_generated=3
+    )
+    figures = {f.name: f for f in TtsEvaluation(config, Playback(kept)).figures()}
     assert figures["right_sentence"].value == 0  # it never says the held-out ones
     assert figures["word_error_ratio"].value == 1
     assert 0 < figures["word_error_rate"].value < 1
@@ -57,9 +63,11 @@ def test_playback_is_its_own_reference(
 
 
 def test_held_out_sentences_are_in_no_training_text(shared: Path) -> None:
-    held_out = held_out_sentences(Config(data=str(shared)))
+    held_out = held_out_sentences(EvaluateTtsSettings(data=str(shared)))
     assert len(held_out) == len(set(held_out)) == 60
-    assert not set(held_out) & set(sentences(PrepareConfig(data=str(shared), flite_sentences=9999)))
+    assert not set(held_out) & set(
+        sentences(PrepareTtsSettings(data=str(shared), flite_sentences=9999))
+    )
 
 
 def test_phonemes_are_letters_without_marks() -> None:
@@ -73,8 +81,8 @@ def test_check_fails_for_a_missed_target(
 ) -> None:
     figures = [Figure("a", "right_sentence", value, least=0.9), Figure("c", "loudness", -20.0)]
     monkeypatch.setattr(evaluate.CoquiVits, "load", lambda directory: None)
-    monkeypatch.setattr(Evaluation, "__init__", lambda *_: None)
-    monkeypatch.setattr(Evaluation, "figures", lambda self: figures)
+    monkeypatch.setattr(TtsEvaluation, "__init__", lambda *_: None)
+    monkeypatch.setattr(TtsEvaluation, "figures", lambda self: figures)
     assert evaluate.main(["--check"]) == code
     assert "right_sentence" in capsys.readouterr().out
     assert evaluate.main(["--json"]) == 0  # without --check a missed target is no failure

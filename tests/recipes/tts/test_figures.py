@@ -10,7 +10,7 @@ from vclip.recipes.data.acoustics import Sound
 from vclip.recipes.metrics import verification
 from vclip.recipes.metrics.figures import Figure, bootstrapped, share_of
 from vclip.recipes.tts import figures as tts_figures
-from vclip.recipes.tts.figures import Utterance
+from vclip.recipes.tts.figures import MeasuredUtterance
 
 RNG = np.random.default_rng(0)
 VOICES = {s: v / np.linalg.norm(v) for s in "abcd" for v in [RNG.normal(size=16)]}
@@ -25,11 +25,11 @@ def sound(f0: float = 120.0, **changes: float) -> Sound:
 
 def utterance(
     speaker: str, like: str = "", heard: str = "we go home", **changes: float
-) -> Utterance:
+) -> MeasuredUtterance:
     """Of 30 phonemes in 3 s, in the voice of a speaker or of another one."""
     f0 = changes.pop("f0", PITCH[like or speaker])
     features = VOICES[like or speaker].astype(np.float32)
-    return Utterance(speaker, "We go home.", 30, sound(f0, **changes), features, heard)
+    return MeasuredUtterance(speaker, "We go home.", 30, sound(f0, **changes), features, heard)
 
 
 def named(figures: list[Figure]) -> dict[str, Figure]:
@@ -138,7 +138,9 @@ def test_hoarse_voices_fall_short() -> None:
 
 
 def test_new_voices_are_held_against_all_recordings() -> None:
-    new = Utterance("generated 0", "We go home.", 30, sound(lufs=-24), VOICES["a"], "we go home")
+    new = MeasuredUtterance(
+        "generated 0", "We go home.", 30, sound(lufs=-24), VOICES["a"], "we go home"
+    )
     found = named(tts_figures.artefacts([new], RECORDED, "d", "generated_"))
     assert found["generated_loudness_off"].value == -4 and found["generated_clipped"].part == "d"
 

@@ -12,7 +12,7 @@ from toy_model import MODEL_ARGS
 
 from vclip.errors import DataError
 from vclip.recipes.tts import discriminators, losses, objective, train, warm_start
-from vclip.recipes.tts.dataset import HOP, Corpus, batches
+from vclip.recipes.tts.dataset import HOP, TtsDataset, batches
 from vclip.recipes.tts.prepare import find_pause, split_sentences
 from vclip.speech.vits import VOCABULARY, CoquiVits
 
@@ -46,11 +46,11 @@ def corpus_file(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def config(corpus_file: Path, monkeypatch: pytest.MonkeyPatch) -> train.Config:
+def config(corpus_file: Path, monkeypatch: pytest.MonkeyPatch) -> train.TrainTtsSettings:
     monkeypatch.setattr(train, "MODEL_ARGS", MODEL_ARGS)
     monkeypatch.setattr(train, "DECODER", DECODER)
     monkeypatch.setattr(train, "write_samples", lambda directory: None)
-    return train.Config(
+    return train.TrainTtsSettings(
         data=str(corpus_file),
         out=str(corpus_file.parent / "out"),
         init="",
@@ -65,7 +65,7 @@ def config(corpus_file: Path, monkeypatch: pytest.MonkeyPatch) -> train.Config:
 
 
 def test_batches_have_their_share_of_engines_and_true_lengths(corpus_file: Path) -> None:
-    corpus = Corpus(corpus_file)
+    corpus = TtsDataset(corpus_file)
     for share, count in ((0.5, 3), (1 / 3, 2)):
         rng = np.random.default_rng(0)
         batch = next(batches(corpus, 6, rng, max_seconds=14, engines=share))
@@ -122,7 +122,7 @@ def test_adversarial_losses_reward_the_right_side() -> None:
     assert discriminators.generator_loss(ones) == 0 and discriminators.generator_loss(zeros) == 1
 
 
-def test_stages_run_save_and_export_a_model_that_speaks(config: train.Config) -> None:
+def test_stages_run_save_and_export_a_model_that_speaks(config: train.TrainTtsSettings) -> None:
     export = train.train(config)
     rows = [json.loads(x) for x in (Path(config.out) / "log.jsonl").read_text().splitlines()]
     assert [row["step"] for row in rows] == [1, 2, 3, 4]
@@ -134,9 +134,10 @@ def test_stages_run_save_and_export_a_model_that_speaks(config: train.Config) ->
     assert any("posterior" in key for key in load_file(export / "vits_training.safetensors"))
 
 
-def test_text_stage_leaves_the_waveform_side_alone(config: train.Config) -> None:
+def test_text_stage_leaves_the_waveform_side_alone(config: train.TrainTtsSettings) -> None:
     trainer = train.Trainer(
-        train.Config(**{**vars(config), "stages": "text:1"}), Corpus(Path(config.data))
+        train.TrainTtsSettings(**{**vars(config), "stages": "text:1"}),
+        TtsDataset(Path(config.data)),
     )
     before = {k: v.clone() for k, v in trainer.model.state_dict().items()}
     trainer.update(next(train.stream(config, trainer.corpus, 0)))
@@ -146,8 +147,8 @@ def test_text_stage_leaves_the_waveform_side_alone(config: train.Config) -> None
     assert not moved & {"posterior_encoder", "waveform_decoder"}
 
 
-def test_an_interrupted_run_goes_on_where_it_was(config: train.Config) -> None:
-    corpus = Corpus(Path(config.data))
+def test_an_interrupted_run_goes_on_where_it_was(config: train.TrainTtsSettings) -> None:
+    corpus = TtsDataset(Path(config.data))
     trainer = train.Trainer(config, corpus)
     data = train.stream(config, corpus, 0)
     first, second = next(data), next(data)
@@ -163,14 +164,16 @@ def test_an_interrupted_run_goes_on_where_it_was(config: train.Config) -> None:
     assert other.update(second) == pytest.approx(expected, rel=1e-4)
 
 
-def test_warm_start_matches_speakers_by_name(config: train.Config, tmp_path: Path) -> None:
-    corpus = Corpus(Path(config.data))
+def test_warm_start_matches_speakers_by_name(
+    config: train.TrainTtsSettings, tmp_path: Path
+) -> None:
+    corpus = TtsDataset(Path(config.data))
     trainer = train.Trainer(config, corpus)
     train.export(trainer, tmp_path / "export")
     renamed = json.loads((tmp_path / "export/vits.json").read_text())
     renamed["speakers"] = ["p1", "zz", "c1"]
     (tmp_path / "export/vits.json").write_text(json.dumps(renamed))
-    warm = train.Config(**{**vars(config), "init": str(tmp_path / "export/vits")})
+    warm = train.TrainTtsSettings(**{**vars(config), "init": str(tmp_path / "export/vits")})
     table = train.Trainer(warm, corpus).model.emb_g.weight
     old = trainer.average["emb_g.weight"].half().float()
     torch.testing.assert_close(table[0], old[2])  # c1
@@ -178,14 +181,14 @@ def test_warm_start_matches_speakers_by_name(config: train.Config, tmp_path: Pat
     torch.testing.assert_close(table[1], table[0])  # fslt is new to it and sounds like c1
 
 
-def test_planted_speakers_sound_as_before(config: train.Config) -> None:
+def test_planted_speakers_sound_as_before(config: train.TrainTtsSettings) -> None:
     """With as many dimensions as speakers the old rows are a linear map of the new ones."""
-    model = train.Trainer(config, Corpus(Path(config.data))).model
+    model = train.Trainer(config, TtsDataset(Path(config.data))).model
     voices = torch.nn.functional.normalize(torch.rand(3, 256), dim=1)
     readers = [model.duration_predictor.cond, model.flow.flows[0].enc.cond_layer]
     model.emb_g.weight.data = torch.randn(3, 128)
     before = [reader(model.emb_g.weight.unsqueeze(-1)) for reader in readers]
-    warm_start.plant(model, voices, [True] * 3, ridge=1e-6)
+    warm_start.replace_speaker_table(model, voices, [True] * 3, ridge=1e-6)
     after = [reader(model.emb_g.weight.unsqueeze(-1)) for reader in readers]
     torch.testing.assert_close(after, before, atol=1e-3, rtol=1e-3)
     torch.testing.assert_close(model.emb_g.weight.data, warm_start.speaker_space(voices, 128))
@@ -199,9 +202,10 @@ def test_the_speaker_space_keeps_the_geometry_of_the_voices() -> None:
     assert ratio.max() / ratio.min() == pytest.approx(1.0, abs=1e-3)
 
 
-def test_the_decoder_stage_moves_the_decoder_only(config: train.Config) -> None:
+def test_the_decoder_stage_moves_the_decoder_only(config: train.TrainTtsSettings) -> None:
     trainer = train.Trainer(
-        train.Config(**{**vars(config), "stages": "decoder:1"}), Corpus(Path(config.data))
+        train.TrainTtsSettings(**{**vars(config), "stages": "decoder:1"}),
+        TtsDataset(Path(config.data)),
     )
     before = {k: v.clone() for k, v in trainer.model.state_dict().items()}
     trainer.update(next(train.stream(config, trainer.corpus, 0)))
@@ -211,9 +215,9 @@ def test_the_decoder_stage_moves_the_decoder_only(config: train.Config) -> None:
     }
 
 
-def test_a_window_is_encoded_as_in_the_whole_utterance(config: train.Config) -> None:
+def test_a_window_is_encoded_as_in_the_whole_utterance(config: train.TrainTtsSettings) -> None:
     """The posterior's reach covers what a window needs; only its noise is drawn anew."""
-    corpus = Corpus(Path(config.data))
+    corpus = TtsDataset(Path(config.data))
     model = train.Trainer(config, corpus).model.eval()
     long = next(batches(corpus, 6, np.random.default_rng(0), max_seconds=14))
     g = model.emb_g(long.speaker).unsqueeze(-1)
@@ -243,11 +247,13 @@ def test_pitch_is_carried_through_unvoiced_frames() -> None:
     torch.testing.assert_close(log_f0.exp()[1], torch.full((4,), 150.0))
 
 
-def test_plans_that_cannot_be_read_are_refused(config: train.Config, tmp_path: Path) -> None:
+def test_plans_that_cannot_be_read_are_refused(
+    config: train.TrainTtsSettings, tmp_path: Path
+) -> None:
     with pytest.raises(DataError, match="stages"):
-        train.Config(stages="warp:3").plan()
+        train.TrainTtsSettings(stages="warp:3").plan()
     with pytest.raises(DataError, match="prepare_tts"):
-        Corpus(tmp_path / "none")
+        TtsDataset(tmp_path / "none")
 
 
 def test_recordings_are_cut_in_their_pauses() -> None:

@@ -50,7 +50,7 @@ METHODS: dict[str, tuple[str, tuple[int, ...]]] = {  # recipe of FAISS, breadths
 
 
 @dataclass(frozen=True)
-class Figures:
+class SearchFigures:
     """One line of the table."""
 
     data: str
@@ -65,7 +65,7 @@ class Figures:
 
 
 @dataclass(frozen=True)
-class Bank:
+class VectorFiles:
     """A table (N, D) and queries (Q, D) as files, of which processes take the first n rows."""
 
     folder: Path
@@ -135,7 +135,7 @@ DATA: dict[str, Callable[[str, int, int, np.random.Generator], Iterator[Float32]
 }
 
 
-def make(folder: Path, options: argparse.Namespace, data: str) -> Bank:
+def make(folder: Path, options: argparse.Namespace, data: str) -> VectorFiles:
     """Write the files of a bank of the largest size."""
     parts = DATA[data](
         options.model, max(options.sizes), options.queries, np.random.default_rng(options.seed)
@@ -145,10 +145,10 @@ def make(folder: Path, options: argparse.Namespace, data: str) -> Bank:
     with (folder / "table.f32").open("wb") as file:
         for rows in tqdm(parts, desc=f"{data}, parts of the table"):
             rows.tofile(file)
-    return Bank(folder, queries.shape[1])
+    return VectorFiles(folder, queries.shape[1])
 
 
-def build(bank: Bank, n: int, recipe: str, path: Path) -> tuple[float, float]:
+def build(bank: VectorFiles, n: int, recipe: str, path: Path) -> tuple[float, float]:
     """Seconds to build an index of n rows, and its MB as a file."""
     table = bank.table(n)
     begun = time.process_time()
@@ -156,7 +156,7 @@ def build(bank: Bank, n: int, recipe: str, path: Path) -> tuple[float, float]:
     return time.process_time() - begun, path.stat().st_size / 1e6
 
 
-def search(bank: Bank, n: int, path: Path | None, breadth: int) -> dict[str, float]:
+def search(bank: VectorFiles, n: int, path: Path | None, breadth: int) -> dict[str, float]:
     """Recall, latency and memory of one index, or of exact search if there is none."""
     table, queries = bank.table(n), bank.queries()
     tried: index.Index = index.Exact(table)
@@ -188,17 +188,17 @@ def alone(work: Callable[..., Any], *arguments: Any) -> Any:
         return pool.submit(work, *arguments).result()
 
 
-def measure(bank: Bank, data: str, n: int, method: str) -> Iterator[Figures]:
+def measure(bank: VectorFiles, data: str, n: int, method: str) -> Iterator[SearchFigures]:
     """One method at one size, at each of its breadths."""
     recipe, breadths = METHODS[method]
     path = bank.folder / "index.faiss" if recipe else None
     build_s, index_mb = alone(build, bank, n, recipe, path) if path else (0.0, 0.0)
     for breadth in breadths:
         told = alone(search, bank, n, path, breadth)
-        yield Figures(data, n, method, breadth, index_mb=index_mb, build_s=build_s, **told)
+        yield SearchFigures(data, n, method, breadth, index_mb=index_mb, build_s=build_s, **told)
 
 
-def run(options: argparse.Namespace) -> Iterator[Figures]:
+def run(options: argparse.Namespace) -> Iterator[SearchFigures]:
     """Every kind of data, size and method."""
     for data in options.data:
         with tempfile.TemporaryDirectory(dir=options.folder) as folder:
@@ -208,7 +208,7 @@ def run(options: argparse.Namespace) -> Iterator[Figures]:
                     yield from measure(bank, data, n, method)
 
 
-def line(figures: Figures) -> str:
+def line(figures: SearchFigures) -> str:
     """For people."""
     return (
         "{data:9s} {n:8d}  {method:8s} {breadth:4d}  {recall:6.3f} {ms:9.3f} {index_mb:9.1f} "
@@ -241,7 +241,9 @@ def main(argv: list[str] | None = None) -> int:
     if min(options.sizes) < 1 or options.queries < 1:
         raise InputError("sizes and queries must be at least 1")
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # of the processes that measure
-    tell: Callable[[Figures], str] = (lambda f: json.dumps(asdict(f))) if options.json else line
+    tell: Callable[[SearchFigures], str] = (
+        (lambda f: json.dumps(asdict(f))) if options.json else line
+    )
     if not options.json:
         print("data             n  method   breadth recall       ms  index_mb   rss_mb  build_s")
     show = functools.partial(print, flush=True)

@@ -43,7 +43,7 @@ Encoders = list[Callable[[Tensor], Tensor]]
 
 
 @dataclass(frozen=True)
-class Figures:
+class TrainingFigures:
     """One line of the table."""
 
     device: str
@@ -147,7 +147,7 @@ def checkpointing(
     return whole, whole - less, taken["again"] / taken["plain"]
 
 
-def measure(arguments: argparse.Namespace, group: Group) -> Iterator[Figures]:
+def measure(arguments: argparse.Namespace, group: Group) -> Iterator[TrainingFigures]:
     """One line for each batch size and precision."""
     pairs = made_up(arguments.rows, arguments.seed)
     name = torch.cuda.get_device_name() if group.device.type == "cuda" else "cpu"
@@ -158,7 +158,7 @@ def measure(arguments: argparse.Namespace, group: Group) -> Iterator[Figures]:
             )
             seconds, processor = step_seconds(pairs, config, group, arguments.steps)
             whole, saved, slower = checkpointing(pairs, config, group, arguments.steps)
-            yield Figures(
+            yield TrainingFigures(
                 device=name,
                 processes=group.world,
                 precision=precision,

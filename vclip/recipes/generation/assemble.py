@@ -5,9 +5,9 @@ refuses a directory whose parts do not fit together by loading it once. A direct
 that of coqui's VCTK VITS: its weights are fetched on first use, faces and association are the
 bundled model's, and generation and signature may be missing. One called zero-shot is the bundled
 model with OpenAI's CLIP in place of its face encoder and association (see
-`vclip.association.zero_shot`). With
---clip OWNER/NAME@COMMIT, or the name of a folder in the directory, the image encoder of any other
-is that CLIP, and without an association it is zero-shot, too.
+`vclip.association.zero_shot`). With --clip OWNER/NAME@COMMIT, or the name of a folder in the
+directory, the image encoder of any other is that CLIP, and without an association it is zero-shot,
+too.
 """
 
 import argparse
@@ -98,9 +98,8 @@ VCTK: dict[str, dict[str, str]] = {
     },
     "bank": {
         "file": "bank.npz",
-        "command": "python -m vclip.recipes.generation.build_bank --directory "
-        "assets/models/vctk --rename c p "
-        "--recordings coqui-vctk --manifest MANIFEST",
+        "command": "python -m vclip.recipes.generation.build_bank --directory assets/models/vctk "
+        "--rename c p --recordings coqui-vctk --manifest MANIFEST",
         "data": "seven sentences of each voice, spoken by that model, encoded by Resemblyzer",
         "licence": VCTK_LICENCE,
     },

@@ -1,9 +1,8 @@
 """Build the bank of a model directory: every speaker, embedded from what the VITS really says.
 
 `python -m vclip.recipes.generation.build_bank` lets the directory's synthesizer speak. With
-`--recordings
-coqui-vctk --rename c p --directory assets/models/vctk` it takes the synthesizer's own audio from a
-manifest instead, so that a bank can be built without the weights; c225 becomes p225.
+`--recordings coqui-vctk --rename c p --directory assets/models/vctk` it takes the synthesizer's own
+audio from a manifest instead, so that a bank can be built without the weights; c225 becomes p225.
 
 Writes bank.npz: speaker_ids (N,), voice_features (N, V), median f0 (N,) in Hz, sex (N,) 'F', 'M' or
 '' (only with --manifest, whose labelled voices train the judge), and provenance, a JSON text. Sex
@@ -26,7 +25,7 @@ from vclip.recipes.data.encoders import VOICE_CHOICES, voice_encoder
 from vclip.recipes.data.feature_store import STORE, FeatureStore, file_hash
 from vclip.recipes.data.recordings import Voices, listen, mean_voice, median_f0
 from vclip.recipes.data.voice_sex import SexProbe
-from vclip.recipes.generation.speaking import SENTENCES, speeches
+from vclip.recipes.generation.spoken_features import SENTENCES, speeches
 from vclip.speech.vits import CoquiVits
 
 LABELLED = ("vctk", "librispeech")  # sources whose sex is known

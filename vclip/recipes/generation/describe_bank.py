@@ -2,8 +2,8 @@
 
 Speakers of the bank that bear the name of a speaker of the manifest's --source get that one's age
 and accent. With them the zero-shot bridge (`vclip.association.zero_shot`) tells speakers apart by
-more than sex;
-nothing else reads them. Run `python -m vclip.recipes.generation.assemble` afterwards.
+more than sex; nothing else reads them. Run `python -m vclip.recipes.generation.assemble`
+afterwards.
 
 Writes into bank.npz: age (N,) float32 in years, nan where unknown; accent (N,), '' where unknown;
 and, in provenance, where they are from. Refuses where names deceive: in coqui's VITS of VCTK they
@@ -28,7 +28,7 @@ LEAST = (
 
 
 @dataclass(frozen=True)
-class Known:
+class SpeakerFacts:
     """What a manifest says of a speaker; nan and '' where it says nothing."""
 
     sex: str
@@ -36,14 +36,14 @@ class Known:
     accent: str
 
 
-def read_speakers(manifest: Path, source: str) -> dict[str, Known]:
+def read_speakers(manifest: Path, source: str) -> dict[str, SpeakerFacts]:
     """Speakers of a source by name. Raises DataError."""
     speakers = {}
     for line, row in read_rows(manifest, ("source", "speaker", "sex", "age", "accent")):
         if row["source"] == source:
             where = f"{manifest}, line {line}"
             accent = "" if row["accent"].lower() == "unknown" else row["accent"]
-            known = Known(sex_of(row["sex"], where), _years(row["age"], where), accent)
+            known = SpeakerFacts(sex_of(row["sex"], where), _years(row["age"], where), accent)
             speakers[row["speaker"]] = known
     if not speakers:
         raise DataError(f"{manifest} has no speakers of the source {source!r}")
@@ -57,7 +57,7 @@ def _years(cell: str, where: str) -> float:
         raise DataError(f"{where}: the age {cell!r} is no number; correct the row") from error
 
 
-def agreement(bank: dict[str, Any], speakers: dict[str, Known]) -> float:
+def agreement(bank: dict[str, Any], speakers: dict[str, SpeakerFacts]) -> float:
     """The share of the bank's speakers of these names that have their sex. Raises DataError."""
     ids, sexes = bank["speaker_ids"].tolist(), bank["sex"].tolist()
     same = [
@@ -76,9 +76,11 @@ def agreement(bank: dict[str, Any], speakers: dict[str, Known]) -> float:
     return share
 
 
-def describe(bank: dict[str, Any], speakers: dict[str, Known]) -> dict[str, Any]:
+def describe(bank: dict[str, Any], speakers: dict[str, SpeakerFacts]) -> dict[str, Any]:
     """The arrays to add."""
-    found = [speakers.get(name, Known("", np.nan, "")) for name in bank["speaker_ids"].tolist()]
+    found = [
+        speakers.get(name, SpeakerFacts("", np.nan, "")) for name in bank["speaker_ids"].tolist()
+    ]
     return {
         "age": np.array([known.age for known in found], dtype=np.float32),
         "accent": np.array([known.accent for known in found], dtype=np.str_),

@@ -1,9 +1,8 @@
 """Train the signature network of a model directory: the TTS's feedback, distilled (paper §3.2).
 
 `python -m vclip.recipes.generation.distill` draws speaker embeddings from the GMM, lets the TTS
-speak one
-sentence with each, encodes what it hears, adds the bank, and regresses voice features on speaker
-embeddings by cosine. What was heard is kept in build/, so an interrupted run goes on.
+speak one sentence with each, encodes what it hears, adds the bank, and regresses voice features on
+speaker embeddings by cosine. What was heard is kept in build/, so an interrupted run goes on.
 """
 
 import argparse
@@ -21,7 +20,7 @@ from vclip.arrays import Float32
 from vclip.errors import reported
 from vclip.models.directory import BUNDLED, sha256
 from vclip.recipes.data.encoders import voice_encoder
-from vclip.recipes.generation.speaking import SENTENCES, bank_rows, heard, synthesizer_folder
+from vclip.recipes.generation.spoken_features import SENTENCES, bank_rows, heard, synthesizer_folder
 from vclip.recipes.options import add_fields, from_arguments
 from vclip.speakers.gmm import SpeakerGMM
 from vclip.speakers.signature import SignatureNet
@@ -29,7 +28,7 @@ from vclip.speech.vits import CoquiVits
 
 
 @dataclass(frozen=True)
-class Config:
+class DistillSettings:
     """The reported run."""
 
     directory: str = str(BUNDLED)
@@ -44,7 +43,7 @@ class Config:
     seed: int = 0
 
 
-def listen(config: Config, cache: Path) -> tuple[Float32, Float32]:
+def listen(config: DistillSettings, cache: Path) -> tuple[Float32, Float32]:
     """Draws (n, S) and what was heard of them (n, V); resumes from the cache."""
     directory = Path(config.directory)
     folder = synthesizer_folder(directory)
@@ -66,7 +65,9 @@ def listen(config: Config, cache: Path) -> tuple[Float32, Float32]:
     return draws, np.stack(features[: len(draws)])
 
 
-def fit(config: Config, train: tuple[Tensor, Tensor], test: tuple[Tensor, Tensor]) -> SignatureNet:
+def fit(
+    config: DistillSettings, train: tuple[Tensor, Tensor], test: tuple[Tensor, Tensor]
+) -> SignatureNet:
     """The network at its best epoch on the held-out draws; loss 1 - cosine."""
     torch.manual_seed(config.seed)  # initial weights and dropout
     net = SignatureNet(train[0].shape[1], train[1].shape[1])
@@ -102,7 +103,7 @@ def top1(net: SignatureNet, pairs: tuple[Tensor, Tensor]) -> float:
     return float((scores.argmax(1) == torch.arange(len(scores))).float().mean())
 
 
-def distill(config: Config) -> Path:
+def distill(config: DistillSettings) -> Path:
     """Listen, fit, report and write signature.safetensors."""
     directory = Path(config.directory)
     heard_pairs = [torch.from_numpy(x) for x in listen(config, Path("build/distill"))]
@@ -130,8 +131,8 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m vclip.recipes.generation.distill", description=__doc__
     )
-    add_fields(parser, Config())
-    distill(from_arguments(Config, parser.parse_args(argv)))
+    add_fields(parser, DistillSettings())
+    distill(from_arguments(DistillSettings, parser.parse_args(argv)))
     return 0
 
 

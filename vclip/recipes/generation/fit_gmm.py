@@ -19,7 +19,7 @@ from tqdm import tqdm
 from vclip.arrays import Float32, Int64
 from vclip.errors import reported
 from vclip.models.directory import BUNDLED
-from vclip.recipes.generation.speaking import bank_rows
+from vclip.recipes.generation.spoken_features import bank_rows
 from vclip.speakers.gmm import SpeakerGMM
 
 FOLDS = 10

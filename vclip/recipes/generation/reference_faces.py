@@ -1,9 +1,8 @@
 """Build the reference faces of a model directory: other people, to compare a visitor's face with.
 
 `python -m vclip.recipes.generation.reference_faces` writes faces.npz: image_features (N, F) of the
-UTKFace adults
-that the face encoder was not trained on, and provenance, a JSON text; no picture, name or label.
-float16 halves the file, and what it rounds moves no score by 0.001 (a test).
+UTKFace adults that the face encoder was not trained on, and provenance, a JSON text; no picture,
+name or label. float16 halves the file, and what it rounds moves no score by 0.001 (a test).
 
 With `--pairs CSV [--split dev]` it says what the percentile of the app is worth, that of each face
 for its own person's voice and for everybody else's of the manifest, and notes it in the provenance:

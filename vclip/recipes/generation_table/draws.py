@@ -1,7 +1,7 @@
 """How far draws of a speaker mixture lie from real speakers, and two ways to bring them back.
 
-    python -m vclip.recipes.generation_table.draws [--model M | --table CSV] [--n-components
-        100 8 1] [--n 5000]
+    python -m vclip.recipes.generation_table.draws [--model M | --table CSV]
+        [--n-components 100 8 1] [--n 5000]
 
 A plain mixture may draw speakers that no synthesizer has learned (paper.md §4: 10 Gaussians over
 verification embeddings gave g2s .35 where speakers lie .20 apart), or speakers that are copies of
@@ -210,7 +210,7 @@ def main(argv: list[str] | None = None) -> int:
 def _speakers(model: str) -> Float32:
     """The speaker table of a model directory's bank."""
     from vclip.models.directory import find
-    from vclip.recipes.generation.speaking import bank_rows  # loads the synthesizer
+    from vclip.recipes.generation.spoken_features import bank_rows  # loads the synthesizer
 
     return bank_rows(find(model))[0]
 

@@ -33,7 +33,7 @@ from vclip.recipes.association.settings import PRESETS
 from vclip.recipes.data.encoders import VOICE_CHOICES
 from vclip.recipes.data.feature_store import STORE
 from vclip.recipes.data.manifest import SHARED
-from vclip.recipes.generation.speaking import SENTENCES
+from vclip.recipes.generation.spoken_features import SENTENCES
 from vclip.recipes.generation_table.draws import REPAIRS, Density
 from vclip.recipes.generation_table.figures import (
     MEASURES,

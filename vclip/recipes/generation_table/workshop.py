@@ -24,7 +24,7 @@ from vclip.recipes.data.feature_store import (
 )
 from vclip.recipes.data.manifest import Pair, read_pairs
 from vclip.recipes.data.recordings import mean_voice
-from vclip.recipes.generation.speaking import SENTENCES
+from vclip.recipes.generation.spoken_features import SENTENCES
 from vclip.recipes.generation_table import evaluator, rankers
 from vclip.recipes.generation_table.draws import Manifold
 from vclip.recipes.generation_table.ear import Ear

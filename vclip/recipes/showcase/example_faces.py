@@ -30,7 +30,7 @@ EYES, INNER = slice(0, 2), slice(0, 145)
 
 
 @dataclass(frozen=True)
-class Config:
+class ExampleFaceSettings:
     """Settings of the shipped examples."""
 
     size: int = 512  # px, side
@@ -41,7 +41,7 @@ class Config:
 
 
 @dataclass(frozen=True)
-class Person:
+class LondonFace:
     """A neutral London face: pixels (H, W, 3) uint8, points (189, 2) x, y in pixels."""
 
     name: str
@@ -59,7 +59,7 @@ class Person:
         return float(np.median(cv2.cvtColor(self.pixels, cv2.COLOR_RGB2GRAY)[mask > 0]))
 
 
-def read_people(manifest: Path, landmarks: Path) -> list[Person]:
+def read_people(manifest: Path, landmarks: Path) -> list[LondonFace]:
     """Everybody whose age is known, in the manifest's order; DataError if a file is not usable."""
     try:
         points = json.loads(landmarks.read_text())
@@ -69,13 +69,15 @@ def read_people(manifest: Path, landmarks: Path) -> list[Person]:
                 path = manifest.parent / row["path"]
                 pixels = photo.load(path.read_bytes()).pixels
                 shape = np.array(points[path.stem])
-                people.append(Person(row["person"], float(row["age"]), row["sex"], pixels, shape))
+                people.append(
+                    LondonFace(row["person"], float(row["age"]), row["sex"], pixels, shape)
+                )
     except (OSError, KeyError, ValueError) as error:
         raise DataError(f"London faces at {manifest} cannot be used: {error!r}") from error
     return people
 
 
-def groups(people: list[Person], config: Config) -> list[list[Person]]:
+def groups(people: list[LondonFace], config: ExampleFaceSettings) -> list[list[LondonFace]]:
     """Six groups, without overlap: of each sex the darkest pictures, the youngest and the oldest.
 
     They only make the examples differ; no group's name or sort is shown to anybody.
@@ -106,7 +108,7 @@ def apply(matrix: np.ndarray, points: np.ndarray) -> np.ndarray:
     return np.asarray(points @ matrix[:, :2].T + matrix[:, 2])
 
 
-def mean_shape(shapes: np.ndarray, config: Config) -> np.ndarray:
+def mean_shape(shapes: np.ndarray, config: ExampleFaceSettings) -> np.ndarray:
     """(N, P, 2) → (P, 2), symmetric in position: pupils level at a fixed place and distance."""
     aligned = shapes
     for _ in range(3):  # generalised Procrustes; converges at once for frontal faces
@@ -139,7 +141,7 @@ def warp(pixels: np.ndarray, points: np.ndarray, target: np.ndarray) -> np.ndarr
     return np.asarray(moved)
 
 
-def composite(people: list[Person], config: Config) -> np.ndarray:
+def composite(people: list[LondonFace], config: ExampleFaceSettings) -> np.ndarray:
     """The average face (size, size, 3) uint8 of a group."""
     size = config.size
     mean = mean_shape(np.stack([p.points for p in people]), config)
@@ -204,9 +206,9 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--manifest", type=Path, default=SHARED / "faces/london.csv")
     parser.add_argument("--landmarks", type=Path, default=SHARED / "faces/london_landmarks.json")
     parser.add_argument("-o", "--output", type=Path, default=REPO / "assets/examples")
-    add_fields(parser, Config())
+    add_fields(parser, ExampleFaceSettings())
     options = parser.parse_args(argv)
-    config = from_arguments(Config, options)
+    config = from_arguments(ExampleFaceSettings, options)
     found = groups(read_people(options.manifest, options.landmarks), config)
     for i, people in enumerate(tqdm(found, desc="composites"), 1):
         write(options.output / f"face_{i}.jpg", composite(people, config), config.quality)

@@ -16,7 +16,7 @@ HOP = 256  # samples a frame
 
 
 @dataclass(frozen=True)
-class Batch:
+class UtteranceBatch:
     """Padded utterances with their true lengths."""
 
     ids: Tensor  # (B, L) int64
@@ -27,7 +27,7 @@ class Batch:
     f0: Tensor  # (B, frames) in Hz, 0 where unvoiced
     voice: Tensor  # (B, V) voice features of the speakers
 
-    def windows(self, frames: int, generator: torch.Generator) -> "Batch":
+    def windows(self, frames: int, generator: torch.Generator) -> "UtteranceBatch":
         """A random window of every utterance, for what needs no text; ids stay whole."""
         starts = self.starts(frames, generator)
         wav = window(self.wav, starts * HOP, frames * HOP)
@@ -39,9 +39,9 @@ class Batch:
         room = (self.frames - frames).clamp(min=0).cpu() + 1
         return (torch.rand(len(room), generator=generator) * room).long()
 
-    def to(self, device: torch.device) -> "Batch":
+    def to(self, device: torch.device) -> "UtteranceBatch":
         """The same on another device."""
-        return Batch(*(tensor.to(device) for tensor in vars(self).values()))
+        return UtteranceBatch(*(tensor.to(device) for tensor in vars(self).values()))
 
 
 def window(x: Tensor, starts: Tensor, length: int) -> Tensor:
@@ -50,7 +50,7 @@ def window(x: Tensor, starts: Tensor, length: int) -> Tensor:
     return torch.stack([padded[i, ..., s : s + length] for i, s in enumerate(starts.tolist())])
 
 
-class Corpus:
+class TtsDataset:
     """All utterances of a prepared file, in memory as 16-bit samples."""
 
     def __init__(self, path: Path) -> None:
@@ -75,12 +75,12 @@ class Corpus:
         part: Tensor = self._tensors[key][begin:end]
         return part
 
-    def batch(self, rows: np.ndarray) -> Batch:
+    def batch(self, rows: np.ndarray) -> UtteranceBatch:
         """The utterances of these rows, padded with zeros."""
         ids = [self._slice("ids", i).long() for i in rows]
         wavs = [self._slice("wav", i)[: self.n_samples[i] // HOP * HOP] for i in rows]
         pad = torch.nn.utils.rnn.pad_sequence
-        return Batch(
+        return UtteranceBatch(
             ids=pad(ids, batch_first=True),
             id_lengths=torch.tensor([len(i) for i in ids]),
             wav=pad(wavs, batch_first=True).float() / 32768,
@@ -92,12 +92,12 @@ class Corpus:
 
 
 def batches(
-    corpus: Corpus,
+    corpus: TtsDataset,
     size: int,
     rng: np.random.Generator,
     max_seconds: float,
     engines: float = 0.5,
-) -> Iterator[Batch]:
+) -> Iterator[UtteranceBatch]:
     """Endless batches of similar lengths, a share of them the engines' many sentences.
 
     A batch is drawn around one random quantile of length in both parts, so that little is padding.

@@ -36,9 +36,14 @@ from vclip.recipes.data import acoustics
 from vclip.recipes.metrics.figures import Figure
 from vclip.recipes.options import add_fields, from_arguments
 from vclip.recipes.tts import figures as tts_figures
-from vclip.recipes.tts.figures import Utterance
-from vclip.recipes.tts.prepare import Config as PrepareConfig
-from vclip.recipes.tts.prepare import level, split_lines, split_sentences, transcribed
+from vclip.recipes.tts.figures import MeasuredUtterance
+from vclip.recipes.tts.prepare import (
+    PrepareTtsSettings,
+    level,
+    split_lines,
+    split_sentences,
+    transcribed,
+)
 from vclip.recipes.tts.recognition import Recogniser, of_known_words, spoken_words
 from vclip.speakers.gmm import SpeakerGMM
 from vclip.speech import phonemes
@@ -49,7 +54,7 @@ Said = tuple[str, str, Float32]  # speaker, text, wav (T,)
 
 
 @dataclass(frozen=True)
-class Config:
+class EvaluateTtsSettings:
     """The reported run."""
 
     directory: str = str(BUNDLED)
@@ -62,9 +67,9 @@ class Config:
     seed: int = 0
 
 
-def held_out_sentences(config: Config) -> list[str]:
+def held_out_sentences(config: EvaluateTtsSettings) -> list[str]:
     """Sentences outside all training texts whose words the recogniser knows."""
-    _, lines = split_lines(Path(config.data), PrepareConfig().seed)
+    _, lines = split_lines(Path(config.data), PrepareTtsSettings().seed)
     fitting = [line for line in lines if 40 <= len(line) <= 100]
     return of_known_words(fitting)[: config.n_sentences]
 
@@ -75,31 +80,35 @@ def count_phonemes(text: str) -> int:
     return sum(unicodedata.category(symbol) in ("Ll", "Lo") for symbol in ipa)
 
 
-class Listener:
+class SpeechMeter:
     """Measures what is said; with a recogniser also which words."""
 
     def __init__(self, sample_rate: int) -> None:
         self._sample_rate, self._encoder = sample_rate, ResemblyzerEncoder()
 
-    def listen(self, said: Iterable[Said], recogniser: Recogniser | None = None) -> list[Utterance]:
+    def listen(
+        self, said: Iterable[Said], recogniser: Recogniser | None = None
+    ) -> list[MeasuredUtterance]:
         """One measured utterance for each that is said."""
         return [self._hear(*one, recogniser) for one in said]
 
-    def _hear(self, speaker: str, text: str, wav: Float32, by: Recogniser | None) -> Utterance:
+    def _hear(
+        self, speaker: str, text: str, wav: Float32, by: Recogniser | None
+    ) -> MeasuredUtterance:
         sound = acoustics.measure(wav, self._sample_rate)
         wav = np.nan_to_num(wav)  # counted already; the encoder would not survive it
         features = self._encoder.encode(wav, self._sample_rate)
         heard = by.recognise(wav, self._sample_rate) if by else ""
-        return Utterance(speaker, text, count_phonemes(text), sound, features, heard)
+        return MeasuredUtterance(speaker, text, count_phonemes(text), sound, features, heard)
 
 
-class Evaluation:
+class TtsEvaluation:
     """The voices and sentences of one run."""
 
-    def __init__(self, config: Config, synthesizer: Synthesizer) -> None:
+    def __init__(self, config: EvaluateTtsSettings, synthesizer: Synthesizer) -> None:
         self._config, self._synthesizer = config, synthesizer
         self._sentences = held_out_sentences(config)
-        self._listener = Listener(self._synthesizer.sample_rate)
+        self._listener = SpeechMeter(self._synthesizer.sample_rate)
         self._closed = Recogniser([spoken_words(s) for s in self._sentences])
         self._recordings: dict[str, list[tuple[str, Path]]] = {}
         for speaker, text, path in transcribed(Path(config.data)):
@@ -145,7 +154,7 @@ class Evaluation:
 
     def _recorded(self, speakers: list[str]) -> Iterable[Said]:
         """The speakers' recordings at the training data's peak, long ones as their sentences."""
-        prepare = PrepareConfig(sample_rate=self._synthesizer.sample_rate)
+        prepare = PrepareTtsSettings(sample_rate=self._synthesizer.sample_rate)
         for speaker in tqdm(speakers, desc="recordings", mininterval=5):
             for text, path in self._recordings[speaker]:
                 wav = level(audio.load_wav(path), prepare)
@@ -165,7 +174,7 @@ class Evaluation:
         return tts_figures.word_error_ratio(ours, shared)
 
     def _generation(
-        self, table: Float32, ours: list[Utterance], references: list[Utterance]
+        self, table: Float32, ours: list[MeasuredUtterance], references: list[MeasuredUtterance]
     ) -> list[Figure]:
         gmm = SpeakerGMM.load(Path(self._config.directory) / "generation.npz")
         new = gmm.sample(self._config.n_generated, np.random.default_rng(self._config.seed))
@@ -186,12 +195,12 @@ def main(argv: list[str] | None = None) -> int:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    add_fields(parser, Config())
+    add_fields(parser, EvaluateTtsSettings())
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--check", action="store_true", help="exit code 1 if a target is missed")
     arguments = parser.parse_args(argv)
-    config = from_arguments(Config, arguments)
-    figures = Evaluation(config, CoquiVits.load(Path(config.directory))).figures()
+    config = from_arguments(EvaluateTtsSettings, arguments)
+    figures = TtsEvaluation(config, CoquiVits.load(Path(config.directory))).figures()
     if arguments.json:
         print(json.dumps({figure.name: figure.as_dict() for figure in figures}))
     else:

@@ -25,7 +25,7 @@ from vclip.recipes.tts.recognition import spoken_words, word_error_rate, word_er
 
 
 @dataclass(frozen=True)
-class Utterance:
+class MeasuredUtterance:
     """Something said, by a recorded or a synthetic voice, and what was measured of it."""
 
     speaker: str
@@ -41,34 +41,36 @@ class Utterance:
         return spoken_words(self.text)
 
 
-def by_speaker(utterances: Sequence[Utterance]) -> dict[str, list[Utterance]]:
+def by_speaker(utterances: Sequence[MeasuredUtterance]) -> dict[str, list[MeasuredUtterance]]:
     """The utterances of every speaker, in order of first appearance."""
-    groups: dict[str, list[Utterance]] = {}
+    groups: dict[str, list[MeasuredUtterance]] = {}
     for utterance in utterances:
         groups.setdefault(utterance.speaker, []).append(utterance)
     return groups
 
 
-def voice(utterances: Sequence[Utterance]) -> Float32:
+def voice(utterances: Sequence[MeasuredUtterance]) -> Float32:
     """Mean voice features (V,) of one speaker, at unit norm."""
     return mean_voice([utterance.voice_features for utterance in utterances])
 
 
-def median_f0(utterances: Sequence[Utterance]) -> float:
+def median_f0(utterances: Sequence[MeasuredUtterance]) -> float:
     """Median over all voiced frames, in Hz; nan without any."""
     f0 = np.concatenate([utterance.sound.f0 for utterance in utterances])
     return float(np.median(f0)) if len(f0) else nan
 
 
 def sentences_right(
-    utterances: Sequence[Utterance], part: str = "a", prefix: str = ""
+    utterances: Sequence[MeasuredUtterance], part: str = "a", prefix: str = ""
 ) -> list[Figure]:
     """Closed-set recognition: each utterance is one decision."""
     right = [utterance.heard == utterance.said for utterance in utterances]
     return [share_of(part, f"{prefix}right_sentence", right, "utterances", least=0.9)]
 
 
-def word_error_ratio(ours: Sequence[Utterance], shared: Sequence[Utterance]) -> list[Figure]:
+def word_error_ratio(
+    ours: Sequence[MeasuredUtterance], shared: Sequence[MeasuredUtterance]
+) -> list[Figure]:
     """Open-vocabulary word error rates of the same sentences and voices, and their ratio."""
     one, other = by_speaker(ours), by_speaker(shared)
     counts = [
@@ -89,7 +91,9 @@ def word_error_ratio(ours: Sequence[Utterance], shared: Sequence[Utterance]) -> 
     return [*figures, estimated("a", "word_error_ratio", found, most=1.2, note=note)]
 
 
-def fidelity(ours: Sequence[Utterance], references: Sequence[Utterance]) -> list[Figure]:
+def fidelity(
+    ours: Sequence[MeasuredUtterance], references: Sequence[MeasuredUtterance]
+) -> list[Figure]:
     """Whether a speaker sounds like his own recordings: one decision per speaker."""
     spoken, recorded = by_speaker(ours), by_speaker(references)
     whole = np.stack([voice(recorded[s]) for s in spoken])  # (N, V)
@@ -109,7 +113,7 @@ def first(scores: Floating) -> list[bool]:
     return [int(np.argmax(row)) == i for i, row in enumerate(scores)]
 
 
-def ceiling(recorded: list[list[Utterance]], whole: Float32) -> list[Figure]:
+def ceiling(recorded: list[list[MeasuredUtterance]], whole: Float32) -> list[Figure]:
     """What recordings themselves reach: every other recording of a speaker against the rest."""
     rows = [i for i, group in enumerate(recorded) if len(group) > 1]
     if not rows:
@@ -128,7 +132,9 @@ def ceiling(recorded: list[list[Utterance]], whole: Float32) -> list[Figure]:
     ]
 
 
-def pitch(spoken: list[list[Utterance]], recorded: list[list[Utterance]]) -> list[Figure]:
+def pitch(
+    spoken: list[list[MeasuredUtterance]], recorded: list[list[MeasuredUtterance]]
+) -> list[Figure]:
     """Median F0 of each speaker's speech against that of his recordings."""
     ours, theirs = (np.array([median_f0(g) for g in groups]) for groups in (spoken, recorded))
     off = np.nan_to_num(np.abs(ours / theirs - 1), nan=1.0)  # nothing voiced is as wrong as can be
@@ -141,19 +147,22 @@ def pitch(spoken: list[list[Utterance]], recorded: list[list[Utterance]]) -> lis
     ]
 
 
-def seconds_per_phoneme(utterances: Sequence[Utterance]) -> float:
+def seconds_per_phoneme(utterances: Sequence[MeasuredUtterance]) -> float:
     """From the first sound to the last, pauses inside included."""
     spoken = sum(utterance.sound.spoken for utterance in utterances)
     return spoken / sum(utterance.n_phonemes for utterance in utterances)
 
 
-def lufs(utterances: Sequence[Utterance]) -> float:
+def lufs(utterances: Sequence[MeasuredUtterance]) -> float:
     """Median loudness of the utterances."""
     return float(np.median([utterance.sound.lufs for utterance in utterances]))
 
 
 def artefacts(
-    ours: Sequence[Utterance], references: Sequence[Utterance], part: str = "c", prefix: str = ""
+    ours: Sequence[MeasuredUtterance],
+    references: Sequence[MeasuredUtterance],
+    part: str = "c",
+    prefix: str = "",
 ) -> list[Figure]:
     """What must not be heard. A speaker without recordings is held against all recordings."""
     recorded = by_speaker(references)
@@ -208,9 +217,9 @@ def intonation(ours: Sequence[Sound], others: Sequence[Sound], part: str, prefix
 
 
 def generation(
-    ours: Sequence[Utterance],
-    generated: Sequence[Utterance],
-    references: Sequence[Utterance],
+    ours: Sequence[MeasuredUtterance],
+    generated: Sequence[MeasuredUtterance],
+    references: Sequence[MeasuredUtterance],
     tables: tuple[Float32, Float32],
 ) -> list[Figure]:
     """TacoSpawn's distances among equally many speakers and generated ones, as vectors and as

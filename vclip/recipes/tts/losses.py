@@ -11,7 +11,7 @@ from monotonic_alignment_search import maximum_path
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vclip.recipes.tts.dataset import HOP, Batch
+from vclip.recipes.tts.dataset import HOP, UtteranceBatch
 from vclip.speech.decoder import MIDDLE_F0
 
 N_FFT = 1024
@@ -39,7 +39,7 @@ def align(
 
 
 def text_losses(
-    model: Any, batch: Batch, posterior: tuple[Tensor, ...], g: Tensor, prior: float
+    model: Any, batch: UtteranceBatch, posterior: tuple[Tensor, ...], g: Tensor, prior: float
 ) -> tuple[dict[str, Tensor], Tensor]:
     """Prior divergence and duration error (VITS eq. 3-4), and a sample of the prior.
 

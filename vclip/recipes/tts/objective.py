@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from vclip.recipes.tts.dataset import HOP, Batch, window
+from vclip.recipes.tts.dataset import HOP, UtteranceBatch, window
 from vclip.recipes.tts.losses import (
     MelDistance,
     SpectralDistance,
@@ -25,7 +25,7 @@ Waves = tuple[Tensor, Tensor]  # real and generated waveforms (B, T) of the same
 
 
 @dataclass(frozen=True)
-class Weights:
+class LossSettings:
     """How much each loss counts, and how long the windows are."""
 
     segment: int = 48  # frames per utterance that are reconstructed and judged
@@ -39,11 +39,11 @@ class Weights:
     bf16: bool = True  # four times faster where the processor has it
 
 
-class Objective:
+class VitsLosses:
     """The losses of a model with a HarmonicDecoder; adversarial ones apart."""
 
     def __init__(
-        self, model: Any, sample_rate: int, weights: Weights, generator: torch.Generator
+        self, model: Any, sample_rate: int, weights: LossSettings, generator: torch.Generator
     ) -> None:
         self.model, self.weights, self.generator = model, weights, generator
         self.device: torch.device = model.emb_g.weight.device
@@ -55,7 +55,9 @@ class Objective:
         """Half precision for every network; losses are computed in single precision."""
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.weights.bf16)
 
-    def reconstruct(self, batch: Batch, g: Tensor, learn: bool) -> tuple[Waves, dict[str, Tensor]]:
+    def reconstruct(
+        self, batch: UtteranceBatch, g: Tensor, learn: bool
+    ) -> tuple[Waves, dict[str, Tensor]]:
         """Speech from the posterior, at the recording's own pitch (VITS eq. 2).
 
         Without `learn`, posterior encoder and speakers stay as they are.
@@ -75,7 +77,7 @@ class Objective:
         return (part.wav, wav), losses
 
     def read(
-        self, batch: Batch, g: Tensor, prior: float, aloud: bool
+        self, batch: UtteranceBatch, g: Tensor, prior: float, aloud: bool
     ) -> tuple[list[Waves], dict[str, Tensor]]:
         """Losses of the text side; with `aloud`, also of the speech that it makes.
 
@@ -92,7 +94,7 @@ class Objective:
         return [waves], losses | more
 
     def speak(
-        self, batch: Batch, sample: Tensor, mask: Tensor, g: Tensor
+        self, batch: UtteranceBatch, sample: Tensor, mask: Tensor, g: Tensor
     ) -> tuple[Waves, dict[str, Tensor]]:
         """Speech of a window from a sample (B, C, frames) of the prior, as synthesis makes it.
 
@@ -124,14 +126,14 @@ class Objective:
         return (real[:, judged], wav[:, judged]), losses
 
 
-def encode(model: Any, batch: Batch, g: Tensor) -> tuple[Tensor, ...]:
+def encode(model: Any, batch: UtteranceBatch, g: Tensor) -> tuple[Tensor, ...]:
     """The posterior's z, mean, log scale (B, C, frames) and mask (B, 1, frames)."""
     return tuple(model.posterior_encoder(spectrogram(batch.wav), batch.frames, g=g))
 
 
 def encode_window(
-    model: Any, batch: Batch, g: Tensor, frames: int, generator: torch.Generator
-) -> tuple[Batch, Tensor]:
+    model: Any, batch: UtteranceBatch, g: Tensor, frames: int, generator: torch.Generator
+) -> tuple[UtteranceBatch, Tensor]:
     """A random window of every utterance and the posterior's z (B, C, frames) of it.
 
     It is encoded with the posterior encoder's reach on both sides, which is then cut off.

@@ -58,7 +58,7 @@ HELD_OUT = 500  # the last sentences of the shuffled text are never trained on: 
 
 
 @dataclass(frozen=True)
-class Config:
+class PrepareTtsSettings:
     """What goes into the file."""
 
     data: str = "../shared/data"
@@ -92,14 +92,14 @@ def split_lines(data: Path, seed: int) -> tuple[list[str], list[str]]:
     return lines[:-HELD_OUT], lines[-HELD_OUT:]
 
 
-def sentences(config: Config) -> list[str]:
+def sentences(config: PrepareTtsSettings) -> list[str]:
     """The shuffled training sentences, without the held-out ones."""
     lines, _ = split_lines(Path(config.data), config.seed)
     kept = [s for s in lines if config.min_chars <= len(s) <= config.max_chars]
     return kept[: config.flite_sentences + config.festival_sentences + config.espeak_sentences]
 
 
-def read_voices(config: Config) -> list[Utterance]:
+def read_voices(config: PrepareTtsSettings) -> list[Utterance]:
     """The transcribed recordings of the manifest."""
     utterances = []
     for speaker, text, path in tqdm(transcribed(Path(config.data)), desc="recordings"):
@@ -153,7 +153,7 @@ def find_pause(
     return best and best[1]
 
 
-def speak_engine(job: tuple[str, str], config: Config) -> Utterance:
+def speak_engine(job: tuple[str, str], config: PrepareTtsSettings) -> Utterance:
     """One sentence by one of ENGINES; its speakers are f…, trained on but never offered."""
     speaker, text = job
     with tempfile.TemporaryDirectory() as folder:
@@ -167,13 +167,13 @@ def speak_engine(job: tuple[str, str], config: Config) -> Utterance:
         return Utterance(speaker, text, level(audio.load_wav(out), config))
 
 
-def level(sound: tuple[np.ndarray, int], config: Config) -> np.ndarray:
+def level(sound: tuple[np.ndarray, int], config: PrepareTtsSettings) -> np.ndarray:
     """The sound at the training rate and peak."""
     wav = audio.resample(*sound, config.sample_rate)
     return np.asarray(wav * (config.peak / max(float(np.abs(wav).max()), 1e-4)), dtype=np.float32)
 
 
-def jobs(config: Config) -> list[tuple[str, str]]:
+def jobs(config: PrepareTtsSettings) -> list[tuple[str, str]]:
     """(speaker, text) of every sentence that an engine is to speak, each text once."""
     texts = sentences(config)
     flite, festival = config.flite_sentences, config.festival_sentences
@@ -183,7 +183,7 @@ def jobs(config: Config) -> list[tuple[str, str]]:
     return list(zip(speakers, texts, strict=False))
 
 
-def read_engines(config: Config) -> list[Utterance]:
+def read_engines(config: PrepareTtsSettings) -> list[Utterance]:
     """All sentences, each by one of the engines' voices."""
     work = jobs(config)
     with ThreadPoolExecutor(2) as pool:
@@ -213,7 +213,7 @@ def voice_features(
     return torch.from_numpy(np.stack(features))
 
 
-def write(utterances: list[Utterance], config: Config) -> None:
+def write(utterances: list[Utterance], config: PrepareTtsSettings) -> None:
     """Pack everything into one safetensors file."""
     speakers = sorted({u.speaker for u in utterances})
     ids = [
@@ -246,8 +246,8 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m vclip.recipes.tts.prepare", description=__doc__
     )
-    add_fields(parser, Config())
-    config = from_arguments(Config, parser.parse_args(argv))
+    add_fields(parser, PrepareTtsSettings())
+    config = from_arguments(PrepareTtsSettings, parser.parse_args(argv))
     write(read_voices(config) + read_engines(config), config)
     return 0
 

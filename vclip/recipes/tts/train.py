@@ -29,14 +29,14 @@ from vclip import audio
 from vclip.errors import DataError, reported
 from vclip.models.directory import BUNDLED
 from vclip.recipes.options import add_fields, from_arguments
-from vclip.recipes.tts.dataset import HOP, Batch, Corpus, batches
+from vclip.recipes.tts.dataset import HOP, TtsDataset, UtteranceBatch, batches
 from vclip.recipes.tts.discriminators import (
     Discriminators,
     discriminator_loss,
     feature_loss,
     generator_loss,
 )
-from vclip.recipes.tts.objective import Objective, Waves, Weights
+from vclip.recipes.tts.objective import LossSettings, VitsLosses, Waves
 from vclip.recipes.tts.warm_start import SPEAKER_SPACE, speaker_space, warm_start
 from vclip.speech.vits import BLANK, VOCABULARY, CoquiVits, build_vits, save_vits
 
@@ -54,7 +54,7 @@ SAMPLE_TEXT = "A face goes in, and a voice comes out. Choose one of the voices, 
 
 
 @dataclass(frozen=True)
-class Config(Weights):
+class TrainTtsSettings(LossSettings):
     """The shipped run in one piece; docs/log.md has the pieces that it was really made in."""
 
     data: str = "build/tts.safetensors"
@@ -92,7 +92,7 @@ class Config(Weights):
 class Trainer:
     """Model, discriminators, optimisers and averaged weights; everything a checkpoint holds."""
 
-    def __init__(self, config: Config, corpus: Corpus) -> None:
+    def __init__(self, config: TrainTtsSettings, corpus: TtsDataset) -> None:
         torch.manual_seed(config.seed)  # weights and dropout
         torch.set_num_threads(config.threads)
         self.config, self.corpus, self.step = config, corpus, 0
@@ -109,7 +109,7 @@ class Trainer:
         judged = [{"params": [*self.discriminators.parameters()], "top": config.lr}]
         self.judge_optimizer = torch.optim.AdamW(judged, **ADAM)
         self.generator = torch.Generator().manual_seed(config.seed)
-        self.objective = Objective(self.model, corpus.sample_rate, config, self.generator)
+        self.objective = VitsLosses(self.model, corpus.sample_rate, config, self.generator)
 
     def groups(self) -> list[dict[str, Any]]:
         """Parameters by learning rate: speaker table, decoder, all else."""
@@ -120,7 +120,7 @@ class Trainer:
             found.setdefault(top, []).append(parameter)
         return [{"params": parameters, "top": top} for top, parameters in found.items()]
 
-    def update(self, batch: Batch) -> dict[str, float]:
+    def update(self, batch: UtteranceBatch) -> dict[str, float]:
         """One step of the stage that the plan names."""
         stage = self.plan[self.step]
         for group in self.optimizer.param_groups + self.judge_optimizer.param_groups:
@@ -129,7 +129,7 @@ class Trainer:
         self.descend(losses)
         return {key: value.item() for key, value in losses.items()}
 
-    def losses(self, batch: Batch, stage: str) -> dict[str, Tensor]:
+    def losses(self, batch: UtteranceBatch, stage: str) -> dict[str, Tensor]:
         """All that is to be descended at a step, each weighted."""
         g = self.model.emb_g(batch.speaker).unsqueeze(-1)
         losses: dict[str, Tensor] = {}
@@ -236,17 +236,17 @@ def write_samples(directory: Path, speakers: tuple[str, ...] = ("p225", "p226", 
         audio.save(directory / f"sample_{name}.wav", speech.wav, speech.sample_rate)
 
 
-def stream(config: Config, corpus: Corpus, step: int) -> Iterator[Batch]:
+def stream(config: TrainTtsSettings, corpus: TtsDataset, step: int) -> Iterator[UtteranceBatch]:
     """Batches from here on; a resumed run draws others than the first steps saw."""
     rng = np.random.default_rng([config.seed, step])
     return batches(corpus, config.batch, rng, config.max_seconds, engines=config.engines)
 
 
-def train(config: Config) -> Path:
+def train(config: TrainTtsSettings) -> Path:
     """Run or resume all stages; returns the exported directory."""
     out = Path(config.out)
     out.mkdir(parents=True, exist_ok=True)
-    trainer = Trainer(config, Corpus(Path(config.data)))
+    trainer = Trainer(config, TtsDataset(Path(config.data)))
     if (out / "checkpoint.pt").is_file():
         trainer.resume(out / "checkpoint.pt")
     data = stream(config, trainer.corpus, trainer.step)
@@ -273,8 +273,8 @@ def main(argv: list[str] | None = None) -> int:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    add_fields(parser, Config())
-    print(train(from_arguments(Config, parser.parse_args(argv))))
+    add_fields(parser, TrainTtsSettings())
+    print(train(from_arguments(TrainTtsSettings, parser.parse_args(argv))))
     return 0
 
 

@@ -10,13 +10,13 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from vclip.errors import DataError
-from vclip.recipes.tts.dataset import Corpus
+from vclip.recipes.tts.dataset import TtsDataset
 
 SPEAKER_SPACE = "principal components of voice features"  # how tables of this recipe began
 DECODER = "waveform_decoder."
 
 
-def warm_start(model: Any, discriminators: nn.Module, init: Path, corpus: Corpus) -> None:
+def warm_start(model: Any, discriminators: nn.Module, init: Path, corpus: TtsDataset) -> None:
     """Take over weights; speakers are matched by name, new ones begin as the most similar voice.
 
     A decoder of another make is left out: the model's own begins at random.
@@ -38,7 +38,7 @@ def warm_start(model: Any, discriminators: nn.Module, init: Path, corpus: Corpus
     state["emb_g.weight"] = torch.stack([table[known.index(name)] for name in names])
     model.load_state_dict({key: value.float() for key, value in state.items()})
     if settings.get("speaker_space") != SPEAKER_SPACE:
-        plant(model, corpus.voice_features, [s in known for s in corpus.speakers])
+        replace_speaker_table(model, corpus.voice_features, [s in known for s in corpus.speakers])
 
 
 def speaker_space(voice_features: Tensor, n_channels: int) -> Tensor:
@@ -54,7 +54,9 @@ def speaker_space(voice_features: Tensor, n_channels: int) -> Tensor:
     return torch.mul(scores, math.sqrt(n_channels) / scores.norm(dim=1).mean())
 
 
-def plant(model: Any, voice_features: Tensor, known: list[bool], ridge: float = 10.0) -> None:
+def replace_speaker_table(
+    model: Any, voice_features: Tensor, known: list[bool], ridge: float = 10.0
+) -> None:
     """Replace the speaker table by `speaker_space`, and every layer that reads it to match.
 
     The old rows are regressed on the new ones over the speakers that the model knows. What reads
@@ -78,7 +80,7 @@ def plant(model: Any, voice_features: Tensor, known: list[bool], ridge: float = 
     model.emb_g.weight.data = new
 
 
-def nearest_known(corpus: Corpus, known: list[str]) -> list[str]:
+def nearest_known(corpus: TtsDataset, known: list[str]) -> list[str]:
     """For every speaker of the corpus itself if known, else the known one of the nearest voice."""
     old = [i for i, name in enumerate(corpus.speakers) if name in known]
     if not old:
