@@ -100,7 +100,7 @@ def informed(
         )
     )
     with torch.random.fork_rng(devices=[]):
-        return distill.fit(distill.Config(seed=seed), train, test)
+        return distill.fit(distill.DistillSettings(seed=seed), train, test)
 
 
 def expected_by(net: SignatureNet, candidates: Float32) -> Float32:
