@@ -252,7 +252,7 @@ def test_plans_that_cannot_be_read_are_refused(
 ) -> None:
     with pytest.raises(DataError, match="stages"):
         train.TrainTtsSettings(stages="warp:3").plan()
-    with pytest.raises(DataError, match="recipes.tts.prepare"):
+    with pytest.raises(DataError, match=r"recipes\.tts\.prepare"):
         TtsDataset(tmp_path / "none")
 
 
