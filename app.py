@@ -84,11 +84,14 @@ def open_study(options: argparse.Namespace, stack: contextlib.ExitStack) -> "lis
 def run_study(options: argparse.Namespace) -> None:
     """The listening test alone, which starts at once."""
     from vclip.listening.server import pages
-    from vclip.ui.server import port
+    from vclip.ui.server import uvicorn_server
 
-    with port.open_port(options.host, options.port) as listener, contextlib.ExitStack() as stack:
+    with (
+        uvicorn_server.open_port(options.host, options.port) as listener,
+        contextlib.ExitStack() as stack,
+    ):
         app = pages.application(open_study(options, stack))
-        port.run(port.server(app), listener)
+        uvicorn_server.run(uvicorn_server.server(app), listener)
 
 
 @reported
@@ -98,9 +101,9 @@ def main(argv: list[str] | None = None) -> int:
     if options.study_only:
         run_study(options)
         return 0
-    from vclip.ui.server import gpu  # after the options: --help should not load models
+    from vclip.ui.server import zero_gpu  # after the options: --help should not load models
 
-    gpu.prepare()  # before torch is used
+    zero_gpu.prepare()  # before torch is used
     from vclip.ui.server import serve
 
     with contextlib.ExitStack() as stack:
@@ -110,15 +113,15 @@ def main(argv: list[str] | None = None) -> int:
         print(f"loading the model {options.model} ...", flush=True)
         from vclip import runtime
         from vclip.pipeline import FaceToVoice
-        from vclip.ui.page.wiring import build
-        from vclip.ui.speech.takes import Takes
-        from vclip.ui.visit import Desk
+        from vclip.ui.page.events import build
+        from vclip.ui.speech.takes import TakeStore
+        from vclip.ui.visit import VisitController
 
         runtime.use_one_each()
-        model = FaceToVoice.from_pretrained(options.model, gpu.narrator())
-        desk, takes = Desk(model), Takes(cache)
+        model = FaceToVoice.from_pretrained(options.model, zero_gpu.narrator())
+        controller, takes = VisitController(model), TakeStore(cache)
         app = serve.application(
-            build(desk, takes, stage=options.stage, study=bool(routers)),
+            build(controller, takes, stage=options.stage, study=bool(routers)),
             {"model": model.model},
             cache,
             takes=takes,
@@ -127,8 +130,8 @@ def main(argv: list[str] | None = None) -> int:
             mcp=options.mcp,
             routers=routers,
         )
-        gpu.report()
-        threading.Thread(target=desk.warm_up, daemon=True).start()
+        zero_gpu.report()
+        threading.Thread(target=controller.warm_up, daemon=True).start()
         serve.run(app, listener)
     return 0
 

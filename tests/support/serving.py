@@ -16,7 +16,7 @@ from fastapi import FastAPI
 from vclip.pipeline import FaceToVoice
 from vclip.ui.page import endpoints
 from vclip.ui.server import serve
-from vclip.ui.speech.takes import Takes
+from vclip.ui.speech.takes import TakeStore
 
 
 async def application(model: FaceToVoice, folder: Path, **options: Any) -> FastAPI:
@@ -25,7 +25,7 @@ async def application(model: FaceToVoice, folder: Path, **options: Any) -> FastA
         endpoints.add(model)
     page.queue(max_size=32)
     return serve.application(
-        page, {"model": model.model}, folder, takes=Takes(folder), model=model, **options
+        page, {"model": model.model}, folder, takes=TakeStore(folder), model=model, **options
     )
 
 

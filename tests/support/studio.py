@@ -13,7 +13,7 @@ from playwright.sync_api import Page
 from vclip.pipeline import Candidate
 from vclip.speech.synthesizer import Speech
 from vclip.ui.speech import takelist
-from vclip.ui.speech.takes import Take, Takes
+from vclip.ui.speech.takes import SpeechTake, TakeStore
 from vclip.ui.texts import ENGLISH
 
 SAMPLE_RATE = 22050
@@ -51,18 +51,18 @@ class Studio:
     """Speaks when told to: each take is fed and finished by the test."""
 
     def __init__(self, folder: Path) -> None:
-        self.takes = Takes(folder)
-        self.take: Take | None = None
+        self.takes = TakeStore(folder)
+        self.take: SpeechTake | None = None
         self.hasty = False  # the page learns of a take when it is finished
-        self.spoken: list[takelist.Spoken] = []
+        self.spoken: list[takelist.TakeEntry] = []
         self.finished, self.row = threading.Event(), threading.Event()
 
-    def made(self, seconds: float = 3.0) -> Take:
+    def made(self, seconds: float = 3.0) -> SpeechTake:
         take = self.takes.start(SAMPLE_RATE)
         take.finish(tone(seconds), {"voice": "p225", "seed": 0})
         return take
 
-    def live(self) -> Take:
+    def live(self) -> SpeechTake:
         """The take that Speak started."""
         deadline = time.monotonic() + PATIENCE
         while self.take is None and time.monotonic() < deadline:
@@ -80,7 +80,7 @@ class Studio:
         if not self.hasty:
             yield takelist.player(ENGLISH, take), gr.skip()
         assert self.finished.wait(PATIENCE)
-        self.spoken.insert(0, takelist.Spoken(take.token, "p225", "Hello.", take.seconds, 0))
+        self.spoken.insert(0, takelist.TakeEntry(take.token, "p225", "Hello.", take.seconds, 0))
         yield takelist.player(ENGLISH, take), takelist.history(ENGLISH, self.spoken)
 
     def redraw(self) -> str:
@@ -88,7 +88,7 @@ class Studio:
 
     def compare(self) -> Iterator[str]:
         voice = np.zeros(4, np.float32)
-        rows: list[tuple[Candidate, Take | None]] = [
+        rows: list[tuple[Candidate, SpeechTake | None]] = [
             (
                 Candidate(n, f"gen-0-{n}", "generated", 0.5, voice, voice),
                 self.made() if n < 3 else None,

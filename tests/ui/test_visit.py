@@ -12,17 +12,17 @@ from vclip.errors import DataError, InputError, ModelError, SpeakerError, TextEr
 from vclip.pipeline import FaceToVoice
 from vclip.speakers import voice_id
 from vclip.speech.synthesizer import join
-from vclip.ui.visit import EXAMPLES, MOST_K, Desk, K, Visit, next_seed
+from vclip.ui.visit import EXAMPLES, MOST_K, K, Visit, VisitController, next_seed
 
 
 @pytest.fixture(scope="module")
-def desk() -> Desk:
-    return Desk(cast(FaceToVoice, FakeModel()))
+def controller() -> VisitController:
+    return VisitController(cast(FaceToVoice, FakeModel()))
 
 
 @pytest.fixture
-def visit(desk: Desk) -> Visit:
-    return desk.bring(Visit(), picture(90))
+def visit(controller: VisitController) -> Visit:
+    return controller.bring(Visit(), picture(90))
 
 
 def test_a_photo_gives_the_best_voice(visit: Visit) -> None:
@@ -32,98 +32,102 @@ def test_a_photo_gives_the_best_voice(visit: Visit) -> None:
     assert scores == sorted(scores, reverse=True)
 
 
-def test_no_face_keeps_the_old_one_and_offers_the_whole(desk: Desk, visit: Visit) -> None:
-    after = desk.bring(visit, picture(0))
+def test_no_face_keeps_the_old_one_and_offers_the_whole(
+    controller: VisitController, visit: Visit
+) -> None:
+    after = controller.bring(visit, picture(0))
     assert after.message and after.faceless is not None
     assert after.photo is visit.photo and after.picked is visit.picked
     assert after.candidates is visit.candidates
-    whole = desk.use_whole(after)
+    whole = controller.use_whole(after)
     assert whole.faceless is None and whole.photo is after.faceless
     assert whole.seen is not None and whole.seen.box.as_list() == [0, 0, 120, 120]
     with pytest.raises(InputError):
-        desk.use_whole(visit)
+        controller.use_whole(visit)
 
 
-def test_another_face_can_be_chosen(desk: Desk, visit: Visit) -> None:
-    other = desk.choose_face(visit, 1)
+def test_another_face_can_be_chosen(controller: VisitController, visit: Visit) -> None:
+    other = controller.choose_face(visit, 1)
     assert other.seen is not None and other.seen.box == BOXES[1] and other.seen.boxes == BOXES
     assert other.candidates[0].score != visit.candidates[0].score
-    assert desk.choose_face(other, 0).candidates[0].score == visit.candidates[0].score
+    assert controller.choose_face(other, 0).candidates[0].score == visit.candidates[0].score
 
 
 def test_words_take_the_place_of_a_face(visit: Visit) -> None:
     model = FakeModel()
     model.zero_shot = True
-    desk = Desk(cast(FaceToVoice, model))
-    read = desk.read(visit, " an old man ")
+    controller = VisitController(cast(FaceToVoice, model))
+    read = controller.read(visit, " an old man ")
     assert read.words == "an old man" and read.photo is None and read.other is None
     assert read.picked is read.candidates[0] and len(read.candidates) == K
     assert read.candidates != visit.candidates
-    desk.draw(read)
-    assert desk.why(read) is not None
-    for step in (desk.resample, desk.near, desk.shuffle):
+    controller.draw(read)
+    assert controller.why(read) is not None
+    for step in (controller.resample, controller.near, controller.shuffle):
         assert step(read).words == "an old man"
-    seen = desk.bring(read, picture(90))
+    seen = controller.bring(read, picture(90))
     assert seen.words == "" and seen.photo is not None
     with pytest.raises(InputError):  # there are no faces to choose from
-        desk.choose_face(read, 0)
+        controller.choose_face(read, 0)
     for wrong in ("", " "):
         with pytest.raises(TextError, match="empty"):
-            desk.read(visit, wrong)
+            controller.read(visit, wrong)
 
 
-def test_a_trained_model_reads_no_words(desk: Desk, visit: Visit) -> None:
+def test_a_trained_model_reads_no_words(controller: VisitController, visit: Visit) -> None:
     with pytest.raises(ModelError, match="not words"):
-        desk.read(visit, "an old man")
+        controller.read(visit, "an old man")
 
 
 @pytest.mark.parametrize("index", [2, -1, "0", None, 0.5])
-def test_faces_that_are_not_there(desk: Desk, visit: Visit, index: object) -> None:
+def test_faces_that_are_not_there(controller: VisitController, visit: Visit, index: object) -> None:
     with pytest.raises(InputError):
-        desk.choose_face(visit, index)
+        controller.choose_face(visit, index)
     with pytest.raises(InputError):
-        desk.choose_face(Visit(), 0)
+        controller.choose_face(Visit(), 0)
 
 
 @pytest.mark.parametrize("index", [len(EXAMPLES), -1, "0", None, 0.5])
-def test_examples_that_are_not_there(desk: Desk, index: object) -> None:
+def test_examples_that_are_not_there(controller: VisitController, index: object) -> None:
     with pytest.raises(InputError):
-        desk.example(Visit(), index)
+        controller.example(Visit(), index)
 
 
-def test_an_example_is_looked_at_once(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    first = desk.example(Visit(), 1)
-    monkeypatch.setattr(desk.model, "look", None)
-    again = desk.example(Visit(), 1)
+def test_an_example_is_looked_at_once(
+    controller: VisitController, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = controller.example(Visit(), 1)
+    monkeypatch.setattr(controller.model, "look", None)
+    again = controller.example(Visit(), 1)
     assert again.seen is first.seen and again.candidates
 
 
 def test_warming_up_speaks_draws_and_leaves_nothing(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
+    controller: VisitController, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     done: list[str] = []
     for name in ("draw", "speak"):
-        work = getattr(desk, name)
-        monkeypatch.setattr(desk, name, lambda *a, n=name, w=work: (done.append(n), w(*a))[1])
-    desk.warm_up()
+        work = getattr(controller, name)
+        monkeypatch.setattr(controller, name, lambda *a, n=name, w=work: (done.append(n), w(*a))[1])
+    controller.warm_up()
     assert done == ["draw", "speak"]
 
 
-def test_resample_is_the_search_of_the_next_seed(desk: Desk, visit: Visit) -> None:
-    again = desk.resample(visit)
+def test_resample_is_the_search_of_the_next_seed(controller: VisitController, visit: Visit) -> None:
+    again = controller.resample(visit)
     assert again.seed == 1
     assert {c.speaker_id for c in again.candidates} != {c.speaker_id for c in visit.candidates}
-    same = desk.search(visit, "both", 1, K)
+    same = controller.search(visit, "both", 1, K)
     assert [c.speaker_id for c in same.candidates] == [c.speaker_id for c in again.candidates]
-    assert desk.resample(desk.search(visit, "bank", 0, K)).source == "generated"
+    assert controller.resample(controller.search(visit, "bank", 0, K)).source == "generated"
     assert next_seed(2**32 - 1) == 0
 
 
-def test_as_many_voices_as_asked_for(desk: Desk, visit: Visit) -> None:
+def test_as_many_voices_as_asked_for(controller: VisitController, visit: Visit) -> None:
     for k in (1, 3, MOST_K):
-        assert len(desk.search(visit, "generated", 0, k).candidates) == k
+        assert len(controller.search(visit, "generated", 0, k).candidates) == k
     with pytest.raises(InputError, match=f"1 to {MOST_K}"):
-        desk.search(visit, "generated", 0, MOST_K + 1)
+        controller.search(visit, "generated", 0, MOST_K + 1)
 
 
 @pytest.mark.parametrize(
@@ -131,32 +135,41 @@ def test_as_many_voices_as_asked_for(desk: Desk, visit: Visit) -> None:
     [("both", -1, 5), ("both", None, 5), ("both", 2**32, 5), ("else", 0, 5), ("both", 0, 0),
      ("both", 0, None)],
 )  # fmt: skip
-def test_search_refuses_what_it_cannot_serve(desk: Desk, source: Any, seed: Any, k: Any) -> None:
+def test_search_refuses_what_it_cannot_serve(
+    controller: VisitController, source: Any, seed: Any, k: Any
+) -> None:
     with pytest.raises(InputError):
-        desk.search(Visit(), source, seed, k)
+        controller.search(Visit(), source, seed, k)
 
 
-def test_picking(desk: Desk, visit: Visit) -> None:
-    picked = desk.pick(visit, "p3").picked
+def test_picking(controller: VisitController, visit: Visit) -> None:
+    picked = controller.pick(visit, "p3").picked
     assert picked is not None and visit.seen is not None
-    assert picked.score == pytest.approx(desk.model.bank.voice_emb[3] @ visit.seen.image_emb)
+    assert picked.score == pytest.approx(controller.model.bank.voice_emb[3] @ visit.seen.image_emb)
     third = visit.candidates[2]
-    assert desk.pick(visit, third.speaker_id).picked is third
+    assert controller.pick(visit, third.speaker_id).picked is third
     for name in ["nobody", "../etc/passwd", None, 3, {"id": "p3"}, ["p3"], "gen-0-9999", "move("]:
         with pytest.raises(SpeakerError):
-            desk.pick(visit, name)
+            controller.pick(visit, name)
 
 
-def test_a_picked_voice_that_is_no_best_fit_is_offered_after_them(desk: Desk, visit: Visit) -> None:
+def test_a_picked_voice_that_is_no_best_fit_is_offered_after_them(
+    controller: VisitController, visit: Visit
+) -> None:
     ids = [c.speaker_id for c in visit.candidates]
-    assert [c.speaker_id for c in desk.offered(visit)] == ids
+    assert [c.speaker_id for c in controller.offered(visit)] == ids
     other = next(f"p{i}" for i in range(N_BANK) if f"p{i}" not in ids)
-    assert [c.speaker_id for c in desk.offered(desk.pick(visit, other))] == [*ids, other]
+    assert [c.speaker_id for c in controller.offered(controller.pick(visit, other))] == [
+        *ids,
+        other,
+    ]
 
 
-def test_a_place_on_the_map_picks_a_generated_voice(desk: Desk, visit: Visit) -> None:
-    x, y = desk.map.projection.place(desk.cloud(visit))[17]
-    at = desk.pick_at(visit, float(x), float(y))
+def test_a_place_on_the_map_picks_a_generated_voice(
+    controller: VisitController, visit: Visit
+) -> None:
+    x, y = controller.map.projection.place(controller.cloud(visit))[17]
+    at = controller.pick_at(visit, float(x), float(y))
     assert at.picked is not None and at.picked.source == "generated"
     for place in [
         ("1", 2),
@@ -166,93 +179,97 @@ def test_a_place_on_the_map_picks_a_generated_voice(desk: Desk, visit: Visit) ->
         (10**50, 1),
         (10**400, 1),
     ]:
-        assert desk.pick_at(visit, *place) is visit
-    bank = desk.search(visit, "bank", 0, K)
-    assert desk.pick_at(bank, float(x), float(y)) is bank  # none is searched, none is offered
+        assert controller.pick_at(visit, *place) is visit
+    bank = controller.search(visit, "bank", 0, K)
+    assert controller.pick_at(bank, float(x), float(y)) is bank  # none is searched, none is offered
 
 
-def test_more_like_this_and_back(desk: Desk, visit: Visit) -> None:
-    near = desk.near(desk.pick(visit, "p3"))
+def test_more_like_this_and_back(controller: VisitController, visit: Visit) -> None:
+    near = controller.near(controller.pick(visit, "p3"))
     assert near.around == "p3" and len(near.candidates) == K
     assert {str(voice_id.parse(c.speaker_id).base) for c in near.candidates} == {"p3"}  # type: ignore[union-attr]
     scores = [c.score for c in near.candidates]
     assert scores == sorted(scores, reverse=True)
-    again = desk.resample(near)
+    again = controller.resample(near)
     assert again.around == "p3" and again.candidates[0] != near.candidates[0]
-    x, y = desk.map.projection.place(desk.cloud(near))[5]
-    placed = desk.pick_at(near, float(x), float(y)).picked
+    x, y = controller.map.projection.place(controller.cloud(near))[5]
+    placed = controller.pick_at(near, float(x), float(y)).picked
     assert placed is not None and placed.speaker_id.startswith("near(p3;0;")
-    back = desk.everywhere(near)
+    back = controller.everywhere(near)
     assert back.around is None
     assert [c.speaker_id for c in back.candidates] == [c.speaker_id for c in visit.candidates]
-    assert desk.search(near, "bank", 0, K).around is None  # another source is another search
-    assert desk.choose_face(near, 1).around is None
+    assert controller.search(near, "bank", 0, K).around is None  # another source is another search
+    assert controller.choose_face(near, 1).around is None
     with pytest.raises(SpeakerError):
-        desk.near(Visit())
+        controller.near(Visit())
     with pytest.raises(InputError):
-        desk.near(desk.pick(Visit(), "p3"))  # without a face nothing can be ranked
+        controller.near(controller.pick(Visit(), "p3"))  # without a face nothing can be ranked
 
 
-def test_sliders_move_the_picked_voice_and_not_what_they_made(desk: Desk, visit: Visit) -> None:
-    start = desk.pick(visit, "p3")
-    once = desk.move(start, 1, 0, 0, 0)
-    twice = desk.move(once, 1.5, -0.5, 0, 0)
-    direct = desk.move(start, 1.5, -0.5, 0, 0)
+def test_sliders_move_the_picked_voice_and_not_what_they_made(
+    controller: VisitController, visit: Visit
+) -> None:
+    start = controller.pick(visit, "p3")
+    once = controller.move(start, 1, 0, 0, 0)
+    twice = controller.move(once, 1.5, -0.5, 0, 0)
+    direct = controller.move(start, 1.5, -0.5, 0, 0)
     assert twice.picked is not None and direct.picked is not None and start.picked is not None
     assert twice.picked.speaker_id == direct.picked.speaker_id == "move(p3;1.5,-0.5)"
     assert twice.picked.source == "shaped" and twice.picked.score != start.picked.score
-    home = desk.move(twice, 0, 0, 0, 0).picked
+    home = controller.move(twice, 0, 0, 0, 0).picked
     assert home is not None and home.speaker_id == "p3"
     with pytest.raises(SpeakerError):
-        desk.move(Visit(), 1, 0, 0, 0)
+        controller.move(Visit(), 1, 0, 0, 0)
 
 
-def test_a_blend_goes_on_from_a_moved_voice(desk: Desk, visit: Visit) -> None:
-    moved = desk.move(desk.pick(visit, "p3"), 1, 0, 0, 0)
-    half = desk.blend(moved, "p4", 0.5)
-    less = desk.blend(half, "p4", 0.25)
+def test_a_blend_goes_on_from_a_moved_voice(controller: VisitController, visit: Visit) -> None:
+    moved = controller.move(controller.pick(visit, "p3"), 1, 0, 0, 0)
+    half = controller.blend(moved, "p4", 0.5)
+    less = controller.blend(half, "p4", 0.25)
     assert half.picked is not None and less.picked is not None and moved.picked is not None
     assert half.picked.speaker_id == f"blend({moved.picked.speaker_id};p4;0.5)"
     assert less.picked.speaker_id == f"blend({moved.picked.speaker_id};p4;0.25)"
     for share, end in ((0.0, moved.picked.speaker_id), (1.0, "p4")):
-        blended = desk.blend(moved, "p4", share).picked
+        blended = controller.blend(moved, "p4", share).picked
         assert blended is not None and blended.speaker_id == end
     for other in (None, "nobody", 4):
         with pytest.raises(SpeakerError):
-            desk.blend(moved, other, 0.5)
+            controller.blend(moved, other, 0.5)
 
 
-def test_the_control_walks_through_the_reference_faces(desk: Desk, visit: Visit) -> None:
+def test_the_control_walks_through_the_reference_faces(
+    controller: VisitController, visit: Visit
+) -> None:
     seen = []
     step = visit
     for _ in range(4):
-        step = desk.shuffle(step)
-        control = desk.control(step)
+        step = controller.shuffle(step)
+        control = controller.control(step)
         assert control is not None and len(control.scores_here) == len(control.candidates) == K
         seen.append(step.other)
     assert seen == [0, 1, 2, 0]
-    assert desk.control(visit) is None
-    assert desk.choose_face(step, 1).other is None  # a control belongs to its face
+    assert controller.control(visit) is None
+    assert controller.choose_face(step, 1).other is None  # a control belongs to its face
     with pytest.raises(InputError):
-        desk.shuffle(Visit())
+        controller.shuffle(Visit())
 
 
-def test_cards_bring_voices_back(desk: Desk, visit: Visit) -> None:
-    moved = desk.move(visit, 0.5, 0, 0, 0)
+def test_cards_bring_voices_back(controller: VisitController, visit: Visit) -> None:
+    moved = controller.move(visit, 0.5, 0, 0, 0)
     assert moved.picked is not None
-    saved = json.dumps(card.voice_card(desk.model, moved.picked)).encode()
-    again = desk.open_card(desk.bring(Visit(), picture(90)), saved)
+    saved = json.dumps(card.voice_card(controller.model, moved.picked)).encode()
+    again = controller.open_card(controller.bring(Visit(), picture(90)), saved)
     assert again.picked is not None and again.picked.speaker_id == moved.picked.speaker_id
     assert np.array_equal(again.picked.speaker_embedding, moved.picked.speaker_embedding)
     for bad in (b"", b"[]", b"\x00\xff", saved.replace(b"0" * 64, b"1" * 64)):
         with pytest.raises(DataError):
-            desk.open_card(visit, bad)
+            controller.open_card(visit, bad)
 
 
-def test_speaking_has_a_limit(desk: Desk) -> None:
-    voice = desk.model.candidate("p1")  # possible without any face
+def test_speaking_has_a_limit(controller: VisitController) -> None:
+    voice = controller.model.candidate("p1")  # possible without any face
     for rate, samples in ((1.0, 8000), (2.0, 4000)):
-        speech = join([part for _, part in desk.speak(voice, "Hello.", 0, rate, 0.0)])
+        speech = join([part for _, part in controller.speak(voice, "Hello.", 0, rate, 0.0)])
         assert len(speech.wav) == samples
     with pytest.raises(TextError, match="2001 characters"):
-        desk.speak(voice, "a" * 2001, 0)
+        controller.speak(voice, "a" * 2001, 0)

@@ -4,11 +4,11 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from vclip.ui.speech.takelist import Spoken
+from vclip.ui.speech.takelist import TakeEntry
 from vclip.ui.visit import Visit
 
 
-class Session:
+class VisitorSession:
     """Changed by whoever holds its lock, so that of two hasty clicks none undoes the other.
 
     What takes longer than a step (speech) remembers the epoch in which it began: work of an earlier
@@ -20,12 +20,12 @@ class Session:
         self.epoch = 0
         self.turns = {"speak": 0, "compare": 0}  # how often each was begun; the last one counts
         self.visit = Visit()
-        self.spoken: tuple[Spoken, ...] = ()  # newest first
+        self.spoken: tuple[TakeEntry, ...] = ()  # newest first
         self.compared: tuple[str, ...] = ()  # tokens of takes
 
-    def __deepcopy__(self, _: Any) -> "Session":
+    def __deepcopy__(self, _: Any) -> "VisitorSession":
         """A new visitor's: Gradio copies the first value of a state for each of them."""
-        return Session()
+        return VisitorSession()
 
     def look(self) -> tuple[Visit, int]:
         """The visit as the last step left it, and its epoch: never one of before forgetting."""

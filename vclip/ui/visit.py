@@ -62,7 +62,7 @@ class Visit:
         return LANGUAGES[self.language]
 
 
-class Desk:
+class VisitController:
     """The steps, over one model and its map; holds nothing of any visitor."""
 
     def __init__(self, model: FaceToVoice) -> None:

@@ -20,10 +20,10 @@ from vclip.listening.design.study import load
 from vclip.listening.server import pages
 from vclip.listening.store.store import Store, open_store
 from vclip.pipeline import FaceToVoice
-from vclip.ui.page import studytab, wiring
+from vclip.ui.page import events, studytab
 from vclip.ui.server import serve
-from vclip.ui.speech.takes import Takes
-from vclip.ui.visit import Desk
+from vclip.ui.speech.takes import TakeStore
+from vclip.ui.visit import VisitController
 
 
 @pytest.fixture
@@ -108,7 +108,8 @@ def test_a_space_needs_a_durable_store(
 
 
 def test_a_study_alone_loads_no_model() -> None:
-    code = "import sys, app; from vclip.listening import serving; from vclip.ui import port; "
+    code = "import sys, app; from vclip.listening.server import pages; "
+    code += "from vclip.ui.server import uvicorn_server; "
     code += "assert not {'torch', 'gradio', 'TTS', 'transformers'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=REPO, timeout=60)
 
@@ -126,11 +127,11 @@ def test_the_demo_has_a_tab_for_the_study() -> None:
 
 def test_the_app_serves_page_and_study_at_once(store: Store, tmp_path: Path) -> None:
     model = cast(FaceToVoice, FakeModel())
-    takes = Takes(tmp_path)
+    takes = TakeStore(tmp_path)
     routers = pages.routers(store, TOKEN)
 
     async def built() -> FastAPI:
-        blocks = wiring.build(Desk(model), takes, study=True)
+        blocks = events.build(VisitController(model), takes, study=True)
         return serve.application(blocks, {}, tmp_path, takes=takes, model=model, routers=routers)
 
     client = TestClient(asyncio.run(built()))

@@ -8,11 +8,11 @@ from fake_model import FakeModel
 
 from vclip.pipeline import FaceToVoice
 from vclip.recipes.showcase import icon
-from vclip.ui.visit import Desk
+from vclip.ui.visit import VisitController
 
 
 async def drawn() -> str:
-    return icon.document(Desk(cast(FaceToVoice, FakeModel())))
+    return icon.document(VisitController(cast(FaceToVoice, FakeModel())))
 
 
 def test_the_thumbnail_shows_a_face_and_its_voices() -> None:

@@ -14,10 +14,10 @@ from vclip.ui.map import svg
 EVIL = "\"><script>alert(1)</script>&amp;'\n"
 
 
-def sample(seed: int = 0, n: int = 4) -> svg.Picture:
+def sample(seed: int = 0, n: int = 4) -> svg.SvgFigure:
     """One of each."""
     rng = np.random.default_rng(seed)
-    picture = svg.Picture(64, 52)
+    picture = svg.SvgFigure(64, 52)
     x, y = np.arange(0, 64, 4.0), np.arange(0, 52, 4.0)
     z = np.exp(-((x[None] - 30) ** 2 + (y[:, None] - 20) ** 2) / 200)
     picture.heights("hills", x, y, z, np.array([0.2, 0.6]), [{"class": "d0"}, {"class": "d1"}])
@@ -44,7 +44,7 @@ def test_shapes_are_named_in_order() -> None:
 
 
 def test_places_are_svg_units_downwards() -> None:
-    picture = svg.Picture(640, 520)
+    picture = svg.SvgFigure(640, 520)
     at = np.array([[0.0, 0.0], [640.0, 520.0], [123.44, 77.77]])
     picture.points("points", at, "o", 9.0, names(3, "p"))
     picture.words("words", at, ["a", "b", "c"], names(3, "w"))
@@ -55,7 +55,7 @@ def test_places_are_svg_units_downwards() -> None:
 
 
 def test_regions_hold_what_is_high() -> None:
-    picture = svg.Picture(100, 100)
+    picture = svg.SvgFigure(100, 100)
     x = y = np.arange(0, 101, 2.0)
     z = -np.hypot(x[None] - 50, y[:, None] - 50)
     picture.heights("hills", x, y, z, np.array([-40.0, -20.0]), names(2, "h"))
@@ -80,7 +80,7 @@ def test_references_are_defined_once() -> None:
 
 
 def test_names_are_escaped() -> None:
-    picture = svg.Picture(64, 52)
+    picture = svg.SvgFigure(64, 52)
     picture.points("points", np.array([[5.0, 5.0]]), "o", 5.0, [{"data-id": EVIL}])
     markup = picture.markup(**{"aria-label": EVIL})
     assert "<script" not in markup
@@ -89,13 +89,13 @@ def test_names_are_escaped() -> None:
 
 
 def test_dollars_are_no_formulas() -> None:
-    picture = svg.Picture(64, 52)
+    picture = svg.SvgFigure(64, 52)
     picture.words("words", np.array([[5.0, 5.0]]), ["$x_1$"], [{}])
     assert ET.fromstring(picture.markup())[0][0].text == "$x_1$"
 
 
 def test_names_have_to_match_the_shapes() -> None:
-    picture = svg.Picture(64, 52)
+    picture = svg.SvgFigure(64, 52)
     picture.points("points", np.zeros((3, 2)), "o", 5.0, names(2, "p"))
     with pytest.raises(ValueError, match="zip"):
         picture.markup()

@@ -68,7 +68,7 @@ def place(element: ET.Element) -> tuple[float, float]:
 
 def test_projection_is_pca(embs: Embs) -> None:
     rows = np.concatenate(embs)
-    projection = voicemap.Projection.fit(*embs)
+    projection = voicemap.MapProjection.fit(*embs)
     values = np.linalg.eigvalsh(np.cov(rows.T))[::-1][:2]
     variances = ((rows - projection.mean) @ projection.axes).var(axis=0, ddof=1)
     assert np.allclose(variances, values, rtol=1e-3)
@@ -76,7 +76,7 @@ def test_projection_is_pca(embs: Embs) -> None:
 
 
 def test_projection_keeps_the_order_along_both_axes(embs: Embs) -> None:
-    projection = voicemap.Projection.fit(*embs)
+    projection = voicemap.MapProjection.fit(*embs)
     at = (embs[0] - projection.mean) @ projection.axes
     placed = projection.place(embs[0])
     assert (np.diff(placed[np.argsort(at[:, 0]), 0]) >= 0).all()
@@ -87,8 +87,8 @@ def test_projection_keeps_the_order_along_both_axes(embs: Embs) -> None:
 
 def test_projection_does_not_depend_on_order(embs: Embs) -> None:
     rows = np.concatenate(embs)
-    one = voicemap.Projection.fit(*embs)
-    other = voicemap.Projection.fit(embs[0][::-1], embs[1][::-1])
+    one = voicemap.MapProjection.fit(*embs)
+    other = voicemap.MapProjection.fit(embs[0][::-1], embs[1][::-1])
     assert np.allclose(one.place(rows), other.place(rows), atol=0.5)
     assert len(np.unique(one.place(embs[0]), axis=0)) == len(IDS)  # none is pushed to the edge
 

@@ -14,7 +14,7 @@ from serving import served
 
 from vclip.pipeline import FaceToVoice
 from vclip.speech.synthesizer import Speech
-from vclip.ui.page import speaking
+from vclip.ui.page import speech_events
 
 PIECES = 1000  # of 20 ms: nobody waits for the end
 
@@ -38,7 +38,7 @@ class SlowModel(FakeModel):
 def test_the_api_stops_when_its_client_hangs_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(speaking, "EVERY", 0.0)
+    monkeypatch.setattr(speech_events, "EVERY", 0.0)
     model = SlowModel()
     with served(cast(FaceToVoice, model), tmp_path) as address:
         call = f"{address}/gradio_api/call/speak"

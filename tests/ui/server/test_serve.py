@@ -27,7 +27,7 @@ from vclip.pipeline import FaceToVoice
 from vclip.ui import texts
 from vclip.ui.page import theme
 from vclip.ui.server import serve
-from vclip.ui.server.social import SocialTags, tags
+from vclip.ui.server.open_graph import SocialTags, tags
 from vclip.ui.speech.takes import SECONDS
 
 

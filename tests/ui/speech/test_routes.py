@@ -19,8 +19,8 @@ from vclip.errors import SpeakerError
 from vclip.pipeline import Candidate
 from vclip.speech.synthesizer import Speech
 from vclip.ui.speech import routes
-from vclip.ui.speech.preview import AT_ONCE, SENTENCE, Previews
-from vclip.ui.speech.takes import Take, Takes
+from vclip.ui.speech.preview import AT_ONCE, SENTENCE, PreviewCache
+from vclip.ui.speech.takes import SpeechTake, TakeStore
 
 SAMPLE_RATE = 22050
 CARD = {"kind": "vclip speech", "voice": "near(p225;0;7)", "seed": 5, "text": "Grüße \ud800"}
@@ -57,12 +57,12 @@ def model() -> CountingModel:
 
 
 @pytest.fixture(scope="module")
-def takes(tmp_path_factory: pytest.TempPathFactory) -> Takes:
-    return Takes(tmp_path_factory.mktemp("cache"))
+def takes(tmp_path_factory: pytest.TempPathFactory) -> TakeStore:
+    return TakeStore(tmp_path_factory.mktemp("cache"))
 
 
 @pytest.fixture(scope="module")
-def client(takes: Takes, model: CountingModel) -> Iterator[httpx.Client]:
+def client(takes: TakeStore, model: CountingModel) -> Iterator[httpx.Client]:
     app = FastAPI()
     routes.add(app, takes, model)
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error", lifespan="off"))
@@ -78,7 +78,7 @@ def client(takes: Takes, model: CountingModel) -> Iterator[httpx.Client]:
 
 
 @pytest.fixture
-def finished(takes: Takes) -> Take:
+def finished(takes: TakeStore) -> SpeechTake:
     take = takes.start(SAMPLE_RATE)
     take.finish(noise(), CARD)
     return take
@@ -91,7 +91,7 @@ def wait(condition: Callable[[], object]) -> None:
         time.sleep(0.005)
 
 
-def test_a_take_is_heard_while_it_is_spoken(client: httpx.Client, takes: Takes) -> None:
+def test_a_take_is_heard_while_it_is_spoken(client: httpx.Client, takes: TakeStore) -> None:
     take = takes.start(SAMPLE_RATE)
     with client.stream("GET", f"/takes/{take.token}.pcm") as response:
         assert response.status_code == 200
@@ -106,7 +106,7 @@ def test_a_take_is_heard_while_it_is_spoken(client: httpx.Client, takes: Takes) 
         assert list(stream) == []
 
 
-def test_who_hangs_up_is_forgotten(client: httpx.Client, takes: Takes) -> None:
+def test_who_hangs_up_is_forgotten(client: httpx.Client, takes: TakeStore) -> None:
     take = takes.start(SAMPLE_RATE)
     with client.stream("GET", f"/takes/{take.token}.pcm") as response:
         take.feed(noise())
@@ -119,7 +119,7 @@ def test_who_hangs_up_is_forgotten(client: httpx.Client, takes: Takes) -> None:
     assert client.get(f"/takes/{take.token}.wav").status_code == 200
 
 
-def test_who_comes_late_hears_it_all(client: httpx.Client, finished: Take) -> None:
+def test_who_comes_late_hears_it_all(client: httpx.Client, finished: SpeechTake) -> None:
     assert client.get(f"/takes/{finished.token}.pcm").content == pcm(noise())
 
 
@@ -127,7 +127,7 @@ def test_who_comes_late_hears_it_all(client: httpx.Client, finished: Take) -> No
     ("kind", "media"), [("wav", "audio/wav"), ("flac", "audio/flac"), ("mp3", "audio/mpeg")]
 )
 def test_finished_takes_are_files(
-    client: httpx.Client, finished: Take, kind: str, media: str
+    client: httpx.Client, finished: SpeechTake, kind: str, media: str
 ) -> None:
     response = client.get(f"/takes/{finished.token}.{kind}")
     assert response.content == audio.encode(noise().wav, SAMPLE_RATE, kind)
@@ -139,7 +139,7 @@ def test_finished_takes_are_files(
     assert named.headers["Content-Disposition"] == disposition
 
 
-def test_parts_can_be_asked_for(client: httpx.Client, finished: Take) -> None:
+def test_parts_can_be_asked_for(client: httpx.Client, finished: SpeechTake) -> None:
     whole = audio.encode(noise().wav, SAMPLE_RATE, "wav")
     path = f"/takes/{finished.token}.wav"
     probe = client.get(path, headers={"Range": "bytes=0-1"})  # how iOS begins
@@ -149,7 +149,7 @@ def test_parts_can_be_asked_for(client: httpx.Client, finished: Take) -> None:
     assert client.get(path, headers={"Range": f"bytes={len(whole)}-"}).status_code == 416
 
 
-def test_the_card_is_json(client: httpx.Client, finished: Take) -> None:
+def test_the_card_is_json(client: httpx.Client, finished: SpeechTake) -> None:
     response = client.get(f"/takes/{finished.token}.json?download=1")
     assert json.loads(response.text) == CARD
     assert "Grüße" in response.text
@@ -161,7 +161,7 @@ def test_the_card_is_json(client: httpx.Client, finished: Take) -> None:
 
 @pytest.mark.parametrize("kind", ["pcm", "wav", "flac", "mp3", "json", "ogg"])
 def test_what_is_not_there_is_told_in_a_line(
-    client: httpx.Client, takes: Takes, finished: Take, kind: str
+    client: httpx.Client, takes: TakeStore, finished: SpeechTake, kind: str
 ) -> None:
     takes.drop([finished.token])
     failed = takes.start(SAMPLE_RATE)
@@ -174,14 +174,14 @@ def test_what_is_not_there_is_told_in_a_line(
     assert response.headers["Cache-Control"] == "no-store"
 
 
-def test_there_are_no_other_formats(client: httpx.Client, finished: Take) -> None:
+def test_there_are_no_other_formats(client: httpx.Client, finished: SpeechTake) -> None:
     response = client.get(f"/takes/{finished.token}.ogg")
     assert response.status_code == 404
     assert "wav, flac, mp3" in response.json()["detail"]
 
 
 def test_a_file_that_was_swept_away_is_missed_politely(
-    client: httpx.Client, finished: Take
+    client: httpx.Client, finished: SpeechTake
 ) -> None:
     path = finished.file("wav")
     assert path is not None
@@ -193,7 +193,7 @@ def test_a_file_that_was_swept_away_is_missed_politely(
 
 @pytest.mark.parametrize("kind", ["wav", "mp3", "json"])
 def test_files_of_a_live_take_are_asked_for_later(
-    client: httpx.Client, takes: Takes, kind: str
+    client: httpx.Client, takes: TakeStore, kind: str
 ) -> None:
     response = client.get(f"/takes/{takes.start(SAMPLE_RATE).token}.{kind}")
     assert response.status_code == 409
@@ -246,7 +246,7 @@ def test_more_than_two_previews_at_once_are_too_many(
 
 def test_the_least_recently_used_previews_are_forgotten() -> None:
     model = CountingModel()
-    previews = Previews(model, most=2)
+    previews = PreviewCache(model, most=2)
     for voice in ("p1", "p2", "p1", "p3", "p1", "p2"):
         previews.get(voice)
     assert model.spoken == ["p1", "p2", "p3", "p2"]

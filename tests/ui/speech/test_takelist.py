@@ -10,8 +10,8 @@ import pytest
 from vclip.pipeline import Candidate
 from vclip.speech.synthesizer import Speech
 from vclip.ui.speech import takelist
-from vclip.ui.speech.takelist import Spoken
-from vclip.ui.speech.takes import Take, Takes
+from vclip.ui.speech.takelist import TakeEntry
+from vclip.ui.speech.takes import SpeechTake, TakeStore
 from vclip.ui.texts import ENGLISH, LANGUAGES, Texts
 
 VOID = {"br", "img", "input", "meta"}
@@ -47,11 +47,11 @@ class Parsed(HTMLParser):
 
 
 @pytest.fixture
-def takes(tmp_path: Path) -> Takes:
-    return Takes(tmp_path)
+def takes(tmp_path: Path) -> TakeStore:
+    return TakeStore(tmp_path)
 
 
-def done(takes: Takes, seconds: float = 0.5) -> Take:
+def done(takes: TakeStore, seconds: float = 0.5) -> SpeechTake:
     take = takes.start(8000)
     take.finish(Speech(np.zeros(round(8000 * seconds), np.float32), 8000), {"voice": "p225"})
     return take
@@ -62,7 +62,7 @@ def voice(speaker_id: str, source: str = "bank", rank: int = 1, score: float = 0
     return Candidate(rank, speaker_id, source, score, zeros, zeros)  # type: ignore[arg-type]
 
 
-def test_the_player_names_the_take_for_player_js(takes: Takes) -> None:
+def test_the_player_names_the_take_for_player_js(takes: TakeStore) -> None:
     take = takes.start(8000)
     live = Parsed(takelist.player(ENGLISH, take)).find("div")[0]
     assert live["data-token"] == take.token
@@ -72,7 +72,7 @@ def test_the_player_names_the_take_for_player_js(takes: Takes) -> None:
     assert Parsed(takelist.player(ENGLISH, take)).find("div")[0]["data-state"] == "failed"
 
 
-def test_only_a_finished_take_has_controls(takes: Takes) -> None:
+def test_only_a_finished_take_has_controls(takes: TakeStore) -> None:
     assert not Parsed(takelist.player(ENGLISH, takes.start(8000))).find("audio")
     take = done(takes, 1.26)
     player = Parsed(takelist.player(ENGLISH, take))
@@ -91,7 +91,7 @@ def test_without_a_take_there_is_a_hint() -> None:
 
 
 def test_history_offers_replay_and_downloads_in_the_given_order() -> None:
-    entries = [Spoken(f"t{n}", f"p{n}", f"text {n}", n + 0.25, n) for n in (3, 2, 1)]
+    entries = [TakeEntry(f"t{n}", f"p{n}", f"text {n}", n + 0.25, n) for n in (3, 2, 1)]
     page = Parsed(takelist.history(ENGLISH, entries))
     assert [button["data-play"] for button in page.find("button")] == ["t3", "t2", "t1"]
     links = [link["href"] for link in page.find("a")]
@@ -103,12 +103,12 @@ def test_history_offers_replay_and_downloads_in_the_given_order() -> None:
 
 
 def test_long_texts_are_shortened() -> None:
-    page = Parsed(takelist.history(ENGLISH, [Spoken("t", "p1", "word " * 400, 9, 0)]))
+    page = Parsed(takelist.history(ENGLISH, [TakeEntry("t", "p1", "word " * 400, 9, 0)]))
     assert len(page.text) < 300
     assert "…" in page.text
 
 
-def test_compare_has_a_row_per_voice_playable_when_ready(takes: Takes) -> None:
+def test_compare_has_a_row_per_voice_playable_when_ready(takes: TakeStore) -> None:
     take = done(takes)
     rows = [
         (voice("p1"), take),
@@ -126,7 +126,7 @@ def test_compare_has_a_row_per_voice_playable_when_ready(takes: Takes) -> None:
     assert LONG in page.text
 
 
-def test_compare_says_no_more_when_all_are_ready(takes: Takes) -> None:
+def test_compare_says_no_more_when_all_are_ready(takes: TakeStore) -> None:
     page = Parsed(takelist.compare(ENGLISH, [(voice("p1", score=float("nan")), done(takes))]))
     assert "nan" not in page.text
     assert "1 of 1" not in page.text
@@ -134,9 +134,9 @@ def test_compare_says_no_more_when_all_are_ready(takes: Takes) -> None:
 
 
 @pytest.mark.parametrize("texts", LANGUAGES.values(), ids=LANGUAGES.keys())
-def test_everything_is_escaped_and_every_control_has_a_name(takes: Takes, texts: Texts) -> None:
+def test_everything_is_escaped_and_every_control_has_a_name(takes: TakeStore, texts: Texts) -> None:
     pages = [
-        takelist.history(texts, [Spoken("t", HOSTILE, HOSTILE, 1, 0)]),
+        takelist.history(texts, [TakeEntry("t", HOSTILE, HOSTILE, 1, 0)]),
         takelist.compare(texts, [(voice(HOSTILE), done(takes)), (voice(HOSTILE), None)]),
         takelist.player(texts, done(takes)),
     ]
@@ -153,7 +153,7 @@ def test_everything_is_escaped_and_every_control_has_a_name(takes: Takes, texts:
         assert len(set(labels)) == len(labels)
 
 
-def test_labels_tell_voices_apart(takes: Takes) -> None:
+def test_labels_tell_voices_apart(takes: TakeStore) -> None:
     rows = [(voice("p1"), done(takes)), (voice("p2"), None)]
     labels = [
         button["aria-label"] for button in Parsed(takelist.compare(ENGLISH, rows)).find("button")

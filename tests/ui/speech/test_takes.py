@@ -12,7 +12,7 @@ import pytest
 
 from vclip import audio
 from vclip.speech.synthesizer import Speech, join
-from vclip.ui.speech.takes import SECONDS, Take, Takes
+from vclip.ui.speech.takes import SECONDS, SpeechTake, TakeStore
 
 SAMPLE_RATE = 8000
 CARD: dict[str, Any] = {"voice": "p225", "seed": 3}
@@ -30,7 +30,7 @@ def pcm(speech: Speech) -> bytes:
     return b"".join(sample.to_bytes(2, "little", signed=True) for sample in samples)
 
 
-async def hear(take: Take, pause: float = 0.0, pieces: int | None = None) -> bytes:
+async def hear(take: SpeechTake, pause: float = 0.0, pieces: int | None = None) -> bytes:
     """All of a take, or that many pieces, by a reader who takes its time."""
     heard = []
     async for piece in take.listen():
@@ -44,7 +44,7 @@ async def hear(take: Take, pause: float = 0.0, pieces: int | None = None) -> byt
 class Reader(threading.Thread):
     """Reads on an event loop of its own."""
 
-    def __init__(self, take: Take, pause: float = 0.0, pieces: int | None = None) -> None:
+    def __init__(self, take: SpeechTake, pause: float = 0.0, pieces: int | None = None) -> None:
         super().__init__(daemon=True)
         self.heard: bytes | None = None
         self._work = lambda: hear(take, pause, pieces)
@@ -60,8 +60,8 @@ class Reader(threading.Thread):
 
 
 @pytest.fixture
-def takes(tmp_path: Path) -> Takes:
-    return Takes(tmp_path)
+def takes(tmp_path: Path) -> TakeStore:
+    return TakeStore(tmp_path)
 
 
 def files(folder: Path) -> list[Path]:
@@ -76,7 +76,7 @@ def wait(condition: Any) -> None:
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_readers_hear_what_was_fed_however_it_interleaves(takes: Takes, seed: int) -> None:
+def test_readers_hear_what_was_fed_however_it_interleaves(takes: TakeStore, seed: int) -> None:
     rng, take = random.Random(seed), takes.start(SAMPLE_RATE)
     pieces = [noise(i, rng.randrange(1, 900)) for i in range(25)]
     readers = []
@@ -94,7 +94,7 @@ def test_readers_hear_what_was_fed_however_it_interleaves(takes: Takes, seed: in
     assert len(take._listeners) == 0
 
 
-def test_readers_wait_without_work(takes: Takes) -> None:
+def test_readers_wait_without_work(takes: TakeStore) -> None:
     take = takes.start(SAMPLE_RATE)
     readers = [Reader(take) for _ in range(5)]
     wait(lambda: len(take._listeners) == 5)
@@ -105,7 +105,7 @@ def test_readers_wait_without_work(takes: Takes) -> None:
     assert [reader.all() for reader in readers] == [b""] * 5
 
 
-def test_who_leaves_harms_nobody(takes: Takes) -> None:
+def test_who_leaves_harms_nobody(takes: TakeStore) -> None:
     take = takes.start(SAMPLE_RATE)
     leaver, stayer = Reader(take, pieces=1), Reader(take)
     wait(lambda: len(take._listeners) == 2)
@@ -117,7 +117,7 @@ def test_who_leaves_harms_nobody(takes: Takes) -> None:
     assert stayer.all() == pcm(noise(0)) + pcm(noise(1))
 
 
-def test_a_loop_that_was_closed_under_its_reader_harms_nobody(takes: Takes) -> None:
+def test_a_loop_that_was_closed_under_its_reader_harms_nobody(takes: TakeStore) -> None:
     take, loop = takes.start(SAMPLE_RATE), asyncio.new_event_loop()
     stream = take.listen()
     take.feed(noise(0))
@@ -130,8 +130,8 @@ def test_a_loop_that_was_closed_under_its_reader_harms_nobody(takes: Takes) -> N
     assert stayer.all() == pcm(noise(0)) + pcm(noise(1))
 
 
-@pytest.mark.parametrize("end", [Take.fail, Take.discard])
-def test_a_take_that_ends_early_ends_its_readers(takes: Takes, end: Any) -> None:
+@pytest.mark.parametrize("end", [SpeechTake.fail, SpeechTake.discard])
+def test_a_take_that_ends_early_ends_its_readers(takes: TakeStore, end: Any) -> None:
     take = takes.start(SAMPLE_RATE)
     take.feed(noise(0))
     reader = Reader(take)
@@ -143,7 +143,7 @@ def test_a_take_that_ends_early_ends_its_readers(takes: Takes, end: Any) -> None
 
 
 @pytest.mark.parametrize("kind", audio.FORMATS)
-def test_files_are_what_audio_encodes(takes: Takes, tmp_path: Path, kind: str) -> None:
+def test_files_are_what_audio_encodes(takes: TakeStore, tmp_path: Path, kind: str) -> None:
     take, speech = takes.start(SAMPLE_RATE), noise(0, 5000)
     assert take.file(kind) is None
     take.finish(speech, CARD)
@@ -157,7 +157,7 @@ def test_files_are_what_audio_encodes(takes: Takes, tmp_path: Path, kind: str) -
 
 
 def test_a_format_is_encoded_once_for_all_who_ask(
-    takes: Takes, monkeypatch: pytest.MonkeyPatch
+    takes: TakeStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     take = takes.start(SAMPLE_RATE)
     take.finish(noise(0), CARD)
@@ -177,7 +177,7 @@ def test_a_format_is_encoded_once_for_all_who_ask(
     assert calls == ["mp3"]
 
 
-def test_finishing_twice_changes_nothing(takes: Takes) -> None:
+def test_finishing_twice_changes_nothing(takes: TakeStore) -> None:
     take = takes.start(SAMPLE_RATE)
     take.finish(noise(0), CARD)
     take.finish(noise(1), {})
@@ -188,7 +188,7 @@ def test_finishing_twice_changes_nothing(takes: Takes) -> None:
     assert take.card == CARD
 
 
-def test_the_folder_may_be_swept_empty_between_takes(takes: Takes, tmp_path: Path) -> None:
+def test_the_folder_may_be_swept_empty_between_takes(takes: TakeStore, tmp_path: Path) -> None:
     first, second = takes.start(SAMPLE_RATE), takes.start(SAMPLE_RATE)
     first.finish(noise(0), CARD)
     takes.drop([first.token])
@@ -197,7 +197,7 @@ def test_the_folder_may_be_swept_empty_between_takes(takes: Takes, tmp_path: Pat
     assert second.file("flac")
 
 
-def test_dropping_leaves_nothing(takes: Takes, tmp_path: Path) -> None:
+def test_dropping_leaves_nothing(takes: TakeStore, tmp_path: Path) -> None:
     done, live, other = (takes.start(SAMPLE_RATE) for _ in range(3))
     for take in (done, other):
         take.finish(noise(0), CARD)
@@ -212,7 +212,7 @@ def test_dropping_leaves_nothing(takes: Takes, tmp_path: Path) -> None:
 
 
 def test_dropping_while_it_is_written_leaves_nothing(
-    takes: Takes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    takes: TakeStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     take, encode = takes.start(SAMPLE_RATE), audio.encode
 
@@ -226,7 +226,7 @@ def test_dropping_while_it_is_written_leaves_nothing(
 
 
 def test_so_many_are_kept_the_oldest_make_room(tmp_path: Path) -> None:
-    takes = Takes(tmp_path, most=3)
+    takes = TakeStore(tmp_path, most=3)
     started = []
     for _ in range(5):
         started.append(takes.start(SAMPLE_RATE))
@@ -235,7 +235,7 @@ def test_so_many_are_kept_the_oldest_make_room(tmp_path: Path) -> None:
     assert {path.name.split(".")[0] for path in files(tmp_path)} == {t.token for t in started[2:]}
 
 
-def test_after_an_hour_they_are_gone(takes: Takes, tmp_path: Path) -> None:
+def test_after_an_hour_they_are_gone(takes: TakeStore, tmp_path: Path) -> None:
     old, new = takes.start(SAMPLE_RATE), takes.start(SAMPLE_RATE)
     old.finish(noise(0), CARD)
     old.started -= 10
@@ -245,7 +245,7 @@ def test_after_an_hour_they_are_gone(takes: Takes, tmp_path: Path) -> None:
     assert not files(tmp_path)
 
 
-def test_tokens_cannot_be_guessed(takes: Takes) -> None:
+def test_tokens_cannot_be_guessed(takes: TakeStore) -> None:
     tokens = {takes.start(SAMPLE_RATE).token for _ in range(100)}
     assert len(tokens) == 100
     assert min(map(len, tokens)) >= 22  # 128 bits
@@ -261,13 +261,13 @@ def test_tokens_cannot_be_guessed(takes: Takes) -> None:
         ("é" * 3, "vclip_voice_seed3.wav"),
     ],
 )
-def test_files_are_named_after_voice_and_seed(takes: Takes, voice: str, name: str) -> None:
+def test_files_are_named_after_voice_and_seed(takes: TakeStore, voice: str, name: str) -> None:
     take = takes.start(SAMPLE_RATE)
     take.finish(noise(0), {"voice": voice, "seed": 3})
     assert take.name("wav") == name
 
 
-def test_names_have_an_end(takes: Takes) -> None:
+def test_names_have_an_end(takes: TakeStore) -> None:
     take = takes.start(SAMPLE_RATE)
     take.finish(noise(0), {"voice": "blend(" * 50, "seed": 2**32 - 1})
     assert len(take.name("flac")) <= len("vclip__seed4294967295.flac") + 60

@@ -19,7 +19,7 @@ from vclip.pipeline import FaceToVoice
 from vclip.recipes.showcase import browser
 from vclip.ui.page import theme
 from vclip.ui.texts import ENGLISH
-from vclip.ui.visit import EXAMPLES, Desk, Visit
+from vclip.ui.visit import EXAMPLES, Visit, VisitController
 
 SIDE, SIZE = 256, (1200, 630)
 COLOURS = 200  # as many as keep the file under 150 KB
@@ -39,9 +39,9 @@ img { width: 214px; border-radius: 16px; border: 4px solid #ff7ab6; display: blo
 """
 
 
-def document(desk: Desk) -> str:
+def document(controller: VisitController) -> str:
     """The thumbnail as HTML."""
-    visit = desk.example(Visit(), 0)
+    visit = controller.example(Visit(), 0)
     face = base64.b64encode(Path(EXAMPLES[0]).read_bytes()).decode()
     sheets = (theme.ASSETS / "voices.css").read_text() + STYLE
     icon = (theme.ASSETS / "icon.svg").read_text()
@@ -49,7 +49,7 @@ def document(desk: Desk) -> str:
         f'<meta charset="utf-8"><style>{sheets}</style><body class="dark"><div>'
         f'<div class="mark">{icon}{html.escape(ENGLISH.title)}</div>'
         f"<p>{html.escape(ENGLISH.tagline)}</p>"
-        f'<img src="data:image/jpeg;base64,{face}"></div>{desk.draw(visit)}</body>'
+        f'<img src="data:image/jpeg;base64,{face}"></div>{controller.draw(visit)}</body>'
     )
 
 
@@ -67,11 +67,11 @@ def main(argv: list[str] | None = None) -> int:
         prog="python -m vclip.recipes.showcase.icon", description=__doc__
     )
     parser.add_argument("--model", default=BUNDLED.name, help=CHOICES)
-    desk = Desk(FaceToVoice.from_pretrained(parser.parse_args(argv).model))
+    controller = VisitController(FaceToVoice.from_pretrained(parser.parse_args(argv).model))
     svg = f"<style>body {{ margin: 0 }}</style>{(theme.ASSETS / 'icon.svg').read_text()}"
     with browser.chromium() as chromium:
         shoot(chromium, svg, (SIDE, SIDE)).save(theme.ICON, optimize=True)
-        thumbnail = shoot(chromium, document(desk), SIZE).convert("RGB")
+        thumbnail = shoot(chromium, document(controller), SIZE).convert("RGB")
     thumbnail.quantize(COLOURS, dither=Image.Dither.NONE).save(theme.THUMBNAIL, optimize=True)
     return 0
 

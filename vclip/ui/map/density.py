@@ -13,7 +13,7 @@ WIDTHS = (5.0, 13.0)  # of the smoothing, at least and at most, SVG units
 
 
 @dataclass(frozen=True)
-class Density:
+class DensityGrid:
     """Heights z (Y, X) at x (X,) and y (Y,); above levels (L,), rising, lie the SHARES."""
 
     x: Floating
@@ -22,7 +22,7 @@ class Density:
     levels: Floating
 
 
-def estimate(at: Floating, size: tuple[int, int]) -> Density:
+def estimate(at: Floating, size: tuple[int, int]) -> DensityGrid:
     """Density of places (N, 2) in a frame of this size."""
     edges = [np.arange(0, length + CELL, CELL, dtype=np.float64) for length in size]
     counts, _ = np.histogramdd(at, bins=edges)  # (X, Y)
@@ -30,7 +30,7 @@ def estimate(at: Floating, size: tuple[int, int]) -> Density:
     width = np.clip(at.std(axis=0) * len(at) ** (-1 / 6), *WIDTHS)
     z = gaussian_filter(counts.T, width[::-1] / CELL, mode="constant")
     x, y = ((edge[1:] + edge[:-1]) / 2 for edge in edges)
-    return Density(x, y, z, _levels(z, counts.T))
+    return DensityGrid(x, y, z, _levels(z, counts.T))
 
 
 def _levels(z: Floating, counts: Floating) -> Floating:

@@ -29,7 +29,7 @@ _settings = threading.Lock()
 """Matplotlib's settings belong to the process. Drawing holds the GIL, so waiting costs nothing."""
 
 
-class Picture:
+class SvgFigure:
     """Groups of shapes, back to front; units are SVG units, y grows downwards."""
 
     def __init__(self, width: int, height: int) -> None:

@@ -28,7 +28,7 @@ RING_OF_MARK, RING_OF_POINT = 33.0, 20.0
 
 
 @dataclass(frozen=True)
-class Projection:
+class MapProjection:
     """The two main axes of a model's voices; fitted once per model, so the map never jumps.
 
     Along each axis the crowded parts are stretched: where voices are many, each can be hit.
@@ -40,7 +40,7 @@ class Projection:
     shares: Floating  # (Q, 2), where between the edges they are put, 0 to 1
 
     @classmethod
-    def fit(cls, bank_emb: Floating, cloud: Floating) -> "Projection":
+    def fit(cls, bank_emb: Floating, cloud: Floating) -> "MapProjection":
         """From voice_emb (N, D) of bank and generated voices; the whole bank is in the frame."""
         voice_emb = np.concatenate([bank_emb, cloud])
         mean = voice_emb.mean(0)
@@ -68,13 +68,13 @@ class Projection:
 
 
 @dataclass(frozen=True)
-class Ramp:
+class ColourScale:
     """From fit to colour: classes f0 to f7, each for an eighth of the bank's voices."""
 
     edges: Floating  # (STEPS + 1,), rising
 
     @classmethod
-    def fit(cls, scores: Floating, others: Floating) -> "Ramp":
+    def fit(cls, scores: Floating, others: Floating) -> "ColourScale":
         """From the cosines of bank and generated voices with the face."""
         edges = np.quantile(scores, np.linspace(0, 1, STEPS + 1))
         edges[0], edges[-1] = min(edges[0], others.min()), max(edges[-1], others.max())
@@ -89,7 +89,7 @@ class VoiceMap:
     """Draws the map of one model; shared read-only by all visits."""
 
     def __init__(self, speaker_ids: Sequence[str], bank_emb: Floating, cloud: Floating) -> None:
-        self.projection = Projection.fit(bank_emb, cloud)
+        self.projection = MapProjection.fit(bank_emb, cloud)
         self._ids, self._bank_emb = list(speaker_ids), bank_emb
         self._bank_at = self.projection.place(bank_emb)
 
@@ -109,9 +109,9 @@ class VoiceMap:
         scores, ramp, star = np.full(len(self._ids), np.nan), None, None
         if image_emb is not None:
             scores = self._bank_emb @ image_emb
-            ramp = Ramp.fit(scores, cloud @ image_emb)
+            ramp = ColourScale.fit(scores, cloud @ image_emb)
             star = self.projection.place(image_emb[None])[0]
-        picture = svg.Picture(WIDTH, HEIGHT)
+        picture = svg.SvgFigure(WIDTH, HEIGHT)
         _density(picture, self.projection.place(cloud))
         at = self._place(candidates)
         placed = labels.place(at, self._bank_at, star, SIZE)
@@ -140,7 +140,7 @@ class VoiceMap:
         return self.projection.place(np.stack([voice.voice_emb for voice in voices]))
 
     def _bank(
-        self, picture: svg.Picture, scores: Floating, ramp: Ramp | None, best: set[str]
+        self, picture: svg.SvgFigure, scores: Floating, ramp: ColourScale | None, best: set[str]
     ) -> None:
         names = [
             _point(speaker_id, float(score), ramp, "bank", "best" if speaker_id in best else "")
@@ -150,8 +150,8 @@ class VoiceMap:
 
     def _others(
         self,
-        picture: svg.Picture,
-        ramp: Ramp | None,
+        picture: svg.SvgFigure,
+        ramp: ColourScale | None,
         candidates: Sequence[Candidate],
         picked: Candidate | None,
     ) -> None:
@@ -166,7 +166,7 @@ class VoiceMap:
 
     def _ring(
         self,
-        picture: svg.Picture,
+        picture: svg.SvgFigure,
         candidates: Sequence[Candidate],
         placed: Floating,
         picked: Candidate,
@@ -182,14 +182,14 @@ class VoiceMap:
         picture.points("picked", at, "o", size, [name])
 
 
-def _density(picture: svg.Picture, at: Floating) -> None:
+def _density(picture: svg.SvgFigure, at: Floating) -> None:
     found = density.estimate(at, SIZE)
     names = [{"class": f"d{n}"} for n in range(len(found.levels))]
     picture.heights("density", found.x, found.y, found.z, found.levels, names)
 
 
 def _leaders(
-    picture: svg.Picture,
+    picture: svg.SvgFigure,
     candidates: Sequence[Candidate],
     at: Floating,
     placed: Floating,
@@ -203,7 +203,7 @@ def _leaders(
     picture.lines("leaders", at, placed, names)
 
 
-def _marks(picture: svg.Picture, candidates: Sequence[Candidate], placed: Floating) -> None:
+def _marks(picture: svg.SvgFigure, candidates: Sequence[Candidate], placed: Floating) -> None:
     """Numbered marks: round for a voice of the bank, square generated, diamond changed by hand."""
     for source, marker in MARKERS.items():
         mine = [i for i, c in enumerate(candidates) if c.source == source]
@@ -213,7 +213,9 @@ def _marks(picture: svg.Picture, candidates: Sequence[Candidate], placed: Floati
     picture.words("numbers", placed, [str(c.rank) for c in candidates], numbers)
 
 
-def _point(speaker_id: str, score: float, ramp: Ramp | None, *classes: str) -> dict[str, str]:
+def _point(
+    speaker_id: str, score: float, ramp: ColourScale | None, *classes: str
+) -> dict[str, str]:
     """Attributes of a voice; without a face it has no fit and no colour."""
     if ramp is None or math.isnan(score):
         return {"class": _css("pt", *classes), "data-id": speaker_id}
@@ -234,7 +236,9 @@ def _css(*classes: str) -> str:
     return " ".join(name for name in classes if name)
 
 
-def _figure(texts: Texts, drawn: str, ramp: Ramp | None, source: str, sources: set[str]) -> str:
+def _figure(
+    texts: Texts, drawn: str, ramp: ColourScale | None, source: str, sources: set[str]
+) -> str:
     """The picture, room for the name of what is pointed at, the legend."""
     css = "voicemap" if ramp else "voicemap faceless"
     return (
@@ -244,7 +248,7 @@ def _figure(texts: Texts, drawn: str, ramp: Ramp | None, source: str, sources: s
     )
 
 
-def _legend(texts: Texts, ramp: Ramp | None, sources: set[str]) -> str:
+def _legend(texts: Texts, ramp: ColourScale | None, sources: set[str]) -> str:
     """What shapes and colours mean, and whether pointing at a voice plays it."""
     shades = "".join(f'<i class="d{n}"></i>' for n in range(len(density.SHARES)))
     keys = [
@@ -263,7 +267,7 @@ def _legend(texts: Texts, ramp: Ramp | None, sources: set[str]) -> str:
     return "".join(f'<span class="key">{key}</span>' for key in keys) + hear
 
 
-def _scale(ramp: Ramp) -> str:
+def _scale(ramp: ColourScale) -> str:
     """The ramp with the numbers at its ends and in its middle."""
     colours = [f'<i class="f{n}"></i>' for n in range(STEPS)]
     halves = "".join(colours[: STEPS // 2]), "".join(colours[STEPS // 2 :])

@@ -19,7 +19,7 @@ from vclip.face import photo as face
 from vclip.pipeline import LUFS, MAX_K, PAUSE, FaceResult, FaceToVoice, Source, check_length
 from vclip.speech.narrator import MAX_PAUSE, master
 from vclip.speech.synthesizer import MAX_RATE, MAX_SEED, MIN_RATE, Speech, join
-from vclip.ui.page.speaking import paced
+from vclip.ui.page.speech_events import paced
 from vclip.ui.speech.takes import file_name
 from vclip.ui.texts import ENGLISH
 from vclip.ui.visit import K, next_seed

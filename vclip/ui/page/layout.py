@@ -12,17 +12,17 @@ from vclip.speakers.voice_id import MOST
 from vclip.speech.narrator import MAX_PAUSE
 from vclip.speech.synthesizer import MAX_RATE, MIN_RATE
 from vclip.ui.map import voicelist
-from vclip.ui.page import panels, why
+from vclip.ui.page import explanation, fragments
 from vclip.ui.speech import takelist
 from vclip.ui.texts import ENGLISH, Texts, static
-from vclip.ui.visit import EXAMPLES, Desk, K, Visit
+from vclip.ui.visit import EXAMPLES, K, Visit, VisitController
 
 HERE = Path(__file__).parents[1] / "assets"
 CLICKS, VOICES = ((HERE / name).read_text() for name in ("clicks.js", "voices.js"))
 
 
 @dataclass(frozen=True)
-class Parts:
+class PageComponents:
     """The components that steps read or write."""
 
     session: gr.State
@@ -71,23 +71,23 @@ class Parts:
     card_message: gr.HTML
 
 
-def add_parts(desk: Desk, session: gr.State) -> Parts:
+def add_components(controller: VisitController, session: gr.State) -> PageComponents:
     """All of the page below its head, inside the Blocks that is being built."""
     with gr.Row(elem_id="columns", equal_height=False):
         with gr.Column(scale=3, min_width=280):
-            found = _face_column(desk.model.zero_shot)
+            found = _face_column(controller.model.zero_shot)
         with gr.Column(scale=6, min_width=320):
-            found |= _map_column(desk)
+            found |= _map_column(controller)
             with gr.Column(elem_id="reasons"):
                 found |= _why_card()
         with gr.Column(scale=4, min_width=300):
-            found |= _speech_column(desk)
+            found |= _speech_column(controller)
     with gr.Row(elem_id="more", equal_height=False):
         with gr.Column(scale=9, min_width=320):
-            found |= _shape_card(desk)
+            found |= _shape_card(controller)
         with gr.Column(scale=4, min_width=260):
             found |= _keep_card()
-    return Parts(session=session, **found)
+    return PageComponents(session=session, **found)
 
 
 def choices(texts: Texts, voices: Sequence[Candidate]) -> list[tuple[str, str | int | float]]:
@@ -141,8 +141,8 @@ def _face_column(zero_shot: bool) -> dict[str, Any]:
             read = gr.Button(static("read"), size="sm", elem_id="read")
     message = _message("face")
     whole = gr.Button(static("whole"), visible=False, variant="primary", size="sm", elem_id="whole")
-    face = gr.HTML(panels.face_panel(ENGLISH, None, None), js_on_load=CLICKS, elem_id="face")
-    strip = panels.example_strip(ENGLISH, EXAMPLES)
+    face = gr.HTML(fragments.face_panel(ENGLISH, None, None), js_on_load=CLICKS, elem_id="face")
+    strip = fragments.example_strip(ENGLISH, EXAMPLES)
     examples = gr.HTML(strip, js_on_load=CLICKS, elem_id="examples")
     forget = gr.Button(static("forget"), size="sm", elem_id="forget")
     return {
@@ -158,7 +158,7 @@ def _face_column(zero_shot: bool) -> dict[str, Any]:
     }
 
 
-def _map_column(desk: Desk) -> dict[str, Any]:
+def _map_column(controller: VisitController) -> dict[str, Any]:
     _heading(2, "step_voice")
     sources: list[tuple[Any, str]] = [(static(f"source_{name}"), name) for name in get_args(Source)]
     with gr.Row(elem_id="controls", equal_height=True):
@@ -177,7 +177,7 @@ def _map_column(desk: Desk) -> dict[str, Any]:
         everywhere = gr.Button(
             static("everywhere"), visible=False, size="sm", elem_id="everywhere", min_width=140
         )
-    voicemap = gr.HTML(desk.draw(Visit()), js_on_load=VOICES, elem_id="map")
+    voicemap = gr.HTML(controller.draw(Visit()), js_on_load=VOICES, elem_id="map")
     note("map_note")
     return {
         "source": source,
@@ -191,16 +191,19 @@ def _map_column(desk: Desk) -> dict[str, Any]:
     }
 
 
-def _speech_column(desk: Desk) -> dict[str, Any]:
+def _speech_column(controller: VisitController) -> dict[str, Any]:
     _heading(3, "step_speech")
     voices = gr.HTML(voicelist.draw(ENGLISH, [], None), js_on_load=VOICES, elem_id="voices")
     bank = gr.Dropdown(
-        choices(ENGLISH, desk.everyone(Visit())), value=None, label=static("bank"), elem_id="bank"
+        choices(ENGLISH, controller.everyone(Visit())),
+        value=None,
+        label=static("bank"),
+        elem_id="bank",
     )
     text = gr.Textbox(
         ENGLISH.text, label=static("text_label"), lines=3, max_lines=6, elem_id="text"
     )
-    count = gr.HTML(panels.count(ENGLISH, ENGLISH.text), elem_id="count")
+    count = gr.HTML(fragments.count(ENGLISH, ENGLISH.text), elem_id="count")
     manner, message = _manner(), _message("speech")
     with gr.Tabs(elem_id="ways"):
         with gr.Tab(static("tab_speak")):
@@ -255,14 +258,14 @@ def _comparing() -> dict[str, Any]:
 
 def _why_card() -> dict[str, Any]:
     _heading(None, "why")
-    explained = gr.HTML(why.draw(ENGLISH, None, None, {}), js_on_load=CLICKS, elem_id="why")
+    explained = gr.HTML(explanation.draw(ENGLISH, None, None, {}), js_on_load=CLICKS, elem_id="why")
     shuffle = gr.Button(static("control"), size="sm", elem_id="shuffle", interactive=False)
-    empty = why.control(ENGLISH, None, None, 0)
+    empty = explanation.control(ENGLISH, None, None, 0)
     control = gr.HTML(empty, js_on_load=CLICKS, elem_id="control")
     return {"why": explained, "shuffle": shuffle, "control": control}
 
 
-def _shape_card(desk: Desk) -> dict[str, Any]:
+def _shape_card(controller: VisitController) -> dict[str, Any]:
     _heading(None, "shape")
     message = _message("shape")
     note("shape_note")
@@ -275,7 +278,7 @@ def _shape_card(desk: Desk) -> dict[str, Any]:
         ]
     with gr.Row(elem_id="blend", equal_height=True):
         partner = gr.Dropdown(
-            choices(ENGLISH, desk.everyone(Visit())),
+            choices(ENGLISH, controller.everyone(Visit())),
             value=None, label=static("partner"), elem_id="partner", min_width=130,
         )  # fmt: skip
         share = gr.Slider(0, 1, 0.5, step=0.05, label=static("share"), buttons=[], min_width=130)
@@ -292,7 +295,7 @@ def _shape_card(desk: Desk) -> dict[str, Any]:
 def _keep_card() -> dict[str, Any]:
     _heading(None, "keep")
     message = _message("card")
-    keep = gr.HTML(panels.card_link(ENGLISH, None, None), elem_id="keep")
+    keep = gr.HTML(fragments.card_link(ENGLISH, None, None), elem_id="keep")
     upload = gr.UploadButton(
         str(static("card_upload")), file_types=[".json"], type="binary", size="sm", elem_id="card"
     )

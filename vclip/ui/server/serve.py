@@ -23,11 +23,11 @@ from vclip import __version__, audio
 from vclip.errors import ModelError
 from vclip.pipeline import FaceToVoice
 from vclip.ui.page import theme
-from vclip.ui.server import port
-from vclip.ui.server.port import open_port as open_port  # part of this module's face
-from vclip.ui.server.social import SocialTags, tags
+from vclip.ui.server import uvicorn_server
+from vclip.ui.server.open_graph import SocialTags, tags
+from vclip.ui.server.uvicorn_server import open_port as open_port  # part of this module's face
 from vclip.ui.speech import routes
-from vclip.ui.speech.takes import SECONDS, Takes
+from vclip.ui.speech.takes import SECONDS, TakeStore
 from vclip.ui.texts import ENGLISH, I18N
 
 log = logging.getLogger(__name__)
@@ -81,7 +81,7 @@ def application(
     health: dict[str, Any],
     folder: Path,
     *,
-    takes: Takes,
+    takes: TakeStore,
     model: FaceToVoice,
     stage: bool = False,
     mcp: bool = False,
@@ -116,7 +116,7 @@ def public_address() -> str:
     return f"https://{host}" if host else ""
 
 
-def _lifespan(page: gr.Blocks, folder: Path, takes: Takes) -> Any:
+def _lifespan(page: gr.Blocks, folder: Path, takes: TakeStore) -> Any:
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         task = asyncio.create_task(_sweep_for_ever(page, folder, takes))
@@ -168,7 +168,7 @@ def _mount(app: FastAPI, page: gr.Blocks, stage: bool, mcp: bool) -> None:
     )
 
 
-async def _sweep_for_ever(page: gr.Blocks, folder: Path, takes: Takes) -> None:
+async def _sweep_for_ever(page: gr.Blocks, folder: Path, takes: TakeStore) -> None:
     while True:
         await asyncio.sleep(SWEEP_SECONDS)
         try:  # one failure must not keep all later photos
@@ -181,9 +181,9 @@ async def _sweep_for_ever(page: gr.Blocks, folder: Path, takes: Takes) -> None:
 
 def run(app: FastAPI, listener: socket.socket) -> None:
     """Serve until interrupted."""
-    server = port.server(app)
+    server = uvicorn_server.server(app)
     introduce(app, server, listener)
-    port.run(server, listener)
+    uvicorn_server.run(server, listener)
 
 
 def introduce(app: FastAPI, server: uvicorn.Server, listener: socket.socket) -> None:

@@ -27,7 +27,7 @@ class Model(Protocol):
         ...
 
 
-class Previews:
+class PreviewCache:
     """Makes and remembers them for one model; shared by all visits."""
 
     def __init__(self, model: Model, most: int = MOST) -> None:

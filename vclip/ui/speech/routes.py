@@ -8,19 +8,19 @@ from fastapi.responses import FileResponse, Response, StreamingResponse
 
 from vclip import audio
 from vclip.errors import BusyError, SpeakerError
-from vclip.ui.speech.preview import KIND, Model, Previews
-from vclip.ui.speech.takes import Take, Takes
+from vclip.ui.speech.preview import KIND, Model, PreviewCache
+from vclip.ui.speech.takes import SpeechTake, TakeStore
 
 MEDIA = {"wav": "audio/wav", "flac": "audio/flac", "mp3": "audio/mpeg"}
 PRIVATE = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 
-def add(app: FastAPI, takes: Takes, model: Model) -> None:
+def add(app: FastAPI, takes: TakeStore, model: Model) -> None:
     """Register /takes/TOKEN.pcm, .wav, .flac, .mp3, .json and /preview?voice=ID.
 
     Before Gradio is mounted at /, which answers whatever nobody else does.
     """
-    previews = Previews(model)
+    previews = PreviewCache(model)
 
     @app.get("/takes/{token}.pcm")
     async def pcm(token: str) -> StreamingResponse:
@@ -58,14 +58,14 @@ def add(app: FastAPI, takes: Takes, model: Model) -> None:
         return Response(data, 200, {"Cache-Control": "private, max-age=300"}, MEDIA[KIND])
 
 
-def _find(takes: Takes, token: str) -> Take:
+def _find(takes: TakeStore, token: str) -> SpeechTake:
     take = takes.get(token)
     if take is None or take.state == "failed":
         _missing("there is no such take (any more); speak it again")
     return take
 
 
-def _find_finished(takes: Takes, token: str) -> Take:
+def _find_finished(takes: TakeStore, token: str) -> SpeechTake:
     take = _find(takes, token)
     if take.state == "live":
         raise HTTPException(

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from vclip.pipeline import Candidate
 from vclip.ui.map.voicemap import SHAPES
-from vclip.ui.speech.takes import Take
+from vclip.ui.speech.takes import SpeechTake
 from vclip.ui.texts import Texts
 
 SHOWN = 160  # characters of a text
@@ -19,7 +19,7 @@ KINDS = ("wav", "mp3", "json")  # offered for download
 
 
 @dataclass(frozen=True)
-class Spoken:
+class TakeEntry:
     """One take of a visit."""
 
     token: str
@@ -29,7 +29,7 @@ class Spoken:
     seed: int
 
 
-def player(texts: Texts, take: Take | None) -> str:
+def player(texts: Texts, take: SpeechTake | None) -> str:
     """What was asked for last: what is heard of it now, then a player to hear it again."""
     if take is None:
         return f'<p class="hint take-empty">{texts.player_empty}</p>'
@@ -43,7 +43,7 @@ def player(texts: Texts, take: Take | None) -> str:
     )
 
 
-def history(texts: Texts, entries: Sequence[Spoken]) -> str:
+def history(texts: Texts, entries: Sequence[TakeEntry]) -> str:
     """The takes of this visit, the newest first; nothing while there are none."""
     if not entries:
         return ""
@@ -51,7 +51,7 @@ def history(texts: Texts, entries: Sequence[Spoken]) -> str:
     return f'<section class="takes"><h3>{texts.takes}</h3><ol>{rows}</ol></section>'
 
 
-def compare(texts: Texts, rows: Sequence[tuple[Candidate, Take | None]]) -> str:
+def compare(texts: Texts, rows: Sequence[tuple[Candidate, SpeechTake | None]]) -> str:
     """A row per voice, to be played once it has a take; elements with data-voice pick it."""
     if not rows:
         return f'<p class="hint">{texts.compare_empty}</p>'
@@ -73,7 +73,7 @@ def _status(texts: Texts) -> str:
     )
 
 
-def _replay(texts: Texts, take: Take) -> str:
+def _replay(texts: Texts, take: SpeechTake) -> str:
     label, token = html.escape(texts.audio), html.escape(take.token)
     return (
         f'<div class="replay"><audio controls preload="none" aria-label="{label}" '
@@ -94,7 +94,7 @@ def _files(texts: Texts, token: str, what: str) -> str:
     return f'<span class="files">{"".join(links)}</span>'
 
 
-def _entry(texts: Texts, entry: Spoken) -> str:
+def _entry(texts: Texts, entry: TakeEntry) -> str:
     said = _short(entry.text)
     what = texts.take.format(voice=entry.speaker_id, text=_short(entry.text, 60))
     seconds = texts.said_seconds.format(seconds=f"{entry.seconds:.1f}")
@@ -108,7 +108,7 @@ def _entry(texts: Texts, entry: Spoken) -> str:
     )
 
 
-def _row(texts: Texts, voice: Candidate, take: Take | None) -> str:
+def _row(texts: Texts, voice: Candidate, take: SpeechTake | None) -> str:
     name = html.escape(voice.speaker_id)
     fit = "" if math.isnan(voice.score) else f"<span>{texts.fit} </span>{voice.score:.2f}"
     use = html.escape(texts.use_voice.format(voice=voice.speaker_id))

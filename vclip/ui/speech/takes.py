@@ -30,7 +30,7 @@ def file_name(speaker_id: str) -> str:
     return f"vclip_{plain[:NAME_LENGTH].rstrip('._') or 'voice'}"
 
 
-class Take:
+class SpeechTake:
     """One speech: fed by a thread, listened to on event loops, known by an unguessable token."""
 
     def __init__(self, folder: Path, sample_rate: int) -> None:
@@ -156,24 +156,24 @@ class Take:
             self._path(kind).unlink(missing_ok=True)
 
 
-class Takes:
+class TakeStore:
     """The takes of all visits, by token: so many, for so long."""
 
     def __init__(self, folder: Path, most: int = MOST) -> None:
         self._folder, self._most = folder / "takes", most
         self._lock = threading.Lock()
-        self._takes: dict[str, Take] = {}  # the oldest first
+        self._takes: dict[str, SpeechTake] = {}  # the oldest first
 
-    def start(self, sample_rate: int) -> Take:
+    def start(self, sample_rate: int) -> SpeechTake:
         """A new take, live; the oldest ones make room for it."""
-        take = Take(self._folder, sample_rate)
+        take = SpeechTake(self._folder, sample_rate)
         with self._lock:
             self._takes[take.token] = take
             oldest = list(self._takes)[: -self._most]
         self.drop(oldest)
         return take
 
-    def get(self, token: str) -> Take | None:
+    def get(self, token: str) -> SpeechTake | None:
         """The take of this token, if it is still there."""
         return self._takes.get(token)
 

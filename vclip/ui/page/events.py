@@ -12,19 +12,19 @@ from vclip import card
 from vclip.errors import VclipError
 from vclip.ui import texts
 from vclip.ui.map import voicelist
-from vclip.ui.page import endpoints, panels, studytab, why
-from vclip.ui.page.layout import Parts, add_parts, choices, note
-from vclip.ui.page.speaking import Speaker, wire_speech
-from vclip.ui.session import Session
+from vclip.ui.page import endpoints, explanation, fragments, studytab
+from vclip.ui.page.layout import PageComponents, add_components, choices, note
+from vclip.ui.page.speech_events import SpeechController, wire_speech
+from vclip.ui.session import VisitorSession
 from vclip.ui.speech import takelist
-from vclip.ui.speech.takes import SECONDS, Takes
-from vclip.ui.visit import EXAMPLES, Desk, Visit
+from vclip.ui.speech.takes import SECONDS, TakeStore
+from vclip.ui.visit import EXAMPLES, Visit, VisitController
 
 log = logging.getLogger(__name__)
 SEARCH: dict[str, Any] = {"concurrency_id": "search", "concurrency_limit": 4}
 MESSAGES = ("face_message", "voice_message", "shape_message", "card_message")
 SLIDERS = ("moves", "share")
-# what a step may change, by the names of Parts
+# what a step may change, by the names of PageComponents
 SHAPED = ("map", "voices", "bank", "why", "keep", *MESSAGES)
 PICKED = (*SHAPED, *SLIDERS)
 CONTROL = ("control", *MESSAGES)
@@ -39,41 +39,45 @@ ARRIVED = """() => {
 }"""
 
 
-def build(desk: Desk, takes: Takes, stage: bool = False, study: bool = False) -> gr.Blocks:
+def build(
+    controller: VisitController, takes: TakeStore, stage: bool = False, study: bool = False
+) -> gr.Blocks:
     """The whole app for one model; hand it to `serve`.
 
     stage: begin with an example, show keys. study: show the listening test in a tab.
     """
     page: gr.Blocks
     with gr.Blocks(title=texts.ENGLISH.title, analytics_enabled=False, fill_width=True) as page:
-        head = gr.HTML(panels.head(texts.ENGLISH))
-        if desk.model.zero_shot:
+        head = gr.HTML(fragments.head(texts.ENGLISH))
+        if controller.model.zero_shot:
             note("zero_shot", elem_id="zero-shot")
         with studytab.beside(study):
-            parts = add_parts(desk, _remember(takes))
+            parts = add_components(controller, _remember(takes))
         if stage:
             note("caution", elem_id="stage-caution")
             note("keys", elem_id="keys")
         note("privacy")
-        _wire(desk, parts)
-        _wire_clicks(desk, parts)
-        speech = wire_speech(Speaker(desk, takes), parts)
-        _wire_forget(desk, takes, parts, speech)
-        _wire_load(page, desk, parts, head, stage)
-        endpoints.add(desk.model)
+        _wire(controller, parts)
+        _wire_clicks(controller, parts)
+        speech = wire_speech(SpeechController(controller, takes), parts)
+        _wire_forget(controller, takes, parts, speech)
+        _wire_load(page, controller, parts, head, stage)
+        endpoints.add(controller.model)
     page.state_session_capacity = 200  # visits remembered at once, a few MB each
     page.queue(max_size=32)
     return page
 
 
-def _remember(takes: Takes) -> gr.State:
+def _remember(takes: TakeStore) -> gr.State:
     """Each visitor's session; an hour after the last event it is gone, with its sound."""
     return gr.State(
-        Session(), time_to_live=SECONDS, delete_callback=lambda session: takes.drop(session.tokens)
+        VisitorSession(),
+        time_to_live=SECONDS,
+        delete_callback=lambda session: takes.drop(session.tokens),
     )
 
 
-def show(desk: Desk, visit: Visit, names: Sequence[str] = ALL) -> dict[str, Any]:
+def show(controller: VisitController, visit: Visit, names: Sequence[str] = ALL) -> dict[str, Any]:
     """What these parts of the page are to show of a visit."""
     said = visit.texts
     picked = visit.picked
@@ -83,20 +87,26 @@ def show(desk: Desk, visit: Visit, names: Sequence[str] = ALL) -> dict[str, Any]
         "words": lambda: visit.words,
         "source": lambda: visit.source,
         "seed": lambda: visit.seed,
-        "around": lambda: panels.around(said, visit.around),
+        "around": lambda: fragments.around(said, visit.around),
         "everywhere": lambda: gr.update(visible=visit.around is not None),
-        "map": lambda: desk.draw(visit),
-        "voices": lambda: voicelist.draw(said, desk.offered(visit), picked),
-        "bank": lambda: _bank(desk, visit),
-        "why": lambda: why.draw(said, picked, desk.why(visit), desk.model.worth),
-        "shuffle": lambda: gr.update(interactive=visit.seen is not None and desk.model.n_faces > 0),
-        "control": lambda: why.control(said, desk.control(visit), visit.other, desk.model.n_faces),
-        "keep": lambda: panels.card_link(
-            said, picked, card.voice_card(desk.model, picked) if picked else None
+        "map": lambda: controller.draw(visit),
+        "voices": lambda: voicelist.draw(said, controller.offered(visit), picked),
+        "bank": lambda: _bank(controller, visit),
+        "why": lambda: explanation.draw(
+            said, picked, controller.why(visit), controller.model.worth
+        ),
+        "shuffle": lambda: gr.update(
+            interactive=visit.seen is not None and controller.model.n_faces > 0
+        ),
+        "control": lambda: explanation.control(
+            said, controller.control(visit), visit.other, controller.model.n_faces
+        ),
+        "keep": lambda: fragments.card_link(
+            said, picked, card.voice_card(controller.model, picked) if picked else None
         ),
         "moves": lambda: [0.0] * 4,
         "share": lambda: 0.5,
-        "face_message": lambda: panels.message(visit.message),
+        "face_message": lambda: fragments.message(visit.message),
     }
     empty: Callable[[], Any] = lambda: ""  # noqa: E731
     return {name: makers.get(name, empty)() for name in names}
@@ -104,19 +114,19 @@ def show(desk: Desk, visit: Visit, names: Sequence[str] = ALL) -> dict[str, Any]
 
 def _face(visit: Visit) -> str:
     if visit.words:
-        return panels.words(visit.texts, visit.words)
-    return panels.face_panel(visit.texts, visit.photo, visit.seen)
+        return fragments.words(visit.texts, visit.words)
+    return fragments.face_panel(visit.texts, visit.photo, visit.seen)
 
 
-def _bank(desk: Desk, visit: Visit) -> Any:
+def _bank(controller: VisitController, visit: Visit) -> Any:
     picked = visit.picked
     return gr.update(
-        choices=choices(visit.texts, desk.everyone(visit)),
+        choices=choices(visit.texts, controller.everyone(visit)),
         value=picked.speaker_id if picked and picked.source == "bank" else None,
     )
 
 
-def components(parts: Parts, names: Sequence[str]) -> list[Any]:
+def components(parts: PageComponents, names: Sequence[str]) -> list[Any]:
     """The components behind these names; `moves` are several."""
     found: list[Any] = []
     for name in names:
@@ -134,18 +144,18 @@ def values(shown: dict[str, Any]) -> list[Any]:
 
 
 def guarded(
-    desk: Desk, step: Callable[..., Visit], names: Sequence[str], message: str
+    controller: VisitController, step: Callable[..., Visit], names: Sequence[str], message: str
 ) -> Callable[..., list[Any]]:
     """A step as Gradio calls it: an error becomes a message in its place and all else stays.
 
     Returns the session, which keeps it alive, and what the named parts are to show.
     """
 
-    def run(session: Session, *inputs: Any) -> list[Any]:
+    def run(session: VisitorSession, *inputs: Any) -> list[Any]:
         with session.lock:
             try:
                 visit = step(session.visit, *inputs)
-                shown = values(show(desk, visit, names))
+                shown = values(show(controller, visit, names))
                 session.visit = replace(visit, message="")
                 return [session, *shown]
             except VclipError as error:
@@ -154,12 +164,12 @@ def guarded(
                 log.exception("a step failed")
                 told = session.visit.texts.failed
         kept: dict[str, Any] = {n: [gr.skip()] * 4 if n == "moves" else gr.skip() for n in names}
-        return [session, *values(kept | {message: panels.message(told)})]
+        return [session, *values(kept | {message: fragments.message(told)})]
 
     return run
 
 
-def _wire(desk: Desk, parts: Parts) -> None:
+def _wire(controller: VisitController, parts: PageComponents) -> None:
     def on(
         trigger: Any,
         step: Callable[..., Visit],
@@ -170,7 +180,7 @@ def _wire(desk: Desk, parts: Parts) -> None:
     ) -> Any:
         """A control, a step of the visit, and what the step needs beside the visit."""
         return trigger(
-            guarded(desk, step, names, message),
+            guarded(controller, step, names, message),
             [parts.session, *inputs],
             [parts.session, *components(parts, names)],
             show_progress_on=[parts.map],
@@ -183,41 +193,41 @@ def _wire(desk: Desk, parts: Parts) -> None:
         return {"fn": lambda: None, "outputs": component, "api_visibility": "private"}
 
     def snapshot(visit: Visit, path: str | None) -> Visit:
-        return desk.bring(visit, Path(path).read_bytes()) if path else visit
+        return controller.bring(visit, Path(path).read_bytes()) if path else visit
 
     face: dict[str, Any] = {"message": "face_message"}
-    on(parts.upload.upload, desk.bring, parts.upload, **face).then(**reset(parts.upload))
+    on(parts.upload.upload, controller.bring, parts.upload, **face).then(**reset(parts.upload))
     on(parts.camera.input, snapshot, parts.camera, **face).then(**reset(parts.camera))
-    on(parts.whole.click, desk.use_whole, **face)
+    on(parts.whole.click, controller.use_whole, **face)
     for trigger in (parts.read.click, parts.words.submit):
-        on(trigger, desk.read, parts.words, **face)
+        on(trigger, controller.read, parts.words, **face)
     for trigger in (parts.source.input, parts.seed.submit, parts.k.submit):
-        on(trigger, desk.search, parts.source, parts.seed, parts.k)
-    on(parts.resample.click, desk.resample)
-    on(parts.near.click, desk.near, message="shape_message")
-    on(parts.everywhere.click, desk.everywhere)
-    on(parts.shuffle.click, desk.shuffle, names=CONTROL, show_progress="hidden")
+        on(trigger, controller.search, parts.source, parts.seed, parts.k)
+    on(parts.resample.click, controller.resample)
+    on(parts.near.click, controller.near, message="shape_message")
+    on(parts.everywhere.click, controller.everywhere)
+    on(parts.shuffle.click, controller.shuffle, names=CONTROL, show_progress="hidden")
     quiet: dict[str, Any] = {"show_progress": "hidden", "trigger_mode": "always_last"}
-    on(parts.bank.input, desk.pick, parts.bank, names=PICKED, **quiet)
-    on(parts.card.upload, desk.open_card, parts.card, names=PICKED, message="card_message")
+    on(parts.bank.input, controller.pick, parts.bank, names=PICKED, **quiet)
+    on(parts.card.upload, controller.open_card, parts.card, names=PICKED, message="card_message")
     shape: dict[str, Any] = quiet | {"message": "shape_message"}
     for move in parts.moves:
-        on(move.input, desk.move, *parts.moves, names=SHAPED, **shape)
+        on(move.input, controller.move, *parts.moves, names=SHAPED, **shape)
     blended = (*SHAPED, "moves")
     for control in (parts.partner.input, parts.share.input):
-        on(control, desk.blend, parts.partner, parts.share, names=blended, **shape)
+        on(control, controller.blend, parts.partner, parts.share, names=blended, **shape)
 
 
-def _wire_clicks(desk: Desk, parts: Parts) -> None:
+def _wire_clicks(controller: VisitController, parts: PageComponents) -> None:
     """Clicks inside HTML arrive as events of their own; what they carry is not to be trusted."""
 
     def on(
         trigger: Any, step: Callable[..., Visit], *keys: str, names: Sequence[str], **extra: Any
     ) -> None:
-        run = guarded(desk, step, names, extra.pop("message", "voice_message"))
+        run = guarded(controller, step, names, extra.pop("message", "voice_message"))
 
-        def handle(session: Session, event: gr.EventData) -> list[Any]:
-            return run(session, *(event._data.get(key) for key in keys))
+        def handle(session: VisitorSession, event: gr.EventData) -> list[Any]:
+            return run(session, *(getattr(event, key, None) for key in keys))
 
         trigger(
             handle,
@@ -231,19 +241,21 @@ def _wire_clicks(desk: Desk, parts: Parts) -> None:
     # not "always_last": Gradio 6.31 would repeat the data of the first event, not the last
     quiet: dict[str, Any] = {"names": PICKED, "show_progress": "hidden", "trigger_mode": "multiple"}
     for component in (parts.map, parts.voices, parts.compare, parts.why, parts.control):
-        on(component.pick, desk.pick, "id", **quiet)
-    on(parts.map.spot, desk.pick_at, "x", "y", **quiet)
-    on(parts.face.face, desk.choose_face, "index", names=ALL, message="face_message")
-    on(parts.examples.example, desk.example, "index", names=ALL, message="face_message")
+        on(component.pick, controller.pick, "id", **quiet)
+    on(parts.map.spot, controller.pick_at, "x", "y", **quiet)
+    on(parts.face.face, controller.choose_face, "index", names=ALL, message="face_message")
+    on(parts.examples.example, controller.example, "index", names=ALL, message="face_message")
 
 
-def _wire_forget(desk: Desk, takes: Takes, parts: Parts, speech: Sequence[Any]) -> None:
-    def forget(session: Session) -> list[Any]:
+def _wire_forget(
+    controller: VisitController, takes: TakeStore, parts: PageComponents, speech: Sequence[Any]
+) -> None:
+    def forget(session: VisitorSession) -> list[Any]:
         """Face, voices and speech of this visitor, here and on the server."""
         with session.lock:
             takes.drop(session.tokens)
             session.forget()
-            return [session, *values(show(desk, session.visit) | _silence(session.visit))]
+            return [session, *values(show(controller, session.visit) | _silence(session.visit))]
 
     parts.forget.click(
         forget,
@@ -266,18 +278,20 @@ def _silence(visit: Visit) -> dict[str, Any]:
     }
 
 
-def _wire_load(page: gr.Blocks, desk: Desk, parts: Parts, head: gr.HTML, stage: bool) -> None:
+def _wire_load(
+    page: gr.Blocks, controller: VisitController, parts: PageComponents, head: gr.HTML, stage: bool
+) -> None:
     """On arrival: everything in the visitor's language, on a stage with an example at hand."""
 
     def begin(visit: Visit, language: str) -> Visit:
         visit = replace(visit, language=language)
-        return desk.example(visit, 0) if stage and visit.photo is None else visit
+        return controller.example(visit, 0) if stage and visit.photo is None else visit
 
-    def arrive(session: Session, request: gr.Request) -> list[Any]:
+    def arrive(session: VisitorSession, request: gr.Request) -> list[Any]:
         said = texts.of(request.headers.get("accept-language"))
-        shown = guarded(desk, begin, ALL, "face_message")(session, said.language)
-        count = panels.count(said, said.text)
-        around = [panels.head(said), panels.example_strip(said, EXAMPLES), count]
+        shown = guarded(controller, begin, ALL, "face_message")(session, said.language)
+        count = fragments.count(said, said.text)
+        around = [fragments.head(said), fragments.example_strip(said, EXAMPLES), count]
         return [*shown, *_silence(session.visit).values(), *around]
 
     outputs = [parts.session, *components(parts, (*ALL, *SPEECH_PARTS))]

@@ -25,7 +25,7 @@ def open_port(host: str, port: int) -> socket.socket:
         ) from error
 
 
-class Server(uvicorn.Server):
+class AppServer(uvicorn.Server):
     """uvicorn that says where it can be reached once it can."""
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -44,7 +44,7 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def server(app: FastAPI) -> Server:
+def server(app: FastAPI) -> AppServer:
     """Not yet running. No access log: it would name the uploads."""
     config = uvicorn.Config(
         app,
@@ -57,10 +57,10 @@ def server(app: FastAPI) -> Server:
         # a Space is reached through its https proxy only, whose address is not known before
         forwarded_allow_ips="*" if on_space() else None,
     )
-    return Server(config)
+    return AppServer(config)
 
 
-def run(server: Server, listener: socket.socket) -> None:
+def run(server: AppServer, listener: socket.socket) -> None:
     """Serve until interrupted."""
     # uvicorn raises the signal that stopped it once more: it must not skip our clean-up
     signal.signal(signal.SIGTERM, signal.default_int_handler)

@@ -14,35 +14,37 @@ from fake_model import FakeModel, picture
 
 from vclip.errors import ImageError
 from vclip.pipeline import FaceToVoice
-from vclip.ui.page import wiring
-from vclip.ui.session import Session
-from vclip.ui.speech.takes import Takes
+from vclip.ui.page import events
+from vclip.ui.session import VisitorSession
+from vclip.ui.speech.takes import TakeStore
 from vclip.ui.texts import ENGLISH
-from vclip.ui.visit import Desk, K, Visit
+from vclip.ui.visit import K, Visit, VisitController
 
 
 @pytest.fixture(scope="module")
-def desk() -> Desk:
-    return Desk(cast(FaceToVoice, FakeModel()))
+def controller() -> VisitController:
+    return VisitController(cast(FaceToVoice, FakeModel()))
 
 
-@pytest.mark.parametrize("where", wiring.MESSAGES)
-def test_a_step_that_fails_changes_nothing_but_its_message(desk: Desk, where: str) -> None:
+@pytest.mark.parametrize("where", events.MESSAGES)
+def test_a_step_that_fails_changes_nothing_but_its_message(
+    controller: VisitController, where: str
+) -> None:
     for error, told in [(ImageError("too dark"), "Too dark"), (KeyError("x"), ENGLISH.failed)]:
 
         def fail(visit: Visit, error: Exception = error) -> Visit:
             raise error
 
-        names = [name for name in wiring.ALL if name != "moves"]
-        session = Session()
-        same, *values = wiring.guarded(desk, fail, names, where)(session)
+        names = [name for name in events.ALL if name != "moves"]
+        session = VisitorSession()
+        same, *values = events.guarded(controller, fail, names, where)(session)
         assert same is session and session.visit == Visit()
         shown = dict(zip(names, values, strict=True))
         assert told in shown.pop(where)
         assert all(value == gr.skip() for value in shown.values())
 
 
-def test_hasty_clicks_are_taken_one_after_the_other(desk: Desk) -> None:
+def test_hasty_clicks_are_taken_one_after_the_other(controller: VisitController) -> None:
     """However their threads interleave: the visit is what all the steps make of it."""
 
     def add(visit: Visit) -> Visit:
@@ -50,7 +52,7 @@ def test_hasty_clicks_are_taken_one_after_the_other(desk: Desk) -> None:
         time.sleep(0.001)
         return replace(visit, seed=seed + 1)
 
-    session, run = Session(), wiring.guarded(desk, add, ("seed",), "voice_message")
+    session, run = VisitorSession(), events.guarded(controller, add, ("seed",), "voice_message")
     with ThreadPoolExecutor(8) as pool:
         told = list(pool.map(run, [session] * 40))
     assert session.visit.seed == 40
@@ -58,51 +60,55 @@ def test_hasty_clicks_are_taken_one_after_the_other(desk: Desk) -> None:
 
 
 def test_each_visitor_has_a_session_of_their_own() -> None:
-    one, two = copy.deepcopy(Session()), copy.deepcopy(Session())
+    one, two = copy.deepcopy(VisitorSession()), copy.deepcopy(VisitorSession())
     one.visit = replace(one.visit, seed=7)
     assert two.visit.seed == 0 and one.lock is not two.lock
 
 
-def test_what_is_forgotten(desk: Desk) -> None:
-    session = Session()
-    session.visit = replace(desk.bring(session.visit, picture(90)), language="de", k=4)
+def test_what_is_forgotten(controller: VisitController) -> None:
+    session = VisitorSession()
+    session.visit = replace(controller.bring(session.visit, picture(90)), language="de", k=4)
     session.compared = ("token",)
     session.forget()
     assert session.visit == Visit(language="de", k=4) and session.tokens == []
 
 
-def test_show_marks_the_picked_voice_in_the_right_list(desk: Desk) -> None:
-    visit = desk.search(desk.bring(Visit(), picture(90)), "generated", 0, K)
-    assert wiring.show(desk, visit)["bank"]["value"] is None
-    shown = wiring.show(desk, desk.pick(visit, "p4"))
+def test_show_marks_the_picked_voice_in_the_right_list(controller: VisitController) -> None:
+    visit = controller.search(controller.bring(Visit(), picture(90)), "generated", 0, K)
+    assert events.show(controller, visit)["bank"]["value"] is None
+    shown = events.show(controller, controller.pick(visit, "p4"))
     assert shown["bank"]["value"] == "p4"
     fits = [float(label.rsplit("fit ")[1]) for label, _ in shown["bank"]["choices"]]
     assert fits == sorted(fits, reverse=True) and len(fits) == 12
 
 
-def test_every_group_of_parts_can_be_shown(desk: Desk) -> None:
-    visit = desk.bring(Visit(), picture(90))
-    for names in (wiring.ALL, wiring.PICKED, wiring.SHAPED, wiring.CONTROL):
-        shown = wiring.show(desk, visit, names)
+def test_every_group_of_parts_can_be_shown(controller: VisitController) -> None:
+    visit = controller.bring(Visit(), picture(90))
+    for names in (events.ALL, events.PICKED, events.SHAPED, events.CONTROL):
+        shown = events.show(controller, visit, names)
         assert tuple(shown) == tuple(names)
-        assert len(wiring.values(shown)) == len(names) + 3 * ("moves" in names)
+        assert len(events.values(shown)) == len(names) + 3 * ("moves" in names)
 
 
-async def build(desk: Desk, folder: Path, stage: bool) -> gr.Blocks:
+async def build(controller: VisitController, folder: Path, stage: bool) -> gr.Blocks:
     """In a running loop: without one Gradio opens some, for ever."""
-    return wiring.build(desk, Takes(folder), stage)
+    return events.build(controller, TakeStore(folder), stage)
 
 
 @pytest.mark.parametrize("stage", [False, True])
-def test_page_builds_and_names_its_endpoints(desk: Desk, tmp_path: Path, stage: bool) -> None:
-    built = asyncio.run(build(desk, tmp_path, stage))
+def test_page_builds_and_names_its_endpoints(
+    controller: VisitController, tmp_path: Path, stage: bool
+) -> None:
+    built = asyncio.run(build(controller, tmp_path, stage))
     named = {f.api_name for f in built.fns.values() if f.api_visibility == "public"}
     assert named == {"candidates", "resample", "speak", "describe_model"}
     assert built.analytics_enabled is False
 
 
-def test_the_queue_is_bounded_and_the_work_is_shared(desk: Desk, tmp_path: Path) -> None:
-    built = asyncio.run(build(desk, tmp_path, False))
+def test_the_queue_is_bounded_and_the_work_is_shared(
+    controller: VisitController, tmp_path: Path
+) -> None:
+    built = asyncio.run(build(controller, tmp_path, False))
     assert built._queue.max_size == 32
     limits: dict[str, set[Any]] = {}
     for f in built.fns.values():
@@ -115,7 +121,7 @@ def test_the_queue_is_bounded_and_the_work_is_shared(desk: Desk, tmp_path: Path)
 def test_the_page_names_the_fallback_where_it_is_one(zero_shot: bool, tmp_path: Path) -> None:
     model = FakeModel()
     model.zero_shot = zero_shot
-    built = asyncio.run(build(Desk(cast(FaceToVoice, model)), tmp_path, False))
+    built = asyncio.run(build(VisitController(cast(FaceToVoice, model)), tmp_path, False))
     parts = list(built.blocks.values())
     assert ("zero-shot" in [getattr(part, "elem_id", None) for part in parts]) == zero_shot
     (words,) = [part for part in parts if getattr(part, "elem_id", None) == "words"]
@@ -127,8 +133,8 @@ def test_the_page_names_the_fallback_where_it_is_one(zero_shot: bool, tmp_path: 
     assert ("described" in named) == zero_shot
 
 
-def test_words_are_shown_where_a_photo_would_be(desk: Desk) -> None:
+def test_words_are_shown_where_a_photo_would_be(controller: VisitController) -> None:
     visit = Visit(words="a <b>man")
-    shown = wiring.show(desk, visit, ("face", "words"))
+    shown = events.show(controller, visit, ("face", "words"))
     assert "a &lt;b&gt;man" in shown["face"] and shown["words"] == "a <b>man"
-    assert ENGLISH.no_photo in wiring.show(desk, Visit(), ("face",))["face"]
+    assert ENGLISH.no_photo in events.show(controller, Visit(), ("face",))["face"]

@@ -14,7 +14,7 @@ from vclip.pipeline import FaceToVoice
 from vclip.speech.narrator import Narrator
 from vclip.speech.synthesizer import Speech, join
 from vclip.speech.vits import CoquiVits
-from vclip.ui.server import gpu
+from vclip.ui.server import zero_gpu
 
 TEXT = "One sentence is said. And one more."
 
@@ -67,8 +67,8 @@ def cpu() -> FaceToVoice:
 
 @pytest.fixture
 def model(spaces: Spaces) -> FaceToVoice:
-    gpu.prepare()
-    return FaceToVoice.from_pretrained("bundled", gpu.narrator())
+    zero_gpu.prepare()
+    return FaceToVoice.from_pretrained("bundled", zero_gpu.narrator())
 
 
 def said(model: FaceToVoice) -> Speech:
@@ -77,18 +77,18 @@ def said(model: FaceToVoice) -> Speech:
 
 
 def test_elsewhere_nothing_changes(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert gpu.narrator() is Narrator
+    assert zero_gpu.narrator() is Narrator
     monkeypatch.setenv("SPACES_ZERO_GPU", "true")  # the sign alone is not enough
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    assert gpu.narrator() is Narrator
-    gpu.prepare()
-    gpu.report()
+    assert zero_gpu.narrator() is Narrator
+    zero_gpu.prepare()
+    zero_gpu.report()
 
 
 def test_the_gpu_says_the_same(spaces: Spaces, model: FaceToVoice, cpu: FaceToVoice) -> None:
     assert np.array_equal(said(model).wav, said(cpu).wav)
     assert spaces.durations == [10] and spaces.closed == 1
-    gpu.report()
+    zero_gpu.report()
     assert spaces.started == 1
 
 
@@ -125,5 +125,5 @@ def test_wrong_arguments_never_reach_the_gpu(spaces: Spaces, model: FaceToVoice)
 
 
 def test_longer_texts_ask_for_more() -> None:
-    assert gpu.seconds_of_gpu(["a" * 100], None, 0) == 10
-    assert gpu.seconds_of_gpu(["a" * 1000] * 2, None, 0) == 20
+    assert zero_gpu.seconds_of_gpu(["a" * 100], None, 0) == 10
+    assert zero_gpu.seconds_of_gpu(["a" * 1000] * 2, None, 0) == 20

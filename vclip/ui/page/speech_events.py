@@ -13,12 +13,12 @@ from vclip.errors import InputError, SpeakerError, VclipError
 from vclip.pipeline import LUFS, Candidate
 from vclip.speech.narrator import master
 from vclip.speech.synthesizer import Speech, join
-from vclip.ui.page import panels
-from vclip.ui.page.layout import Parts
-from vclip.ui.session import Session
+from vclip.ui.page import fragments
+from vclip.ui.page.layout import PageComponents
+from vclip.ui.session import VisitorSession
 from vclip.ui.speech import takelist
-from vclip.ui.speech.takes import Take, Takes
-from vclip.ui.visit import Desk
+from vclip.ui.speech.takes import SpeechTake, TakeStore
+from vclip.ui.visit import VisitController
 
 log = logging.getLogger(__name__)
 SPEECH: dict[str, Any] = {
@@ -31,7 +31,7 @@ EVERY = 0.25  # seconds between yields, where Gradio can leave a visitor; one co
 KIND = audio.FORMATS[0]  # of the file that a card describes
 
 
-class Saying(NamedTuple):
+class SpeechRequest(NamedTuple):
     """What is to be said, and how."""
 
     text: str
@@ -40,20 +40,20 @@ class Saying(NamedTuple):
     seed: int
 
 
-class Speaker:
+class SpeechController:
     """What Speak and Compare do, as generators: closing one stops its work and drops its sound."""
 
-    def __init__(self, desk: Desk, takes: Takes) -> None:
-        self.desk, self.takes = desk, takes
-        self.model = desk.model
+    def __init__(self, controller: VisitController, takes: TakeStore) -> None:
+        self.controller, self.takes = controller, takes
+        self.model = controller.model
 
-    def utter(self, session: Session, saying: Saying) -> Iterator[tuple[Any, Any]]:
+    def utter(self, session: VisitorSession, request: SpeechRequest) -> Iterator[tuple[Any, Any]]:
         """Updates of the player and of the list of takes; the first one starts the sound."""
         visit, epoch = session.look()
         if (voice := visit.picked) is None:
             raise SpeakerError(visit.texts.no_voice)
         said: list[Speech] = []
-        live = self.model.live(tap(self._recite(voice, saying), said), voice)
+        live = self.model.live(tap(self._recite(voice, request), said), voice)
         current = session.begin("speak", epoch)
         take = self.takes.start(self.model.sample_rate)
         try:
@@ -63,19 +63,19 @@ class Speaker:
                     yield gr.skip(), gr.skip()
                 else:
                     take.feed(piece)
-            seconds = self._finish(take, voice, saying, said).seconds if current() else 0.0
+            seconds = self._finish(take, voice, request, said).seconds if current() else 0.0
         except BaseException:  # also when the visitor stops it or leaves
             self.takes.drop([take.token])
             raise
-        text, seed = saying.text.strip(), saying.seed
-        entry = takelist.Spoken(take.token, voice.speaker_id, text, seconds, seed)
+        text, seed = request.text.strip(), request.seed
+        entry = takelist.TakeEntry(take.token, voice.speaker_id, text, seconds, seed)
         if self._remember(session, current, entry):
             yield takelist.player(visit.texts, take), takelist.history(visit.texts, session.spoken)
         else:
             yield gr.skip(), gr.skip()  # Gradio ends with the last update once more
 
     def _remember(
-        self, session: Session, current: Callable[[], bool], entry: takelist.Spoken
+        self, session: VisitorSession, current: Callable[[], bool], entry: takelist.TakeEntry
     ) -> bool:
         """Whether the session has this take now; one that is not wished for any more is dropped."""
         with session.lock:
@@ -86,19 +86,19 @@ class Speaker:
             session.spoken = (entry, *session.spoken)[:REMEMBERED]
         return True
 
-    def compare(self, session: Session, saying: Saying) -> Iterator[tuple[Any]]:
+    def compare(self, session: VisitorSession, request: SpeechRequest) -> Iterator[tuple[Any]]:
         """Updates of the rows: every voice of the list at the same loudness."""
         visit, epoch = session.look()
-        if not (voices := self.desk.offered(visit)):
+        if not (voices := self.controller.offered(visit)):
             raise InputError(visit.texts.no_voices)
-        begun = self._recite(voices[0], saying)  # complains before anything is dropped
+        begun = self._recite(voices[0], request)  # complains before anything is dropped
         current = session.begin("compare", epoch)
-        rows: list[tuple[Candidate, Take | None]] = [(voice, None) for voice in voices]
+        rows: list[tuple[Candidate, SpeechTake | None]] = [(voice, None) for voice in voices]
         self._replace_compared(session, current, [])
         yield (takelist.compare(visit.texts, rows),)
         for i, voice in enumerate(voices):
             said: list[Speech] = []
-            pieces = begun if i == 0 else self._recite(voice, saying)
+            pieces = begun if i == 0 else self._recite(voice, request)
             for piece in takewhile(lambda _: current(), paced(speech for _, speech in pieces)):
                 if piece is None:
                     yield (gr.skip(),)
@@ -107,7 +107,7 @@ class Speaker:
             if not current():
                 break
             take = self.takes.start(self.model.sample_rate)
-            self._finish(take, voice, saying, said)
+            self._finish(take, voice, request, said)
             rows[i] = (voice, take)
             if not self._replace_compared(session, current, [take for _, take in rows if take]):
                 break
@@ -117,7 +117,7 @@ class Speaker:
         yield (gr.skip(),)
 
     def _replace_compared(
-        self, session: Session, current: Callable[[], bool], takes: Sequence[Take]
+        self, session: VisitorSession, current: Callable[[], bool], takes: Sequence[SpeechTake]
     ) -> bool:
         """Whether the session has these now; those that nobody wishes for any more are dropped."""
         tokens = tuple(take.token for take in takes)
@@ -129,15 +129,15 @@ class Speaker:
             session.compared = tokens
         return True
 
-    def _recite(self, voice: Candidate, saying: Saying) -> Iterator[tuple[float, Speech]]:
-        text, rate, pause, seed = saying
-        return self.desk.speak(voice, text, seed, rate, pause)
+    def _recite(self, voice: Candidate, request: SpeechRequest) -> Iterator[tuple[float, Speech]]:
+        text, rate, pause, seed = request
+        return self.controller.speak(voice, text, seed, rate, pause)
 
     def _finish(
-        self, take: Take, voice: Candidate, saying: Saying, said: Sequence[Speech]
+        self, take: SpeechTake, voice: Candidate, request: SpeechRequest, said: Sequence[Speech]
     ) -> Speech:
         speech = master(join(said), LUFS)
-        text, rate, pause, seed = saying
+        text, rate, pause, seed = request
         sidecar = card.speech_card(self.model, voice, text, seed, rate, pause, LUFS, KIND, speech)
         take.finish(speech, sidecar)
         return speech
@@ -162,26 +162,26 @@ def paced(pieces: Iterator[Speech]) -> Iterator[Speech | None]:
             last = time.monotonic()
 
 
-def wire_speech(speaker: Speaker, parts: Parts) -> list[Any]:
+def wire_speech(speaker: SpeechController, parts: PageComponents) -> list[Any]:
     """Speak, Stop, Compare; returns the events that speak."""
 
     def guarded(steps: Callable[..., Iterator[tuple[Any, ...]]], n: int) -> Callable[..., Any]:
         """A generator of updates of n parts as Gradio calls it: session, parts, message."""
 
         def run(
-            session: Session, text: str | None, rate: float, pause: float, seed: int | None
+            session: VisitorSession, text: str | None, rate: float, pause: float, seed: int | None
         ) -> Iterator[tuple[Any, ...]]:
             said = session.visit.texts
             try:
                 if seed is None:
                     raise InputError(said.no_number)
-                for update in steps(session, Saying(text or "", rate, pause, seed)):
+                for update in steps(session, SpeechRequest(text or "", rate, pause, seed)):
                     yield session, *update, ""
             except VclipError as error:
-                yield session, *[gr.skip()] * n, panels.message(str(error))
+                yield session, *[gr.skip()] * n, fragments.message(str(error))
             except Exception:
                 log.exception("speaking failed")
-                yield session, *[gr.skip()] * n, panels.message(said.failed)
+                yield session, *[gr.skip()] * n, fragments.message(said.failed)
 
         return run
 

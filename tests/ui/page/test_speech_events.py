@@ -16,30 +16,30 @@ from vclip import audio
 from vclip.errors import InputError, SpeakerError, TextError
 from vclip.pipeline import LUFS, FaceToVoice
 from vclip.speech.narrator import master
-from vclip.ui.page import speaking
-from vclip.ui.page.speaking import Saying, Speaker
-from vclip.ui.session import Session
-from vclip.ui.speech.takes import Takes
-from vclip.ui.visit import Desk, K, Visit
+from vclip.ui.page import speech_events
+from vclip.ui.page.speech_events import SpeechController, SpeechRequest
+from vclip.ui.session import VisitorSession
+from vclip.ui.speech.takes import TakeStore
+from vclip.ui.visit import K, Visit, VisitController
 
-HELLO = Saying("Hello.", 1.0, 0.0, 3)
-
-
-@pytest.fixture
-def speaker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Speaker:
-    monkeypatch.setattr(speaking, "EVERY", 0.0)
-    return Speaker(Desk(cast(FaceToVoice, FakeModel())), Takes(tmp_path))
+HELLO = SpeechRequest("Hello.", 1.0, 0.0, 3)
 
 
 @pytest.fixture
-def session(speaker: Speaker) -> Session:
-    found = Session()
-    found.visit = speaker.desk.bring(found.visit, picture(90))
+def speaker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SpeechController:
+    monkeypatch.setattr(speech_events, "EVERY", 0.0)
+    return SpeechController(VisitController(cast(FaceToVoice, FakeModel())), TakeStore(tmp_path))
+
+
+@pytest.fixture
+def session(speaker: SpeechController) -> VisitorSession:
+    found = VisitorSession()
+    found.visit = speaker.controller.bring(found.visit, picture(90))
     return found
 
 
 @pytest.fixture
-def visit(session: Session) -> Visit:
+def visit(session: VisitorSession) -> Visit:
     return session.visit
 
 
@@ -48,7 +48,7 @@ def token(player: str) -> str:
 
 
 def test_a_take_can_be_heard_before_it_is_finished(
-    speaker: Speaker, session: Session, visit: Visit
+    speaker: SpeechController, session: VisitorSession, visit: Visit
 ) -> None:
     steps = speaker.utter(session, HELLO)
     player, others = next(steps)
@@ -58,7 +58,7 @@ def test_a_take_can_be_heard_before_it_is_finished(
 
 
 def test_the_file_is_the_speech_at_its_loudness(
-    speaker: Speaker, session: Session, visit: Visit
+    speaker: SpeechController, session: VisitorSession, visit: Visit
 ) -> None:
     list(speaker.utter(session, HELLO))
     (spoken,) = session.spoken
@@ -75,9 +75,12 @@ def test_the_file_is_the_speech_at_its_loudness(
 
 
 def test_takes_are_kept_newest_first_and_not_for_ever(
-    speaker: Speaker, session: Session, visit: Visit, monkeypatch: pytest.MonkeyPatch
+    speaker: SpeechController,
+    session: VisitorSession,
+    visit: Visit,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(speaking, "REMEMBERED", 2)
+    monkeypatch.setattr(speech_events, "REMEMBERED", 2)
     every = []
     for seed in range(3):
         list(speaker.utter(session, HELLO._replace(seed=seed)))
@@ -87,7 +90,7 @@ def test_takes_are_kept_newest_first_and_not_for_ever(
 
 
 def test_who_leaves_takes_the_sound_along(
-    speaker: Speaker, session: Session, visit: Visit, tmp_path: Path
+    speaker: SpeechController, session: VisitorSession, visit: Visit, tmp_path: Path
 ) -> None:
     steps = speaker.utter(session, HELLO)
     player, *_ = next(steps)
@@ -100,23 +103,27 @@ def test_who_leaves_takes_the_sound_along(
 
 @pytest.mark.parametrize("text", ["", "a" * 2001])
 def test_a_text_that_cannot_be_spoken_begins_no_take(
-    speaker: Speaker, session: Session, visit: Visit, text: str, monkeypatch: pytest.MonkeyPatch
+    speaker: SpeechController,
+    session: VisitorSession,
+    visit: Visit,
+    text: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(speaker.takes, "start", None)
     with pytest.raises(TextError):
         next(speaker.utter(session, HELLO._replace(text=text)))
 
 
-def test_speaking_needs_a_voice(speaker: Speaker) -> None:
+def test_speaking_needs_a_voice(speaker: SpeechController) -> None:
     with pytest.raises(SpeakerError):
-        next(speaker.utter(Session(), HELLO))
+        next(speaker.utter(VisitorSession(), HELLO))
     with pytest.raises(InputError):
-        next(speaker.compare(Session(), HELLO))
+        next(speaker.compare(VisitorSession(), HELLO))
 
 
 @pytest.mark.parametrize("how", ["utter", "compare"])
 def test_nothing_is_kept_of_who_wished_to_be_forgotten_meanwhile(
-    speaker: Speaker, session: Session, how: str, tmp_path: Path
+    speaker: SpeechController, session: VisitorSession, how: str, tmp_path: Path
 ) -> None:
     steps = getattr(speaker, how)(session, HELLO)
     next(steps)
@@ -127,19 +134,21 @@ def test_nothing_is_kept_of_who_wished_to_be_forgotten_meanwhile(
 
 
 def test_speaking_waits_for_the_step_that_is_being_taken(
-    speaker: Speaker, session: Session
+    speaker: SpeechController, session: VisitorSession
 ) -> None:
     """Who picks a voice and presses Speak at once hears that voice."""
     with ThreadPoolExecutor(1) as pool:
         with session.lock:
             spoken = pool.submit(lambda: list(speaker.utter(session, HELLO)))
             time.sleep(0.05)
-            session.visit = speaker.desk.pick(session.visit, "p4")
+            session.visit = speaker.controller.pick(session.visit, "p4")
         spoken.result(10)
     assert session.spoken[0].speaker_id == "p4"
 
 
-def test_compared_voices_are_equally_loud(speaker: Speaker, session: Session, visit: Visit) -> None:
+def test_compared_voices_are_equally_loud(
+    speaker: SpeechController, session: VisitorSession, visit: Visit
+) -> None:
     *_, (rows,) = speaker.compare(session, HELLO)
     assert len(session.compared) == K
     for voice, name in zip(visit.candidates, session.compared, strict=True):
@@ -150,7 +159,7 @@ def test_compared_voices_are_equally_loud(speaker: Speaker, session: Session, vi
 
 
 def test_a_new_comparison_replaces_the_last(
-    speaker: Speaker, session: Session, visit: Visit
+    speaker: SpeechController, session: VisitorSession, visit: Visit
 ) -> None:
     list(speaker.compare(session, HELLO))
     first = session.compared
@@ -164,7 +173,7 @@ def test_a_new_comparison_replaces_the_last(
 
 @pytest.mark.parametrize("how", ["utter", "compare"])
 def test_who_asks_again_while_it_speaks_gets_the_new_one_only(
-    speaker: Speaker, session: Session, how: str, tmp_path: Path
+    speaker: SpeechController, session: VisitorSession, how: str, tmp_path: Path
 ) -> None:
     first, second = (getattr(speaker, how)(session, HELLO._replace(seed=n)) for n in (3, 4))
     next(first)

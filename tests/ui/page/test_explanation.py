@@ -8,44 +8,44 @@ from fake_model import FakeModel, picture
 
 from vclip.association.explain import Why
 from vclip.pipeline import FaceToVoice
-from vclip.ui.page import why
+from vclip.ui.page import explanation
 from vclip.ui.texts import ENGLISH
-from vclip.ui.visit import Desk, Visit
+from vclip.ui.visit import Visit, VisitController
 
 WORTH = {"pairs": 138, "own": 0.79, "others": 0.55, "same_sex": 0.744}
 
 
 @pytest.fixture(scope="module")
-def desk() -> Desk:
-    return Desk(cast(FaceToVoice, FakeModel()))
+def controller() -> VisitController:
+    return VisitController(cast(FaceToVoice, FakeModel()))
 
 
-def test_without_a_face_it_says_what_it_will_say(desk: Desk) -> None:
-    voice = desk.pick(Visit(), "p1").picked
+def test_without_a_face_it_says_what_it_will_say(controller: VisitController) -> None:
+    voice = controller.pick(Visit(), "p1").picked
     for picked, reasons in ((None, None), (voice, None)):
-        assert ENGLISH.why_empty in why.draw(ENGLISH, picked, reasons, {})
+        assert ENGLISH.why_empty in explanation.draw(ENGLISH, picked, reasons, {})
 
 
-def test_the_share_of_other_faces_is_drawn_and_said(desk: Desk) -> None:
-    visit = desk.bring(Visit(), picture(90))
-    said = why.draw(ENGLISH, visit.picked, desk.why(visit), WORTH)
+def test_the_share_of_other_faces_is_drawn_and_said(controller: VisitController) -> None:
+    visit = controller.bring(Visit(), picture(90))
+    said = explanation.draw(ENGLISH, visit.picked, controller.why(visit), WORTH)
     assert "width:75%" in said and "<b>75</b> % of 3 other faces" in said
     assert f"<b>{visit.candidates[0].score:.2f}</b>" in said
     assert "138 people" in said and "79 % on average" in said
     assert 'data-voice="p1"' in said and ENGLISH.why_weak in said
 
 
-def test_a_model_without_other_faces_claims_nothing(desk: Desk) -> None:
-    visit = desk.bring(Visit(), picture(90))
-    said = why.draw(ENGLISH, visit.picked, Why(0.5, None, 0, []), WORTH)
+def test_a_model_without_other_faces_claims_nothing(controller: VisitController) -> None:
+    visit = controller.bring(Visit(), picture(90))
+    said = explanation.draw(ENGLISH, visit.picked, Why(0.5, None, 0, []), WORTH)
     assert "other faces" not in said and "79 %" not in said and ENGLISH.why_weak in said
 
 
-def test_the_control_shows_both_scores(desk: Desk) -> None:
-    visit = desk.shuffle(desk.bring(Visit(), picture(90)))
-    shuffled = desk.control(visit)
+def test_the_control_shows_both_scores(controller: VisitController) -> None:
+    visit = controller.shuffle(controller.bring(Visit(), picture(90)))
+    shuffled = controller.control(visit)
     assert shuffled is not None
-    table = why.control(ENGLISH, shuffled, visit.other, desk.model.n_faces)
+    table = explanation.control(ENGLISH, shuffled, visit.other, controller.model.n_faces)
     rows = re.findall(r"<td>(\d+)</td>.*?<td>([-−.\d]+)</td><td>([-−.\d]+)</td>", table)
     expected = [
         (str(voice.rank), f"{voice.score:.2f}", f"{here:.2f}")
@@ -57,5 +57,5 @@ def test_the_control_shows_both_scores(desk: Desk) -> None:
 
 def test_names_are_escaped() -> None:
     voice = FakeModel().candidate("p1")
-    said = why.draw(ENGLISH, voice, Why(0.5, 0.5, 3, [("<img src=x>", 0.9)]), {})
+    said = explanation.draw(ENGLISH, voice, Why(0.5, 0.5, 3, [("<img src=x>", 0.9)]), {})
     assert "<img" not in said
