@@ -71,26 +71,26 @@ def open_study(options: argparse.Namespace, stack: contextlib.ExitStack) -> "lis
             "jsonl:ratings?repo=OWNER/NAME, a database's URL or a file on durable storage"
         )
     from vclip.listening.design.study import load
-    from vclip.listening.server import pages
+    from vclip.listening.server import application
     from vclip.listening.store.store import open_store
 
-    study, token = load(options.study), pages.token(options.research_token)
+    study, token = load(options.study), application.research_token(options.research_token)
     store = open_store(options.store or f"sqlite:///ratings-{study.study}.db", study)
     stack.callback(store.close)
-    print(pages.announce(study, options.research_token, token), flush=True)
-    return pages.routers(store, token)
+    print(application.announce(study, options.research_token, token), flush=True)
+    return application.routers(store, token)
 
 
 def run_study(options: argparse.Namespace) -> None:
     """The listening test alone, which starts at once."""
-    from vclip.listening.server import pages
+    from vclip.listening.server import application
     from vclip.ui.server import uvicorn_server
 
     with (
         uvicorn_server.open_port(options.host, options.port) as listener,
         contextlib.ExitStack() as stack,
     ):
-        app = pages.application(open_study(options, stack))
+        app = application.create_app(open_study(options, stack))
         uvicorn_server.run(uvicorn_server.server(app), listener)
 
 

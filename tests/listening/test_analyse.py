@@ -8,7 +8,7 @@ from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
-import rated
+import simulated_ratings
 import toy_study
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -21,33 +21,33 @@ from vclip.listening import analyse
 from vclip.listening.analysis import (
     charts,
     exclusion,
-    export,
+    rating_table,
     report,
     scores,
 )
 from vclip.listening.analysis import (
     results as analysis,
 )
-from vclip.listening.analysis.bootstrap import TwoWay
-from vclip.listening.analysis.scores import Comparison, Mean
+from vclip.listening.analysis.bootstrap import TwoWayBootstrap
+from vclip.listening.analysis.scores import ConditionMean, PairComparison
 from vclip.listening.design.study import Study, load
-from vclip.listening.simulation import rehearsal
-from vclip.listening.simulation.panel import Panel
+from vclip.listening.simulation import dry_run
+from vclip.listening.simulation.raters import RaterPanel
 
 
 @pytest.fixture(scope="module")
-def results() -> analysis.Results:
-    study = rated.everything(attention=2)
-    return analysis.analyse(study, rated.table(study, 24, inattentive=0.25), 300)
+def results() -> analysis.StudyResults:
+    study = simulated_ratings.everything(attention=2)
+    return analysis.analyse(study, simulated_ratings.table(study, 24, inattentive=0.25), 300)
 
 
 def small(types: str = "acr_fit") -> Study:
     return toy_study.study(10, "abc", types, trials_per_rater=12)
 
 
-def test_every_type_has_its_part(results: analysis.Results) -> None:
+def test_every_type_has_its_part(results: analysis.StudyResults) -> None:
     by_type = {q.type: q for q in results.questions}
-    assert list(by_type) == rated.ALL.split()
+    assert list(by_type) == simulated_ratings.ALL.split()
     for kind, question in by_type.items():
         numbers = kind in ("acr_naturalness", "acr_fit", "multi")
         assert bool(question.means) == bool(question.comparisons) == numbers
@@ -57,7 +57,7 @@ def test_every_type_has_its_part(results: analysis.Results) -> None:
         assert bool(question.accuracies) == (kind in ("abx", "afc"))
 
 
-def test_planted_order_is_found(results: analysis.Results) -> None:
+def test_planted_order_is_found(results: analysis.StudyResults) -> None:
     for question in results.questions:
         for mean in question.means:
             assert mean.n == sum(mean.histogram.values())
@@ -68,25 +68,27 @@ def test_planted_order_is_found(results: analysis.Results) -> None:
             assert values == sorted(values, reverse=True)
 
 
-def test_excluded_raters_do_not_count(results: analysis.Results) -> None:
+def test_excluded_raters_do_not_count(results: analysis.StudyResults) -> None:
     assert results.n_raters + results.n_excluded == 24
     assert 4 <= results.n_excluded <= 6
     assert sum(results.excluded_by.values()) >= results.n_excluded
 
 
 def test_raw_counts_everyone() -> None:
-    study = rated.everything(attention=2)
-    table = rated.table(study, 24, inattentive=0.25)
+    study = simulated_ratings.everything(attention=2)
+    table = simulated_ratings.table(study, 24, inattentive=0.25)
     raw = analysis.analyse(study, table, 100, raw=True)
     assert (raw.n_raters, raw.n_excluded, raw.n_ratings) == (24, 0, 24 * 24)
     assert "nobody was excluded, although rules were broken" in report.text(raw)
 
 
-def judged(study: Study, panel: Panel, seed: int) -> tuple[list[Mean], list[Comparison]]:
+def judged(
+    study: Study, panel: RaterPanel, seed: int
+) -> tuple[list[ConditionMean], list[PairComparison]]:
     """16 raters through plan, panel, exclusion and bootstrap."""
-    found = rehearsal.ratings(study, panel, 16, np.random.default_rng(1000 + seed))
-    rows = exclusion.clean(export.frame(found, study))
-    two_way = TwoWay(rows["rater"], rows["item"], 200, np.random.default_rng(seed))
+    found = dry_run.ratings(study, panel, 16, np.random.default_rng(1000 + seed))
+    rows = exclusion.clean(rating_table.frame(found, study))
+    two_way = TwoWayBootstrap(rows["rater"], rows["item"], 200, np.random.default_rng(seed))
     return scores.means(rows, "abc", two_way), scores.comparisons(rows, "abc", two_way)
 
 
@@ -98,7 +100,7 @@ def test_intervals_of_small_studies_cover_at_the_nominal_rate() -> None:
     """
     study, n, of_means, of_pairs = small(), 60, [], []
     for seed in range(n):
-        panel = rated.panel(study, seed)
+        panel = simulated_ratings.panel(study, seed)
         means, pairs = judged(study, panel, seed)
         truth = {name: panel.truth.mean(name) for name in "abc"}
         of_means += [m.mean.low <= truth[m.condition] <= m.mean.high for m in means]
@@ -114,16 +116,16 @@ def test_a_null_effect_stays_null() -> None:
     """Families of three pairs with no effect: at most 5 % say anything, within chance."""
     study, loud, n = small(), 0, 60
     for seed in range(n):
-        _, pairs = judged(study, rated.panel(study, seed, effect=0), seed)
+        _, pairs = judged(study, simulated_ratings.panel(study, seed, effect=0), seed)
         loud += any(pair.significant for pair in pairs)
     assert loud <= stats.binom.ppf(0.998, n, 0.05)
 
 
 def test_100_raters_and_60_trials_with_2000_draws_take_seconds() -> None:
-    study = toy_study.study(20, "abc", rated.ALL, trials_per_rater=60, attention=2)
-    found = rated.ratings(study, 100, inattentive=0.1)
+    study = toy_study.study(20, "abc", simulated_ratings.ALL, trials_per_rater=60, attention=2)
+    found = simulated_ratings.ratings(study, 100, inattentive=0.1)
     start = time.process_time()  # the machine may be busy with other things
-    table = export.frame(found, study)
+    table = rating_table.frame(found, study)
     assert analysis.analyse(study, table, 2000).n_ratings >= 5400
     assert time.process_time() - start < 10
 
@@ -137,27 +139,27 @@ def test_an_analysis_takes_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(analysis.ordinal, "fit", fit)
     with threadpool_limits(2, user_api="blas"):
-        analysis.analyse(small(), rated.table(small(), 2), 100, raw=True)
+        analysis.analyse(small(), simulated_ratings.table(small(), 2), 100, raw=True)
     assert seen and set(seen) == {1}
 
 
-def test_same_seed_same_results_and_json_knows_no_nan(results: analysis.Results) -> None:
-    study = rated.everything(attention=2)
-    again = analysis.analyse(study, rated.table(study, 24, inattentive=0.25), 300)
+def test_same_seed_same_results_and_json_knows_no_nan(results: analysis.StudyResults) -> None:
+    study = simulated_ratings.everything(attention=2)
+    again = analysis.analyse(study, simulated_ratings.table(study, 24, inattentive=0.25), 300)
     assert again.as_dict() == results.as_dict()
     json.dumps(again.as_dict(), allow_nan=False)
 
 
 def test_nothing_to_analyse_is_told() -> None:
-    study = rated.everything()
+    study = simulated_ratings.everything()
     with pytest.raises(StudyError, match="no ratings"):
-        analysis.analyse(study, export.frame([], study))
-    table = rated.table(study, 2)
+        analysis.analyse(study, rating_table.frame([], study))
+    table = simulated_ratings.table(study, 2)
     with pytest.raises(StudyError, match="every rater is excluded"):
         analysis.analyse(study, table.assign(excluded=True, reason="speed: too fast"))
 
 
-def test_figures_are_svg_and_pdf_and_the_same_again(results: analysis.Results) -> None:
+def test_figures_are_svg_and_pdf_and_the_same_again(results: analysis.StudyResults) -> None:
     figures, again = charts.figures(results), charts.figures(results)
     assert {"acr_fit_means", "acr_fit_histogram", "ab_preferences", "afc_accuracy"} <= set(figures)
     for name, figure in figures.items():
@@ -180,7 +182,7 @@ def boxes(figure: Figure) -> list[Bbox]:
 
 
 @pytest.mark.parametrize("long", ["x" * 60, "the voice that was found for another face " * 3, "Z"])
-def test_texts_of_figures_are_whole_and_apart(results: analysis.Results, long: str) -> None:
+def test_texts_of_figures_are_whole_and_apart(results: analysis.StudyResults, long: str) -> None:
     """Within the figure, none over another, however long conditions are called."""
     named = replace(results, labels={"a": long, "b": f"{long}!", "c": "C"})
     for name, figure in charts.figures(named).items():
@@ -192,7 +194,7 @@ def test_texts_of_figures_are_whole_and_apart(results: analysis.Results, long: s
             assert not any(one.overlaps(other) for other in found[:i]), name
 
 
-def test_labels_are_no_formulas(results: analysis.Results) -> None:
+def test_labels_are_no_formulas(results: analysis.StudyResults) -> None:
     question = results.questions[0]
     figure = charts.means(question, {"a": "costs $5 and $6", "b": "<b>", "c": "c_1^2"})
     assert b"costs $5 and $6" in charts.svg(figure)
@@ -201,12 +203,12 @@ def test_labels_are_no_formulas(results: analysis.Results) -> None:
 def test_command_line_reads_what_was_exported(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    fields = toy_study.fields(6, "abc", rated.ALL, trials_per_rater=24, attention=2)
+    fields = toy_study.fields(6, "abc", simulated_ratings.ALL, trials_per_rater=24, attention=2)
     path = toy_study.written(tmp_path, fields)
     study = load(path)
-    table = rated.table(study, 8, inattentive=0.25)
+    table = simulated_ratings.table(study, 8, inattentive=0.25)
     csv = tmp_path / "ratings.csv"
-    csv.write_text(export.csv(table))
+    csv.write_text(rating_table.csv(table))
     out = tmp_path / "out"
     options = [str(csv), "--study", str(path), "--draws", "200", "--json", "--out", str(out)]
     assert analyse.main(options) == 0

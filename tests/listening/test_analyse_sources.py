@@ -8,14 +8,14 @@ from typing import Any
 
 import pandas as pd
 import pytest
-import rated
+import simulated_ratings
 import stores
 import toy_study
 from stores import url as url
 
 from vclip.errors import StudyError
 from vclip.listening import analyse
-from vclip.listening.analysis import export
+from vclip.listening.analysis import rating_table
 from vclip.listening.design.parts import SLOTS
 from vclip.listening.design.study import Study, load
 from vclip.listening.store.store import Enrolment, Store, open_store
@@ -30,14 +30,14 @@ def small() -> Study:
 def test_one_version_of_one_study_is_analysed(tmp_path: Path) -> None:
     """Ratings of another version were given to other sounds; they are never mixed in."""
     study = small()
-    table = rated.table(study, 4)
+    table = simulated_ratings.table(study, 4)
     other = table.assign(version="2", rater=table["rater"] + 100)
     csv = tmp_path / "ratings.csv"
-    csv.write_text(export.csv(pd.concat([table, other])))
+    csv.write_text(rating_table.csv(pd.concat([table, other])))
     assert set(analyse.read(str(csv), study)["rater"]) == {1, 2, 3, 4}
     with pytest.raises(StudyError, match=r"toy, version 1; toy, version 2; say which by --study"):
         analyse.read(str(csv), None)
-    csv.write_text(export.csv(other))
+    csv.write_text(rating_table.csv(other))
     with pytest.raises(StudyError, match=r"are of toy, version 2; the study file is of toy, ver"):
         analyse.read(str(csv), study)
 
@@ -45,7 +45,7 @@ def test_one_version_of_one_study_is_analysed(tmp_path: Path) -> None:
 @pytest.mark.parametrize("column", ["question", "item", "conditions"])
 def test_a_study_file_without_what_was_rated_is_told(tmp_path: Path, column: str) -> None:
     study, csv = small(), tmp_path / "ratings.csv"
-    csv.write_text(export.csv(rated.table(study, 2).assign(**{column: "gone"})))
+    csv.write_text(rating_table.csv(simulated_ratings.table(study, 2).assign(**{column: "gone"})))
     with pytest.raises(StudyError, match=f"gone of the ratings' column {column}"):
         analyse.read(str(csv), study)
 
@@ -61,7 +61,7 @@ def test_a_store_and_its_export_give_the_same(
         gone, *others = [rated_by(kept, seed) for seed in range(6)]
         assert kept.withdraw(gone.withdrawal)
         csv = tmp_path / "ratings.csv"
-        csv.write_text(export.csv(export.frame(kept.ratings(), study)))
+        csv.write_text(rating_table.csv(rating_table.frame(kept.ratings(), study)))
     told = []
     for source in (url, str(csv)):
         assert analyse.main([source, "--study", str(path), "--draws", "100", "--json", *raw]) == 0
@@ -70,7 +70,7 @@ def test_a_store_and_its_export_give_the_same(
     assert told[0] == told[1]
     assert found["n_raters"] + found["n_excluded"] == len(others)
     assert (found["n_excluded"] == 0) == bool(raw)
-    assert gone.rater not in set(export.read_csv(csv)["rater"])
+    assert gone.rater not in set(rating_table.read_csv(csv)["rater"])
 
 
 def rated_by(kept: Store, seed: int) -> Enrolment:

@@ -18,8 +18,8 @@ from vclip import audio
 from vclip.errors import DataError, OutputError, StudyError
 from vclip.listening import build
 from vclip.listening.design.study import Study, load
-from vclip.listening.stimuli import matching, recipe
-from vclip.listening.stimuli.ranking import Voice, shuffle
+from vclip.listening.stimuli import normalization, recipe
+from vclip.listening.stimuli.voices import VoiceRef, shuffle
 from vclip.speech.synthesizer import Speech
 
 RATE = 8000
@@ -98,9 +98,9 @@ def test_all_arms_are_alike_in_the_files(fields: dict[str, Any], tmp_path: Path)
         assert audio.loudness(wav, rate) == pytest.approx(-23, abs=0.05)
         assert stimulus.lufs == pytest.approx(audio.loudness(wav, rate), abs=0.01)
         assert stimulus.seconds == pytest.approx(len(wav) / rate, abs=1e-3)
-        start, stop = matching.heard(wav, rate)
-        assert start / rate == pytest.approx(matching.LEAD, abs=0.011)
-        assert (len(wav) - stop) / rate == pytest.approx(matching.TAIL, abs=0.011)
+        start, stop = normalization.heard(wav, rate)
+        assert start / rate == pytest.approx(normalization.LEAD, abs=0.011)
+        assert (len(wav) - stop) / rate == pytest.approx(normalization.TAIL, abs=0.011)
         assert audio.true_peak(wav) < audio.TRUE_PEAK
     assert formats == {("FLAC", "PCM_16", 1, RATE)}  # of the models, not of the recording
 
@@ -254,7 +254,7 @@ def test_what_cannot_be_used_is_named(fields: dict[str, Any], tmp_path: Path) ->
 
 
 def test_shuffling_uses_each_voice_once_or_complains() -> None:
-    own = {f"f{i}": Voice("m", name) for i, name in enumerate("aabbcd")}
+    own = {f"f{i}": VoiceRef("m", name) for i, name in enumerate("aabbcd")}
     for seed in range(20):
         given = shuffle("foil", own, np.random.default_rng(seed))
         assert sorted(v.speaker for v in given.values()) == list("aabbcd")
@@ -263,13 +263,15 @@ def test_shuffling_uses_each_voice_once_or_complains() -> None:
     assert len(orders) > 5
     with pytest.raises(StudyError, match="the same voice"):
         shuffle(
-            "foil", {f"f{i}": Voice("m", n) for i, n in enumerate("aaab")}, np.random.default_rng(0)
+            "foil",
+            {f"f{i}": VoiceRef("m", n) for i, n in enumerate("aaab")},
+            np.random.default_rng(0),
         )
 
 
 def test_mnru_has_its_signal_to_noise_ratio() -> None:
     wav = (0.1 * np.sin(np.arange(40000) * 0.3)).astype(np.float32)
-    noise = matching.mnru(wav, 5.0, np.random.default_rng(0)) - wav
+    noise = normalization.mnru(wav, 5.0, np.random.default_rng(0)) - wav
     assert 10 * np.log10(np.mean(wav**2) / np.mean(noise**2)) == pytest.approx(5.0, abs=0.01)
     spectrum = np.abs(np.fft.rfft(noise.astype(np.float64))) ** 2
     bands = [band.mean() for band in np.array_split(spectrum[1:], 8)]
@@ -278,26 +280,26 @@ def test_mnru_has_its_signal_to_noise_ratio() -> None:
 
 def test_trimming_keeps_what_is_heard() -> None:
     tone = (0.3 * np.sin(np.arange(4000) * 0.3)).astype(np.float32)
-    cut = [matching.trim(np.pad(tone, (n, 2 * n)), RATE) for n in (0, 500, 3000)]
+    cut = [normalization.trim(np.pad(tone, (n, 2 * n)), RATE) for n in (0, 500, 3000)]
     for one, other in pairwise(cut):
         assert abs(len(one) - len(other)) <= 80
-    start, stop = matching.heard(cut[2], RATE)
+    start, stop = normalization.heard(cut[2], RATE)
     assert stop - start == pytest.approx(4000, abs=80)
     with pytest.raises(StudyError, match="can be heard"):
-        matching.trim(tone[:100], RATE)
+        normalization.trim(tone[:100], RATE)
 
 
 def test_files_that_came_out_otherwise_are_noticed() -> None:
-    tone = matching.trim((0.3 * np.sin(np.arange(8000) * 0.3)).astype(np.float32), RATE)
+    tone = normalization.trim((0.3 * np.sin(np.arange(8000) * 0.3)).astype(np.float32), RATE)
     good = audio.normalize_loudness(tone, RATE, -23, limited=False)
-    matching.check("x", good, RATE, RATE, -23)
+    normalization.check("x", good, RATE, RATE, -23)
     for wav, rate, complaint in (
         (good, 2 * RATE, "Hz instead"),
         (good * 0.9, RATE, "LUFS instead"),
         (np.roll(good, 400), RATE, "begins after"),
     ):
         with pytest.raises(StudyError, match=complaint):
-            matching.check("x", wav, rate, RATE, -23)
+            normalization.check("x", wav, rate, RATE, -23)
 
 
 DEMO = REPO / "assets/studies/demo"
@@ -322,7 +324,7 @@ def test_the_sample_study_is_equally_loud() -> None:
     for path in {study.file(s.path) for s in sounds(study).values()}:
         wav, rate = audio.load_wav(path)
         assert audio.loudness(wav, rate) == pytest.approx(-23, abs=0.05)
-        matching.check(path.name, wav, rate, 22050, -23)
+        normalization.check(path.name, wav, rate, 22050, -23)
 
 
 def test_the_sample_study_is_of_the_bundled_model() -> None:

@@ -6,15 +6,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-import rated
+import simulated_ratings
 import toy_study
 
 from vclip.listening import analyse, simulate
 from vclip.listening.design.study import Study, load, parse
-from vclip.listening.simulation import listener
-from vclip.listening.simulation.catalogue import Catalogue
-from vclip.listening.simulation.listener import Diary
-from vclip.listening.simulation.panel import Panel, Rater, Truth, planted
+from vclip.listening.simulation import http_rater
+from vclip.listening.simulation.http_rater import SessionLog
+from vclip.listening.simulation.raters import GroundTruth, RaterPanel, SimulatedRater, planted
+from vclip.listening.simulation.stimulus_index import StimulusIndex
 from vclip.listening.stimuli import headphones
 from vclip.listening.store.store import Answer
 
@@ -28,7 +28,13 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """
     gold = {"question": "acr_fit", "item": "i7", "conditions": ["c"], "expected": "1"}
     fields = toy_study.fields(
-        8, "abc", rated.ALL, trials_per_rater=12, break_every=5, attention=2, training=["i6"]
+        8,
+        "abc",
+        simulated_ratings.ALL,
+        trials_per_rater=12,
+        break_every=5,
+        attention=2,
+        training=["i6"],
     )
     fields["design"]["gold"] = [gold | {"tolerance": 1}]
     fields["exclusion"] = {"min_seconds": 2.0, "min_variance": 0.0}
@@ -118,7 +124,7 @@ class Memory:
 def test_the_audit_sees_what_is_wrong(
     kept: dict[int, str], positions: list[int], broken: str | None
 ) -> None:
-    diary = Diary("attentive", token="t", answers={0: "1", 1: "2"})
+    diary = SessionLog("attentive", token="t", answers={0: "1", 1: "2"})
     store: Any = Memory(kept, positions)
     found = simulate.audit(store, [diary])
     assert found.pop("answers") == 2
@@ -127,7 +133,7 @@ def test_the_audit_sees_what_is_wrong(
 
 def test_sounds_are_known_by_their_hash(path: Path) -> None:
     study = load(path)
-    catalogue = Catalogue(study)
+    catalogue = StimulusIndex(study)
     item = study.items[2]
     sounds = [(path.parent / item.stimuli[c].path).read_bytes() for c in "ba"]
     trial = {"type": "ab", "prompt": "Well?", "text": item.text}
@@ -141,7 +147,7 @@ def test_sounds_are_known_by_their_hash(path: Path) -> None:
 def test_a_shuffled_voice_is_known_by_its_face_alone() -> None:
     fields = toy_study.fields(3, "abc", "acr_fit acr_naturalness")
     fields["items"][0]["stimuli"]["b"] = fields["items"][1]["stimuli"]["a"]
-    catalogue = Catalogue(parse(json.dumps(fields)))
+    catalogue = StimulusIndex(parse(json.dumps(fields)))
     assert catalogue.told_apart("acr_fit") == {"a", "b", "c"}
     assert catalogue.told_apart("acr_naturalness") == {"c"}
 
@@ -150,24 +156,24 @@ def test_instructions_of_both_languages_are_understood() -> None:
     from vclip.listening.server.session import TOLD
 
     for text in TOLD.values():
-        assert listener.told_value(text.format("3 – Fair")) == "3"
-        assert listener.told_value(text.format("tie")) == "tie"
-    assert listener.told_value(None) is None
+        assert http_rater.told_value(text.format("3 – Fair")) == "3"
+        assert http_rater.told_value(text.format("tie")) == "tie"
+    assert http_rater.told_value(None) is None
 
 
 @pytest.mark.parametrize("target", range(headphones.INTERVALS))
 def test_the_tone_is_heard(target: int) -> None:
     data = headphones.encode(headphones.trial(target, np.random.default_rng(0)))
-    assert listener.tone(data) == target
+    assert http_rater.tone(data) == target
 
 
-def opinions(study: Study, truth: Truth, question: str, n: int) -> list[Any]:
+def opinions(study: Study, truth: GroundTruth, question: str, n: int) -> list[Any]:
     """Of n raters over as many items as there are."""
     found = []
     for seed in range(n):
         rng = np.random.default_rng(seed)
-        panel = Panel(study, truth, rng)
-        rater = Rater("attentive", truth.rater * rng.standard_normal())
+        panel = RaterPanel(study, truth, rng)
+        rater = SimulatedRater("attentive", truth.rater * rng.standard_normal())
         sounds = [("i0", name) for name in ("ab" if question != "acr_fit" else "a")]
         found.append(panel.answer(rater, question, sounds, "i0", None, rng))
     return found
@@ -175,14 +181,14 @@ def opinions(study: Study, truth: Truth, question: str, n: int) -> list[Any]:
 
 @pytest.mark.parametrize("quality", [1.2, 3.0, 4.6])
 def test_planted_means_are_in_closed_form(quality: float) -> None:
-    study = rated.everything()
-    truth = Truth({"a": quality, "b": 3.0, "c": 3.0})
+    study = simulated_ratings.everything()
+    truth = GroundTruth({"a": quality, "b": 3.0, "c": 3.0})
     values = np.array(opinions(study, truth, "acr_fit", 3000), float)
     assert values.mean() == pytest.approx(truth.mean("a"), abs=4 * values.std() / np.sqrt(3000))
 
 
 def test_better_conditions_are_preferred() -> None:
-    study = rated.everything()
+    study = simulated_ratings.everything()
     answers = opinions(study, planted(study), "ab", 400)
     assert answers.count("A") > 250
     equal = opinions(study, planted(study, effect=0), "ab", 400)
@@ -190,13 +196,13 @@ def test_better_conditions_are_preferred() -> None:
 
 
 def test_who_is_told_what_to_answer_answers_it() -> None:
-    study, rng = rated.everything(), np.random.default_rng(0)
-    panel = rated.panel(study)
-    rater = Rater("attentive", 0.0)
+    study, rng = simulated_ratings.everything(), np.random.default_rng(0)
+    panel = simulated_ratings.panel(study)
+    rater = SimulatedRater("attentive", 0.0)
     assert panel.answer(rater, "acr_fit", [("i0", "a")], "i0", "2", rng) == "2"
 
 
 def test_careless_raters_are_as_many_as_asked_for() -> None:
-    panel = rated.panel(rated.everything(), inattentive=0.1, hasty=0.04)
+    panel = simulated_ratings.panel(simulated_ratings.everything(), inattentive=0.1, hasty=0.04)
     kinds = [rater.kind for rater in panel.raters(50, np.random.default_rng(0))]
     assert (kinds.count("inattentive"), kinds.count("hasty"), len(kinds)) == (5, 2, 50)

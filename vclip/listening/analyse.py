@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 
 from vclip.errors import InputError, OutputError, StudyError, reported
-from vclip.listening.analysis import charts, exclusion, export, report
+from vclip.listening.analysis import charts, exclusion, rating_table, report
 from vclip.listening.analysis import results as analysis
 from vclip.listening.design.study import Study, load
 from vclip.listening.store.store import load_ratings
@@ -24,12 +24,12 @@ def read(source: str, study: Study | None) -> pd.DataFrame:
     if ":" in source and not path.is_file():
         found = load_ratings(source, study.study if study else None)
         mine = [r for r in found if study and r.version == study.version]
-        return only(export.frame(mine, study) if mine else export.frame(found), study)
+        return only(rating_table.frame(mine, study) if mine else rating_table.frame(found), study)
     if not path.is_file():
         raise StudyError(f"there is no {source}; give a store's URL, an SQLite file or a CSV")
     if path.read_bytes()[:16] == b"SQLite format 3\0":
         return read(f"sqlite:///{path.resolve()}", study)
-    table = only(export.read_csv(path), study)
+    table = only(rating_table.read_csv(path), study)
     return exclusion.mark(study, table) if study and len(table) else table
 
 
@@ -56,7 +56,7 @@ def only(table: pd.DataFrame, study: Study | None) -> pd.DataFrame:
     return mine
 
 
-def write(folder: Path, results: analysis.Results, study: Study | None) -> None:
+def write(folder: Path, results: analysis.StudyResults, study: Study | None) -> None:
     """results.json, report.txt and each figure as SVG and PDF. Raises OutputError."""
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -22,16 +22,16 @@ from vclip import audio
 from vclip.arrays import Wav
 from vclip.errors import DataError, OutputError, StudyError, reported
 from vclip.listening.design.study import Study, load, parse
-from vclip.listening.stimuli import files, matching
-from vclip.listening.stimuli.ranking import Model, Ranked, rank
-from vclip.listening.stimuli.recipe import Arm, Recipe, Source, read
+from vclip.listening.stimuli import files, normalization
+from vclip.listening.stimuli.recipe import Arm, ItemSpec, StudyRecipe, read
+from vclip.listening.stimuli.voices import Ranked, VoiceModel, rank
 
 NAME = "python -m vclip.listening.build"
 Key = tuple[str, str]  # item, arm
 
 
 @dataclass(frozen=True)
-class Made:
+class Stimuli:
     """All sounds of a study, at one sample rate in Hz and one loudness in LUFS."""
 
     wavs: dict[Key, Wav]
@@ -40,7 +40,11 @@ class Made:
 
 
 def build(
-    recipe: Recipe, base: Path, folder: Path, open_model: Callable[[str], Model], command: str
+    recipe: StudyRecipe,
+    base: Path,
+    folder: Path,
+    open_model: Callable[[str], VoiceModel],
+    command: str,
 ) -> Study:
     """Write study.json, manifest.json, sounds and faces; the study as it was read back.
 
@@ -48,26 +52,26 @@ def build(
     """
     models = {name: open_model(name) for name in sorted({arm.model for arm in recipe.arms})}
     faces = {source.face: read_bytes(base / source.face) for source in recipe.sources}
-    origin = Origin(recipe, rank(recipe, models, faces), models)
+    origin = BuildPlan(recipe, rank(recipe, models, faces), models)
     rehearse(recipe, origin)
     made = speak(origin, base)
     return write(origin, made, faces, folder, command)
 
 
 @dataclass(frozen=True)
-class Origin:
+class BuildPlan:
     """Where every sound comes from."""
 
-    recipe: Recipe
+    recipe: StudyRecipe
     ranked: Ranked
-    models: Mapping[str, Model]
+    models: Mapping[str, VoiceModel]
 
-    def pairs(self) -> Iterator[tuple[Source, Arm]]:
+    def pairs(self) -> Iterator[tuple[ItemSpec, Arm]]:
         """Every item with each of its arms."""
         for source in self.recipe.sources:
             yield from ((source, arm) for arm in self.recipe.arms if self.recipe.has(arm, source))
 
-    def of(self, source: Source, arm: Arm) -> dict[str, Any]:
+    def of(self, source: ItemSpec, arm: Arm) -> dict[str, Any]:
         """What a study file says of it; nothing of recordings."""
         voice = self.ranked.get((arm.id, source.face))
         if voice is None:
@@ -77,7 +81,7 @@ class Origin:
         return {"voice": voice.speaker, "model": voice.model, "seed": seed, "weights": weights}
 
 
-def rehearse(recipe: Recipe, origin: Origin) -> None:
+def rehearse(recipe: StudyRecipe, origin: BuildPlan) -> None:
     """Raise StudyError now if the study would be wrong, before hours of speech."""
     promised = {}
     for source, arm in origin.pairs():
@@ -89,7 +93,7 @@ def rehearse(recipe: Recipe, origin: Origin) -> None:
 
 
 def document(
-    recipe: Recipe, sounds: Mapping[Key, dict[str, Any]], faces: Mapping[str, dict[str, str]]
+    recipe: StudyRecipe, sounds: Mapping[Key, dict[str, Any]], faces: Mapping[str, dict[str, str]]
 ) -> dict[str, Any]:
     """The study file."""
     items = []
@@ -103,7 +107,7 @@ def document(
     return {**recipe.study, "conditions": conditions, "items": items}
 
 
-def speak(origin: Origin, base: Path) -> Made:
+def speak(origin: BuildPlan, base: Path) -> Stimuli:
     """All sounds, alike in everything but what is compared. Raises StudyError, DataError."""
     recipe, raw = origin.recipe, dict[Key, tuple[Wav, int]]()
     todo = [(source, arm) for source, arm in origin.pairs() if arm.voice != "mnru"]
@@ -114,12 +118,12 @@ def speak(origin: Origin, base: Path) -> Made:
     for n, (source, arm) in enumerate(origin.pairs()):
         if arm.voice == "mnru" and (clean := wavs.get((source.id, arm.of or ""))) is not None:
             rng = np.random.default_rng([recipe.seed, n])
-            wavs[source.id, arm.id] = matching.mnru(clean, arm.q, rng)
-    matched, lufs = matching.match(wavs, rate, recipe.lufs)
-    return Made(matched, rate, lufs)
+            wavs[source.id, arm.id] = normalization.mnru(clean, arm.q, rng)
+    matched, lufs = normalization.match(wavs, rate, recipe.lufs)
+    return Stimuli(matched, rate, lufs)
 
 
-def _say(origin: Origin, source: Source, arm: Arm, base: Path) -> tuple[Wav, int]:
+def _say(origin: BuildPlan, source: ItemSpec, arm: Arm, base: Path) -> tuple[Wav, int]:
     """One sound at its own level and rate."""
     if arm.voice == "recording":
         return audio.load_wav(base / source.recordings[arm.id])
@@ -131,13 +135,13 @@ def _say(origin: Origin, source: Source, arm: Arm, base: Path) -> tuple[Wav, int
 
 def _trimmed(key: Key, wav: Wav, own: int, rate: int) -> Wav:
     try:
-        return matching.trim(audio.resample(wav, own, rate), rate)
+        return normalization.trim(audio.resample(wav, own, rate), rate)
     except StudyError as error:
         raise StudyError(f"item {key[0]}, arm {key[1]}: {error}") from error
 
 
 def write(
-    origin: Origin, made: Made, faces: Mapping[str, bytes], folder: Path, command: str
+    origin: BuildPlan, made: Stimuli, faces: Mapping[str, bytes], folder: Path, command: str
 ) -> Study:
     """Everything into the folder; then measured, noted and read back. Raises StudyError."""
     try:
@@ -148,7 +152,7 @@ def write(
             kind = origin.recipe.format
             file = files.write_sound(folder, wav, made.sample_rate, kind, made.lufs)
             heard = audio.load_wav(folder / file["path"])
-            matching.check(file["path"], *heard, made.sample_rate, made.lufs)
+            normalization.check(file["path"], *heard, made.sample_rate, made.lufs)
             measured, told = files.measure(*heard), origin.of(source, arm)
             figures = {name: measured[name] for name in ("lufs", "seconds")}
             sounds[source.id, arm.id] = {**file, **figures, **told}
@@ -165,14 +169,14 @@ def write(
     return load(path)
 
 
-def _head(origin: Origin, made: Made, command: str) -> dict[str, Any]:
+def _head(origin: BuildPlan, made: Stimuli, command: str) -> dict[str, Any]:
     """What is true of all files of a manifest."""
     return {
         "command": command,
         "format": origin.recipe.format,
         "sample_rate": made.sample_rate,
         "lufs": round(made.lufs, 2),
-        "lead": matching.LEAD,
+        "lead": normalization.LEAD,
         "weights": {name: dict(model.weights) for name, model in origin.models.items()},
     }
 
@@ -185,7 +189,7 @@ def read_bytes(path: Path) -> bytes:
         raise DataError(f"cannot read the face {path}: {error.strerror}") from error
 
 
-def _open(name: str) -> Model:
+def _open(name: str) -> VoiceModel:
     from vclip import runtime  # listening itself knows no model
     from vclip.pipeline import FaceToVoice
 
@@ -206,7 +210,7 @@ def main(argv: list[str] | None = None) -> int:
     study = build(recipe, options.recipe.parent, folder, _open, command)
     loud = [s.lufs or 0.0 for item in study.items for s in item.stimuli.values()]
     print(f"{folder / 'study.json'}: {len(loud)} sounds, {min(loud):.2f} to {max(loud):.2f} LUFS")
-    if max(loud) < recipe.lufs - matching.TOLERANCE:
+    if max(loud) < recipe.lufs - normalization.TOLERANCE:
         print(f"{recipe.lufs} LUFS would take a limiter: the peaks of a sound made all softer")
     return 0
 

@@ -23,13 +23,13 @@ import httpx
 import numpy as np
 
 from vclip.errors import InputError, StudyError, reported
-from vclip.listening.analysis import exclusion, export
+from vclip.listening.analysis import exclusion, rating_table
 from vclip.listening.analysis import results as analysis
 from vclip.listening.design.study import Study, load
-from vclip.listening.simulation.catalogue import Catalogue
-from vclip.listening.simulation.listener import Diary, Habits, Listener
-from vclip.listening.simulation.panel import Panel, planted
-from vclip.listening.simulation.rehearsal import covered
+from vclip.listening.simulation.dry_run import covered
+from vclip.listening.simulation.http_rater import HttpRater, RaterBehaviour, SessionLog
+from vclip.listening.simulation.raters import RaterPanel, planted
+from vclip.listening.simulation.stimulus_index import StimulusIndex
 from vclip.listening.store.store import Store, open_store
 
 PATIENCE = 60.0  # seconds for any answer of the server
@@ -37,20 +37,25 @@ DEMO = Path(__file__).parents[2] / "assets" / "studies" / "demo" / "study.json"
 
 
 async def visit(
-    url: str, study: Study, panel: Panel, n_raters: int, habits: Habits, rng: np.random.Generator
-) -> list[Diary]:
+    url: str,
+    study: Study,
+    panel: RaterPanel,
+    n_raters: int,
+    habits: RaterBehaviour,
+    rng: np.random.Generator,
+) -> list[SessionLog]:
     """All raters at once; each keeps its own connections, as browsers do."""
-    catalogue = Catalogue(study)
+    catalogue = StimulusIndex(study)
 
-    async def one(rater: Any, own: np.random.Generator) -> Diary:
+    async def one(rater: Any, own: np.random.Generator) -> SessionLog:
         async with httpx.AsyncClient(base_url=url, timeout=PATIENCE, trust_env=False) as client:
-            return await Listener(client, catalogue, panel, rater, own, habits).run()
+            return await HttpRater(client, catalogue, panel, rater, own, habits).run()
 
     raters = panel.raters(n_raters, rng)
     return await asyncio.gather(*map(one, raters, rng.spawn(n_raters)))
 
 
-def audit(store: Store, diaries: Sequence[Diary]) -> dict[str, Any]:
+def audit(store: Store, diaries: Sequence[SessionLog]) -> dict[str, Any]:
     """What the store has of what was acknowledged, by rater and position."""
     kept = [(r.rater, r.position) for r in store.ratings()]
     lost, changed, unknown = 0, 0, 0
@@ -71,11 +76,11 @@ def audit(store: Store, diaries: Sequence[Diary]) -> dict[str, Any]:
     }
 
 
-def judge(store: Store, diaries: Sequence[Diary], panel: Panel) -> dict[str, Any]:
+def judge(store: Store, diaries: Sequence[SessionLog], panel: RaterPanel) -> dict[str, Any]:
     """Who was excluded, and how the results stand to what was planted."""
     ids = {store.rater(diary.token): diary.kind for diary in diaries if diary.token}
     study = panel.study
-    table = export.frame([r for r in store.ratings() if r.rater in ids], study)
+    table = rating_table.frame([r for r in store.ratings() if r.rater in ids], study)
     careless = {rater for rater, kind in ids.items() if kind != "attentive"}
     excluded = set(exclusion.judge(study, table)) if len(table) else set()
     found: dict[str, Any] = {
@@ -87,7 +92,7 @@ def judge(store: Store, diaries: Sequence[Diary], panel: Panel) -> dict[str, Any
     }
     with contextlib.suppress(StudyError):  # nobody is left
         results = analysis.analyse(study, table)
-        known = Catalogue(study).told_apart
+        known = StimulusIndex(study).told_apart
         hits = [hit for q in results.questions for hit in covered(q, panel.truth, known(q.id))]
         pairs = [pair for question in results.questions for pair in question.comparisons]
         found |= {"intervals": len(hits), "intervals_covering": sum(hits)}
@@ -95,7 +100,7 @@ def judge(store: Store, diaries: Sequence[Diary], panel: Panel) -> dict[str, Any
     return found
 
 
-def times(diaries: Sequence[Diary]) -> dict[str, float | None]:
+def times(diaries: Sequence[SessionLog]) -> dict[str, float | None]:
     """Seconds from sending an answer to the next trial, and to its last sound."""
     found: dict[str, float | None] = {}
     for name in ("to_trial", "to_sound"):
@@ -111,7 +116,7 @@ def serve(study: Path, store: str, listening: socket.socket) -> None:
     import uvicorn
     from fastapi import FastAPI
 
-    from vclip.listening.server.raters import router
+    from vclip.listening.server.rater_api import router
 
     app = FastAPI()
     app.include_router(router(open_store(store, load(study))))
@@ -151,8 +156,8 @@ def simulate(options: argparse.Namespace) -> dict[str, Any]:
     """The whole report."""
     study, rng = load(options.study), np.random.default_rng(options.seed)
     truth = planted(study, options.effect)
-    panel = Panel(study, truth, rng, options.inattentive, options.hasty)
-    habits = Habits(options.think, options.twice, options.reload)
+    panel = RaterPanel(study, truth, rng, options.inattentive, options.hasty)
+    habits = RaterBehaviour(options.think, options.twice, options.reload)
     with contextlib.ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="vclip-simulate-"))
         place = options.store or f"sqlite:///{folder}/ratings.db"

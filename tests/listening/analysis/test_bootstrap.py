@@ -6,7 +6,7 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
 from vclip.listening.analysis import bootstrap, scores
-from vclip.listening.analysis.bootstrap import TwoWay
+from vclip.listening.analysis.bootstrap import TwoWayBootstrap
 
 
 def crossed(
@@ -22,7 +22,7 @@ def crossed(
 def test_draws_are_what_repeating_rows_gives() -> None:
     rng = np.random.default_rng(0)
     rater, item, values = crossed(rng, 5, 4, (1, 1, 1))
-    two_way = TwoWay(rater, item, 7, np.random.default_rng(1))
+    two_way = TwoWayBootstrap(rater, item, 7, np.random.default_rng(1))
     again = np.random.default_rng(1)
     by_rater = again.multinomial(5, [1 / 5] * 5, size=7)
     by_item = again.multinomial(4, [1 / 4] * 4, size=7)
@@ -34,7 +34,7 @@ def test_draws_are_what_repeating_rows_gives() -> None:
 def test_variance_of_raters_alone_is_the_textbook_one() -> None:
     """Raters who always say the same: the mean is that of n numbers, with n − 1 degrees."""
     rater, item, values = crossed(np.random.default_rng(0), 20, 10, (1, 0, 0))
-    two_way = TwoWay(rater, item, 4000, np.random.default_rng(1))
+    two_way = TwoWayBootstrap(rater, item, 4000, np.random.default_rng(1))
     found = two_way.mean(values, np.ones(len(values)))
     by_rater = values.reshape(20, 10)[:, 0]
     assert found.value == pytest.approx(by_rater.mean())
@@ -50,7 +50,7 @@ def test_variance_of_a_crossed_design_is_unbiased() -> None:
     found = []
     for _ in range(400):
         rater, item, values = crossed(rng, 15, 12, sd)
-        two_way = TwoWay(rater, item, 1, rng)
+        two_way = TwoWayBootstrap(rater, item, 1, rng)
         found.append(two_way.variance(bootstrap.pull(values, np.ones(len(values))))[0])
     assert np.mean(found) == pytest.approx(truth, rel=0.1)
 
@@ -62,7 +62,7 @@ def test_rater_bias_cancels_in_differences() -> None:
     noise = rng.standard_normal((2, len(shared)))
     values = np.concatenate([shared + noise[0], shared + noise[1]])
     one = np.arange(len(values)) < len(shared)
-    two_way = TwoWay(np.tile(rater, 2), np.tile(item, 2), 500, rng)
+    two_way = TwoWayBootstrap(np.tile(rater, 2), np.tile(item, 2), 500, rng)
     found = two_way.difference(values, one, ~one)
     assert found.se == pytest.approx(np.sqrt(2 / 200), rel=0.4)
     assert two_way.mean(values, one).se > 4 * found.se
@@ -81,7 +81,7 @@ def test_intervals_cover_at_the_nominal_rate(
     hits = 0
     for _ in range(n):
         rater, item, values = crossed(rng, *shape, sd)
-        found = TwoWay(rater, item, 300, rng).mean(values, np.ones(len(values)))
+        found = TwoWayBootstrap(rater, item, 300, rng).mean(values, np.ones(len(values)))
         hits += found.low <= 0 <= found.high
     least, most = stats.binom.interval(0.998, n, 0.95)
     assert least <= hits <= (most if sd[0] else n)
@@ -108,7 +108,7 @@ def test_intervals_of_unbalanced_small_studies_cover(kind: str) -> None:
     rng, n, hits = np.random.default_rng(0), 400, np.zeros(2)
     for _ in range(n):
         rater, item, which, values = thinned(rng, kind)
-        two_way = TwoWay(rater, item, 100, rng)
+        two_way = TwoWayBootstrap(rater, item, 100, rng)
         mean = two_way.mean(values, which == 2)
         pair = two_way.difference(values, which == 0, which == 2)
         hits += [one.low <= 0 <= one.high for one in (mean, pair)]
@@ -123,7 +123,7 @@ def test_variance_of_clusters_of_any_size_is_unbiased() -> None:
     found = []
     for _ in range(4000):
         values = rng.standard_normal(4)[rater]
-        two_way = TwoWay(rater, np.zeros(20), 1, rng)
+        two_way = TwoWayBootstrap(rater, np.zeros(20), 1, rng)
         found.append(two_way.variance(bootstrap.pull(values, np.ones(20)))[0])
     assert np.mean(found) == pytest.approx(truth, rel=0.1)
 
@@ -133,7 +133,7 @@ def test_one_rater_tells_nothing_of_others(n: int) -> None:
     """One rating, or those of one rater: a mean, but no interval of width 0 about it."""
     rater, item = np.repeat([0, 1, 2], 4), np.tile(range(4), 3)
     chosen = np.arange(12) < n
-    two_way = TwoWay(rater, item, 50, np.random.default_rng(0))
+    two_way = TwoWayBootstrap(rater, item, 50, np.random.default_rng(0))
     found = two_way.mean(np.arange(12), chosen)
     assert found.value == (n - 1) / 2 and np.isnan([found.low, found.high, found.p]).all()
     pair = two_way.difference(np.arange(12), chosen, ~chosen)
@@ -143,7 +143,7 @@ def test_one_rater_tells_nothing_of_others(n: int) -> None:
 def test_a_study_of_one_item_is_about_its_raters() -> None:
     """The mean of n numbers, with n − 1 degrees of freedom."""
     values = np.random.default_rng(0).standard_normal(12)
-    two_way = TwoWay(range(12), ["x"] * 12, 100, np.random.default_rng(0))
+    two_way = TwoWayBootstrap(range(12), ["x"] * 12, 100, np.random.default_rng(0))
     found = two_way.mean(values, np.ones(12))
     assert (found.df, found.se) == pytest.approx((11, values.std(ddof=1) / np.sqrt(12)))
     assert found.high - found.low == pytest.approx(2 * stats.t.ppf(0.975, 11) * found.se)
@@ -159,7 +159,7 @@ def test_differences_of_halved_small_studies_are_not_found_by_chance() -> None:
         which = (rater + item) % 2
         values += 0.2 * rng.standard_normal((16, 2))[rater, which]
         values += 0.2 * rng.standard_normal((12, 2))[item, which]
-        found = TwoWay(rater, item, 50, rng).difference(values, which == 0, which == 1)
+        found = TwoWayBootstrap(rater, item, 50, rng).difference(values, which == 0, which == 1)
         loud += found.p < 0.05
     assert loud <= stats.binom.ppf(0.999, n, 0.05)
 
@@ -173,20 +173,21 @@ def test_scales_end() -> None:
 def test_same_seed_same_interval() -> None:
     rater, item, values = crossed(np.random.default_rng(0), 6, 5, (1, 1, 1))
     one, other = (
-        TwoWay(rater, item, 100, np.random.default_rng(3)).mean(values, rater < 9) for _ in range(2)
+        TwoWayBootstrap(rater, item, 100, np.random.default_rng(3)).mean(values, rater < 9)
+        for _ in range(2)
     )
     assert one == other
 
 
 def test_answers_all_alike_have_no_spread() -> None:
-    two_way = TwoWay([1, 1, 2, 2], ["x", "y", "x", "y"], 50, np.random.default_rng(0))
+    two_way = TwoWayBootstrap([1, 1, 2, 2], ["x", "y", "x", "y"], 50, np.random.default_rng(0))
     found = two_way.mean([3, 3, 3, 3], [1, 1, 1, 1])
     assert (found.low, found.value, found.high) == (3, 3, 3)
     assert np.isnan(found.p)
 
 
 def test_a_condition_that_nobody_rated_has_no_mean() -> None:
-    two_way = TwoWay([1, 2], ["x", "y"], 50, np.random.default_rng(0))
+    two_way = TwoWayBootstrap([1, 2], ["x", "y"], 50, np.random.default_rng(0))
     assert np.isnan(two_way.mean([3, 4], [0, 0]).value)
 
 

@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-import rated
+import simulated_ratings
 import toy_study
 from scipy import stats
 
-from vclip.listening.analysis import exclusion, export
+from vclip.listening.analysis import exclusion, rating_table
 from vclip.listening.design.parts import Exclusion
 from vclip.listening.design.study import Study, parse
 
@@ -24,7 +24,7 @@ def study(**rules: float) -> Study:
 
 def rows(rater: int = 1, n: int = 6, **changes: Any) -> pd.DataFrame:
     """n fine ACR ratings of one rater."""
-    base = {name: "" for name in export.COLUMNS} | {
+    base = {name: "" for name in rating_table.COLUMNS} | {
         "rater": rater,
         "position": np.arange(n) + 100 * len(str(changes)),
         "type": "acr_fit",
@@ -124,6 +124,6 @@ def test_a_multi_trial_counts_once() -> None:
 def test_a_careless_panel_is_found() -> None:
     """Who answers by lot has 3 attention trials of five values right once in 125 times."""
     asked = toy_study.study(12, "abc", "acr_fit", trials_per_rater=12, attention=3)
-    reasons = exclusion.judge(asked, rated.table(asked, 40, inattentive=0.25))
+    reasons = exclusion.judge(asked, simulated_ratings.table(asked, 40, inattentive=0.25))
     assert 9 <= len(reasons) <= 10
-    assert exclusion.judge(asked, rated.table(asked, 40)) == {}
+    assert exclusion.judge(asked, simulated_ratings.table(asked, 40)) == {}

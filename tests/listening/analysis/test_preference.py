@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from vclip.listening.analysis import choices, preference
-from vclip.listening.analysis.bootstrap import TwoWay
+from vclip.listening.analysis import forced_choice, preference
+from vclip.listening.analysis.bootstrap import TwoWayBootstrap
 
 BASEBALL = {  # Agresti, Categorical data analysis, table 10.10: home team, wins at home and away
     ("Milwaukee", "Detroit"): (4, 3),
@@ -69,7 +69,7 @@ def table(counts: dict[tuple[str, str], tuple[int, ...]]) -> pd.DataFrame:
 
 
 def fitted(rows: pd.DataFrame, names: list[str]) -> np.ndarray:
-    pairs = preference.Pairs(rows, names)
+    pairs = preference.PairedChoices(rows, names)
     return preference.fit(pairs.outcome, pairs.features)
 
 
@@ -138,7 +138,7 @@ def test_planted_strengths_are_covered_and_counted() -> None:
     hits = n = 0
     for _ in range(60):
         rows = simulated(rng, strength)
-        two_way = TwoWay(rows["rater"], rows["item"], 100, rng)
+        two_way = TwoWayBootstrap(rows["rater"], rows["item"], 100, rng)
         found = preference.preferences(rows, list("abc"), two_way)
         assert found and found.n == 240
         assert sum(s.wins for s in found.strengths) + found.ties == found.n
@@ -151,7 +151,7 @@ def test_planted_strengths_are_covered_and_counted() -> None:
 
 def test_influence_is_what_leaving_one_out_does() -> None:
     rows = simulated(np.random.default_rng(0), {"a": 0.6, "b": 0.0, "c": -0.6})
-    pairs = preference.Pairs(rows, list("abc"))
+    pairs = preference.PairedChoices(rows, list("abc"))
     theta = fitted(rows, list("abc"))
     moved = preference.influence(theta, pairs.features, pairs.outcome)
     assert moved.sum(axis=0) == pytest.approx(0, abs=1e-5)
@@ -167,7 +167,7 @@ def crossed(pairs: list[str], answers: list[str]) -> pd.DataFrame:
 
 
 def judged(rows: pd.DataFrame, names: str = "abc") -> preference.Preferences:
-    two_way = TwoWay(rows["rater"], rows["item"], 50, np.random.default_rng(0))
+    two_way = TwoWayBootstrap(rows["rater"], rows["item"], 50, np.random.default_rng(0))
     found = preference.preferences(rows, list(names), two_way)
     assert found
     return found
@@ -211,7 +211,7 @@ def test_only_ties_and_nothing() -> None:
     found = judged(crossed(["a b", "b a"], ["tie", "tie"]))
     assert found.ties == found.n == 48 and np.isnan(found.position.value)
     rows = crossed(["a b"], ["A"])
-    two_way = TwoWay(rows["rater"], rows["item"], 50, np.random.default_rng(0))
+    two_way = TwoWayBootstrap(rows["rater"], rows["item"], 50, np.random.default_rng(0))
     assert preference.preferences(rows[:0], ["a", "b"], two_way) is None
 
 
@@ -225,8 +225,8 @@ def right_answers(n: int, right: int, chance: float = 0.5) -> pd.DataFrame:
 def test_accuracy_against_chance() -> None:
     """Exact: 2 · P(≥ 15 of 20 by coin) = 0.0414; Wilson (1927): 0.531 to 0.888."""
     rows = right_answers(20, 15)
-    two_way = TwoWay(rows["rater"], rows["item"], 200, np.random.default_rng(0))
-    (found,) = choices.accuracies(rows, two_way)
+    two_way = TwoWayBootstrap(rows["rater"], rows["item"], 200, np.random.default_rng(0))
+    (found,) = forced_choice.accuracies(rows, two_way)
     assert (found.right, found.n, found.share) == (15, 20, 0.75)
     assert found.p == pytest.approx(0.0414, abs=1e-4)
     z = stats.norm.ppf(0.975)
@@ -237,9 +237,11 @@ def test_accuracy_against_chance() -> None:
 
 def test_chance_of_four_voices_and_pairs_apart() -> None:
     rows = right_answers(40, 10, 0.25).assign(type="afc")
-    two_way = TwoWay(rows["rater"], rows["item"], 200, np.random.default_rng(0))
-    (found,) = choices.accuracies(rows, two_way)
+    two_way = TwoWayBootstrap(rows["rater"], rows["item"], 200, np.random.default_rng(0))
+    (found,) = forced_choice.accuracies(rows, two_way)
     assert found.p == pytest.approx(1)
     shown = ["a b a"] * 20 + ["c b b"] * 20
-    names = [a.name for a in choices.accuracies(rows.assign(type="abx", conditions=shown), two_way)]
+    names = [
+        a.name for a in forced_choice.accuracies(rows.assign(type="abx", conditions=shown), two_way)
+    ]
     assert names == ["all", "a b", "b c"]

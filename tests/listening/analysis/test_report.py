@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-import rated
+import simulated_ratings
 import toy_study
 
-from vclip.listening.analysis import charts, export, methods, report
+from vclip.listening.analysis import charts, methods, rating_table, report
 from vclip.listening.analysis import results as analysis
 from vclip.listening.analysis.bootstrap import Interval
 from vclip.listening.design.study import Study
@@ -20,20 +20,20 @@ from vclip.listening.store.store import Rating
 
 @pytest.fixture(scope="module")
 def study() -> Study:
-    return rated.everything(attention=2)
+    return simulated_ratings.everything(attention=2)
 
 
 @pytest.fixture(scope="module")
 def ratings(study: Study) -> list[Rating]:
-    return rated.ratings(study, 10)
+    return simulated_ratings.ratings(study, 10)
 
 
 @pytest.fixture(scope="module")
-def results(study: Study) -> analysis.Results:
-    return analysis.analyse(study, rated.table(study, 24, inattentive=0.25), 300)
+def results(study: Study) -> analysis.StudyResults:
+    return analysis.analyse(study, simulated_ratings.table(study, 24, inattentive=0.25), 300)
 
 
-def test_numbers_are_those_of_the_results(study: Study, results: analysis.Results) -> None:
+def test_numbers_are_those_of_the_results(study: Study, results: analysis.StudyResults) -> None:
     text = report.text(results, study)
     assert f"{results.n_raters} raters gave {results.n_ratings} ratings" in text
     assert f"{results.n_excluded} further raters were excluded" in text
@@ -48,7 +48,7 @@ def test_numbers_are_those_of_the_results(study: Study, results: analysis.Result
 def test_methods_name_what_was_rated_and_nothing_else(study: Study) -> None:
     """A condition of gold trials only is not one that was compared."""
     asked = toy_study.study(6, "abc", "acr_fit")
-    table = rated.table(asked, 6)
+    table = simulated_ratings.table(asked, 6)
     left = analysis.analyse(asked, table[table["condition"] != "b"], 100)
     text = methods.methods(left, asked)
     assert "compared 2 conditions: System a and System c." in text
@@ -66,23 +66,25 @@ def test_loudness_is_as_measured() -> None:
             for stimulus, one in zip(item["stimuli"].values(), lufs, strict=True):
                 stimulus["lufs"] = one
         asked = Study.model_validate(fields)
-        assert words in methods.methods(analysis.analyse(asked, rated.table(asked, 4), 100), asked)
+        assert words in methods.methods(
+            analysis.analyse(asked, simulated_ratings.table(asked, 4), 100), asked
+        )
     bare = toy_study.study()
-    text = methods.methods(analysis.analyse(bare, rated.table(bare, 4), 100), bare)
+    text = methods.methods(analysis.analyse(bare, simulated_ratings.table(bare, 4), 100), bare)
     assert "loudness of the sounds is not stated" in text
 
 
 def test_without_the_study_no_rule_is_said_to_be_kept(study: Study, ratings: list[Rating]) -> None:
-    found = analysis.analyse(None, export.frame(ratings), 100)
+    found = analysis.analyse(None, rating_table.frame(ratings), 100)
     assert "no rule was applied" in report.text(found)
     assert "Nobody was excluded" not in report.text(found)
-    found = analysis.analyse(study, export.frame(ratings, study), 100)
+    found = analysis.analyse(study, rating_table.frame(ratings, study), 100)
     assert "No rater in these data broke a rule." in report.text(found, study)
 
 
 def test_multi_does_not_weigh_times_by_its_sounds(study: Study, ratings: list[Rating]) -> None:
     slow = [replace(r, seconds=100.0 if r.type == "multi" else 1.0) for r in ratings]
-    found = analysis.analyse(study, export.frame(slow, study), 100)
+    found = analysis.analyse(study, rating_table.frame(slow, study), 100)
     assert found.median_seconds == 1.0
     assert found.per_rater == (24, 24)
 
@@ -127,7 +129,7 @@ def test_poor_data_make_words_and_figures_without_nonsense(
     study: Study, ratings: list[Rating], name: str
 ) -> None:
     """A live page shows results from the first answer on."""
-    table = export.frame(POOR[name](ratings), study)
+    table = rating_table.frame(POOR[name](ratings), study)
     found = analysis.analyse(study, table, 100, raw=True)
     text = report.text(found, study)
     assert not re.search(r"\b(nan|None|inf)\b|[ \[]-\d|−0\.00|  ", text), text
@@ -140,7 +142,7 @@ def test_poor_data_make_words_and_figures_without_nonsense(
 def test_what_cannot_be_tested_is_not_said_to_differ_or_not(
     study: Study, ratings: list[Rating]
 ) -> None:
-    table = export.frame([apart(r) for r in ratings], study)
+    table = rating_table.frame([apart(r) for r in ratings], study)
     text = report.text(analysis.analyse(study, table, 100, raw=True), study)
     assert "leave untested: System a and System b; System a and System c" in text
     assert "no finite estimate of: System a and System b" in text
@@ -148,7 +150,7 @@ def test_what_cannot_be_tested_is_not_said_to_differ_or_not(
     assert "100.0 % (Wilson's" in text  # no two-way interval of width 0
 
 
-def test_power_is_told_once_a_question(study: Study, results: analysis.Results) -> None:
+def test_power_is_told_once_a_question(study: Study, results: analysis.StudyResults) -> None:
     question = next(q for q in results.questions if q.id == "acr_fit")
     powers = sorted(f"{c.detectable:.2f}" for c in question.comparisons)
     text = report.findings(question, results.labels)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from vclip.errors import ConflictError, StudyError
 from vclip.listening.design import williams
-from vclip.listening.design.assignment import choose
+from vclip.listening.design.assignment import assign_cells
 from vclip.listening.design.plan import plan
 from vclip.listening.design.study import Study, parse
 from vclip.listening.design.trials import Cell, Counts, Trial, cell_of, cells, correct
@@ -81,13 +81,13 @@ def test_cells_differ_by_one_at_most_and_gaps_are_filled_first(
     every = [Cell("q", f"i{i}", (c,)) for i in range(4) for c in "abc"]
     counts, rng = Counter[Cell](), np.random.default_rng(seed)
     for stay in stays:
-        chosen = choose(every, counts, n, None, rng)
+        chosen = assign_cells(every, counts, n, None, rng)
         assert len(chosen) == len(set(chosen)) == n
         left_out = [counts[cell] for cell in every if cell not in set(chosen)]
         assert max(counts[c] for c in chosen) <= min(left_out, default=10**9)
         counts.update(chosen if stay else chosen[: n // 2])  # a drop-out's reservation ends
     for _ in range(2 * len(stays) * 12 // n):
-        counts.update(choose(every, counts, n, None, rng))
+        counts.update(assign_cells(every, counts, n, None, rng))
     assert max(counts.values()) - min(counts[cell] for cell in every) <= 1
 
 

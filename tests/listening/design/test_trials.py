@@ -6,7 +6,15 @@ import pytest
 import toy_study
 
 from vclip.listening.design.study import Study, parse
-from vclip.listening.design.trials import Cell, Counts, Trial, cell_of, cells, correct, others
+from vclip.listening.design.trials import (
+    Cell,
+    Counts,
+    Trial,
+    cell_of,
+    cells,
+    correct,
+    possible_foils,
+)
 
 ALL = "acr_naturalness acr_fit ab abx afc multi"
 
@@ -99,7 +107,7 @@ def afc(faces: str, texts: str, voices: str) -> Study:
 
 
 def found(study: Study) -> list[str]:
-    return [item.id for item in others(study, study.questions[0], study.item("i0"))]
+    return [item.id for item in possible_foils(study, study.questions[0], study.item("i0"))]
 
 
 def test_foils_have_another_face_and_voice_and_the_same_text_if_they_can() -> None:

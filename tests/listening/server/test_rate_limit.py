@@ -5,7 +5,7 @@ import threading
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vclip.listening.server.rate_limit import Bucket
+from vclip.listening.server.rate_limit import TokenBucket
 
 
 @given(st.integers(1, 20), st.integers(1, 8), st.lists(st.integers(0, 6), max_size=60))
@@ -14,7 +14,7 @@ def test_no_window_has_more_than_the_bucket_and_what_flows_in(
 ) -> None:
     """In any span of s seconds at most size + rate · s; and none is refused that fits."""
     now = 0.0
-    bucket, taken = Bucket(size, rate, lambda: now), list[float]()
+    bucket, taken = TokenBucket(size, rate, lambda: now), list[float]()
     for pause in pauses:
         now += pause / 8  # binary fractions: sums are exact
         if bucket.take():
@@ -30,7 +30,7 @@ def test_no_window_has_more_than_the_bucket_and_what_flows_in(
 
 
 def test_threads_get_no_more_than_there_is() -> None:
-    bucket, got = Bucket(50, 0.0, lambda: 0.0), list[bool]()
+    bucket, got = TokenBucket(50, 0.0, lambda: 0.0), list[bool]()
     threads = [threading.Thread(target=lambda: got.append(bucket.take())) for _ in range(80)]
     for thread in threads:
         thread.start()

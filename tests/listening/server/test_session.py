@@ -13,14 +13,14 @@ from vclip.listening.design import plan
 from vclip.listening.design.study import Study
 from vclip.listening.design.trials import Counts
 from vclip.listening.server import session
-from vclip.listening.server.session import Session, next_marks, share, take, view
+from vclip.listening.server.session import RaterSession, next_marks, share, take, view
 from vclip.listening.store.store import Answer, Mark, Value
 
 EVERYTHING = "acr_naturalness acr_fit ab abx afc multi"
 times = st.floats(0, 10, allow_nan=False)
 
 
-def begun(types: str = EVERYTHING, **gates: object) -> Session:
+def begun(types: str = EVERYTHING, **gates: object) -> RaterSession:
     """A rater who just agreed; a break after every second trial."""
     attention = 0 if types == "multi" else 2  # what to drag where cannot be told
     fields = {"training": ["i0"], "attention": attention, "break_every": 2}
@@ -28,10 +28,10 @@ def begun(types: str = EVERYTHING, **gates: object) -> Session:
     asked["gates"] = {"volume": False, "headphones": "off", **gates}
     study = Study.model_validate(asked)
     trials = plan.plan(study, Counts(), np.random.default_rng(3))
-    return Session(study, b"secret", 1, trials, {}, [])
+    return RaterSession(study, b"secret", 1, trials, {}, [])
 
 
-def fitting(now: Session) -> Answer:
+def fitting(now: RaterSession) -> Answer:
     """Something that can be answered to what is shown."""
     assert now.trial
     question, n = now.study.question(now.trial.question), len(now.trial.conditions)
@@ -46,11 +46,11 @@ def fitting(now: Session) -> Answer:
     )
 
 
-def taken(now: Session, answer: Answer) -> Answer:
+def taken(now: RaterSession, answer: Answer) -> Answer:
     return take(now, answer, [2.0] * len(answer.heard))
 
 
-def walked(now: Session) -> tuple[list[str], Session]:
+def walked(now: RaterSession) -> tuple[list[str], RaterSession]:
     """All steps to the end."""
     steps = []
     while now.step != "done":
@@ -199,7 +199,7 @@ def test_ties_are_answers_where_the_study_says_so() -> None:
     asked["questions"][0]["ties"] = True
     study = Study.model_validate(asked | {"gates": {"volume": False, "headphones": "off"}})
     trials = plan.plan(study, Counts(), np.random.default_rng(0))
-    now = Session(study, b"secret", 1, trials, {}, [])
+    now = RaterSession(study, b"secret", 1, trials, {}, [])
     assert view(now)["trial"]["ties"] is True
     taken(now, replace(fitting(now), value="tie"))
 
@@ -234,7 +234,7 @@ def test_steps_sent_twice_or_out_of_turn_change_nothing() -> None:
         next_marks(now, "agree", None, None)
 
 
-def wrong(now: Session) -> list[int]:
+def wrong(now: RaterSession) -> list[int]:
     return [(right + 1) % 3 for right in session.targets(now, now.attempt)]
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 import toy_study
-from raters import Rater, nursery
+from http_raters import Rater, nursery
 from stores import KINDS, place_of
 
 from vclip.listening.design import study

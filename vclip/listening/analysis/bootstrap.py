@@ -53,7 +53,7 @@ class Interval:
         return float(2 * stats.t.sf(wide * abs(self.value) / towards, self.df))
 
 
-class TwoWay:
+class TwoWayBootstrap:
     """Draws of raters and items for N judgements; raters and items are any labels, (N,) each."""
 
     def __init__(

@@ -14,7 +14,7 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
 from vclip.listening.analysis.bootstrap import Interval
-from vclip.listening.analysis.results import Answered, Results
+from vclip.listening.analysis.results import QuestionResults, StudyResults
 
 WIDTH, BAR = 6.0, 0.38  # inches: of a figure, of each line in it
 LONGEST = 28  # characters of a line of a name
@@ -29,7 +29,7 @@ LIKERT = (
 _settings = threading.Lock()  # matplotlib's are one for all threads
 
 
-def figures(results: Results) -> dict[str, Figure]:
+def figures(results: StudyResults) -> dict[str, Figure]:
     """All figures of all questions by name: QUESTION_means, _histogram, _preferences, _accuracy."""
     found: dict[str, Figure] = {}
     for question in results.questions:
@@ -53,7 +53,7 @@ def pdf(figure: Figure) -> bytes:
     return _saved(figure, FigureCanvasPdf(figure).print_pdf, {"CreationDate": None})
 
 
-def means(question: Answered, labels: dict[str, str]) -> Figure:
+def means(question: QuestionResults, labels: dict[str, str]) -> Figure:
     """Each condition's mean with its interval."""
     names = [labels.get(mean.condition, mean.condition) for mean in question.means]
     figure, axes = _lines(names)
@@ -66,7 +66,7 @@ def means(question: Answered, labels: dict[str, str]) -> Figure:
     return figure
 
 
-def histogram(question: Answered, labels: dict[str, str]) -> Figure:
+def histogram(question: QuestionResults, labels: dict[str, str]) -> Figure:
     """Share of each answer, side by side; of multi, in tens."""
     names = [labels.get(mean.condition, mean.condition) for mean in question.means]
     figure, axes = _lines(names, legend=True)
@@ -84,7 +84,7 @@ def histogram(question: Answered, labels: dict[str, str]) -> Figure:
     return figure
 
 
-def preferences(question: Answered, labels: dict[str, str]) -> Figure:
+def preferences(question: QuestionResults, labels: dict[str, str]) -> Figure:
     """Each condition's strength with its interval."""
     assert question.preferences
     strengths = question.preferences.strengths
@@ -95,7 +95,7 @@ def preferences(question: Answered, labels: dict[str, str]) -> Figure:
     return figure
 
 
-def accuracy(question: Answered, labels: dict[str, str]) -> Figure:
+def accuracy(question: QuestionResults, labels: dict[str, str]) -> Figure:
     """Share of right answers with its two-way interval, and chance."""
     names = [_pair(found.name, labels) for found in question.accuracies]
     figure, axes = _lines(names)

@@ -6,7 +6,7 @@ Every number in it is of the results, of the study file or of the sounds that it
 from collections.abc import Iterator, Sequence
 
 from vclip.listening.analysis.exclusion import CHOICES, LEAST, LEAST_TIMES
-from vclip.listening.analysis.results import Results
+from vclip.listening.analysis.results import StudyResults
 from vclip.listening.analysis.scores import ALPHA
 from vclip.listening.design.parts import ACR
 from vclip.listening.design.study import Study
@@ -21,7 +21,7 @@ TASKS = {
 }
 
 
-def methods(results: Results, study: Study | None = None) -> str:
+def methods(results: StudyResults, study: Study | None = None) -> str:
     """One paragraph; without the study file nothing is said of what only that knows."""
     sentences = [*_who(results), _tasks(results)]
     if study:
@@ -40,7 +40,7 @@ def listed(parts: Sequence[str], word: str = "and") -> str:
     return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} {word} {parts[-1]}"
 
 
-def _who(results: Results) -> Iterator[str]:
+def _who(results: StudyResults) -> Iterator[str]:
     least, most = results.per_rater
     each = f"{least}" if least == most else f"{least} to {most}"
     file = f", study file with SHA-256 {results.sha256[:12]}…" if results.sha256 else ""
@@ -54,7 +54,7 @@ def _who(results: Results) -> Iterator[str]:
         yield f"It compared {len(results.labels)} conditions: {names}."
 
 
-def _tasks(results: Results) -> str:
+def _tasks(results: StudyResults) -> str:
     tasks = dict.fromkeys(TASKS[question.type] for question in results.questions)
     return f"Raters {listed(list(tasks))}."
 
@@ -117,7 +117,7 @@ def _rules(study: Study) -> Iterator[str]:
         yield f"Rules fixed in the study file exclude raters with {listed(broken, 'or')}."
 
 
-def _left_out(results: Results, study: Study | None) -> str:
+def _left_out(results: StudyResults, study: Study | None) -> str:
     broken = [f"{rule} {n}" for rule, n in results.excluded_by.items()]
     why = f" ({', '.join(broken)}; one rater may break several)" if broken else ""
     if results.raw:
@@ -131,7 +131,7 @@ def _left_out(results: Results, study: Study | None) -> str:
     return f"{count(results.n_excluded, 'further rater')} {were} excluded{why}."
 
 
-def _statistics(results: Results) -> Iterator[str]:
+def _statistics(results: StudyResults) -> Iterator[str]:
     alone = [question.id for question in results.questions if question.n_items == 1]
     over = f" ({listed(alone)}, asked about one item: over raters alone)" if alone else ""
     yield (
@@ -146,7 +146,7 @@ def _statistics(results: Results) -> Iterator[str]:
         )
 
 
-def _models(results: Results) -> Iterator[str]:
+def _models(results: StudyResults) -> Iterator[str]:
     kinds = {question.type for question in results.questions}
     if any(question.ordinal for question in results.questions):
         yield (
@@ -171,7 +171,7 @@ def _models(results: Results) -> Iterator[str]:
         )
 
 
-def _software(results: Results) -> str:
+def _software(results: StudyResults) -> str:
     return f"Analysed with {listed([f'{name} {v}' for name, v in results.software.items()])}."
 
 

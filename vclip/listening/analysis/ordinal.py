@@ -46,7 +46,7 @@ class Contrast:
 
 
 @dataclass(frozen=True)
-class Ordinal:
+class OrdinalFit:
     """A fitted model: sd is of the effects by name, effects of conditions relative to the first.
 
     With one rater, or one item, what they do to a condition cannot be told from the condition.
@@ -59,14 +59,14 @@ class Ordinal:
     converged: bool
 
 
-def fit(rows: pd.DataFrame, names: Sequence[str]) -> Ordinal | None:
+def fit(rows: pd.DataFrame, names: Sequence[str]) -> OrdinalFit | None:
     """Of ACR rows with rater, item, condition, value; None if all answers are alike."""
     levels, answers = np.unique(rows["value"].to_numpy(float), return_inverse=True)
     present = [name for name in names if (rows["condition"] == name).any()]
     if len(levels) < 2 or len(present) < 2:
         return None
     design = _treatment(rows["condition"].to_numpy(), present)
-    model = Model(answers, len(levels), design, groups(rows))
+    model = OrdinalModel(answers, len(levels), design, groups(rows))
     sd, converged = model.search()
     cuts = len(levels) - 1
     effects = np.concatenate([[0.0], model.params[cuts : cuts + len(present) - 1]])
@@ -74,7 +74,7 @@ def fit(rows: pd.DataFrame, names: Sequence[str]) -> Ordinal | None:
     fixed = slice(cuts, cuts + len(present) - 1)
     covariance[1:, 1:] = model.covariance[fixed, fixed]
     known = np.where(np.diag(model.covariance) < MOST**2, model.params, nan)
-    return Ordinal(
+    return OrdinalFit(
         thresholds=[float(x) for x in known[:cuts]],
         effects=dict(zip(present, [0.0, *map(float, known[fixed])], strict=True)),
         sd=sd,
@@ -95,7 +95,7 @@ def groups(rows: pd.DataFrame) -> dict[str, Indices]:
     return {name: c for name, c in codes.items() if 1 < c.max() + 1 < len(rows)}
 
 
-class Model:
+class OrdinalModel:
     """Penalised likelihood of N answers 0 … K − 1.
 
     params (P,): K − 1 cuts, effects of the design's columns, effects of each group's members.

@@ -20,9 +20,9 @@ from scipy.special import softmax
 from vclip.arrays import Float64, Indices
 from vclip.listening.analysis.bootstrap import (
     Interval,
-    TwoWay,
+    TwoWayBootstrap,
 )
-from vclip.listening.analysis.scores import Comparison, compared
+from vclip.listening.analysis.scores import PairComparison, compared
 
 RIDGE = 1e-6
 STEPS, STRIDE = 100, 2.0  # of Newton's method; the longest one
@@ -44,14 +44,14 @@ class Preferences:
     """position: δ, by how much being heard first helps. tie: τ; nan where nobody said "tie"."""
 
     strengths: list[Strength]
-    comparisons: list[Comparison]
+    comparisons: list[PairComparison]
     position: Interval
     tie: float
     n: int
     ties: int
 
 
-class Pairs:
+class PairedChoices:
     """Features of the outcomes of N judgements: z (N, 3, P) and which outcome it was, (N,)."""
 
     def __init__(self, rows: pd.DataFrame, names: Sequence[str]) -> None:
@@ -81,13 +81,15 @@ class Pairs:
         return z if self.ties else z[:, :2, :-1]
 
 
-def preferences(rows: pd.DataFrame, names: Sequence[str], two_way: TwoWay) -> Preferences | None:
+def preferences(
+    rows: pd.DataFrame, names: Sequence[str], two_way: TwoWayBootstrap
+) -> Preferences | None:
     """Of rows (N) with conditions as heard and answer (A, B, tie); None of none."""
     present = {name for pair in rows["conditions"] for name in str(pair).split()}
     names = [name for name in names if name in present]
     if len(names) < 2:
         return None
-    pairs = Pairs(rows, names)
+    pairs = PairedChoices(rows, names)
     z = pairs.features
     theta = fit(pairs.outcome, z)
     pulls = influence(theta, z, pairs.outcome)
@@ -177,7 +179,7 @@ def _information(theta: Float64, z: Float64) -> Float64:
     return found
 
 
-def _wins(pairs: Pairs, i: int) -> tuple[int, int]:
+def _wins(pairs: PairedChoices, i: int) -> tuple[int, int]:
     """How often a condition was preferred, and how often it was heard."""
     first, second = pairs.first == i, pairs.second == i
     wins = (first & (pairs.outcome == 0)) | (second & (pairs.outcome == 1))

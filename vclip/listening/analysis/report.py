@@ -5,21 +5,21 @@ from math import isfinite
 
 from vclip.listening.analysis.agreement import Agreement
 from vclip.listening.analysis.bootstrap import Interval
-from vclip.listening.analysis.choices import Accuracy
+from vclip.listening.analysis.forced_choice import Accuracy
 from vclip.listening.analysis.methods import count, listed, methods
-from vclip.listening.analysis.ordinal import Contrast, Ordinal
-from vclip.listening.analysis.results import Answered, Results
-from vclip.listening.analysis.scores import Comparison
+from vclip.listening.analysis.ordinal import Contrast, OrdinalFit
+from vclip.listening.analysis.results import QuestionResults, StudyResults
+from vclip.listening.analysis.scores import PairComparison
 from vclip.listening.design.study import Study
 
 
-def text(results: Results, study: Study | None = None) -> str:
+def text(results: StudyResults, study: Study | None = None) -> str:
     """Methods, then one paragraph for each question."""
     found = [findings(question, results.labels) for question in results.questions]
     return "\n\n".join([methods(results, study), *found])
 
 
-def findings(question: Answered, labels: dict[str, str]) -> str:
+def findings(question: QuestionResults, labels: dict[str, str]) -> str:
     """What one question found; labels: of conditions."""
     head = f"{question.id} ({count(question.n_ratings, 'judgement')} of"
     head += f" {count(question.n_raters, 'rater')} on {count(question.n_items, 'item')}):"
@@ -63,7 +63,7 @@ def p_value(p: float) -> str:
     return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
 
 
-def _compared(found: Sequence[Comparison], labels: dict[str, str]) -> Iterator[str]:
+def _compared(found: Sequence[PairComparison], labels: dict[str, str]) -> Iterator[str]:
     for one in found:
         if isfinite(one.p):
             verdict = "differ" if one.significant else "do not differ significantly"
@@ -81,11 +81,11 @@ def _compared(found: Sequence[Comparison], labels: dict[str, str]) -> Iterator[s
         yield f"Too few raters or items, or no spread, leave untested: {'; '.join(untested)}."
 
 
-def _pair(found: Comparison | Contrast, labels: dict[str, str]) -> str:
+def _pair(found: PairComparison | Contrast, labels: dict[str, str]) -> str:
     return f"{labels[found.one]} and {labels[found.other]}"
 
 
-def _modelled(found: Ordinal, labels: dict[str, str]) -> Iterator[str]:
+def _modelled(found: OrdinalFit, labels: dict[str, str]) -> Iterator[str]:
     settled = "" if found.converged else ", which did not converge,"
     known = [
         f"{_pair(c, labels)} {signed(c.value)} (SE {c.se:.2f}, {p_value(c.p_holm)})"
@@ -114,7 +114,7 @@ def _agreed(found: Agreement, kind: str) -> str:
     )
 
 
-def _preferred(question: Answered, labels: dict[str, str]) -> Iterator[str]:
+def _preferred(question: QuestionResults, labels: dict[str, str]) -> Iterator[str]:
     found = question.preferences
     if not found:
         return

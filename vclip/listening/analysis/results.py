@@ -16,8 +16,15 @@ from threadpoolctl import threadpool_limits
 
 from vclip import __version__
 from vclip.errors import StudyError
-from vclip.listening.analysis import agreement, choices, exclusion, ordinal, preference, scores
-from vclip.listening.analysis.bootstrap import TwoWay
+from vclip.listening.analysis import (
+    agreement,
+    exclusion,
+    forced_choice,
+    ordinal,
+    preference,
+    scores,
+)
+from vclip.listening.analysis.bootstrap import TwoWayBootstrap
 from vclip.listening.design.parts import ACR
 from vclip.listening.design.study import Study
 
@@ -25,7 +32,7 @@ DRAWS = 2000
 
 
 @dataclass(frozen=True)
-class Answered:
+class QuestionResults:
     """One question. What does not belong to its type is empty or None."""
 
     id: str
@@ -34,16 +41,16 @@ class Answered:
     n_ratings: int  # judgements; of multi, sounds
     n_raters: int
     n_items: int
-    means: list[scores.Mean]  # acr, multi
-    comparisons: list[scores.Comparison]
-    ordinal: ordinal.Ordinal | None  # acr
+    means: list[scores.ConditionMean]  # acr, multi
+    comparisons: list[scores.PairComparison]
+    ordinal: ordinal.OrdinalFit | None  # acr
     agreement: agreement.Agreement | None  # acr, multi
     preferences: preference.Preferences | None  # ab
-    accuracies: list[choices.Accuracy]  # abx, afc
+    accuracies: list[forced_choice.Accuracy]  # abx, afc
 
 
 @dataclass(frozen=True)
-class Results:
+class StudyResults:
     """A whole study; excluded_by: raters who broke each rule. raw: nobody was left out."""
 
     study: str
@@ -61,7 +68,7 @@ class Results:
     per_rater: tuple[int, int]  # fewest and most ratings of one rater
     median_seconds: float  # of trials
     software: dict[str, str]  # versions
-    questions: list[Answered]
+    questions: list[QuestionResults]
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON, which knows no nan."""
@@ -75,7 +82,7 @@ def analyse(
     draws: int = DRAWS,
     seed: int = 0,
     raw: bool = False,
-) -> Results:
+) -> StudyResults:
     """Of a marked table, without excluded raters unless raw; the same seed gives the same results.
 
     Raises StudyError if nothing is left to analyse.
@@ -99,7 +106,7 @@ def analyse(
         ]
     first, trials = left.iloc[0], left.drop_duplicates(["rater", "position"])
     each = trials["rater"].value_counts()
-    return Results(
+    return StudyResults(
         study=str(first["study"]),
         version=str(first["version"]),
         sha256=study.sha256 if study else "",
@@ -122,14 +129,14 @@ def analyse(
 
 def answered(
     rows: pd.DataFrame, names: Sequence[str], prompt: str, draws: int, seed: int
-) -> Answered:
+) -> QuestionResults:
     """One question's rows, not empty; names: all conditions in their order."""
     rng = np.random.default_rng(seed)
     kind = str(rows["type"].iloc[0])
-    two_way = TwoWay(rows["rater"].to_numpy(), rows["item"].to_numpy(), draws, rng)
+    two_way = TwoWayBootstrap(rows["rater"].to_numpy(), rows["item"].to_numpy(), draws, rng)
     numbers = kind in (*ACR, "multi")
     rated = [name for name in names if (rows["condition"] == name).any()]
-    return Answered(
+    return QuestionResults(
         id=str(rows["question"].iloc[0]),
         type=kind,
         prompt=prompt,
@@ -141,7 +148,7 @@ def answered(
         ordinal=ordinal.fit(rows, rated) if kind in ACR else None,
         agreement=agreement.agreement(rows, rng) if numbers else None,
         preferences=preference.preferences(rows, names, two_way) if kind == "ab" else None,
-        accuracies=choices.accuracies(rows, two_way) if kind in ("abx", "afc") else [],
+        accuracies=forced_choice.accuracies(rows, two_way) if kind in ("abx", "afc") else [],
     )
 
 

@@ -9,13 +9,13 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from vclip.listening.analysis.bootstrap import Interval, TwoWay
+from vclip.listening.analysis.bootstrap import Interval, TwoWayBootstrap
 
 ALPHA, POWER = 0.05, 0.8
 
 
 @dataclass(frozen=True)
-class Mean:
+class ConditionMean:
     """One condition of a question."""
 
     condition: str
@@ -26,7 +26,7 @@ class Mean:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class PairComparison:
     """Two conditions: one − other. p is two-sided, p_holm is corrected for the question's pairs.
 
     detectable: the smallest difference that a study like this finds with about 80 % power at 5 %.
@@ -45,7 +45,9 @@ class Comparison:
         return self.p_holm < ALPHA
 
 
-def means(rows: pd.DataFrame, names: Sequence[str], two_way: TwoWay) -> list[Mean]:
+def means(
+    rows: pd.DataFrame, names: Sequence[str], two_way: TwoWayBootstrap
+) -> list[ConditionMean]:
     """Each condition's mean; rows (N) have condition and value, two_way is of the same rows."""
     values, of = rows["value"].to_numpy(float), rows["condition"].to_numpy()
     multi = bool((rows["type"] == "multi").any())
@@ -55,11 +57,13 @@ def means(rows: pd.DataFrame, names: Sequence[str], two_way: TwoWay) -> list[Mea
         mine = values[chosen]
         sd = float(mine.std(ddof=1)) if len(mine) > 1 else nan
         mean = two_way.mean(values, chosen).within(*((0, 100) if multi else (1, 5)))
-        found.append(Mean(name, len(mine), mean, sd, histogram(mine, multi)))
+        found.append(ConditionMean(name, len(mine), mean, sd, histogram(mine, multi)))
     return found
 
 
-def comparisons(rows: pd.DataFrame, names: Sequence[str], two_way: TwoWay) -> list[Comparison]:
+def comparisons(
+    rows: pd.DataFrame, names: Sequence[str], two_way: TwoWayBootstrap
+) -> list[PairComparison]:
     """All pairs of conditions, in the order of names."""
     values, of = rows["value"].to_numpy(float), rows["condition"].to_numpy()
     pairs = list(combinations(names, 2))
@@ -67,11 +71,13 @@ def comparisons(rows: pd.DataFrame, names: Sequence[str], two_way: TwoWay) -> li
     return compared(pairs, differences)
 
 
-def compared(pairs: Sequence[tuple[str, str]], differences: Sequence[Interval]) -> list[Comparison]:
+def compared(
+    pairs: Sequence[tuple[str, str]], differences: Sequence[Interval]
+) -> list[PairComparison]:
     """Comparisons of one family, with Holm's correction."""
     corrected = holm([difference.p for difference in differences])
     return [
-        Comparison(
+        PairComparison(
             one, other, difference, difference.p, p, detectable(difference.se, difference.df)
         )
         for (one, other), difference, p in zip(pairs, differences, corrected, strict=True)

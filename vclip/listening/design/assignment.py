@@ -15,7 +15,7 @@ from vclip.listening.design.trials import Cell
 T = TypeVar("T")
 
 
-def choose(
+def assign_cells(
     cells: Sequence[Cell],
     counts: Mapping[Cell, int],
     n: int,

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from vclip.listening.design.parts import ACR, Probe, Question
-from vclip.listening.design.trials import cells, others, pair_known
+from vclip.listening.design.trials import answer_is_implied, cells, possible_foils
 
 if TYPE_CHECKING:  # it calls what is here
     from vclip.listening.design.study import Study
@@ -63,7 +63,10 @@ def _check_question(study: "Study", question: Question, known: set[str]) -> None
 def _check_voices(study: "Study", question: Question) -> None:
     """An afc question needs k - 1 other voices for every item."""
     for item in study.items if question.type == "afc" else []:
-        if question.target in item.stimuli and len(others(study, question, item)) < question.k - 1:
+        if (
+            question.target in item.stimuli
+            and len(possible_foils(study, question, item)) < question.k - 1
+        ):
             raise ValueError(
                 f"questions.{question.id}.k: item {item.id} has fewer than {question.k - 1} items "
                 "with another face and another voice"
@@ -92,7 +95,7 @@ def _check_expected(question: Question, probe: Probe, where: str, gold: bool) ->
         raise ValueError(f"{where}.expected: of {question.type} it {told}")
     if gold and question.type == "multi":
         raise ValueError(f"{where}.question: multi has no right answer")
-    if gold and probe.expected is None and not pair_known(question):
+    if gold and probe.expected is None and not answer_is_implied(question):
         raise ValueError(f"{where}.expected: say which answer is right")
 
 

@@ -13,10 +13,18 @@ import numpy as np
 
 from vclip.errors import ConflictError
 from vclip.listening.design import williams
-from vclip.listening.design.assignment import choose, label, shuffled
+from vclip.listening.design.assignment import assign_cells, label, shuffled
 from vclip.listening.design.parts import ACR, SLOTS, Probe, Question
 from vclip.listening.design.study import Study
-from vclip.listening.design.trials import Cell, Counts, Purpose, Trial, cells, groups, others
+from vclip.listening.design.trials import (
+    Cell,
+    Counts,
+    Purpose,
+    Trial,
+    cells,
+    condition_groups,
+    possible_foils,
+)
 
 TRIES = 10  # at an order in which no item comes twice in a row
 
@@ -28,13 +36,13 @@ def plan(study: Study, counts: Counts, rng: np.random.Generator) -> list[Trial]:
     """
     design = study.design
     quota, n = design.ratings_per_cell, design.trials_per_rater
-    chosen = choose(cells(study), counts.cells, n, quota, rng)
+    chosen = assign_cells(cells(study), counts.cells, n, quota, rng)
     if not chosen:
         raise ConflictError("this study has all the ratings that it needs; thank you for coming")
-    stage = _Stage(study, counts, rng)
+    stage = _TrialMaker(study, counts, rng)
     training = [stage.probe(probe, "training") for probe in stage.training()]
     ratings = [stage.show(cell, "rating") for cell in _sequence(study, chosen, counts.raters, rng)]
-    between = _Between(stage, ratings, set(chosen)).trials()
+    between = _ControlTrials(stage, ratings, set(chosen)).trials()
     trials = list(training)
     for i, trial in enumerate(ratings, start=1):
         trials += [trial, *between.get(i, [])]
@@ -76,7 +84,7 @@ def _repeats(block: list[Cell]) -> int:
     return sum(one.item == other.item for one, other in pairwise(block))
 
 
-class _Stage:
+class _TrialMaker:
     """Turns cells into trials; remembers which orders this rater had."""
 
     def __init__(self, study: Study, counts: Counts, rng: np.random.Generator) -> None:
@@ -115,7 +123,7 @@ class _Stage:
                 yield probe
                 continue
             for question in self.study.questions:
-                found = groups(self.study, question, self.study.item(probe))
+                found = condition_groups(self.study, question, self.study.item(probe))
                 for conditions in shuffled(found, self.rng)[:1]:
                     yield Probe(question=question.id, item=probe, conditions=list(conditions))
 
@@ -153,17 +161,17 @@ class _Stage:
 
         right = min(shuffled(SLOTS[: question.k], self.rng), key=had)
         self._had[(question.id, right)] += 1
-        found = others(self.study, question, self.study.item(trial.item))
+        found = possible_foils(self.study, question, self.study.item(trial.item))
         foils = [item.id for item in shuffled(found, self.rng)[: question.k - 1]]
         foils.insert(SLOTS.index(right), trial.item)
         names = (question.target or "",) * question.k
         return replace(trial, conditions=names, items=tuple(foils), expected=right)
 
 
-class _Between:
+class _ControlTrials:
     """Gold and attention trials among the ratings: never first, never last, never adjacent."""
 
-    def __init__(self, stage: _Stage, ratings: list[Trial], chosen: set[Cell]) -> None:
+    def __init__(self, stage: _TrialMaker, ratings: list[Trial], chosen: set[Cell]) -> None:
         self._stage, self._ratings, self._chosen = stage, ratings, chosen
         self._free = shuffled(range(1, len(ratings)), stage.rng)  # after how many ratings
 

@@ -76,11 +76,11 @@ def cells(study: "Study") -> list[Cell]:
         Cell(question.id, item.id, conditions)
         for question in study.questions
         for item in rated
-        for conditions in groups(study, question, item)
+        for conditions in condition_groups(study, question, item)
     ]
 
 
-def groups(study: "Study", question: Question, item: Item) -> list[tuple[str, ...]]:
+def condition_groups(study: "Study", question: Question, item: Item) -> list[tuple[str, ...]]:
     """Conditions of each cell that a question has with an item, given the sounds it has."""
     if question.type == "afc":
         return [()] if question.target in item.stimuli else []
@@ -101,7 +101,7 @@ def cell_of(study: "Study", trial: Trial) -> Cell:
     return Cell(trial.question, trial.item, tuple(sorted(set(trial.conditions))))
 
 
-def others(study: "Study", question: Question, item: Item) -> list[Item]:
+def possible_foils(study: "Study", question: Question, item: Item) -> list[Item]:
     """afc: items whose voice may stand beside this item's, of other faces with other voices.
 
     Those with the same text where they are enough; no two of one face or one voice.
@@ -133,7 +133,7 @@ def _sound(item: Item, condition: str) -> set[str]:
     return {stimulus.sha256} | ({f"voice {stimulus.voice}"} if stimulus.voice else set())
 
 
-def pair_known(question: Question) -> bool:
+def answer_is_implied(question: Question) -> bool:
     """Whether the right answer follows from the trial itself."""
     return question.type in ("abx", "afc")
 

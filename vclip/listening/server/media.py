@@ -20,14 +20,14 @@ VARIANTS = 4  # of the noise of each headphone trial, which takes long to make
 
 
 @dataclass(frozen=True)
-class File:
+class MediaFile:
     """type: as browsers want it."""
 
     data: bytes
     type: str
 
 
-class Media:
+class StudyMedia:
     """What raters hear and see. Files are read when asked for, screening sounds made once."""
 
     def __init__(self, study: Study) -> None:
@@ -36,7 +36,7 @@ class Media:
         self._made: dict[tuple[int, int], bytes] = {}
         self._lengths: dict[str, float] = {}
 
-    def file(self, path: str, sha256: str | None) -> File:
+    def file(self, path: str, sha256: str | None) -> MediaFile:
         """A file of the study, the one that was there at the start.
 
         Raises BusyError if it is gone or was changed meanwhile: no rater may hear another sound.
@@ -49,7 +49,7 @@ class Media:
             raise self._missing(path, error.strerror or str(error)) from error
         if sha256 and hashlib.sha256(data).hexdigest() != sha256:
             raise self._missing(path, "it is not the file that the study names")
-        return File(data, kind or "application/octet-stream")
+        return MediaFile(data, kind or "application/octet-stream")
 
     def _missing(self, path: str, reason: str) -> BusyError:
         """Raters are not told its name, which may tell what it is."""
@@ -65,18 +65,18 @@ class Media:
             self._lengths[stimulus.path] = info.frames / info.samplerate
         return self._lengths[stimulus.path]
 
-    def headphones(self, target: int, seed: int) -> File:
+    def headphones(self, target: int, seed: int) -> MediaFile:
         """A trial of the screening with the tone in this interval."""
         return self._sound(target, seed % VARIANTS)
 
-    def volume(self) -> File:
+    def volume(self) -> MediaFile:
         """The sound to set the volume by."""
         return self._sound(-1, 0)
 
-    def _sound(self, target: int, variant: int) -> File:
+    def _sound(self, target: int, variant: int) -> MediaFile:
         with self._lock:  # one at a time: the others wait for it rather than make it again
             if (target, variant) not in self._made:
                 rng = np.random.default_rng([target + 1, variant])
                 wav = huggins.volume(rng) if target < 0 else huggins.trial(target, rng)
                 self._made[target, variant] = huggins.encode(wav)
-        return File(self._made[target, variant], TYPES[".flac"])
+        return MediaFile(self._made[target, variant], TYPES[".flac"])

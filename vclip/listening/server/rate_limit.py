@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 
 
-class Bucket:
+class TokenBucket:
     """As many at once as it holds, and afterwards so many a second on average."""
 
     def __init__(

@@ -33,7 +33,7 @@ Ranges = Sequence[tuple[float, float]]
 
 
 @dataclass(frozen=True)
-class Session:
+class RaterSession:
     """What is known of one rater."""
 
     study: Study
@@ -44,7 +44,7 @@ class Session:
     marks: Sequence[Mark]
 
     @classmethod
-    def of(cls, store: Store, token: str) -> "Session | None":
+    def of(cls, store: Store, token: str) -> "RaterSession | None":
         """As it is now; None if nobody has this token."""
         found = store.known(token)
         if found is None:
@@ -58,11 +58,11 @@ class Session:
             marks=found.marks,
         )
 
-    def after(self, answer: Answer) -> "Session":
+    def after(self, answer: Answer) -> "RaterSession":
         """With one more answer."""
         return replace(self, requests={**self.requests, answer.position: answer.request})
 
-    def with_mark(self, mark: Mark) -> "Session":
+    def with_mark(self, mark: Mark) -> "RaterSession":
         """With one more step behind."""
         return replace(self, marks=[*self.marks, mark])
 
@@ -111,7 +111,7 @@ class Session:
         return due and not self._has("break", trial.position)
 
 
-def view(session: Session) -> dict[str, Any]:
+def view(session: RaterSession) -> dict[str, Any]:
     """What the page is told; nothing in it tells conditions, items or purposes but training's."""
     step, trial = session.step, session.trial
     shown = trial if step in ("training", "trial") else None
@@ -163,7 +163,7 @@ def stimuli(study: Study, trial: Trial) -> list[Stimulus]:
     return [study.item(item).stimuli[condition] for item, condition in pairs]
 
 
-def take(session: Session, answer: Answer, lengths: Sequence[float]) -> Answer:
+def take(session: RaterSession, answer: Answer, lengths: Sequence[float]) -> Answer:
     """The answer to the trial that is shown, with the share that was heard; lengths of slots in s.
 
     Raises ConflictError if another trial or step is next, InputError if it cannot be an answer.
@@ -205,18 +205,18 @@ def share(ranges: Ranges, seconds: float) -> float:
     return min(1.0, (covered + slack) / seconds) if covered else 0.0
 
 
-def is_repeated(session: Session, answer: Answer) -> bool:
+def is_repeated(session: RaterSession, answer: Answer) -> bool:
     """Whether this very answer was taken before."""
     return session.requests.get(answer.position) == answer.request
 
 
-def targets(session: Session, attempt: int) -> list[int]:
+def targets(session: RaterSession, attempt: int) -> list[int]:
     """Right answers of an attempt at the headphone check."""
     seed = codes.seed(session.secret, f"headphones {attempt}", session.rater)
     return headphones.targets(np.random.default_rng(seed))
 
 
-def next_marks(session: Session, step: str, result: Any, attempt: int | None) -> list[Mark]:
+def next_marks(session: RaterSession, step: str, result: Any, attempt: int | None) -> list[Mark]:
     """What is behind the rater once they did a step; nothing if they already had.
 
     result: of headphones the six intervals, 0 to 2. Raises InputError.
@@ -231,7 +231,7 @@ def next_marks(session: Session, step: str, result: Any, attempt: int | None) ->
     return [Mark(step, session.trial.position if step == "break" else 0)]
 
 
-def _screened(session: Session, result: Any, attempt: int | None) -> list[Mark]:
+def _screened(session: RaterSession, result: Any, attempt: int | None) -> list[Mark]:
     if session.step != "headphones" or attempt not in (None, session.attempt):
         return []
     if attempt is None and session.attempts and session.attempts[-1].result["answers"] == result:

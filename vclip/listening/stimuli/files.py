@@ -14,7 +14,7 @@ from PIL import Image
 
 from vclip import audio
 from vclip.arrays import Wav
-from vclip.listening.stimuli import matching
+from vclip.listening.stimuli import normalization
 
 SIDE, QUALITY = 640, 88  # of faces: px, JPEG
 COMMENT = "a listening test; this may be synthetic speech"  # in all alike, recordings too
@@ -60,7 +60,7 @@ def measure(wav: Wav, sample_rate: int) -> dict[str, float]:
         "lufs": round(audio.loudness(wav, sample_rate), 2),
         "true_peak": round(audio.true_peak(wav), 2),
         "seconds": round(len(wav) / sample_rate, 4),
-        "starts": round(matching.heard(wav, sample_rate)[0] / sample_rate, 3),
+        "starts": round(normalization.heard(wav, sample_rate)[0] / sample_rate, 3),
     }
 
 

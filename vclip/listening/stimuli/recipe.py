@@ -42,7 +42,7 @@ class Arm(Part):
     items: list[Id] | None = Field(default=None, description="only these; all, if left out")
 
 
-class Source(Part):
+class ItemSpec(Part):
     """An item: a face that says a text."""
 
     id: Id
@@ -51,14 +51,14 @@ class Source(Part):
     recordings: dict[Id, str] = Field(default={}, description="sound file of each recording arm")
 
 
-class Recipe(Part):
+class StudyRecipe(Part):
     """Everything that a build needs to know."""
 
     study: dict[str, Any]
     arms: list[Arm] = Field(min_length=1)
     faces: list[str] = Field(default=[])
     texts: list[str] = Field(default=[])
-    items: list[Source] = Field(default=[])
+    items: list[ItemSpec] = Field(default=[])
     seed: int = Field(default=0, ge=0, le=2**32 - 1, description="of voices by lot and of speech")
     format: Literal["flac", "wav", "mp3"] = "flac"
     sample_rate: int | None = Field(
@@ -67,7 +67,7 @@ class Recipe(Part):
     lufs: float = Field(default=-23.0, ge=-40, le=-14)
 
     @model_validator(mode="after")
-    def _fits_together(self) -> "Recipe":
+    def _fits_together(self) -> "StudyRecipe":
         if not self.sources:
             raise ValueError("faces and texts, or items: there is nothing to say")
         seen: set[str] = set()
@@ -81,13 +81,13 @@ class Recipe(Part):
         return self
 
     @property
-    def sources(self) -> list[Source]:
+    def sources(self) -> list[ItemSpec]:
         """Each face with each text, then the named items."""
         pairs = [(face, text) for face in self.faces for text in self.texts]
-        made = [Source(id=f"i{n}", face=f, text=t) for n, (f, t) in enumerate(pairs, start=1)]
+        made = [ItemSpec(id=f"i{n}", face=f, text=t) for n, (f, t) in enumerate(pairs, start=1)]
         return made + self.items
 
-    def has(self, arm: Arm, source: Source) -> bool:
+    def has(self, arm: Arm, source: ItemSpec) -> bool:
         """Whether an item has a sound of this arm."""
         if arm.items is not None and source.id not in arm.items:
             return False
@@ -96,11 +96,11 @@ class Recipe(Part):
         return arm.voice != "recording" or arm.id in source.recordings
 
 
-def read(path: str | Path) -> Recipe:
+def read(path: str | Path) -> StudyRecipe:
     """A recipe from its file. Raises StudyError naming file and field."""
     path = Path(path)
     try:
-        return Recipe.model_validate_json(read_file(path))
+        return StudyRecipe.model_validate_json(read_file(path))
     except ValidationError as error:
         raise StudyError(f"{path.name}: {complaint(error)}") from error
 

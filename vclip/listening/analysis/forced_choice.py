@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pandas as pd
 from scipy import stats
 
-from vclip.listening.analysis.bootstrap import Interval, TwoWay
+from vclip.listening.analysis.bootstrap import Interval, TwoWayBootstrap
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Accuracy:
     two_way: Interval
 
 
-def accuracies(rows: pd.DataFrame, two_way: TwoWay) -> list[Accuracy]:
+def accuracies(rows: pd.DataFrame, two_way: TwoWayBootstrap) -> list[Accuracy]:
     """Of all rows (N), then abx by pair of conditions; rows have correct, chance, conditions."""
     everything = accuracy("all", rows, pd.Series(True, rows.index), two_way)
     pairs = rows["conditions"].map(lambda shown: " ".join(sorted(set(str(shown).split()))))
@@ -37,7 +37,9 @@ def accuracies(rows: pd.DataFrame, two_way: TwoWay) -> list[Accuracy]:
     return [everything, *(more if len(names) > 1 else [])]
 
 
-def accuracy(name: str, rows: pd.DataFrame, chosen: "pd.Series[bool]", two_way: TwoWay) -> Accuracy:
+def accuracy(
+    name: str, rows: pd.DataFrame, chosen: "pd.Series[bool]", two_way: TwoWayBootstrap
+) -> Accuracy:
     """Of the chosen rows."""
     correct = rows["correct"].astype(float).to_numpy()
     mask = chosen.to_numpy()

@@ -12,12 +12,12 @@ from conftest import REPO
 from fake_model import FakeModel
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
-from studying import TOKEN, study
+from study_server import TOKEN, study
 
 import app
 from vclip.errors import InputError
 from vclip.listening.design.study import load
-from vclip.listening.server import pages
+from vclip.listening.server import application
 from vclip.listening.store.store import Store, open_store
 from vclip.pipeline import FaceToVoice
 from vclip.ui.page import events, studytab
@@ -34,7 +34,7 @@ def store(tmp_path: Path) -> Any:
 
 
 def test_pages_are_our_own_files_and_nothing_else(store: Store) -> None:
-    with TestClient(pages.application(pages.routers(store, TOKEN))) as client:
+    with TestClient(application.create_app(application.routers(store, TOKEN))) as client:
         assert client.get("/", follow_redirects=False).headers["location"] == "/study"
         assert client.get("/healthz").json()["status"] == "ok"
         for path in ("/study", "/study/results", "/study/page/study.js", "/study/page/look.css"):
@@ -50,27 +50,28 @@ def test_pages_are_our_own_files_and_nothing_else(store: Store) -> None:
 
 
 def test_pages_name_no_file_that_is_missing() -> None:
-    names = {path.name for path in pages.PAGE.iterdir()}
-    for path in pages.PAGE.glob("*.js"):
+    names = {path.name for path in application.PAGE.iterdir()}
+    for path in application.PAGE.glob("*.js"):
         imported = [line.split("'./")[1].split("'")[0] for line in path.read_text().splitlines()
                     if line.startswith(("import", "} from")) and "'./" in line]  # fmt: skip
         assert set(imported) <= names, path.name
-    for path in pages.PAGE.glob("*.html"):
+    for path in application.PAGE.glob("*.html"):
         linked = [part.split('"')[0] for part in path.read_text().split("/study/page/")[1:]]
         assert linked and set(linked) <= names
 
 
 def test_tokens() -> None:
-    assert pages.token("a-long-enough-one") == "a-long-enough-one"
-    assert len(pages.token(None)) >= 32 and pages.token(None) != pages.token(None)
+    assert application.research_token("a-long-enough-one") == "a-long-enough-one"
+    one, other = (application.research_token(None) for _ in "12")
+    assert len(one) >= 32 and one != other
     for bad in ("", "short", "with a\nline break", "mit Umläuten und so"):
         with pytest.raises(InputError, match="12 plain characters"):
-            pages.token(bad)
+            application.research_token(bad)
 
 
 def test_a_chosen_token_is_not_printed(store: Store) -> None:
-    assert TOKEN not in pages.announce(store.study, TOKEN, TOKEN)
-    assert "abc" in pages.announce(store.study, None, "abc")
+    assert TOKEN not in application.announce(store.study, TOKEN, TOKEN)
+    assert "abc" in application.announce(store.study, None, "abc")
 
 
 @pytest.mark.parametrize(
@@ -108,7 +109,7 @@ def test_a_space_needs_a_durable_store(
 
 
 def test_a_study_alone_loads_no_model() -> None:
-    code = "import sys, app; from vclip.listening.server import pages; "
+    code = "import sys, app; from vclip.listening.server import application; "
     code += "from vclip.ui.server import uvicorn_server; "
     code += "assert not {'torch', 'gradio', 'TTS', 'transformers'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=REPO, timeout=60)
@@ -128,7 +129,7 @@ def test_the_demo_has_a_tab_for_the_study() -> None:
 def test_the_app_serves_page_and_study_at_once(store: Store, tmp_path: Path) -> None:
     model = cast(FaceToVoice, FakeModel())
     takes = TakeStore(tmp_path)
-    routers = pages.routers(store, TOKEN)
+    routers = application.routers(store, TOKEN)
 
     async def built() -> FastAPI:
         blocks = events.build(VisitController(model), takes, study=True)
@@ -141,9 +142,9 @@ def test_the_app_serves_page_and_study_at_once(store: Store, tmp_path: Path) -> 
 
 
 def test_the_sample_s_contact_is_warned_of(store: Store, caplog: pytest.LogCaptureFixture) -> None:
-    pages.routers(store, "a research token")
+    application.routers(store, "a research token")
     assert not caplog.records
     sample = load(REPO / "assets/studies/demo/study.json")
     store.study = store.study.model_copy(update={"contact": sample.contact})
-    pages.routers(store, "a research token")
+    application.routers(store, "a research token")
     assert "whom to ask" in caplog.text

@@ -14,14 +14,14 @@ import pandas as pd
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
-from studying import TOKEN, study
+from study_server import TOKEN, study
 
 from vclip.listening.design.study import Study, load
 from vclip.listening.design.trials import Counts, cells
-from vclip.listening.server import live, researcher
-from vclip.listening.server.live import Live
-from vclip.listening.simulation import rehearsal
-from vclip.listening.simulation.panel import Panel, planted
+from vclip.listening.server import monitor, researcher_api
+from vclip.listening.server.monitor import StudyMonitor
+from vclip.listening.simulation import dry_run
+from vclip.listening.simulation.raters import RaterPanel, planted
 from vclip.listening.store.store import Progress, Rating
 
 API = "/study/results/api"
@@ -45,8 +45,8 @@ class Shelf:
     def __init__(self, study: Study, n_raters: int = 8) -> None:
         self.study = study
         rng = np.random.default_rng(0)
-        panel = Panel(study, planted(study), rng)
-        self.found = rehearsal.ratings(study, panel, n_raters, rng)
+        panel = RaterPanel(study, planted(study), rng)
+        self.found = dry_run.ratings(study, panel, n_raters, rng)
         wrong = {r.position: "1" if r.expected != "1" else "2" for r in self.found}
         self.found = [
             replace(r, value=wrong[r.position])
@@ -59,7 +59,9 @@ class Shelf:
         return list(self.found)
 
     def counts(self) -> Counts:
-        return Counts.of(self.study, [[live.trial(r) for r in self.found if r.purpose == "rating"]])
+        return Counts.of(
+            self.study, [[monitor.trial(r) for r in self.found if r.purpose == "rating"]]
+        )
 
     def raters(self) -> list[Progress]:
         when = "2026-01-01T00:00:00.000+00:00"
@@ -81,7 +83,7 @@ def shelf(tmp_path_factory: pytest.TempPathFactory) -> Shelf:
 
 def visitor(shelf: Any) -> TestClient:
     app = FastAPI()
-    app.include_router(researcher.router(Live(shelf), TOKEN))
+    app.include_router(researcher_api.router(StudyMonitor(shelf), TOKEN))
     return TestClient(app)
 
 
@@ -103,9 +105,9 @@ def test_tokens_are_not_tried_by_the_thousand(shelf: Any, monkeypatch: pytest.Mo
         at_once[0] -= 1
 
     real = asyncio.sleep
-    monkeypatch.setattr(researcher.asyncio, "sleep", sleep)
+    monkeypatch.setattr(researcher_api.asyncio, "sleep", sleep)
     app = FastAPI()
-    app.include_router(researcher.router(Live(shelf), TOKEN))
+    app.include_router(researcher_api.router(StudyMonitor(shelf), TOKEN))
 
     async def tried() -> list[int]:
         transport = httpx.ASGITransport(app)
@@ -116,7 +118,7 @@ def test_tokens_are_not_tried_by_the_thousand(shelf: Any, monkeypatch: pytest.Mo
             return [answer.status_code for answer in await asyncio.gather(*asked)]
 
     assert asyncio.run(tried()) == [401] * 8 + [200]
-    assert slept == [researcher.WAIT] * 8 and at_once == [0, 1]
+    assert slept == [researcher_api.WAIT] * 8 and at_once == [0, 1]
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -194,9 +196,9 @@ def test_an_analysis_is_kept_until_ratings_come_and_then_rests(
     shelf: Shelf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = [0.0]
-    monkeypatch.setattr(live.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(monitor.time, "monotonic", lambda: now[0])
     store: Any = Shelf(shelf.study)
-    live_ = Live(store, draws=100)
+    live_ = StudyMonitor(store, draws=100)
     first = live_.analysed("clean")
     now[0] = 1.0
     assert live_.analysed("clean") is first  # nothing came
@@ -212,4 +214,4 @@ def test_an_analysis_is_kept_until_ratings_come_and_then_rests(
 
 def test_ratings_of_what_the_study_no_longer_has_are_left_out(shelf: Shelf) -> None:
     ratings = [replace(shelf.found[0], item="gone"), replace(shelf.found[0], question="gone")]
-    assert live.known(shelf.study, [*ratings, shelf.found[1]]) == [shelf.found[1]]
+    assert monitor.known(shelf.study, [*ratings, shelf.found[1]]) == [shelf.found[1]]

@@ -8,10 +8,10 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from vclip.errors import ImageError, StudyError
-from vclip.listening.stimuli.recipe import MADE, Arm, Recipe
+from vclip.listening.stimuli.recipe import MADE, Arm, StudyRecipe
 
 
-class Model(Protocol):
+class VoiceModel(Protocol):
     """What a build asks of `vclip.pipeline.FaceToVoice`."""
 
     bank: Any
@@ -40,18 +40,20 @@ class Model(Protocol):
 
 
 @dataclass(frozen=True)
-class Voice:
+class VoiceRef:
     """A voice of a model directory, by id."""
 
     model: str
     speaker: str
 
 
-Ranked = dict[tuple[str, str], Voice]
+Ranked = dict[tuple[str, str], VoiceRef]
 """By arm and face."""
 
 
-def rank(recipe: Recipe, models: Mapping[str, Model], faces: Mapping[str, bytes]) -> Ranked:
+def rank(
+    recipe: StudyRecipe, models: Mapping[str, VoiceModel], faces: Mapping[str, bytes]
+) -> Ranked:
     """The voice of each arm for each face; recordings have none. Raises StudyError, VclipError."""
     seen = {(m, f): _look(models[m], f, data) for m in models for f, data in faces.items()}
     ranked: Ranked = {}
@@ -66,18 +68,18 @@ def rank(recipe: Recipe, models: Mapping[str, Model], faces: Mapping[str, bytes]
             model = models[arm.model]
             had = {voice.speaker for (_, other), voice in ranked.items() if other == face}
             speaker = _speaker(arm, recipe.seed, model, seen[arm.model, face], had, rng)
-            ranked[arm.id, face] = Voice(arm.model, speaker)
+            ranked[arm.id, face] = VoiceRef(arm.model, speaker)
     return ranked
 
 
-def _look(model: Model, face: str, data: bytes) -> Any:
+def _look(model: VoiceModel, face: str, data: bytes) -> Any:
     try:
         return model.look(data)
     except ImageError as error:
         raise StudyError(f"{face}: {error}") from error
 
 
-def shuffle(arm: str, own: Mapping[str, Voice], rng: np.random.Generator) -> dict[str, Voice]:
+def shuffle(arm: str, own: Mapping[str, VoiceRef], rng: np.random.Generator) -> dict[str, VoiceRef]:
     """Each face gets another face's voice, never one that is its own too; each is given once.
 
     So the foils are the same voices as the voices that fit, for other faces. Raises StudyError.
@@ -96,7 +98,7 @@ def shuffle(arm: str, own: Mapping[str, Voice], rng: np.random.Generator) -> dic
 
 
 def _speaker(
-    arm: Arm, seed: int, model: Model, seen: Any, had: set[str], rng: np.random.Generator
+    arm: Arm, seed: int, model: VoiceModel, seen: Any, had: set[str], rng: np.random.Generator
 ) -> str:
     """The id of the voice that an arm has for a face."""
     if arm.voice in MADE:

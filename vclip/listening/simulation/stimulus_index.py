@@ -5,15 +5,15 @@ from collections.abc import Iterator
 from typing import Any
 
 from vclip.listening.design.study import Study
-from vclip.listening.simulation.panel import Sound
+from vclip.listening.simulation.raters import StimulusId
 
 
-class Catalogue:
+class StimulusIndex:
     """Recognises a study's sounds and faces by their SHA-256, questions by type and prompt."""
 
     def __init__(self, study: Study) -> None:
         self.study = study
-        self.sounds: dict[str, list[Sound]] = {}
+        self.sounds: dict[str, list[StimulusId]] = {}
         for item in study.items:
             for condition, stimulus in item.stimuli.items():
                 self.sounds.setdefault(stimulus.sha256, []).append((item.id, condition))
@@ -37,7 +37,9 @@ class Catalogue:
         shared = {name for found in names.values() if len(found) > 1 for name in found}
         return set(self.study.conditions_of(asked)) - shared
 
-    def heard(self, trial: dict[str, Any], face: bytes | None, sounds: list[bytes]) -> list[Sound]:
+    def heard(
+        self, trial: dict[str, Any], face: bytes | None, sounds: list[bytes]
+    ) -> list[StimulusId]:
         """What each slot plays. One file may belong to several items: the one shown is meant."""
         shown = set(self.shown(trial, face))
         found = []

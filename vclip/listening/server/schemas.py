@@ -28,23 +28,23 @@ Scalar = (
     | None
 )
 Name = Annotated[str, Field(max_length=40, pattern=PLAIN)]
-Event = Annotated[dict[Name, Scalar], Field(max_length=12)]
+PageEvent = Annotated[dict[Name, Scalar], Field(max_length=12)]
 
 
-class Body(BaseModel):
+class RequestBody(BaseModel):
     """Base of what is sent; more than is known is a mistake."""
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 
-class Enrol(Body):
+class EnrolRequest(RequestBody):
     """request: the page's random name for this; sent twice, it is one rater."""
 
     agree: bool
     request: Annotated[str, Field(min_length=16, max_length=100)] | None = None
 
 
-class Step(Body):
+class StepRequest(RequestBody):
     """attempt: which one at the headphones the result is of, as the state said."""
 
     step: Short
@@ -52,7 +52,7 @@ class Step(Body):
     attempt: int | None = None
 
 
-class Answered(Body):
+class AnswerRequest(RequestBody):
     """See store.Answer."""
 
     position: int
@@ -65,13 +65,13 @@ class Answered(Body):
     request: Short
 
 
-class Code(Body):
+class WithdrawRequest(RequestBody):
     """A withdrawal code as it was typed."""
 
     code: Short
 
 
-class SmallRoute(APIRoute):
+class LimitedRoute(APIRoute):
     """Refuses long bodies before they are read, and tells our errors in one line."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:

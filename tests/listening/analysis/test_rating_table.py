@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-import rated
+import simulated_ratings
 import toy_study
 
 from vclip.errors import StudyError
-from vclip.listening.analysis import export
+from vclip.listening.analysis import rating_table
 from vclip.listening.store.store import Rating
 
 FORBIDDEN = ("ip", "address", "token", "code", "agent", "request", "tab")
@@ -27,7 +27,7 @@ def rating(**changes: object) -> Rating:
 
 
 def one(**changes: object) -> dict[str, object]:
-    (row,) = export.frame([rating(**changes)]).to_dict("records")
+    (row,) = rating_table.frame([rating(**changes)]).to_dict("records")
     return {str(k): v for k, v in row.items()}
 
 
@@ -54,7 +54,7 @@ def test_right_answers() -> None:
 
 def test_multi_has_a_row_for_each_sound() -> None:
     value = {"A": 10.0, "B": 99.5}
-    table = export.frame([rating(type="multi", conditions=("c", "a"), value=value)])
+    table = rating_table.frame([rating(type="multi", conditions=("c", "a"), value=value)])
     assert list(zip(table["condition"], table["value"], strict=True)) == [("c", 10), ("a", 99.5)]
 
 
@@ -65,25 +65,25 @@ def test_gold_of_the_study_has_a_tolerance() -> None:
         rating(question="acr_fit", item="i5", purpose="gold", expected="5", value=v, position=i)
         for i, v in enumerate(["3", "4", "5"])
     ]
-    assert list(export.frame(answers, study)["correct"]) == [False, True, True]
-    assert list(export.frame(answers)["correct"]) == [False, False, True]
+    assert list(rating_table.frame(answers, study)["correct"]) == [False, True, True]
+    assert list(rating_table.frame(answers)["correct"]) == [False, False, True]
 
 
 def test_sounds_are_those_of_the_study() -> None:
-    study = rated.everything()
-    table = rated.table(study, 2)
+    study = simulated_ratings.everything()
+    table = simulated_ratings.table(study, 2)
     row = table[table["type"] == "ab"].iloc[0]
     stimuli = study.item(row["item"]).stimuli
     assert row["stimuli"].split() == [stimuli[c].sha256 for c in row["conditions"].split()]
 
 
 def test_csv_comes_back_as_it_was(tmp_path: Path) -> None:
-    table = rated.table(rated.everything(attention=4), 6, inattentive=0.5)
+    table = simulated_ratings.table(simulated_ratings.everything(attention=4), 6, inattentive=0.5)
     assert table["excluded"].any()
     path = tmp_path / "ratings.csv"
-    path.write_text(export.csv(table))
-    again = export.read_csv(path)
-    assert export.csv(again) == export.csv(table)
+    path.write_text(rating_table.csv(table))
+    again = rating_table.read_csv(path)
+    assert rating_table.csv(again) == rating_table.csv(table)
     pd.testing.assert_frame_equal(again, table, check_dtype=False)
 
 
@@ -92,22 +92,22 @@ def test_csv_comes_back_as_it_was(tmp_path: Path) -> None:
 )
 def test_no_spreadsheet_finds_a_formula(tmp_path: Path, text: str) -> None:
     """Every text comes back as it was; none begins as a formula does."""
-    table = export.frame([rating(version=text, study=text)])
+    table = rating_table.frame([rating(version=text, study=text)])
     path = tmp_path / "ratings.csv"
-    path.write_text(export.csv(table))
-    fields = next(iter(csv.DictReader(io.StringIO(export.csv(table)))))
+    path.write_text(rating_table.csv(table))
+    fields = next(iter(csv.DictReader(io.StringIO(rating_table.csv(table)))))
     assert not any(field.startswith(("=", "+", "-", "@", "\t", "\r")) for field in fields.values())
-    assert list(export.read_csv(path)["version"]) == [text]
-    assert export.csv(export.read_csv(path)) == export.csv(table)
+    assert list(rating_table.read_csv(path)["version"]) == [text]
+    assert rating_table.csv(rating_table.read_csv(path)) == rating_table.csv(table)
 
 
 @pytest.mark.parametrize("name", ["NA", "nan", "null", "None", "007", "1e5", "True"])
 def test_names_that_look_like_something_else(tmp_path: Path, name: str) -> None:
     """Items and conditions may be called so; none is an empty cell or a number."""
-    table = export.frame([rating(item=name, conditions=(name,))])
+    table = rating_table.frame([rating(item=name, conditions=(name,))])
     path = tmp_path / "ratings.csv"
-    path.write_text(export.csv(table))
-    pd.testing.assert_frame_equal(export.read_csv(path), table, check_dtype=False)
+    path.write_text(rating_table.csv(table))
+    pd.testing.assert_frame_equal(rating_table.read_csv(path), table, check_dtype=False)
 
 
 @pytest.mark.parametrize(
@@ -127,36 +127,38 @@ def test_rows_that_nobody_can_have_given_are_told(
     tmp_path: Path, changes: dict[str, object]
 ) -> None:
     path = tmp_path / "other.csv"
-    table = pd.concat([export.frame([rating()]), export.frame([rating()]).assign(**changes)])
-    path.write_text(export.csv(table))
+    table = pd.concat(
+        [rating_table.frame([rating()]), rating_table.frame([rating()]).assign(**changes)]
+    )
+    path.write_text(rating_table.csv(table))
     with pytest.raises(StudyError, match=r"other\.csv, line 3: .* is no rating"):
-        export.read_csv(path)
+        rating_table.read_csv(path)
 
 
 def test_every_column_is_in_the_dictionary_and_none_tells_who() -> None:
-    table = rated.table(rated.everything(), 2)
-    assert list(table) == [entry["column"] for entry in export.dictionary()]
+    table = simulated_ratings.table(simulated_ratings.everything(), 2)
+    assert list(table) == [entry["column"] for entry in rating_table.dictionary()]
     assert not set(FORBIDDEN) & {word for name in table for word in name.split("_")}
     assert not {field.name for field in dataclasses.fields(Rating)} & set(FORBIDDEN)
 
 
 def test_json_and_archive() -> None:
-    study = rated.everything()
-    table = rated.table(study, 2)
-    found = json.loads(export.as_json(table, study))
+    study = simulated_ratings.everything()
+    table = simulated_ratings.table(study, 2)
+    found = json.loads(rating_table.as_json(table, study))
     assert (found["study"], found["sha256"]) == ("toy", study.sha256)
     assert len(found["ratings"]) == len(table)
-    assert set(found["ratings"][0]) == set(export.COLUMNS)
-    with zipfile.ZipFile(io.BytesIO(export.archive(table, study))) as file:
-        assert file.read("ratings.csv").decode() == export.csv(table)
+    assert set(found["ratings"][0]) == set(rating_table.COLUMNS)
+    with zipfile.ZipFile(io.BytesIO(rating_table.archive(table, study))) as file:
+        assert file.read("ratings.csv").decode() == rating_table.csv(table)
         assert json.loads(file.read("study.json"))["study"] == "toy"
         assert len(file.namelist()) == 4
 
 
 def test_no_ratings_make_an_empty_table() -> None:
-    table = export.frame([], rated.everything())
-    assert (len(table), list(table)) == (0, list(export.COLUMNS))
-    assert json.loads(export.as_json(table))["ratings"] == []
+    table = rating_table.frame([], simulated_ratings.everything())
+    assert (len(table), list(table)) == (0, list(rating_table.COLUMNS))
+    assert json.loads(rating_table.as_json(table))["ratings"] == []
 
 
 @pytest.mark.parametrize("content", ["", "a,b\n1,2\n", "\x00\x01", 'rater\n"x'])
@@ -164,4 +166,4 @@ def test_what_is_no_table_is_told(tmp_path: Path, content: str) -> None:
     path = tmp_path / "other.csv"
     path.write_text(content)
     with pytest.raises(StudyError, match=r"other\.csv"):
-        export.read_csv(path)
+        rating_table.read_csv(path)

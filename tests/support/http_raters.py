@@ -1,7 +1,7 @@
 """Raters over HTTP who never give up, and a server for them that can be killed.
 
-`python tests/raters.py [--raters 50] [--trials 60] [--store URL]` prints how long the next trial
-takes after an answer, with all raters answering at once and without a pause.
+`python tests/support/http_raters.py [--raters 50] [--trials 60] [--store URL]` prints how long the
+next trial takes after an answer, with all raters answering at once and without a pause.
 """
 
 import argparse
@@ -163,7 +163,7 @@ def serve(path: str, store: str, port: int) -> None:
     from fastapi import FastAPI
 
     from vclip.listening.design import study
-    from vclip.listening.server import raters as api
+    from vclip.listening.server import rater_api as api
     from vclip.listening.store.store import open_store
 
     loaded, server = study.load(path), 0

@@ -11,15 +11,15 @@ from typing import Annotated, Any
 import pandas as pd
 from fastapi import APIRouter, Depends, Header, HTTPException, Response
 
-from vclip.listening.analysis import export
-from vclip.listening.server.live import Live, View
+from vclip.listening.analysis import rating_table
+from vclip.listening.server.monitor import Selection, StudyMonitor
 
 KINDS = {"csv": "text/csv", "json": "application/json", "zip": "application/zip"}
 WAIT = 0.1  # seconds that each wrong token takes
 DRAWN = {"svg": "image/svg+xml", "pdf": "application/pdf"}
 
 
-def router(live: Live, token: str) -> APIRouter:
+def router(live: StudyMonitor, token: str) -> APIRouter:
     """All routes of the researcher."""
 
     brake = asyncio.Lock()
@@ -34,11 +34,11 @@ def router(live: Live, token: str) -> APIRouter:
     api = APIRouter(prefix="/study/results/api", dependencies=[Depends(allowed)])
 
     @api.get("/summary")
-    def summary(view: View = "clean") -> dict[str, Any]:
+    def summary(view: Selection = "clean") -> dict[str, Any]:
         return live.summary(view)
 
     @api.get("/results")
-    def results(view: View = "clean") -> dict[str, Any]:
+    def results(view: Selection = "clean") -> dict[str, Any]:
         found = live.analysed(view)
         return {
             "results": found.results,
@@ -49,14 +49,14 @@ def router(live: Live, token: str) -> APIRouter:
         }
 
     @api.get("/figures/{name}.{kind}")
-    def figure(name: str, kind: str, view: View = "clean") -> Response:
+    def figure(name: str, kind: str, view: Selection = "clean") -> Response:
         drawn = live.analysed(view).figures.get(name)
         if drawn is None or kind not in DRAWN:
             raise HTTPException(404, "there is no such figure")
         return _file(drawn[list(DRAWN).index(kind)], DRAWN[kind], f"{name}.{kind}")
 
     @api.get("/export.{kind}")
-    def exported(kind: str, view: View = "clean") -> Response:
+    def exported(kind: str, view: Selection = "clean") -> Response:
         if kind not in KINDS:
             raise HTTPException(404, f"there is no {kind}; take one of {', '.join(KINDS)}")
         name = f"{live.study.study}_{view}.{kind}"
@@ -65,16 +65,16 @@ def router(live: Live, token: str) -> APIRouter:
     @api.get("/dictionary.csv")
     def dictionary() -> Response:
         buffer = io.StringIO()
-        pd.DataFrame(export.dictionary()).to_csv(buffer, index=False)
+        pd.DataFrame(rating_table.dictionary()).to_csv(buffer, index=False)
         return _file(buffer.getvalue().encode(), "text/csv", "dictionary.csv")
 
     return api
 
 
-def _written(live: Live, table: pd.DataFrame, kind: str) -> bytes:
+def _written(live: StudyMonitor, table: pd.DataFrame, kind: str) -> bytes:
     if kind == "zip":
-        return export.archive(table, live.study)
-    text = export.csv(table) if kind == "csv" else export.as_json(table, live.study)
+        return rating_table.archive(table, live.study)
+    text = rating_table.csv(table) if kind == "csv" else rating_table.as_json(table, live.study)
     return text.encode()
 
 

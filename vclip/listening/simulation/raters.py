@@ -3,7 +3,7 @@
 A rater's opinion of a sound is a normal number around its condition's quality, on the scale of ACR
 answers; what they answer is that number rounded to 1 … 5. All other questions are answered from the
 same opinions. What a panel of infinitely many such raters would give on average is known in closed
-form (`Truth.mean`), so intervals can be held against it.
+form (`GroundTruth.mean`), so intervals can be held against it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,7 @@ from vclip.listening.design.study import Study
 from vclip.listening.store.store import Value
 
 Kind = Literal["attentive", "inattentive", "hasty"]
-Sound = tuple[str, str]
+StimulusId = tuple[str, str]
 """Item, condition."""
 
 # Qualities of gold sounds; 1 and 5 are five deviations of an opinion from being taken for anything
@@ -29,14 +29,14 @@ HEARD_ALIKE = 0.9  # share of abx trials whose difference is heard
 
 
 @dataclass(frozen=True)
-class Truth:
+class GroundTruth:
     """Planted qualities by condition, and the standard deviations around them."""
 
     quality: Mapping[str, float]
     rater: float = 0.5  # bias of raters
     item: float = 0.3
     noise: float = 0.7  # of one opinion
-    gold: Mapping[Sound, float] = field(default_factory=dict)  # sounds of gold trials
+    gold: Mapping[StimulusId, float] = field(default_factory=dict)  # sounds of gold trials
 
     def mean(self, condition: str) -> float:
         """Expected ACR answer over all raters and items: Σ P(answer > k) for k = 1 … 4, plus 1."""
@@ -45,11 +45,11 @@ class Truth:
         return float(1 + above.sum())
 
 
-def planted(study: Study, effect: float = 0.6) -> Truth:
+def planted(study: Study, effect: float = 0.6) -> GroundTruth:
     """Conditions apart by the effect, best first, around 3; gold sounds where they are expected."""
     names = [condition.id for condition in study.conditions]
     quality = {name: 3 + effect * ((len(names) - 1) / 2 - i) for i, name in enumerate(names)}
-    gold: dict[Sound, float] = {}
+    gold: dict[StimulusId, float] = {}
     for probe in study.design.gold:
         for name in probe.conditions if probe.expected else []:
             if study.question(probe.question).type in ACR:
@@ -57,11 +57,11 @@ def planted(study: Study, effect: float = 0.6) -> Truth:
             else:  # ab: the expected one is far better, a tie is exact
                 far = {probe.expected: GOLD["5"], "tie": 3.0}.get(name, GOLD["1"])
                 gold[probe.item, name] = 3.0 if probe.expected == "tie" else far
-    return Truth(quality, gold=gold)
+    return GroundTruth(quality, gold=gold)
 
 
 @dataclass(frozen=True)
-class Rater:
+class SimulatedRater:
     """One person. inattentive: answers by lot; hasty: too, without listening or waiting."""
 
     kind: Kind
@@ -73,13 +73,13 @@ class Rater:
         return 0.4 if self.kind == "hasty" else 8.0
 
 
-class Panel:
+class RaterPanel:
     """Raters over one truth; item effects are drawn once, for all raters alike."""
 
     def __init__(
         self,
         study: Study,
-        truth: Truth,
+        truth: GroundTruth,
         rng: np.random.Generator,
         inattentive: float = 0.0,
         hasty: float = 0.0,
@@ -88,20 +88,20 @@ class Panel:
         self._shares = (inattentive, hasty)
         self._items = {item.id: truth.item * rng.standard_normal() for item in study.items}
 
-    def raters(self, n: int, rng: np.random.Generator) -> list[Rater]:
+    def raters(self, n: int, rng: np.random.Generator) -> list[SimulatedRater]:
         """n of them, with the shares of careless ones as exact as they can be."""
         inattentive, hasty = (round(n * share) for share in self._shares)
         kinds: list[Kind] = ["attentive" for _ in range(n)]
         for i in range(inattentive + hasty):
             kinds[i] = "inattentive" if i < inattentive else "hasty"
         biases = self.truth.rater * rng.standard_normal(n)
-        return [Rater(kinds[i], float(biases[i])) for i in rng.permutation(n)]
+        return [SimulatedRater(kinds[i], float(biases[i])) for i in rng.permutation(n)]
 
     def answer(
         self,
-        rater: Rater,
+        rater: SimulatedRater,
         question: str,
-        sounds: Sequence[Sound],
+        sounds: Sequence[StimulusId],
         face: str | None,
         told: str | None,
         rng: np.random.Generator,
@@ -132,7 +132,7 @@ class Panel:
             opinions = [x + more for x, more in zip(opinions, own, strict=True)]
         return slots[int(np.argmax(opinions))]
 
-    def _opinion(self, rater: Rater, sound: Sound, rng: np.random.Generator) -> float:
+    def _opinion(self, rater: SimulatedRater, sound: StimulusId, rng: np.random.Generator) -> float:
         item, condition = sound
         quality = self.truth.gold.get(sound, self.truth.quality[condition] + self._items[item])
         return float(quality + rater.bias + self.truth.noise * rng.standard_normal())

@@ -12,11 +12,13 @@ from vclip.listening.design.parts import ACR
 from vclip.listening.design.plan import plan
 from vclip.listening.design.study import Study
 from vclip.listening.design.trials import Counts, Trial
-from vclip.listening.simulation.panel import Panel, Rater, Sound, Truth
+from vclip.listening.simulation.raters import GroundTruth, RaterPanel, SimulatedRater, StimulusId
 from vclip.listening.store.store import Rating
 
 
-def ratings(study: Study, panel: Panel, n_raters: int, rng: np.random.Generator) -> list[Rating]:
+def ratings(
+    study: Study, panel: RaterPanel, n_raters: int, rng: np.random.Generator
+) -> list[Rating]:
     """Whole sessions of n raters, one after the other; numbers of raters begin at 1."""
     plans: list[list[Trial]] = []
     found: list[Rating] = []
@@ -28,7 +30,12 @@ def ratings(study: Study, panel: Panel, n_raters: int, rng: np.random.Generator)
 
 
 def rated(
-    study: Study, panel: Panel, number: int, rater: Rater, trial: Trial, rng: np.random.Generator
+    study: Study,
+    panel: RaterPanel,
+    number: int,
+    rater: SimulatedRater,
+    trial: Trial,
+    rng: np.random.Generator,
 ) -> Rating:
     """One trial as the store would tell it."""
     told = trial.expected if trial.purpose == "attention" else None
@@ -52,13 +59,15 @@ def rated(
     )
 
 
-def sounds(trial: Trial) -> list[Sound]:
+def sounds(trial: Trial) -> list[StimulusId]:
     """Item and condition of each slot."""
     of = trial.items or (trial.item,) * len(trial.conditions)
     return list(zip(of, trial.conditions, strict=True))
 
 
-def covered(found: results.Answered, truth: Truth, names: Collection[str]) -> list[bool]:
+def covered(
+    found: results.QuestionResults, truth: GroundTruth, names: Collection[str]
+) -> list[bool]:
     """Of the mean of each named condition of an ACR question, whether it holds the planted one."""
     means = found.means if found.type in ACR else []
     return [

@@ -17,8 +17,8 @@ import httpx
 import numpy as np
 import soundfile
 
-from vclip.listening.simulation.catalogue import Catalogue
-from vclip.listening.simulation.panel import Panel, Rater
+from vclip.listening.simulation.raters import RaterPanel, SimulatedRater
+from vclip.listening.simulation.stimulus_index import StimulusIndex
 from vclip.listening.stimuli.headphones import GAP, INTERVALS, NOISE, TRIALS
 from vclip.listening.store.store import Value
 
@@ -26,7 +26,7 @@ API = "/study/api"
 
 
 @dataclass(frozen=True)
-class Habits:
+class RaterBehaviour:
     """How raters behave; shares are of trials. think: mean s before an answer, by an exponential"""
 
     think: float = 1.0
@@ -35,7 +35,7 @@ class Habits:
 
 
 @dataclass
-class Diary:
+class SessionLog:
     """What happened to one rater. answers: acknowledged ones by position."""
 
     kind: str
@@ -50,24 +50,24 @@ class Diary:
     total: int = 0
 
 
-class Listener:
+class HttpRater:
     """One rater of a panel; run it once."""
 
     def __init__(
         self,
         client: httpx.AsyncClient,
-        catalogue: Catalogue,
-        panel: Panel,
-        rater: Rater,
+        catalogue: StimulusIndex,
+        panel: RaterPanel,
+        rater: SimulatedRater,
         rng: np.random.Generator,
-        habits: Habits,
+        habits: RaterBehaviour,
     ) -> None:
         self._client, self._catalogue, self._panel = client, catalogue, panel
         self._rater, self._rng, self._habits = rater, rng, habits
         self._tab, self._sent = uuid.uuid4().hex, 0.0
-        self.diary = Diary(rater.kind)
+        self.diary = SessionLog(rater.kind)
 
-    async def run(self) -> Diary:
+    async def run(self) -> SessionLog:
         """From consent to the completion code; errors end it, and are in the diary."""
         try:
             enrolled = await self._post("/enrol", {"agree": True})

@@ -11,8 +11,8 @@ from fastapi.responses import FileResponse, RedirectResponse, Response
 from vclip import __version__
 from vclip.errors import InputError
 from vclip.listening.design.study import Study
-from vclip.listening.server import raters, researcher
-from vclip.listening.server.live import Live
+from vclip.listening.server import rater_api, researcher_api
+from vclip.listening.server.monitor import StudyMonitor
 from vclip.listening.store.store import Store
 
 log = logging.getLogger(__name__)
@@ -37,10 +37,14 @@ def routers(store: Store, research_token: str) -> list[APIRouter]:
     """Everything of one study, under /study; the token opens the researcher's page."""
     if store.study.contact.startswith(SAMPLE):
         log.warning("the study's contact is the sample's: raters would not know whom to ask")
-    return [_pages(), researcher.router(Live(store), research_token), raters.router(store)]
+    return [
+        _pages(),
+        researcher_api.router(StudyMonitor(store), research_token),
+        rater_api.router(store),
+    ]
 
 
-def application(routers: Iterable[APIRouter]) -> FastAPI:
+def create_app(routers: Iterable[APIRouter]) -> FastAPI:
     """The study alone, without the demo."""
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     for router in routers:
@@ -63,7 +67,7 @@ def announce(study: Study, given: str | None, token: str) -> str:
     return f"listening test “{study.title}” at /study, its results at /study/results with {opens}"
 
 
-def token(given: str | None) -> str:
+def research_token(given: str | None) -> str:
     """The researcher's token: as given, else a random one. Raises InputError if it is short."""
     if given is None:
         return secrets.token_urlsafe(24)

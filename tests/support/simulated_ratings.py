@@ -6,28 +6,28 @@ import numpy as np
 import pandas as pd
 import toy_study
 
-from vclip.listening.analysis import export
+from vclip.listening.analysis import rating_table
 from vclip.listening.design.study import Study
-from vclip.listening.simulation import rehearsal
-from vclip.listening.simulation.panel import Panel, planted
+from vclip.listening.simulation import dry_run
+from vclip.listening.simulation.raters import RaterPanel, planted
 from vclip.listening.store.store import Rating
 
 ALL = "acr_naturalness acr_fit ab abx afc multi"
 
 
-def panel(study: Study, seed: int = 0, effect: float = 0.6, **careless: float) -> Panel:
-    return Panel(study, planted(study, effect), np.random.default_rng(seed), **careless)
+def panel(study: Study, seed: int = 0, effect: float = 0.6, **careless: float) -> RaterPanel:
+    return RaterPanel(study, planted(study, effect), np.random.default_rng(seed), **careless)
 
 
 def ratings(
     study: Study, n_raters: int = 12, seed: int = 0, effect: float = 0.6, **careless: float
 ) -> list[Rating]:
     found = panel(study, seed, effect, **careless)
-    return rehearsal.ratings(study, found, n_raters, np.random.default_rng(seed + 1))
+    return dry_run.ratings(study, found, n_raters, np.random.default_rng(seed + 1))
 
 
 def table(study: Study, n_raters: int = 12, **options: Any) -> pd.DataFrame:
-    return export.frame(ratings(study, n_raters, **options), study)
+    return rating_table.frame(ratings(study, n_raters, **options), study)
 
 
 def everything(**design: Any) -> Study:

@@ -14,8 +14,8 @@ from starlette.testclient import TestClient
 
 from vclip.errors import BusyError
 from vclip.listening.design import study
-from vclip.listening.server import media, raters, session
-from vclip.listening.server.session import Session
+from vclip.listening.server import media, rater_api, session
+from vclip.listening.server.session import RaterSession
 from vclip.listening.store import store
 from vclip.listening.store.jsonl import JsonLines
 
@@ -65,7 +65,7 @@ class Browser:
 @pytest.fixture
 def client(kept: JsonLines) -> Iterator[TestClient]:
     app = FastAPI()
-    app.include_router(raters.router(kept))
+    app.include_router(rater_api.router(kept))
     with TestClient(app) as found:
         yield found
 
@@ -78,8 +78,8 @@ def browser(client: TestClient) -> Browser:
     return Browser(client, found["token"])
 
 
-def known(kept: JsonLines, token: str) -> Session:
-    found = Session.of(kept, token)
+def known(kept: JsonLines, token: str) -> RaterSession:
+    found = RaterSession.of(kept, token)
     assert found
     return found
 
@@ -135,7 +135,7 @@ def test_a_full_study_says_so(tmp_path: Path) -> None:
     asked = toy_study.fields(2, "ab", ratings_per_cell=1, trials_per_rater=4)
     opened = store.open_store(f"jsonl:{tmp_path}/full", study.load(written(tmp_path, asked)))
     app = FastAPI()
-    app.include_router(raters.router(opened))
+    app.include_router(rater_api.router(opened))
     with TestClient(app) as client:
         first, second = (client.post(f"{API}/enrol", json={"agree": True}) for _ in range(2))
     assert (first.status_code, second.status_code) == (200, 409)
@@ -240,7 +240,7 @@ def test_a_new_server_resumes_at_the_same_trial(
     audio = browser.get(state["trial"]["audio"][0]).content
     kept.close()
     app, again = FastAPI(), store.open_store(f"jsonl:{tmp_path}/lines", kept.study)
-    app.include_router(raters.router(again))
+    app.include_router(rater_api.router(again))
     with TestClient(app) as client:
         later = Browser(client, browser.token, "after")
         assert later.state() == state
@@ -371,7 +371,7 @@ def test_no_address_is_kept_or_logged(
 
 def test_lengths_come_from_the_files_where_the_study_has_none(tmp_path: Path) -> None:
     path = written(tmp_path, toy_study.fields(1, "a", trials_per_rater=1))
-    sounds = media.Media(study.load(path))
+    sounds = media.StudyMedia(study.load(path))
     stimulus = sounds._study.items[0].stimuli["a"]
     assert stimulus.seconds == 1.0
     for _ in range(2):
@@ -399,10 +399,10 @@ def test_a_sound_that_is_not_the_study_s_is_not_given(
 def test_beginnings_are_bounded_for_everybody_together(
     client: TestClient, kept: JsonLines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(raters, "AT_ONCE", 3)
-    monkeypatch.setattr(raters, "PER_SECOND", 0.0)
+    monkeypatch.setattr(rater_api, "AT_ONCE", 3)
+    monkeypatch.setattr(rater_api, "PER_SECOND", 0.0)
     app = FastAPI()
-    app.include_router(raters.router(kept))
+    app.include_router(rater_api.router(kept))
     with TestClient(app) as strict:
         found = [strict.post(f"{API}/enrol", json={"agree": True}).status_code for _ in range(5)]
     assert found == [200, 200, 200, 429, 429] and len(kept.raters()) == 3
@@ -411,7 +411,7 @@ def test_beginnings_are_bounded_for_everybody_together(
 def test_a_flood_of_events_ends(
     browser: Browser, kept: JsonLines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(raters, "EVENTS", 7)
+    monkeypatch.setattr(rater_api, "EVENTS", 7)
     for _ in range(3):
         assert browser.post("/events", [{"kind": "x"}] * 3).status_code == 200
     assert len(kept.events(1)) == 7

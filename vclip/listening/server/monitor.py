@@ -15,19 +15,19 @@ from typing import Any, Literal
 import pandas as pd
 
 from vclip.errors import StudyError
-from vclip.listening.analysis import charts, exclusion, export, report
+from vclip.listening.analysis import charts, exclusion, rating_table, report
 from vclip.listening.analysis import results as analysis
 from vclip.listening.design.parts import Question
 from vclip.listening.design.study import Study
 from vclip.listening.design.trials import Cell, Trial, cell_of, cells
 from vclip.listening.store.store import Progress, Rating, Store
 
-View = Literal["raw", "clean"]
+Selection = Literal["raw", "clean"]
 REST = 4  # times as long as an analysis took, none is made
 
 
 @dataclass(frozen=True)
-class Analysed:
+class AnalysisSnapshot:
     """results: None while there is nothing to analyse; message then says why."""
 
     results: dict[str, Any] | None
@@ -37,22 +37,22 @@ class Analysed:
     stamp: str
 
 
-class Live:
+class StudyMonitor:
     """One study while it runs; methods may be called from any thread."""
 
     def __init__(self, store: Store, draws: int = analysis.DRAWS) -> None:
         self.store, self.study, self._draws = store, store.study, draws
         self._working = threading.Lock()
-        self._kept: dict[View, Analysed] = {}
-        self._rested: dict[View, float] = {}  # when the next analysis may begin
+        self._kept: dict[Selection, AnalysisSnapshot] = {}
+        self._rested: dict[Selection, float] = {}  # when the next analysis may begin
         self._judged: tuple[str, exclusion.Reasons] = ("", {})  # by the stamp of the ratings
 
-    def table(self, view: View) -> pd.DataFrame:
+    def table(self, view: Selection) -> pd.DataFrame:
         """All judgements, marked; of the raters who broke no rule where clean."""
-        table = export.frame(self.store.ratings(), self.study)
+        table = rating_table.frame(self.store.ratings(), self.study)
         return table if view == "raw" else exclusion.clean(table)
 
-    def summary(self, view: View) -> dict[str, Any]:
+    def summary(self, view: Selection) -> dict[str, Any]:
         """Counts per cell, raters and why they are excluded. All small, for a look every second."""
         ratings = known(self.study, self.store.ratings())
         mark, reasons = self._reasons(ratings)
@@ -82,11 +82,11 @@ class Live:
         """The stamp of these ratings, and why raters are excluded."""
         judged, mark = self._judged, stamp(ratings)
         if judged[0] != mark:
-            table = export.frame(ratings, self.study)
+            table = rating_table.frame(ratings, self.study)
             judged = self._judged = mark, exclusion.reasons_of(table)
         return judged
 
-    def analysed(self, view: View) -> Analysed:
+    def analysed(self, view: Selection) -> AnalysisSnapshot:
         """Of the ratings there are, or of those there were a moment ago."""
         with self._working:  # one at a time: raters wait for the same processor
             kept = self._kept.get(view)
@@ -101,15 +101,17 @@ class Live:
             self._rested[view] = now + REST * (now - began)
             return found
 
-    def _analyse(self, ratings: list[Rating], view: View) -> Analysed:
-        table, mark = export.frame(ratings, self.study), stamp(ratings)
+    def _analyse(self, ratings: list[Rating], view: Selection) -> AnalysisSnapshot:
+        table, mark = rating_table.frame(ratings, self.study), stamp(ratings)
         try:
             results = analysis.analyse(self.study, table, self._draws, raw=view == "raw")
         except StudyError as error:
-            return Analysed(None, "", str(error), {}, mark)
+            return AnalysisSnapshot(None, "", str(error), {}, mark)
         drawn = charts.figures(results).items()
         figures = {name: (charts.svg(figure), charts.pdf(figure)) for name, figure in drawn}
-        return Analysed(results.as_dict(), report.text(results, self.study), "", figures, mark)
+        return AnalysisSnapshot(
+            results.as_dict(), report.text(results, self.study), "", figures, mark
+        )
 
 
 def known(study: Study, ratings: Iterable[Rating]) -> list[Rating]:

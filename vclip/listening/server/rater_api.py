@@ -19,10 +19,17 @@ from vclip.errors import InputError
 from vclip.listening.design import plan
 from vclip.listening.design.trials import Counts, Trial
 from vclip.listening.server import session
-from vclip.listening.server.media import File, Media
-from vclip.listening.server.messages import Answered, Code, Enrol, Event, SmallRoute, Step
-from vclip.listening.server.rate_limit import Bucket
-from vclip.listening.server.session import Session
+from vclip.listening.server.media import MediaFile, StudyMedia
+from vclip.listening.server.rate_limit import TokenBucket
+from vclip.listening.server.schemas import (
+    AnswerRequest,
+    EnrolRequest,
+    LimitedRoute,
+    PageEvent,
+    StepRequest,
+    WithdrawRequest,
+)
+from vclip.listening.server.session import RaterSession
 from vclip.listening.store import codes
 from vclip.listening.store.store import Answer, Store
 
@@ -35,22 +42,22 @@ EVENTS = 20_000  # of one rater that are kept between two starts; a long session
 
 def router(store: Store) -> APIRouter:
     """All routes of raters, for the study of this store."""
-    api = APIRouter(prefix="/study/api", route_class=SmallRoute)
-    desk, limiter = Desk(store), CapacityLimiter(store.at_once)
+    api = APIRouter(prefix="/study/api", route_class=LimitedRoute)
+    desk, limiter = RaterService(store), CapacityLimiter(store.at_once)
 
     async def run(job: Callable[[], T]) -> T:
         return await to_thread.run_sync(job, limiter=limiter)
 
     Token = Annotated[str, Depends(bearer)]
     Tab = Annotated[str, Header(alias="X-Tab", min_length=1, max_length=100)]
-    Events = Annotated[list[Event], Field(max_length=500)]
+    Events = Annotated[list[PageEvent], Field(max_length=500)]
 
     @api.get("/about")
     async def about() -> dict[str, Any]:
         return desk.about()
 
     @api.post("/enrol")
-    async def enrol(body: Enrol) -> dict[str, str]:
+    async def enrol(body: EnrolRequest) -> dict[str, str]:
         return await run(lambda: desk.enrol(body))
 
     @api.get("/state")
@@ -58,11 +65,11 @@ def router(store: Store) -> APIRouter:
         return await run(lambda: desk.state(token, tab))
 
     @api.post("/step")
-    async def step(token: Token, body: Step) -> dict[str, Any]:
+    async def step(token: Token, body: StepRequest) -> dict[str, Any]:
         return await run(lambda: desk.step(token, body))
 
     @api.post("/answer")
-    async def answer(token: Token, tab: Tab, body: Answered) -> dict[str, Any]:
+    async def answer(token: Token, tab: Tab, body: AnswerRequest) -> dict[str, Any]:
         return await run(lambda: desk.answer(token, tab, Answer(**body.model_dump())))
 
     @api.post("/events")
@@ -71,7 +78,7 @@ def router(store: Store) -> APIRouter:
         return {}
 
     @api.post("/withdraw")
-    async def withdraw(body: Code) -> dict[str, int]:
+    async def withdraw(body: WithdrawRequest) -> dict[str, int]:
         return await run(lambda: desk.withdraw(body.code))
 
     @api.get("/audio/{position}/{slot}")
@@ -98,19 +105,19 @@ async def bearer(authorization: Annotated[str, Header()] = "") -> str:
     return authorization.removeprefix("Bearer ")
 
 
-class Desk:
+class RaterService:
     """What is done for raters, whatever it comes through."""
 
     def __init__(self, store: Store) -> None:
-        self.store, self.study, self.media = store, store.study, Media(store.study)
-        self._bucket, self._events = Bucket(AT_ONCE, PER_SECOND), Counter[int]()
+        self.store, self.study, self.media = store, store.study, StudyMedia(store.study)
+        self._bucket, self._events = TokenBucket(AT_ONCE, PER_SECOND), Counter[int]()
 
     def known(self, token: str) -> int:
         """Whose token it is. Raises HTTPException."""
         return _somebody(self.store.rater(token))
 
-    def _session(self, token: str) -> Session:
-        return _somebody(Session.of(self.store, token))
+    def _session(self, token: str) -> RaterSession:
+        return _somebody(RaterSession.of(self.store, token))
 
     def about(self) -> dict[str, Any]:
         """Told before anybody agrees."""
@@ -119,7 +126,7 @@ class Desk:
         gates = study.gates.model_dump()
         return {**told, "gates": gates, "trials": study.design.trials_per_rater}
 
-    def enrol(self, body: Enrol) -> dict[str, str]:
+    def enrol(self, body: EnrolRequest) -> dict[str, str]:
         """Raises InputError without agreement, ConflictError if the study is full."""
         if not body.agree:
             raise InputError("only who agrees can take part")
@@ -138,7 +145,7 @@ class Desk:
         self.store.claim(self.known(token), tab)
         return session.view(self._session(token))
 
-    def step(self, token: str, body: Step) -> dict[str, Any]:
+    def step(self, token: str, body: StepRequest) -> dict[str, Any]:
         """Sent twice, it is done once."""
         now = self._session(token)
         for mark in session.next_marks(now, body.step, body.result, body.attempt):
@@ -155,7 +162,7 @@ class Desk:
             now = now.after(answer)
         return session.view(now)
 
-    def _lengths(self, now: Session, position: int) -> list[float]:
+    def _lengths(self, now: RaterSession, position: int) -> list[float]:
         shown = [trial for trial in now.trials if trial.position == position]
         sounds = session.stimuli(self.study, shown[0]) if shown else []
         return [self.media.seconds(stimulus) for stimulus in sounds]
@@ -174,14 +181,14 @@ class Desk:
             raise HTTPException(404, "nobody has this code; is it complete?")
         return {"deleted": deleted}
 
-    def audio(self, token: str, position: int, slot: int) -> File:
+    def audio(self, token: str, position: int, slot: int) -> MediaFile:
         """Raises HTTPException if the rater has not come so far."""
         sounds = session.stimuli(self.study, self._reached(token, position))
         if not 0 <= slot < len(sounds):
             raise HTTPException(404, "there is no such sound")
         return self.media.file(sounds[slot].path, sounds[slot].sha256)
 
-    def face(self, token: str, position: int) -> File:
+    def face(self, token: str, position: int) -> MediaFile:
         """Raises HTTPException if there is none, or the rater has not come so far."""
         trial = self._reached(token, position)
         item = self.study.item(trial.item)
@@ -198,7 +205,7 @@ class Desk:
             raise HTTPException(404, "there is no such trial yet")
         return now.trials[position]
 
-    def headphones(self, token: str, n: int) -> File:
+    def headphones(self, token: str, n: int) -> MediaFile:
         """Trial n of the attempt that is next. Raises HTTPException."""
         now = self._session(token)
         right = session.targets(now, now.attempt)
@@ -206,7 +213,7 @@ class Desk:
             raise HTTPException(404, "there is no such check now")
         return self.media.headphones(right[n], codes.seed(now.secret, f"noise {n}", now.rater))
 
-    def volume(self, token: str) -> File:
+    def volume(self, token: str) -> MediaFile:
         """The sound to set the volume by."""
         self.known(token)
         return self.media.volume()
@@ -218,6 +225,6 @@ def _somebody(found: T | None) -> T:
     return found
 
 
-def _bytes(file: File) -> Response:
+def _bytes(file: MediaFile) -> Response:
     """Without a name, a date or a tag: they would tell which file it is."""
     return Response(file.data, media_type=file.type, headers={"Cache-Control": "no-store"})
