@@ -118,7 +118,7 @@ def test_broken_files_are_model_errors(tmp_path: Path) -> None:
     write(tmp_path / "other", net, widths=[4, 4, 16])
     write(tmp_path / "unknown", net, layers=3)
     for name in ("missing", "garbage", "bare", "other", "unknown"):
-        with pytest.raises(ModelError, match="train_face") as caught:
+        with pytest.raises(ModelError, match=r"face_encoder\.train") as caught:
             encoder.load_face_encoder(tmp_path / name)
         assert "\n" not in str(caught.value)
 
@@ -131,7 +131,8 @@ def test_the_bundled_encoder_is_small_and_says_where_it_comes_from() -> None:
     with safe_open(BUNDLED, framework="pt") as file:
         about = json.loads(file.metadata()["vclip"])
     assert "non-commercial" in about["licence"]
-    assert about["command"].startswith("python -m vclip.recipes.face_encoder.train")
+    # what made the weights is provenance: it keeps the name that the recipe had then
+    assert about["command"].startswith("python -m vclip.offline.train_face ")
 
 
 def test_resemblyzer_is_only_imported_when_asked_for() -> None:

@@ -42,7 +42,7 @@ COMPONENTS: dict[str, dict[str, str]] = {
     },
     "synthesizer": {
         "file": "vits.safetensors",
-        "command": "python -m vclip.recipes.tts.prepare, train_tts",
+        "command": "python -m vclip.recipes.tts.prepare, python -m vclip.recipes.tts.train",
         "data": VOICES,
         "licence": "CC BY-SA 4.0 (follows the Mimic 3 samples)",
     },
