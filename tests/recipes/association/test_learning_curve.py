@@ -13,7 +13,7 @@ from vclip.recipes.association import learning_curve as lc
 from vclip.recipes.association.settings import PRESETS
 from vclip.recipes.data.feature_store import FeatureStore, PairFeatures, Report
 from vclip.recipes.data.manifest import Pair
-from vclip.recipes.metrics import verification
+from vclip.recipes.metrics import cross_modal, verification
 
 SIZES = (50, 100, 200, 400, 750)
 CONFIG = replace(PRESETS["bundled"], label_weight=0.0, steps=30, batch=32)
@@ -123,7 +123,7 @@ def test_a_draw_is_whole_people_of_the_manifest() -> None:
 def test_weighted_figures_are_those_of_verify() -> None:
     held = toy(range(20), 3)
     scores = np.random.default_rng(0).normal(size=(40, 40))
-    report = verification.verify(
+    report = cross_modal.evaluate(
         scores, [p.person for p in held.pairs], [p.sex for p in held.pairs], 2
     )
     found = {name: auc(scores, np.ones(40)) for name, auc in lc.figures(held).items()}

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 from planted import of_keys, people, plain_heads, write_features
 from sklearn.metrics import average_precision_score, roc_auc_score
-from test_protocols import pickles, write_p1
+from toy_protocols import write_p1, write_pickles
 
 from vclip.association import model
 from vclip.errors import DataError
 from vclip.recipes.data.shards import open_features
 from vclip.recipes.evaluation import association, protocols, trial_lists
 from vclip.recipes.evaluation.protocol_figures import Evaluation, Line, mean_eer
-from vclip.recipes.metrics.verification import Estimate
+from vclip.recipes.metrics.intervals import Estimate
 
 DIMENSION = 16
 
@@ -126,7 +126,7 @@ def test_trials_with_missing_media_are_left_out_and_counted(
 
 
 def test_pickled_protocols_have_all_their_figures(tmp_path: Path) -> None:
-    protocol, _ = protocols.read("p3", pickles(tmp_path / "lists", 14))
+    protocol, _ = protocols.read("p3", write_pickles(tmp_path / "lists", 14))
     evaluation = evaluated(protocol, planted(protocol, tmp_path / "features"))
     lines = by_name(evaluation)
     for key, value in naive(evaluation, protocol).items():

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 from planted import write_features
-from test_protocols import write_p1
 from toy_clip import make_clip
+from toy_protocols import write_p1
 from toy_zero_shot import make_zero_shot
 
 from vclip.association import zero_shot as bridge
@@ -20,7 +20,7 @@ from vclip.face.clip_text import ClipTextEncoder
 from vclip.recipes.data.feature_store import PairFeatures, Report
 from vclip.recipes.data.manifest import read_pairs
 from vclip.recipes.evaluation import association, protocols, zero_shot
-from vclip.recipes.metrics import verification
+from vclip.recipes.metrics.verification import auc
 
 PEOPLE = {f"p{i}": Person("FM"[i % 2], 20 + i % 4) for i in range(16)}
 
@@ -110,7 +110,7 @@ def test_shuffled_people_are_chance(folder: Path) -> None:
         order = np.random.default_rng(seed).permutation(16)
         others = {name: PEOPLE[names[i]] for name, i in zip(names, order, strict=True)}
         scores = zero_shot.pair_scores(features, others, encoder)
-        aucs.append(verification.auc(scores.ravel(), np.eye(16, dtype=bool).ravel()))
+        aucs.append(auc(scores.ravel(), np.eye(16, dtype=bool).ravel()))
     assert np.mean(aucs) == pytest.approx(0.5, abs=0.06)  # 0.02 is its standard error
 
 

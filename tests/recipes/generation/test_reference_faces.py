@@ -20,7 +20,7 @@ from vclip.recipes.data.manifest import read_labelled
 from vclip.recipes.face_encoder import crops, objective
 from vclip.recipes.generation import reference_faces
 from vclip.recipes.generation.assemble import COMPONENTS, describe
-from vclip.recipes.metrics import verification
+from vclip.recipes.metrics.intervals import Estimate
 
 
 def unit(*shape: int, seed: int) -> np.ndarray:
@@ -133,7 +133,7 @@ def test_two_rows_of_a_person_are_not_others() -> None:
     table = np.array([[0.9, 0.9, 0.1], [0.9, 0.9, 0.1], [0.1, 0.1, 0.9]])
     found = reference_faces.summary(table, ["a", "a", "b"], ["F", "F", "F"], 9, draws=20, seed=0)
     assert found.mean[1].value == pytest.approx(0.1)
-    assert isinstance(found.mean[1], verification.Estimate)
+    assert isinstance(found.mean[1], Estimate)
 
 
 def test_what_a_percentile_is_worth_is_noted_beside_the_faces(tmp_path: Path) -> None:

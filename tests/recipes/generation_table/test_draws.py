@@ -8,7 +8,7 @@ import pytest
 from vclip.errors import DataError
 from vclip.recipes.generation_table import draws
 from vclip.recipes.generation_table.draws import REPAIRS, Density, Manifold, measure, radius
-from vclip.recipes.metrics import verification
+from vclip.recipes.metrics import speaker_generation
 from vclip.speakers.gmm import SpeakerGMM
 
 
@@ -106,8 +106,8 @@ def test_measures_are_those_of_the_metrics_around_the_mean_speaker(manifold: Man
     gmm, rows = SpeakerGMM.fit(manifold.table, 1, seed=0), gaussian(400, seed=3)
     found = measure(manifold, gmm, rows, "as drawn")
     centre = manifold.table.mean(axis=0)
-    assert found.vendi == pytest.approx(verification.vendi(rows[:300] - centre))
-    near = verification.nearest(rows[:300] - centre, manifold.table - centre)
+    assert found.vendi == pytest.approx(speaker_generation.vendi(rows[:300] - centre))
+    near = speaker_generation.nearest(rows[:300] - centre, manifold.table - centre)
     assert found.distances.g2s == pytest.approx(np.median(near))
     norms = [np.median(np.linalg.norm(x - centre, axis=1)) for x in (rows, manifold.table)]
     assert found.radius == pytest.approx(norms[0] / norms[1])

@@ -20,8 +20,8 @@ from vclip.recipes.generation_table.figures import (
     Row,
     speech_to_recordings,
 )
-from vclip.recipes.metrics import verification
-from vclip.recipes.metrics.verification import Estimate
+from vclip.recipes.metrics import speaker_generation
+from vclip.recipes.metrics.intervals import Estimate
 
 V = 6
 
@@ -48,9 +48,9 @@ def test_a_row_is_what_loops_over_faces_and_voices_give() -> None:
         likely = density.log_prob(np.stack([h / np.linalg.norm(h) for h in mine]))
         assert row.values[i, 2] == pytest.approx(likely.mean(), abs=1e-2)
     assert row.vendi_k == pytest.approx(
-        np.mean([verification.vendi(few) for few in heard]), rel=1e-5
+        np.mean([speaker_generation.vendi(few) for few in heard]), rel=1e-5
     )
-    assert row.vendi_1 == pytest.approx(verification.vendi(heard[:, 0]), rel=1e-5)
+    assert row.vendi_1 == pytest.approx(speaker_generation.vendi(heard[:, 0]), rel=1e-5)
     assert np.isnan(Judge(voices, faces, plain_heads(V), density).row("one", heard[:, :1]).vendi_k)
 
 
@@ -89,11 +89,11 @@ def test_populations_are_compared_in_equal_numbers() -> None:
     rng = np.random.default_rng(0)
     speakers, heard = rng.normal(size=(20, V)), rng.normal(size=(50, V))
     found = Population.of("draws", speakers, heard)
-    assert found.distances == verification.generation_distances(speakers, heard[:20])
+    assert found.distances == speaker_generation.generation_distances(speakers, heard[:20])
     twice = Population.of("chosen twice", speakers, np.repeat(heard, 2, axis=0))
     assert (twice.n, twice.distances) == (50, found.distances)
     few = Population.of("few", speakers, heard[:8])
-    assert few.distances == verification.generation_distances(speakers[:8], heard[:8])
+    assert few.distances == speaker_generation.generation_distances(speakers[:8], heard[:8])
 
 
 def test_speech_to_recordings_is_that_of_a_loop() -> None:

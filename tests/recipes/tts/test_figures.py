@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from vclip.recipes.data.acoustics import Sound
-from vclip.recipes.metrics import verification
 from vclip.recipes.metrics.figures import Figure, bootstrapped, share_of
+from vclip.recipes.metrics.speaker_generation import generation_distances
 from vclip.recipes.tts import figures as tts_figures
 from vclip.recipes.tts.figures import MeasuredUtterance
 
@@ -151,9 +151,7 @@ def test_generation_compares_equally_many() -> None:
     found = named(tts_figures.generation(ours, new, RECORDED, tables))
     assert found["s2s_embedding"].value == found["g2g_embedding"].value == 1
     assert found["g2s_embedding"].value == 0 and abs(found["g2s_heard"].value) < 1e-6
-    expected = verification.generation_distances(
-        [VOICES["a"], VOICES["b"]], [VOICES["a"], VOICES["b"]]
-    )
+    expected = generation_distances([VOICES["a"], VOICES["b"]], [VOICES["a"], VOICES["b"]])
     assert found["s2s_heard"].value == pytest.approx(expected.s2s, abs=1e-6)
     assert found["s2s_recordings"].value == pytest.approx(found["s2s_heard"].value, abs=1e-6)
     assert found["generated_f0_percentile_50"].value == pytest.approx(110)

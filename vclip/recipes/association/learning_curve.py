@@ -40,9 +40,7 @@ from vclip.recipes.data.feature_store import (
 )
 from vclip.recipes.data.manifest import read_pairs
 from vclip.recipes.metrics import verification
-from vclip.recipes.metrics.verification import (
-    Estimate,
-)
+from vclip.recipes.metrics.intervals import Estimate, percentiles, person_counts
 from vclip.recipes.options import add_fields, from_arguments
 
 SCALE = 100.0  # people; where the law's b is the distance from its ceiling
@@ -164,7 +162,7 @@ def curve(
     found = []
     for _ in range(n_draws):
         again = np.concatenate([rng.choice(rows, len(rows)) for rows in of_size])
-        found.append(fitted(again, verification.person_counts(person, rng))[1])
+        found.append(fitted(again, person_counts(person, rng))[1])
     targets, ceilings = [law(target, p).item() for p in found], [p[0] for p in found]
     return Curve(
         people=[int(n) for n in sizes],
@@ -172,14 +170,9 @@ def curve(
         least=[float(values[rows].min()) for rows in of_size],
         largest=[float(values[rows].max()) for rows in of_size],
         law=(float(best[0]), float(best[1]), float(best[2])),
-        target=_estimate(law(target, best).item(), targets),
-        ceiling=_estimate(float(best[0]), ceilings),
+        target=percentiles(law(target, best).item(), targets),
+        ceiling=percentiles(float(best[0]), ceilings),
     )
-
-
-def _estimate(value: float, draws: Sequence[float]) -> Estimate:
-    low, high = np.percentile(draws, [2.5, 97.5]) if draws else (np.nan, np.nan)
-    return Estimate(value, float(low), float(high))
 
 
 def figures(held: PairFeatures) -> dict[str, Callable[[Float64, Float64], float]]:

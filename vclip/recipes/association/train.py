@@ -43,7 +43,7 @@ from vclip.recipes.association.training_data import (
 from vclip.recipes.data.encoders import IMAGE_CHOICES, VOICE_CHOICES
 from vclip.recipes.data.feature_store import STORE
 from vclip.recipes.data.manifest import REPO, SHARED
-from vclip.recipes.metrics.verification import verify
+from vclip.recipes.metrics import cross_modal
 from vclip.recipes.options import add_fields, from_arguments
 
 PAIRS = SHARED / "pairs" / "avspeech.csv"
@@ -102,7 +102,7 @@ def train(arguments: argparse.Namespace, command: str, group: Group) -> None:
     if not group.first:
         return
     who = [p.person for p in found.held.pairs], [p.sex for p in found.held.pairs]
-    reached = verify(score(model, dev), *who)
+    reached = cross_modal.evaluate(score(model, dev), *who)
     metadata = {
         "command": command,
         **found.about,

@@ -47,7 +47,7 @@ from vclip.recipes.data.manifest import SHARED, Labelled, Pair, read_labelled, r
 from vclip.recipes.evaluation import protocol, zero_shot
 from vclip.recipes.evaluation.protocol_figures import check_fit
 from vclip.recipes.evaluation.protocols import NAMES
-from vclip.recipes.metrics import verification
+from vclip.recipes.metrics import cross_modal
 from vclip.speakers.heads import Heads
 
 UTK = SHARED / "faces" / "utk.csv"
@@ -110,9 +110,9 @@ class Evaluation:
     rows_without_sex: int
     whole_pictures: int
     skipped: list[str]
-    association: verification.Report
-    sex_only: verification.Report | None
-    zero_shot: verification.Report | None
+    association: cross_modal.CrossModalReport
+    sex_only: cross_modal.CrossModalReport | None
+    zero_shot: cross_modal.CrossModalReport | None
 
     def as_dict(self) -> dict[str, object]:
         """Plain values for JSON."""
@@ -184,9 +184,9 @@ def evaluate(arguments: argparse.Namespace) -> Evaluation:
     )
     person, sex = [p.person for p in features.pairs], [p.sex for p in features.pairs]
 
-    def report(scores: Float64) -> verification.Report:
+    def report(scores: Float64) -> cross_modal.CrossModalReport:
         rng = np.random.default_rng(arguments.seed)
-        return verification.verify(scores, person, sex, arguments.draws, rng)
+        return cross_modal.evaluate(scores, person, sex, arguments.draws, rng)
 
     return Evaluation(
         model=arguments.model,

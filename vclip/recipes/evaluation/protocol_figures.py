@@ -15,13 +15,8 @@ from vclip.arrays import Bools, Float32, Float64, Int64
 from vclip.errors import DataError
 from vclip.recipes.evaluation import protocols
 from vclip.recipes.evaluation.protocols import Matching, Retrieval, Verification, index_media
-from vclip.recipes.metrics import trials as trial_metrics
-from vclip.recipes.metrics.trials import (
-    chance_precision,
-)
-from vclip.recipes.metrics.verification import (
-    Estimate,
-)
+from vclip.recipes.metrics import matching, retrieval, verification
+from vclip.recipes.metrics.intervals import Estimate
 from vclip.speakers.heads import Heads
 
 BATCH = 4096
@@ -156,7 +151,9 @@ class Evaluation:
         """Cosines of the trials that have both media, and which trials those are (K,)."""
         voice, face = self.voices.rows(trials.voices), self.faces.rows(trials.faces)
         there = (voice >= 0) & (face >= 0)
-        found = trial_metrics.paired(self.voices.emb, self.faces.emb, voice[there], face[there])
+        found = verification.trial_cosines(
+            self.voices.emb, self.faces.emb, voice[there], face[there]
+        )
         return found, there
 
     def _rng(self) -> np.random.Generator:
@@ -175,7 +172,7 @@ class Evaluation:
         if trials.positive is None:  # only the organisers can say
             return []
         scores, there = self.scores(trials)
-        auc, eer = trial_metrics.verification(
+        auc, eer = verification.verify(
             scores, trials.positive[there], self._codes(trials.persons)[there], self._n_draws,
             self._rng(),
         )  # fmt: skip
@@ -191,10 +188,10 @@ class Evaluation:
         rows = np.stack([other.rows(keys) for keys in zip(*match.candidates, strict=True)], axis=1)
         there = (probe >= 0) & (rows >= 0).all(axis=1)
         scores = [
-            trial_metrics.paired(one.emb, other.emb, probe[there], column)
+            verification.trial_cosines(one.emb, other.emb, probe[there], column)
             for column in rows[there].T
         ]
-        found = trial_metrics.matching(
+        found = matching.accuracies(
             np.stack(scores, axis=1), self._codes(match.persons)[there], self._n_draws, self._rng()
         )
         what, n_trials = WAYS[match.probe], (len(scores[0]), len(there))
@@ -209,7 +206,7 @@ class Evaluation:
         if not parts:
             return []
         found, person, chance = (np.concatenate(column) for column in zip(*parts, strict=True))
-        mean = trial_metrics.mean_precision(found, person, self._n_draws, self._rng())
+        mean = retrieval.mean_average_precision(found, person, self._n_draws, self._rng())
         listed = sum(
             len(g.voices if probe == "voice" else g.faces) for g in self.protocol.retrieval
         )
@@ -232,9 +229,9 @@ class Evaluation:
             rows = side.rows(keys)
             emb.append(side.emb[rows[rows >= 0]])
             person.append(self._codes([[p] for p in persons])[rows >= 0, 0])
-        found = trial_metrics.average_precisions(emb[0], emb[1], person[0], person[1])
+        found = retrieval.average_precisions(emb[0], emb[1], person[0], person[1])
         right = np.bincount(person[1], minlength=len(self._code))
-        by_count = {n: chance_precision(len(emb[1]), n) for n in set(right.tolist())}
+        by_count = {n: retrieval.chance_precision(len(emb[1]), n) for n in set(right.tolist())}
         return found, person[0], np.array([by_count[n] for n in right[person[0]].tolist()])
 
 

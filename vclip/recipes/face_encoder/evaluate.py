@@ -27,7 +27,7 @@ from vclip.face.encoder import ImageEncoder, load_face_encoder
 from vclip.models.directory import BUNDLED
 from vclip.recipes.data.manifest import SHARED, read_rows
 from vclip.recipes.face_encoder.crops import UNKNOWN, number
-from vclip.recipes.metrics.verification import Estimate, bootstrap, share
+from vclip.recipes.metrics.intervals import Estimate, bootstrap
 
 ENCODER = BUNDLED / "face_encoder.safetensors"
 FOLDS = 10
@@ -111,7 +111,7 @@ def measure(data: London, n_draws: int, seed: int) -> dict[str, Estimate]:
 
     sex = predict(LogisticRegression(max_iter=5000), data.features, data.sex, data.person)
     right = sex == data.sex
-    add("sex_accuracy", data.person, partial(share, right))
+    add("sex_accuracy", data.person, partial(_share, right))
     known = data.age != UNKNOWN
     ages, people = data.age[known], data.person[known]
     guess = predict(RidgeCV(np.logspace(1, 5, 9)), data.features[known], ages, people)
@@ -119,8 +119,13 @@ def measure(data: London, n_draws: int, seed: int) -> dict[str, Estimate]:
     neutral, smiling = _paired(data)
     for name, group in (("", np.zeros(len(neutral))), ("_within_sex", data.sex[neutral])):
         first = _first(data.features[neutral], data.features[smiling], group)
-        add(f"rank_1{name}", data.person[neutral], partial(share, first))
+        add(f"rank_1{name}", data.person[neutral], partial(_share, first))
     return out
+
+
+def _share(hit: np.ndarray, counts: np.ndarray) -> float:
+    """Share of hits (N,) bool among rows that count so often."""
+    return float(np.average(hit, weights=counts))
 
 
 def _first(neutral: np.ndarray, smiling: np.ndarray, labels: np.ndarray) -> np.ndarray:

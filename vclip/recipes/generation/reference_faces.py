@@ -38,7 +38,8 @@ from vclip.recipes.data.manifest import Labelled, read_labelled, read_pairs
 from vclip.recipes.evaluation.association import UTK
 from vclip.recipes.face_encoder import objective
 from vclip.recipes.face_encoder.crops import fold
-from vclip.recipes.metrics import verification
+from vclip.recipes.metrics.intervals import Estimate, bootstrap
+from vclip.recipes.metrics.verification import same, sex_mask
 
 KINDS = ("own voice", "somebody else's", "... of the same sex")
 
@@ -49,8 +50,8 @@ class Worth:
 
     rows: int
     faces: int
-    mean: list[verification.Estimate]
-    above_half: list[verification.Estimate]
+    mean: list[Estimate]
+    above_half: list[Estimate]
 
     def __str__(self) -> str:
         lines = [
@@ -141,15 +142,15 @@ def summary(
     seed: int,
 ) -> Worth:
     """Figures of a table of percentiles (N, N), with intervals over persons."""
-    different = ~verification.same(person)
-    same_sex = different & verification.sex_mask(sex)
+    different = ~same(person)
+    same_sex = different & sex_mask(sex)
 
     def figures(counts: Float64) -> list[float]:
         both = np.outer(counts, counts)
         weights = (np.diag(counts), both * different, both * same_sex)
         return [average(v, w) for v in (table, table > 0.5) for w in weights]
 
-    found = verification.bootstrap(figures, person, draws, np.random.default_rng(seed))
+    found = bootstrap(figures, person, draws, np.random.default_rng(seed))
     return Worth(len(table), n_faces, found[: len(KINDS)], found[len(KINDS) :])
 
 

@@ -30,7 +30,11 @@ from sklearn.model_selection import KFold
 
 from vclip.arrays import Bools, Float32, Float64
 from vclip.errors import DataError, reported
-from vclip.recipes.metrics import verification
+from vclip.recipes.metrics.speaker_generation import (
+    GenerationDistances,
+    generation_distances,
+    vendi,
+)
 from vclip.speakers.gmm import SpeakerGMM
 
 JUDGE = 4  # components of the density that judges (paper §4.3)
@@ -131,7 +135,7 @@ class Draws:
     inside: float
     log_gap: float
     radius: float
-    distances: verification.Distances
+    distances: GenerationDistances
     vendi: float
 
     def __str__(self) -> str:
@@ -154,8 +158,8 @@ def measure(manifold: Manifold, gmm: SpeakerGMM, rows: Float32, repair: str) -> 
         float(manifold.inside(rows).mean()),
         float(log_prob.mean() - manifold.density.held_out.mean()),
         float(_median_norm(rows - centre) / _median_norm(table - centre)),
-        verification.generation_distances(table - centre, few),
-        verification.vendi(few),
+        generation_distances(table - centre, few),
+        vendi(few),
     )
 
 
@@ -166,7 +170,7 @@ def _median_norm(rows: Float32) -> float:
 def report(table: Float32, sizes: list[int], n: int, seed: int, say: Callable[[str], None]) -> None:
     """Say a line for every size and repair."""
     manifold = Manifold(table, seed)
-    speakers = verification.vendi(table - table.mean(axis=0))
+    speakers = vendi(table - table.mean(axis=0))
     say(f"{len(table)} speakers of {table.shape[1]} numbers, Vendi score {speakers:.1f}; {n} draws")
     say("components  repair     inside  log-lik.  radius      s2s    g2s    g2g   Vendi")
     for size in sizes:

@@ -8,9 +8,11 @@ import numpy as np
 from vclip.arrays import Bools, Float32, Float64
 from vclip.recipes.generation_table.draws import Density
 from vclip.recipes.generation_table.rankers import encode_faces, encode_voices, unit
-from vclip.recipes.metrics import verification
-from vclip.recipes.metrics.verification import (
-    Estimate,
+from vclip.recipes.metrics.intervals import Estimate, bootstrap
+from vclip.recipes.metrics.speaker_generation import (
+    GenerationDistances,
+    generation_distances,
+    vendi,
 )
 from vclip.speakers.heads import Heads
 
@@ -51,12 +53,12 @@ class Judge:
         number = np.bincount(whose, minlength=n)
         with np.errstate(invalid="ignore"):  # 0 / 0 is nan: a face without a voice
             values = [np.bincount(whose, column, n) / number for column in columns]
-        few = [verification.vendi(heard[i, spoken[i]]) for i in range(n) if k > 1 and number[i]]
+        few = [vendi(heard[i, spoken[i]]) for i in range(n) if k > 1 and number[i]]
         return Row(
             name,
             np.stack(values, axis=1),
             float(np.mean(few)) if few else np.nan,
-            verification.vendi(heard[spoken[:, 0], 0]),
+            vendi(heard[spoken[:, 0], 0]),
             int(n * k - len(voices)),
         )
 
@@ -78,7 +80,7 @@ class Bootstrap:
             return [float(s / n) if n else np.nan for s, n in zip(drawn, number, strict=True)]
 
         rng = np.random.default_rng(self.seed)
-        return verification.bootstrap(figures, self.person, self.n_draws, rng)
+        return bootstrap(figures, self.person, self.n_draws, rng)
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,7 @@ class Population:
 
     name: str
     n: int  # different voices
-    distances: verification.Distances
+    distances: GenerationDistances
     vendi: float
 
     @classmethod
@@ -99,8 +101,8 @@ class Population:
         heard = heard[np.asarray(np.isfinite(heard).all(axis=1))]
         different = heard[np.sort(np.unique(heard, axis=0, return_index=True)[1])]
         n = min(len(speakers), len(different))
-        found = verification.generation_distances(speakers[:n], different[:n])
-        return cls(name, len(different), found, verification.vendi(different[:n]))
+        found = generation_distances(speakers[:n], different[:n])
+        return cls(name, len(different), found, vendi(different[:n]))
 
 
 def speech_to_recordings(spoken: Float32, recorded: Float32) -> tuple[float, float]:

@@ -45,8 +45,9 @@ from vclip.recipes.generation_table.figures import (
 )
 from vclip.recipes.generation_table.rankers import Contender, encode_faces, encode_voices
 from vclip.recipes.generation_table.workshop import CACHE, OWN, Workshop
-from vclip.recipes.metrics import verification
-from vclip.recipes.metrics.verification import Estimate
+from vclip.recipes.metrics import cross_modal
+from vclip.recipes.metrics.intervals import Estimate
+from vclip.recipes.metrics.speaker_generation import nearest, vendi
 
 
 def contenders(workshop: Workshop) -> tuple[list[Contender], list[str]]:
@@ -83,7 +84,7 @@ def introduction(workshop: Workshop, over: Bootstrap) -> list[str]:
     scores = (encode_faces(workshop.judge, workshop.faces) @ emb.T).astype(np.float64)
     sex = [pair.sex for pair in workshop.test.pairs]
     rng = np.random.default_rng(options.seed)
-    auc = verification.verify(scores, workshop.person, sex, over.n_draws, rng)
+    auc = cross_modal.evaluate(scores, workshop.person, sex, over.n_draws, rng)
     who = options.evaluator or "trained on one half of the other people"
     return [
         f"model {workshop.parts.name}{', ranked by heads of the other half' * options.halves}; "
@@ -142,10 +143,8 @@ def populations(workshop: Workshop, heard: dict[str, np.ndarray]) -> list[str]:
     }
     firsts = {f"{name}, first choices": voices[:, 0] for name, voices in heard.items()}
     said = [f"{'as heard':52}{'voices':>6}{'s2s':>8}{'g2s':>8}{'g2g':>8}{'Vendi':>9}"]
-    own = float(np.median(verification.nearest(known)))
-    said.append(
-        f"{'speakers of the bank':52}{n:6d}{own:8.3f}{'':16}{verification.vendi(known):9.2f}"
-    )
+    own = float(np.median(nearest(known)))
+    said.append(f"{'speakers of the bank':52}{n:6d}{own:8.3f}{'':16}{vendi(known):9.2f}")
     for name, voices in {**drawn, **firsts}.items():
         found = Population.of(name, known, voices)
         near = found.distances
@@ -171,7 +170,7 @@ def run(options: argparse.Namespace) -> tuple[list[str], dict[str, Any]]:
     said = [
         *introduction(workshop, over),
         *notes,
-        *table(rows, over, (float(density.held_out.mean()), verification.vendi(known))),
+        *table(rows, over, (float(density.held_out.mean()), vendi(known))),
         "",
         *differences(rows, over, comparisons(options.sentences)),
         "",

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from vclip.arrays import Float64
-from vclip.recipes.metrics import verification
+from vclip.recipes.metrics.intervals import Estimate, bootstrap, proportion
 
 N_DRAWS = 2000
 
@@ -58,19 +58,17 @@ class Figure:
 def share_of(part: str, name: str, hits: Sequence[bool], what: str, least: float = -inf) -> Figure:
     """The share of hits among independent decisions."""
     n_hits, n = int(np.sum(hits)), len(hits)
-    found = verification.proportion(n_hits, n)
+    found = proportion(n_hits, n)
     note = f"{n_hits} of {n} {what}"
     return Figure(part, name, found.value, found.low, found.high, least=least, note=note)
 
 
-def bootstrapped(figure: Callable[[Float64], float], n: int) -> verification.Estimate:
+def bootstrapped(figure: Callable[[Float64], float], n: int) -> Estimate:
     """figure(counts (N,)) with an interval over n speakers drawn with replacement."""
     rng = np.random.default_rng(0)
-    return verification.bootstrap(lambda counts: [figure(counts)], np.arange(n), N_DRAWS, rng)[0]
+    return bootstrap(lambda counts: [figure(counts)], np.arange(n), N_DRAWS, rng)[0]
 
 
-def estimated(
-    part: str, name: str, found: verification.Estimate, most: float = inf, note: str = ""
-) -> Figure:
+def estimated(part: str, name: str, found: Estimate, most: float = inf, note: str = "") -> Figure:
     """A figure with the interval of an estimate."""
     return Figure(part, name, found.value, found.low, found.high, most=most, note=note)

@@ -14,13 +14,13 @@ from vclip.arrays import Float32, Float64, Floating
 from vclip.recipes.data.acoustics import Sound, harmonics_to_noise
 from vclip.recipes.data.recordings import mean_voice
 from vclip.recipes.data.voice_sex import by_pitch
-from vclip.recipes.metrics import verification
 from vclip.recipes.metrics.figures import (
     Figure,
     bootstrapped,
     estimated,
     share_of,
 )
+from vclip.recipes.metrics.speaker_generation import generation_distances, nearest
 from vclip.recipes.tts.recognition import spoken_words, word_error_rate, word_errors
 
 
@@ -230,9 +230,9 @@ def generation(
     heard = [np.stack([voice(group) for group in part]) for part in groups]
     n, figures = min(map(len, groups[:2])), []
     for name, (speakers, new) in {"embedding": tables, "heard": (heard[0], heard[1])}.items():
-        for kind, value in vars(verification.generation_distances(speakers[:n], new[:n])).items():
+        for kind, value in vars(generation_distances(speakers[:n], new[:n])).items():
             figures.append(Figure("d", f"{kind}_{name}", value))
-    recorded = float(np.median(verification.nearest(heard[2][:n])))
+    recorded = float(np.median(nearest(heard[2][:n])))
     figures.append(
         Figure("d", "s2s_recordings", recorded, note="less heard above: voices collapse")
     )
