@@ -70,7 +70,7 @@ def open_study(options: argparse.Namespace, stack: contextlib.ExitStack) -> "lis
             "a Space forgets its disk, and the ratings with it; set VCLIP_STORE to "
             "jsonl:ratings?repo=OWNER/NAME, a database's URL or a file on durable storage"
         )
-    from vclip.listening.design.study import load
+    from vclip.listening.design.study_file import load
     from vclip.listening.server import application
     from vclip.listening.store.store import open_store
 

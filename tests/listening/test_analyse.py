@@ -30,7 +30,8 @@ from vclip.listening.analysis import (
 )
 from vclip.listening.analysis.bootstrap import TwoWayBootstrap
 from vclip.listening.analysis.scores import ConditionMean, PairComparison
-from vclip.listening.design.study import Study, load
+from vclip.listening.design.study import Study
+from vclip.listening.design.study_file import load
 from vclip.listening.simulation import dry_run
 from vclip.listening.simulation.raters import RaterPanel
 

@@ -16,8 +16,8 @@ from stores import url as url
 from vclip.errors import StudyError
 from vclip.listening import analyse
 from vclip.listening.analysis import rating_table
-from vclip.listening.design.parts import SLOTS
-from vclip.listening.design.study import Study, load
+from vclip.listening.design.study import SLOTS, Study
+from vclip.listening.design.study_file import load
 from vclip.listening.store.store import Enrolment, Store, open_store
 
 GOLD = [{"question": "acr_fit", "item": "i5", "conditions": ["a"], "expected": "4"}]

@@ -17,7 +17,8 @@ from PIL import Image
 from vclip import audio
 from vclip.errors import DataError, OutputError, StudyError
 from vclip.listening import build
-from vclip.listening.design.study import Study, load
+from vclip.listening.design.study import Study
+from vclip.listening.design.study_file import load
 from vclip.listening.stimuli import normalization, recipe
 from vclip.listening.stimuli.voices import VoiceRef, shuffle
 from vclip.speech.synthesizer import Speech

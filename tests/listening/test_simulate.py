@@ -10,7 +10,8 @@ import simulated_ratings
 import toy_study
 
 from vclip.listening import analyse, simulate
-from vclip.listening.design.study import Study, load, parse
+from vclip.listening.design.study import Study
+from vclip.listening.design.study_file import load, parse
 from vclip.listening.simulation import http_rater
 from vclip.listening.simulation.http_rater import SessionLog
 from vclip.listening.simulation.raters import GroundTruth, RaterPanel, SimulatedRater, planted

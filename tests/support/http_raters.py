@@ -162,11 +162,11 @@ def serve(path: str, store: str, port: int) -> None:
     import uvicorn.protocols.websockets.auto
     from fastapi import FastAPI
 
-    from vclip.listening.design import study
+    from vclip.listening.design import study_file
     from vclip.listening.server import rater_api as api
     from vclip.listening.store.store import open_store
 
-    loaded, server = study.load(path), 0
+    loaded, server = study_file.load(path), 0
 
     def run() -> None:
         app = FastAPI()

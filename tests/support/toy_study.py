@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from vclip import audio
-from vclip.listening.design.study import Study, parse
+from vclip.listening.design.study import Study
+from vclip.listening.design.study_file import parse
 
 RATE = 8000
 

@@ -14,7 +14,8 @@ import pandas as pd
 from vclip.errors import InputError, OutputError, StudyError, reported
 from vclip.listening.analysis import charts, exclusion, rating_table, report
 from vclip.listening.analysis import results as analysis
-from vclip.listening.design.study import Study, load
+from vclip.listening.design.study import Study
+from vclip.listening.design.study_file import load
 from vclip.listening.store.store import load_ratings
 
 

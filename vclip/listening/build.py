@@ -21,7 +21,8 @@ from tqdm import tqdm
 from vclip import audio
 from vclip.arrays import Wav
 from vclip.errors import DataError, OutputError, StudyError, reported
-from vclip.listening.design.study import Study, load, parse
+from vclip.listening.design.study import Study
+from vclip.listening.design.study_file import load, parse
 from vclip.listening.stimuli import files, normalization
 from vclip.listening.stimuli.recipe import Arm, ItemSpec, StudyRecipe, read
 from vclip.listening.stimuli.voices import Ranked, VoiceModel, rank

@@ -25,7 +25,8 @@ import numpy as np
 from vclip.errors import InputError, StudyError, reported
 from vclip.listening.analysis import exclusion, rating_table
 from vclip.listening.analysis import results as analysis
-from vclip.listening.design.study import Study, load
+from vclip.listening.design.study import Study
+from vclip.listening.design.study_file import load
 from vclip.listening.simulation.dry_run import covered
 from vclip.listening.simulation.http_rater import HttpRater, RaterBehaviour, SessionLog
 from vclip.listening.simulation.raters import RaterPanel, planted

@@ -11,8 +11,8 @@ import toy_study
 from scipy import stats
 
 from vclip.listening.analysis import exclusion, rating_table
-from vclip.listening.design.parts import Exclusion
-from vclip.listening.design.study import Study, parse
+from vclip.listening.design.study import Exclusion, Study
+from vclip.listening.design.study_file import parse
 
 RULES = {"attention_min": 1.0, "gold_min": 0.7, "min_seconds": 2.0, "heard": 0.95}
 

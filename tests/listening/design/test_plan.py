@@ -14,7 +14,8 @@ from vclip.errors import ConflictError, StudyError
 from vclip.listening.design import williams
 from vclip.listening.design.assignment import assign_cells
 from vclip.listening.design.plan import plan
-from vclip.listening.design.study import Study, parse
+from vclip.listening.design.study import Study
+from vclip.listening.design.study_file import parse
 from vclip.listening.design.trials import Cell, Counts, Trial, cell_of, cells, correct
 
 ALL = "acr_naturalness acr_fit ab abx afc multi"

@@ -11,7 +11,8 @@ import toy_study
 from conftest import REPO
 
 from vclip.errors import StudyError
-from vclip.listening.design import study
+from vclip.listening.design import study_file
+from vclip.listening.study import main
 
 ALL = "acr_naturalness acr_fit ab abx afc multi"
 Fields = dict[str, Any]
@@ -19,18 +20,18 @@ Fields = dict[str, Any]
 
 def test_a_study_is_read_with_all_its_files(tmp_path: Path) -> None:
     path = toy_study.written(tmp_path, toy_study.fields(types=ALL))
-    found = study.load(path)
+    found = study_file.load(path)
     assert found.sha256 == toy_study.digest(path.read_bytes())
     assert found.folder == tmp_path
     stimulus = found.item("i2").stimuli["b"]
     assert toy_study.digest(found.file(stimulus.path).read_bytes()) == stimulus.sha256
     assert found.gates.heard == found.exclusion.heard == 0.95
-    assert study.parse(found.model_dump_json()) == study.parse(path.read_bytes())
+    assert study_file.parse(found.model_dump_json()) == study_file.parse(path.read_bytes())
 
 
 def test_schema_is_published_and_says_the_same(tmp_path: Path) -> None:
     published = json.loads((REPO / "assets/studies/study.schema.json").read_text())
-    assert published == study.json_schema(), "run python -m vclip.listening.design.study --schema"
+    assert published == study_file.json_schema(), "run python -m vclip.listening.study --schema"
     jsonschema.Draft202012Validator.check_schema(published)
     jsonschema.validate(toy_study.fields(types=ALL), published)
     with pytest.raises(jsonschema.ValidationError):
@@ -102,7 +103,7 @@ def test_mistakes_are_named(edit: Callable[[Fields], None], complaint: str) -> N
     fields = toy_study.fields(types="acr_fit ab afc multi")
     edit(fields)
     with pytest.raises(StudyError) as caught:
-        study.parse(json.dumps(fields), "mine.json")
+        study_file.parse(json.dumps(fields), "mine.json")
     assert str(caught.value).startswith("mine.json: ") and "\n" not in str(caught.value)
     assert complaint in str(caught.value)
 
@@ -118,10 +119,10 @@ def test_files_must_be_those_that_were_meant(tmp_path: Path) -> None:
     path = toy_study.written(tmp_path, toy_study.fields())
     (tmp_path / "0a.wav").write_bytes(b"another sound")
     with pytest.raises(StudyError, match=r"items\.i0\.stimuli\.a: 0a\.wav has the SHA-256"):
-        study.load(path)
+        study_file.load(path)
     (tmp_path / "0a.wav").unlink()
     with pytest.raises(StudyError, match=r"stimuli\.a: cannot read 0a\.wav"):
-        study.load(path)
+        study_file.load(path)
 
 
 @pytest.mark.parametrize("where", ["../out.wav", "/etc/hostname", "a/../../out.wav", "link.wav"])
@@ -135,27 +136,27 @@ def test_no_file_leaves_the_folder(tmp_path: Path, where: str) -> None:
     fields["items"][0]["stimuli"]["a"]["path"] = where
     path.write_text(json.dumps(fields))
     with pytest.raises(StudyError, match="not in the study's folder"):
-        study.load(path)
+        study_file.load(path)
 
 
 def test_what_is_no_study_is_refused(tmp_path: Path) -> None:
     for data in (b"", b"[]", b"{", b"\xff\xfe", b'{"study": 1e999}'):
         (tmp_path / "x.json").write_bytes(data)
         with pytest.raises(StudyError, match=r"^x\.json: "):
-            study.load(tmp_path / "x.json")
+            study_file.load(tmp_path / "x.json")
     with pytest.raises(StudyError, match="cannot read"):
-        study.load(tmp_path / "missing.json")
+        study_file.load(tmp_path / "missing.json")
     with pytest.raises(StudyError, match="cannot read"):
-        study.load(tmp_path)
+        study_file.load(tmp_path)
 
 
 def test_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = toy_study.written(tmp_path, toy_study.fields())
-    assert study.main([str(path)]) == 0
+    assert main([str(path)]) == 0
     assert capsys.readouterr().out == "toy: 6 items, 18 cells, all files fine\n"
-    assert study.main(["--schema"]) == 0
-    assert json.loads(capsys.readouterr().out) == study.json_schema()
-    assert study.main([str(tmp_path / "no.json")]) == 2
+    assert main(["--schema"]) == 0
+    assert json.loads(capsys.readouterr().out) == study_file.json_schema()
+    assert main([str(tmp_path / "no.json")]) == 2
     assert capsys.readouterr().err.startswith("vclip: no.json: cannot read")
 
 
@@ -166,7 +167,7 @@ def spoilt(folder: Path, **changes: Any) -> str:
     fields["items"][0]["stimuli"]["a"] |= changes
     path.write_text(json.dumps(fields))
     with pytest.raises(StudyError) as raised:
-        study.load(path)
+        study_file.load(path)
     return str(raised.value)
 
 
@@ -191,4 +192,4 @@ def test_paths_stay_in_the_folder(tmp_path: Path, path: str) -> None:
 def test_the_mark_of_some_editors_is_no_mistake(tmp_path: Path) -> None:
     path = toy_study.written(tmp_path, toy_study.fields())
     path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
-    assert study.load(path).sha256 == toy_study.digest(path.read_bytes())
+    assert study_file.load(path).sha256 == toy_study.digest(path.read_bytes())

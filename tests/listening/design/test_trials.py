@@ -5,7 +5,8 @@ import json
 import pytest
 import toy_study
 
-from vclip.listening.design.study import Study, parse
+from vclip.listening.design.study import Study
+from vclip.listening.design.study_file import parse
 from vclip.listening.design.trials import (
     Cell,
     Counts,

@@ -16,7 +16,7 @@ from study_server import TOKEN, study
 
 import app
 from vclip.errors import InputError
-from vclip.listening.design.study import load
+from vclip.listening.design.study_file import load
 from vclip.listening.server import application
 from vclip.listening.store.store import Store, open_store
 from vclip.pipeline import FaceToVoice

@@ -13,7 +13,7 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from vclip.errors import BusyError
-from vclip.listening.design import study
+from vclip.listening.design import study_file
 from vclip.listening.server import media, rater_api, session
 from vclip.listening.server.session import RaterSession
 from vclip.listening.store import store
@@ -29,7 +29,7 @@ def kept(tmp_path: Path) -> Iterator[JsonLines]:
         9, "abc", "acr_fit ab acr_naturalness", training=["i0"], attention=1, break_every=3
     )
     asked["gates"] = {"volume": True, "headphones": "warn"}
-    opened = store.open_store(f"jsonl:{tmp_path}/lines", study.load(written(tmp_path, asked)))
+    opened = store.open_store(f"jsonl:{tmp_path}/lines", study_file.load(written(tmp_path, asked)))
     assert isinstance(opened, JsonLines)
     yield opened
     opened.close()
@@ -133,7 +133,7 @@ def test_enrolling_twice_by_a_lost_reply_is_one_rater(client: TestClient, kept: 
 
 def test_a_full_study_says_so(tmp_path: Path) -> None:
     asked = toy_study.fields(2, "ab", ratings_per_cell=1, trials_per_rater=4)
-    opened = store.open_store(f"jsonl:{tmp_path}/full", study.load(written(tmp_path, asked)))
+    opened = store.open_store(f"jsonl:{tmp_path}/full", study_file.load(written(tmp_path, asked)))
     app = FastAPI()
     app.include_router(rater_api.router(opened))
     with TestClient(app) as client:
@@ -371,7 +371,7 @@ def test_no_address_is_kept_or_logged(
 
 def test_lengths_come_from_the_files_where_the_study_has_none(tmp_path: Path) -> None:
     path = written(tmp_path, toy_study.fields(1, "a", trials_per_rater=1))
-    sounds = media.StudyMedia(study.load(path))
+    sounds = media.StudyMedia(study_file.load(path))
     stimulus = sounds._study.items[0].stimuli["a"]
     assert stimulus.seconds == 1.0
     for _ in range(2):

@@ -16,7 +16,8 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from study_server import TOKEN, study
 
-from vclip.listening.design.study import Study, load
+from vclip.listening.design.study import Study
+from vclip.listening.design.study_file import load
 from vclip.listening.design.trials import Counts, cells
 from vclip.listening.server import monitor, researcher_api
 from vclip.listening.server.monitor import StudyMonitor

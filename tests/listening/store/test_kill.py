@@ -16,7 +16,7 @@ import toy_study
 from http_raters import Rater, nursery
 from stores import KINDS, place_of
 
-from vclip.listening.design import study
+from vclip.listening.design import study_file
 from vclip.listening.store import store
 
 KILLS = 8
@@ -73,7 +73,7 @@ def test_kill_9_loses_and_doubles_nothing(tmp_path: Path, url: str) -> None:
         assert state["done"] == len(rater.acknowledged)
         if state["trial"]:
             assert state["trial"]["position"] == max(rater.acknowledged, default=-1) + 1
-    _compare(store.open_store(url, study.load(path)), raters)
+    _compare(store.open_store(url, study_file.load(path)), raters)
     assert sum(rater.tries for rater in raters) > sum(len(r.seconds) for r in raters) + KILLS
 
 
@@ -102,7 +102,7 @@ def test_fifty_raters_at_once(tmp_path: Path, kind: str) -> None:
             thread.start()
         for thread in threads:
             thread.join(60)
-    kept = store.open_store(url, study.load(path))
+    kept = store.open_store(url, study_file.load(path))
     filled = kept.counts().cells.values()
     assert sum(filled) == 50 * 4 and max(filled) - min(filled) <= 1
     assert all(one.complete for one in kept.raters())

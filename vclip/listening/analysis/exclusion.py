@@ -13,8 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import pandas as pd
 
-from vclip.listening.design.parts import ACR, Exclusion
-from vclip.listening.design.study import Study
+from vclip.listening.design.study import ACR, Exclusion, Study
 
 Reasons = dict[int, list[str]]
 

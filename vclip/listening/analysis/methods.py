@@ -8,8 +8,7 @@ from collections.abc import Iterator, Sequence
 from vclip.listening.analysis.exclusion import CHOICES, LEAST, LEAST_TIMES
 from vclip.listening.analysis.results import StudyResults
 from vclip.listening.analysis.scores import ALPHA
-from vclip.listening.design.parts import ACR
-from vclip.listening.design.study import Study
+from vclip.listening.design.study import ACR, Study
 
 TASKS = {
     "acr_naturalness": "rated naturalness on the five-point ACR scale (ITU-T P.800)",

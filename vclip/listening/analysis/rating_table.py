@@ -15,8 +15,7 @@ import pandas as pd
 
 from vclip.errors import StudyError
 from vclip.listening.analysis import exclusion
-from vclip.listening.design.parts import ACR, SLOTS
-from vclip.listening.design.study import Study
+from vclip.listening.design.study import ACR, SLOTS, Study
 from vclip.listening.design.trials import Trial, correct
 from vclip.listening.store.store import Rating
 

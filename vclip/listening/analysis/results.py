@@ -25,8 +25,7 @@ from vclip.listening.analysis import (
     scores,
 )
 from vclip.listening.analysis.bootstrap import TwoWayBootstrap
-from vclip.listening.design.parts import ACR
-from vclip.listening.design.study import Study
+from vclip.listening.design.study import ACR, Study
 
 DRAWS = 2000
 

@@ -14,8 +14,7 @@ import numpy as np
 from vclip.errors import ConflictError
 from vclip.listening.design import williams
 from vclip.listening.design.assignment import assign_cells, label, shuffled
-from vclip.listening.design.parts import ACR, SLOTS, Probe, Question
-from vclip.listening.design.study import Study
+from vclip.listening.design.study import ACR, SLOTS, Probe, Question, Study
 from vclip.listening.design.trials import (
     Cell,
     Counts,

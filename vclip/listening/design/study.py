@@ -1,37 +1,173 @@
-"""A study file: JSON that says what is compared, what is asked and who rates how much.
+"""The data model of a listening test: what is compared, what is asked, who rates how much.
 
-`python -m vclip.listening.design.study STUDY.json` checks one, `--schema` prints the JSON schema.
+A study file is this model as JSON; `study_file` reads it, `consistency` checks how its parts fit.
 """
 
-import argparse
-import codecs
 import hashlib
-import json
 from itertools import combinations
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Literal, TypeVar
 
-import soundfile
-from pydantic import Field, PrivateAttr, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
-from vclip.errors import StudyError, reported
-from vclip.listening.design import consistency
-from vclip.listening.design.parts import ACR as ACR  # part of this module's face
-from vclip.listening.design.parts import SLOTS as SLOTS
-from vclip.listening.design.parts import Condition as Condition
-from vclip.listening.design.parts import Design as Design
-from vclip.listening.design.parts import Exclusion as Exclusion
-from vclip.listening.design.parts import Gates as Gates
-from vclip.listening.design.parts import Id, Part
-from vclip.listening.design.parts import Item as Item
-from vclip.listening.design.parts import Probe as Probe
-from vclip.listening.design.parts import Question as Question
-from vclip.listening.design.parts import Stimulus as Stimulus
-from vclip.listening.design.trials import cells
+from vclip.errors import StudyError
 
-MAX_SIZE = 16 * 2**20  # bytes of a study file
-READ = (".flac", ".wav", ".mp3", ".ogg")
-LENGTH = 0.02  # share by which a length may differ from the file's: decoders of MP3 do
+Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,39}$")]
+Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Share = Annotated[float, Field(ge=0, le=1)]
+QuestionType = Literal["acr_naturalness", "acr_fit", "ab", "abx", "afc", "multi"]
+ACR = ("acr_naturalness", "acr_fit")
+SLOTS = "ABCDEFGH"  # what voices of one trial are called
+LABELS = {  # best first; ITU-T P.800, annex B, and the same five steps for fit
+    "acr_naturalness": ["Excellent", "Good", "Fair", "Poor", "Bad"],
+    "acr_fit": ["Fits very well", "Fits well", "Fits partly", "Fits poorly", "Does not fit"],
+}
+
+
+class Part(BaseModel):
+    """Base of all parts: unknown names are mistakes, nothing changes once it was read."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Stimulus(Part):
+    """A sound file beside the study file, and where it came from."""
+
+    path: str = Field(min_length=1, description="relative to the study file")
+    sha256: Digest
+    lufs: float | None = Field(default=None, description="measured loudness (ITU-R BS.1770)")
+    seconds: float | None = Field(default=None, gt=0)
+    voice: str | None = Field(default=None, description="id of the voice")
+    model: str | None = None
+    seed: int | None = None
+    weights: dict[str, str] | None = Field(
+        default=None, description="SHA-256 of the model's components"
+    )
+
+
+class Condition(Part):
+    """One of the arms that are compared."""
+
+    id: Id
+    label: str = Field(min_length=1, description="for the researcher; raters never see it")
+    kind: Literal["system", "foil", "anchor"] = "system"
+
+
+class Item(Part):
+    """A face and a text, with one sound for each condition that it has."""
+
+    id: Id
+    text: str = Field(min_length=1)
+    face: str | None = Field(
+        default=None, min_length=1, description="picture, relative to the study file"
+    )
+    face_sha256: Digest | None = None
+    stimuli: dict[Id, Stimulus] = Field(min_length=1)
+
+
+class Question(Part):
+    """What is asked about one or several sounds."""
+
+    id: Id
+    type: QuestionType
+    prompt: str = Field(min_length=1)
+    conditions: list[Id] | None = Field(default=None, min_length=1, description="all, if left out")
+    pairs: list[tuple[Id, Id]] | None = Field(
+        None, min_length=1, description="ab, abx: which conditions meet; all pairs, if left out"
+    )
+    ties: bool = Field(default=False, description="ab: may be answered by 'no preference'")
+    target: Id | None = Field(
+        default=None, description="afc: the condition that belongs to the face"
+    )
+    k: int = Field(default=2, ge=2, le=len(SLOTS), description="afc: voices to choose from")
+    labels: list[str] | None = Field(
+        None, min_length=5, max_length=5, description="acr: of the five values, best first"
+    )
+    face: bool | None = Field(
+        None, description="whether the face is shown; by default not for acr_naturalness and abx"
+    )
+
+    @property
+    def shows_face(self) -> bool:
+        """Whether raters see the item's face beside the sounds."""
+        return self.type not in ("acr_naturalness", "abx") if self.face is None else self.face
+
+    @property
+    def scale(self) -> dict[str, str]:
+        """ACR: label of each value, "5" first; empty for other types."""
+        labels = (self.labels or LABELS[self.type]) if self.type in ACR else []
+        return {str(5 - i): label for i, label in enumerate(labels)}
+
+    @property
+    def values(self) -> list[str]:
+        """All that can be answered; empty for multi, whose answers are numbers from 0 to 100."""
+        if self.type in ACR:
+            return list(self.scale)
+        if self.type == "afc":
+            return list(SLOTS[: self.k])
+        if self.type == "multi":
+            return []
+        return ["A", "B", "tie"] if self.type == "ab" and self.ties else ["A", "B"]
+
+
+class Probe(Part):
+    """A trial that is not rated: training, or gold if its answer is known.
+
+    expected: acr a value, ab a condition or "tie"; of abx and afc it is known by itself.
+    """
+
+    question: Id
+    item: Id
+    conditions: list[Id] = Field(
+        default=[], max_length=2, description="acr: one; ab, abx: the pair"
+    )
+    expected: str | None = None
+    tolerance: float = Field(default=0, ge=0, description="acr: how far off is still right")
+
+
+class Design(Part):
+    """Who rates how much, and what comes between."""
+
+    trials_per_rater: int = Field(ge=1, le=500, description="ratings, without the trials below")
+    ratings_per_cell: int | None = Field(default=None, ge=1, description="quota; none, if left out")
+    training: list[Probe | Id] = Field(
+        [], description="first trials; an item's id stands for one trial of each question"
+    )
+    attention: int = Field(
+        default=0, ge=0, le=20, description="trials that say which answer to give"
+    )
+    gold: list[Probe] = []
+    break_every: int | None = Field(default=None, ge=1, description="trials between breaks")
+    seed: int | None = Field(
+        default=None, ge=0, description="for rehearsals: makes the orders guessable"
+    )
+
+
+class Gates(Part):
+    """What must be passed before and during the ratings."""
+
+    volume: bool = True
+    headphones: Literal["off", "warn", "require"] = "warn"
+    heard: Share = Field(default=0.95, description="of every sound, before it can be rated")
+
+
+class Exclusion(Part):
+    """Rules that are fixed before the first rating; a rater who breaks one is left out."""
+
+    attention_min: Share = Field(
+        default=1.0, description="share of attention trials answered as told"
+    )
+    gold_min: Share = Field(default=0.7, description="share of gold trials answered right")
+    min_variance: float = Field(
+        default=0.1, ge=0, description="of a rater's ACR values (P.808 toolkit), if 10 or more"
+    )
+    max_side: Share = Field(
+        default=0.95, description="largest share of one slot among ab, abx, afc, if 10 or more"
+    )
+    min_seconds: float = Field(default=0.0, ge=0, description="median time of a rater's answers")
+    heard: Share = Field(default=0.95, description="least share of a sound, of each rating")
+
+
 Named = TypeVar("Named", Question, Item)
 
 
@@ -58,9 +194,9 @@ class Study(Part):
     _folder: Path = PrivateAttr(default=Path())
     _sha256: str = PrivateAttr(default="")
 
-    @model_validator(mode="after")
-    def _fits_together(self) -> "Study":
-        consistency.check(self)
+    def located(self, folder: Path, sha256: str) -> "Study":
+        """This study as read from a file in the folder, with the file's hash."""
+        self._folder, self._sha256 = folder, sha256
         return self
 
     @property
@@ -105,121 +241,8 @@ class Study(Part):
         return {p.item if isinstance(p, Probe) else p for p in probes}
 
 
-def load(path: str | Path) -> Study:
-    """Read and check a study with all its files. Raises StudyError naming file and field."""
-    path = Path(path)
-    data = read_file(path)
-    study = parse(data, path.name)
-    study._folder, study._sha256 = path.resolve().parent, hashlib.sha256(data).hexdigest()
-    for item in study.items:
-        for name, stimulus in item.stimuli.items():
-            where = f"items.{item.id}.stimuli.{name}"
-            _check_file(study, stimulus.path, stimulus.sha256, where)
-            _check_length(study, stimulus, where)
-        if item.face:
-            _check_file(study, item.face, item.face_sha256, f"items.{item.id}.face")
-    return study
-
-
-def parse(data: bytes | str, name: str = "the study") -> Study:
-    """A study from the content of its file, whose sounds are not looked at. Raises StudyError."""
-    try:
-        return Study.model_validate_json(_unmarked(data))
-    except ValidationError as error:
-        raise StudyError(f"{name}: {complaint(error)}") from error
-
-
-def json_schema() -> dict[str, Any]:
-    """JSON schema of study files, published as assets/studies/study.schema.json."""
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        **Study.model_json_schema(),
-    }
-
-
 def _by_id(found: list[Named], name: str, kind: str) -> Named:
     for one in found:
         if one.id == name:
             return one
     raise StudyError(f"the study has no {kind} {name!r}")
-
-
-def read_file(path: Path) -> bytes:
-    """What is in a study file or a recipe. Raises StudyError."""
-    try:
-        if path.stat().st_size > MAX_SIZE:
-            raise StudyError(f"{path.name}: more than {MAX_SIZE >> 20} MB; no study needs that")
-        return path.read_bytes()
-    except OSError as error:
-        raise StudyError(f"{path.name}: cannot read {path}: {error.strerror or error}") from error
-
-
-def _check_file(study: Study, path: str, digest: str | None, field: str) -> None:
-    """Raise StudyError if a file is missing, elsewhere, or not the one that was meant."""
-    try:
-        found = hashlib.sha256(study.file(path).read_bytes()).hexdigest()
-    except StudyError as error:
-        raise StudyError(f"{field}: {error}") from error
-    except OSError as error:
-        raise StudyError(f"{field}: cannot read {path}: {error.strerror or error}") from error
-    if digest and found != digest:
-        raise StudyError(
-            f"{field}: {path} has the SHA-256 {found[:12]}…, the study says {digest[:12]}…; "
-            "build the study again"
-        )
-
-
-def _check_length(study: Study, stimulus: Stimulus, field: str) -> None:
-    """Raise StudyError where nobody could hear the whole sound, as its length is another."""
-    try:
-        info = soundfile.info(study.file(stimulus.path))
-    except soundfile.LibsndfileError as error:
-        if stimulus.seconds and not stimulus.path.lower().endswith(READ):
-            return  # browsers may know more formats
-        raise StudyError(
-            f"{field}: {stimulus.path} is no sound that can be read; use FLAC, WAV or MP3"
-        ) from error
-    told, is_long = stimulus.seconds, info.frames / info.samplerate
-    if told and abs(told - is_long) > LENGTH * is_long + 0.05:
-        raise StudyError(
-            f"{field}.seconds: {stimulus.path} has {is_long:.2f} s, the study says {told:g}; "
-            "leave it out, and it is measured"
-        )
-
-
-def _unmarked(data: bytes | str) -> bytes | str:
-    """Without the mark that some editors put before UTF-8."""
-    return data.removeprefix(codecs.BOM_UTF8) if isinstance(data, bytes) else data
-
-
-def complaint(error: ValidationError) -> str:
-    """The first mistake as one line, and how many more there are."""
-    mistakes = error.errors(include_url=False, include_input=False)
-    first, more = mistakes[0], len(mistakes) - 1
-    where = ".".join(str(step) for step in first["loc"])
-    what = first["msg"].removeprefix("Value error, ")
-    line = f"{where + ': ' if where else ''}{what}{f' (and {more} more)' if more else ''}"
-    return " ".join(line.split())  # a name in the file may have broken it
-
-
-@reported
-def main(argv: list[str] | None = None) -> int:
-    """The command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m vclip.listening.design.study", description=__doc__
-    )
-    parser.add_argument("study", metavar="STUDY.json", nargs="?")
-    parser.add_argument("--schema", action="store_true")
-    options = parser.parse_args(argv)
-    if options.schema:
-        print(json.dumps(json_schema(), indent=2, ensure_ascii=False))
-    elif options.study:
-        study = load(options.study)
-        print(f"{study.study}: {len(study.items)} items, {len(cells(study))} cells, all files fine")
-    else:
-        parser.error("give a STUDY.json or --schema")
-    return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

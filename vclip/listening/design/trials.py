@@ -1,14 +1,11 @@
-"""What is counted (cells), what a rater is shown (trials), and whether an answer was right."""
+"""Trials, the screens of one rater, and the cells that they are counted in; right answers."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
-from vclip.listening.design.parts import ACR, Item, Question
-
-if TYPE_CHECKING:  # study checks itself by what is here
-    from vclip.listening.design.study import Study
+from vclip.listening.design.study import ACR, Item, Question, Study
 
 Purpose = Literal["rating", "training", "attention", "gold"]
 
@@ -55,7 +52,7 @@ class Counts:
     raters: int = 0
 
     @classmethod
-    def of(cls, study: "Study", plans: Iterable[Sequence[Trial]]) -> "Counts":
+    def of(cls, study: Study, plans: Iterable[Sequence[Trial]]) -> "Counts":
         """Of whole sessions, as an oracle for what a store counts."""
         sessions = list(plans)
         rated = [t for trials in sessions for t in trials if t.purpose == "rating"]
@@ -68,7 +65,7 @@ def order_of(trial: Trial) -> Order:
     return trial.question, trial.item, trial.items or trial.conditions
 
 
-def cells(study: "Study") -> list[Cell]:
+def cells(study: Study) -> list[Cell]:
     """Everything that is rated, in the order of the file; not what training and gold set aside."""
     aside = study.set_aside
     rated = [item for item in study.items if item.id not in aside]
@@ -80,7 +77,7 @@ def cells(study: "Study") -> list[Cell]:
     ]
 
 
-def condition_groups(study: "Study", question: Question, item: Item) -> list[tuple[str, ...]]:
+def condition_groups(study: Study, question: Question, item: Item) -> list[tuple[str, ...]]:
     """Conditions of each cell that a question has with an item, given the sounds it has."""
     if question.type == "afc":
         return [()] if question.target in item.stimuli else []
@@ -93,7 +90,7 @@ def condition_groups(study: "Study", question: Question, item: Item) -> list[tup
     return [(name,) for name in conditions if name in item.stimuli]
 
 
-def cell_of(study: "Study", trial: Trial) -> Cell:
+def cell_of(study: Study, trial: Trial) -> Cell:
     """The cell that a trial belongs to."""
     kind = study.question(trial.question).type
     if kind in ("afc", "multi"):
@@ -101,7 +98,7 @@ def cell_of(study: "Study", trial: Trial) -> Cell:
     return Cell(trial.question, trial.item, tuple(sorted(set(trial.conditions))))
 
 
-def possible_foils(study: "Study", question: Question, item: Item) -> list[Item]:
+def possible_foils(study: Study, question: Question, item: Item) -> list[Item]:
     """afc: items whose voice may stand beside this item's, of other faces with other voices.
 
     Those with the same text where they are enough; no two of one face or one voice.
@@ -138,7 +135,7 @@ def answer_is_implied(question: Question) -> bool:
     return question.type in ("abx", "afc")
 
 
-def tolerance(study: "Study", trial: Trial) -> float:
+def tolerance(study: Study, trial: Trial) -> float:
     """How far an answer to a gold trial may be from what is expected; 0 for all others."""
     for probe in study.design.gold if trial.purpose == "gold" else []:
         same = (probe.question, probe.item) == (trial.question, trial.item)
@@ -147,7 +144,7 @@ def tolerance(study: "Study", trial: Trial) -> float:
     return 0.0
 
 
-def correct(study: "Study", trial: Trial, value: str) -> bool | None:
+def correct(study: Study, trial: Trial, value: str) -> bool | None:
     """Whether an answer is the expected one; None where there is none."""
     if trial.expected is None:
         return None

@@ -10,8 +10,7 @@ import numpy as np
 import soundfile
 
 from vclip.errors import BusyError
-from vclip.listening.design.parts import Stimulus
-from vclip.listening.design.study import Study
+from vclip.listening.design.study import Stimulus, Study
 from vclip.listening.stimuli import headphones as huggins
 
 log = logging.getLogger(__name__)

@@ -17,8 +17,7 @@ import pandas as pd
 from vclip.errors import StudyError
 from vclip.listening.analysis import charts, exclusion, rating_table, report
 from vclip.listening.analysis import results as analysis
-from vclip.listening.design.parts import Question
-from vclip.listening.design.study import Study
+from vclip.listening.design.study import Question, Study
 from vclip.listening.design.trials import Cell, Trial, cell_of, cells
 from vclip.listening.store.store import Progress, Rating, Store
 

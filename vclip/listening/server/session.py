@@ -13,8 +13,7 @@ from typing import Any
 import numpy as np
 
 from vclip.errors import ConflictError, InputError
-from vclip.listening.design.parts import SLOTS, Question, Stimulus
-from vclip.listening.design.study import Study
+from vclip.listening.design.study import SLOTS, Question, Stimulus, Study
 from vclip.listening.design.trials import Trial
 from vclip.listening.stimuli import headphones
 from vclip.listening.store import codes

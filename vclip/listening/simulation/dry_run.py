@@ -8,9 +8,8 @@ from collections.abc import Collection
 import numpy as np
 
 from vclip.listening.analysis import results
-from vclip.listening.design.parts import ACR
 from vclip.listening.design.plan import plan
-from vclip.listening.design.study import Study
+from vclip.listening.design.study import ACR, Study
 from vclip.listening.design.trials import Counts, Trial
 from vclip.listening.simulation.raters import GroundTruth, RaterPanel, SimulatedRater, StimulusId
 from vclip.listening.store.store import Rating

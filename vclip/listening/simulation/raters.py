@@ -13,8 +13,7 @@ from typing import Literal
 import numpy as np
 from scipy import stats
 
-from vclip.listening.design.parts import ACR, SLOTS
-from vclip.listening.design.study import Study
+from vclip.listening.design.study import ACR, SLOTS, Study
 from vclip.listening.store.store import Value
 
 Kind = Literal["attentive", "inattentive", "hasty"]

@@ -11,11 +11,10 @@ Paths begin at the recipe. Each face says each text; `items` adds more, or names
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
-from vclip.errors import StudyError
-from vclip.listening.design.parts import Id, Part
-from vclip.listening.design.study import complaint, read_file
+from vclip.listening.design.study import Id, Part
+from vclip.listening.design.study_file import read_file, validated
 
 MADE = ("bank", "generated", "both")
 
@@ -99,10 +98,7 @@ class StudyRecipe(Part):
 def read(path: str | Path) -> StudyRecipe:
     """A recipe from its file. Raises StudyError naming file and field."""
     path = Path(path)
-    try:
-        return StudyRecipe.model_validate_json(read_file(path))
-    except ValidationError as error:
-        raise StudyError(f"{path.name}: {complaint(error)}") from error
+    return validated(StudyRecipe, read_file(path), path.name)
 
 
 def _check_arm(arm: Arm, before: set[str]) -> None:
