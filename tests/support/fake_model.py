@@ -8,12 +8,13 @@ from typing import Any, cast
 import numpy as np
 from PIL import Image
 
-from vclip.association.explain import Why
+from vclip.association.explain import Shuffled, Why
 from vclip.errors import ModelError, NoFaceError, SpeakerError, TextError
 from vclip.face import photo as face
-from vclip.pipeline import Candidate, FaceResult, Shuffled
+from vclip.face.embedder import FaceResult
 from vclip.speakers import voice_id
 from vclip.speakers.bank import SpeakerBank
+from vclip.speakers.candidates import Candidate
 from vclip.speakers.index import top
 from vclip.speech.synthesizer import Speech, join
 

@@ -10,7 +10,7 @@ import gradio as gr
 import numpy as np
 from playwright.sync_api import Page
 
-from vclip.pipeline import Candidate
+from vclip.speakers.candidates import Candidate
 from vclip.speech.synthesizer import Speech
 from vclip.ui.speech import takelist
 from vclip.ui.speech.takes import SpeechTake, TakeStore

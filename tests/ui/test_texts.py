@@ -8,7 +8,7 @@ from string import Formatter
 import numpy as np
 import pytest
 
-from vclip.pipeline import Candidate
+from vclip.speakers.candidates import Candidate
 from vclip.ui import german, texts
 from vclip.ui.texts import ENGLISH, LANGUAGES, NAMES
 

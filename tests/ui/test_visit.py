@@ -22,7 +22,7 @@ def controller() -> VisitController:
 
 @pytest.fixture
 def visit(controller: VisitController) -> Visit:
-    return controller.bring(Visit(), picture(90))
+    return controller.open_photo(Visit(), picture(90))
 
 
 def test_a_photo_gives_the_best_voice(visit: Visit) -> None:
@@ -35,7 +35,7 @@ def test_a_photo_gives_the_best_voice(visit: Visit) -> None:
 def test_no_face_keeps_the_old_one_and_offers_the_whole(
     controller: VisitController, visit: Visit
 ) -> None:
-    after = controller.bring(visit, picture(0))
+    after = controller.open_photo(visit, picture(0))
     assert after.message and after.faceless is not None
     assert after.photo is visit.photo and after.picked is visit.picked
     assert after.candidates is visit.candidates
@@ -61,11 +61,11 @@ def test_words_take_the_place_of_a_face(visit: Visit) -> None:
     assert read.words == "an old man" and read.photo is None and read.other is None
     assert read.picked is read.candidates[0] and len(read.candidates) == K
     assert read.candidates != visit.candidates
-    controller.draw(read)
-    assert controller.why(read) is not None
-    for step in (controller.resample, controller.near, controller.shuffle):
+    controller.draw_map(read)
+    assert controller.explain(read) is not None
+    for step in (controller.resample, controller.search_near, controller.shuffle):
         assert step(read).words == "an old man"
-    seen = controller.bring(read, picture(90))
+    seen = controller.open_photo(read, picture(90))
     assert seen.words == "" and seen.photo is not None
     with pytest.raises(InputError):  # there are no faces to choose from
         controller.choose_face(read, 0)
@@ -90,15 +90,15 @@ def test_faces_that_are_not_there(controller: VisitController, visit: Visit, ind
 @pytest.mark.parametrize("index", [len(EXAMPLES), -1, "0", None, 0.5])
 def test_examples_that_are_not_there(controller: VisitController, index: object) -> None:
     with pytest.raises(InputError):
-        controller.example(Visit(), index)
+        controller.open_example(Visit(), index)
 
 
 def test_an_example_is_looked_at_once(
     controller: VisitController, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = controller.example(Visit(), 1)
+    first = controller.open_example(Visit(), 1)
     monkeypatch.setattr(controller.model, "look", None)
-    again = controller.example(Visit(), 1)
+    again = controller.open_example(Visit(), 1)
     assert again.seen is first.seen and again.candidates
 
 
@@ -106,11 +106,11 @@ def test_warming_up_speaks_draws_and_leaves_nothing(
     controller: VisitController, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     done: list[str] = []
-    for name in ("draw", "speak"):
+    for name in ("draw_map", "speak"):
         work = getattr(controller, name)
         monkeypatch.setattr(controller, name, lambda *a, n=name, w=work: (done.append(n), w(*a))[1])
     controller.warm_up()
-    assert done == ["draw", "speak"]
+    assert done == ["draw_map", "speak"]
 
 
 def test_resample_is_the_search_of_the_next_seed(controller: VisitController, visit: Visit) -> None:
@@ -157,9 +157,9 @@ def test_a_picked_voice_that_is_no_best_fit_is_offered_after_them(
     controller: VisitController, visit: Visit
 ) -> None:
     ids = [c.speaker_id for c in visit.candidates]
-    assert [c.speaker_id for c in controller.offered(visit)] == ids
+    assert [c.speaker_id for c in controller.listed(visit)] == ids
     other = next(f"p{i}" for i in range(N_BANK) if f"p{i}" not in ids)
-    assert [c.speaker_id for c in controller.offered(controller.pick(visit, other))] == [
+    assert [c.speaker_id for c in controller.listed(controller.pick(visit, other))] == [
         *ids,
         other,
     ]
@@ -185,7 +185,7 @@ def test_a_place_on_the_map_picks_a_generated_voice(
 
 
 def test_more_like_this_and_back(controller: VisitController, visit: Visit) -> None:
-    near = controller.near(controller.pick(visit, "p3"))
+    near = controller.search_near(controller.pick(visit, "p3"))
     assert near.around == "p3" and len(near.candidates) == K
     assert {str(voice_id.parse(c.speaker_id).base) for c in near.candidates} == {"p3"}  # type: ignore[union-attr]
     scores = [c.score for c in near.candidates]
@@ -195,15 +195,17 @@ def test_more_like_this_and_back(controller: VisitController, visit: Visit) -> N
     x, y = controller.map.projection.place(controller.cloud(near))[5]
     placed = controller.pick_at(near, float(x), float(y)).picked
     assert placed is not None and placed.speaker_id.startswith("near(p3;0;")
-    back = controller.everywhere(near)
+    back = controller.search_everywhere(near)
     assert back.around is None
     assert [c.speaker_id for c in back.candidates] == [c.speaker_id for c in visit.candidates]
     assert controller.search(near, "bank", 0, K).around is None  # another source is another search
     assert controller.choose_face(near, 1).around is None
     with pytest.raises(SpeakerError):
-        controller.near(Visit())
+        controller.search_near(Visit())
     with pytest.raises(InputError):
-        controller.near(controller.pick(Visit(), "p3"))  # without a face nothing can be ranked
+        controller.search_near(
+            controller.pick(Visit(), "p3")
+        )  # without a face nothing can be ranked
 
 
 def test_sliders_move_the_picked_voice_and_not_what_they_made(
@@ -258,7 +260,7 @@ def test_cards_bring_voices_back(controller: VisitController, visit: Visit) -> N
     moved = controller.move(visit, 0.5, 0, 0, 0)
     assert moved.picked is not None
     saved = json.dumps(card.voice_card(controller.model, moved.picked)).encode()
-    again = controller.open_card(controller.bring(Visit(), picture(90)), saved)
+    again = controller.open_card(controller.open_photo(Visit(), picture(90)), saved)
     assert again.picked is not None and again.picked.speaker_id == moved.picked.speaker_id
     assert np.array_equal(again.picked.speaker_embedding, moved.picked.speaker_embedding)
     for bad in (b"", b"[]", b"\x00\xff", saved.replace(b"0" * 64, b"1" * 64)):

@@ -11,7 +11,8 @@ from dataclasses import dataclass, fields
 import gradio as gr
 from gradio.i18n import I18nData
 
-from vclip.pipeline import MAX_CHARS, Candidate
+from vclip.limits import MAX_CHARS
+from vclip.speakers.candidates import Candidate
 from vclip.ui.german import GERMAN
 
 

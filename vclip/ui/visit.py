@@ -12,23 +12,15 @@ from typing import Literal, cast
 
 from vclip import card
 from vclip.arrays import Float32
-from vclip.association.explain import Why
+from vclip.association.explain import Shuffled, Why
 from vclip.errors import InputError, NoFaceError, SpeakerError
 from vclip.face import photo as face
-from vclip.pipeline import (
-    PAUSE,
-    Candidate,
-    FaceResult,
-    FaceToVoice,
-    Shuffled,
-    Source,
-    check_length,
-    check_request,
-)
+from vclip.face.embedder import FaceResult
+from vclip.limits import Source, check_length, check_request
+from vclip.pipeline import PAUSE, FaceToVoice
 from vclip.speakers import voice_id
-from vclip.speakers.candidates import drawn_id
-from vclip.speech.narrator import MAX_SEED
-from vclip.speech.synthesizer import Speech
+from vclip.speakers.candidates import Candidate, drawn_id
+from vclip.speech.synthesizer import MAX_SEED, Speech
 from vclip.ui.map.voicemap import VoiceMap
 from vclip.ui.texts import LANGUAGES, Texts
 
@@ -72,13 +64,13 @@ class VisitController:
 
     def warm_up(self) -> None:
         """Do all that a visitor does, once: the first time costs what nobody should wait for."""
-        visit = self.example(Visit(), 0)
-        self.draw(visit)
+        visit = self.open_example(Visit(), 0)
+        self.draw_map(visit)
         assert visit.picked is not None
         for _ in self.model.live(self.speak(visit.picked, visit.texts.text, 0), visit.picked):
             pass
 
-    def bring(self, visit: Visit, data: bytes) -> Visit:
+    def open_photo(self, visit: Visit, data: bytes) -> Visit:
         """A new photo. Without a face in it the visit goes on with the old one, and says so."""
         photo = face.load(data)
         try:
@@ -86,7 +78,7 @@ class VisitController:
         except NoFaceError as error:
             return replace(visit, faceless=photo, message=str(error))
 
-    def example(self, visit: Visit, index: object) -> Visit:
+    def open_example(self, visit: Visit, index: object) -> Visit:
         """One of the bundled faces."""
         if not isinstance(index, int) or not 0 <= index < len(EXAMPLES):
             raise InputError(visit.texts.photo_gone)
@@ -131,7 +123,7 @@ class VisitController:
             visit = replace(visit, source="generated")
         return self._search(replace(visit, seed=next_seed(visit.seed)))
 
-    def near(self, visit: Visit) -> Visit:
+    def search_near(self, visit: Visit) -> Visit:
         """Voices like the picked one, ranked by their fit to the face."""
         if visit.picked is None:
             raise SpeakerError(visit.texts.no_voice)
@@ -139,13 +131,13 @@ class VisitController:
             raise InputError(visit.texts.no_face_yet)
         return self._search(replace(visit, around=visit.picked.speaker_id))
 
-    def everywhere(self, visit: Visit) -> Visit:
+    def search_everywhere(self, visit: Visit) -> Visit:
         """Back from voices like one to all of them."""
         return self._search(replace(visit, around=None))
 
     def pick(self, visit: Visit, speaker_id: object) -> Visit:
         """A voice by its id, whatever way it was made. Raises SpeakerError."""
-        offered = {c.speaker_id: c for c in self.offered(visit)}
+        offered = {c.speaker_id: c for c in self.listed(visit)}
         if not isinstance(speaker_id, str):
             raise SpeakerError(visit.texts.no_voice)
         voice = offered.get(speaker_id) or self.model.candidate(speaker_id, visit.seen)
@@ -187,13 +179,13 @@ class VisitController:
         index = 0 if visit.other is None else (visit.other + 1) % self.model.n_faces
         return replace(visit, other=index)
 
-    def offered(self, visit: Visit) -> list[Candidate]:
+    def listed(self, visit: Visit) -> list[Candidate]:
         """The best fits, and the picked voice after them if it is none of them."""
         ids = {c.speaker_id for c in visit.candidates}
         extra = [visit.picked] if visit.picked and visit.picked.speaker_id not in ids else []
         return [*visit.candidates, *extra]
 
-    def everyone(self, visit: Visit) -> list[Candidate]:
+    def ranked_bank(self, visit: Visit) -> list[Candidate]:
         """The whole bank, best fit first if there is a face."""
         bank = [self.model.candidate(s, visit.seen) for s in self.model.bank.speaker_ids]
         return sorted(bank, key=lambda c: -c.score) if visit.seen else bank
@@ -202,7 +194,7 @@ class VisitController:
         """voice_emb of the generated voices among which this visitor searches."""
         return self.model.cloud(visit.seed, visit.around)
 
-    def draw(self, visit: Visit) -> str:
+    def draw_map(self, visit: Visit) -> str:
         """The map as this visitor sees it."""
         image_emb = visit.seen.image_emb if visit.seen else None
         source = visit.source if visit.around is None else "generated"
@@ -210,7 +202,7 @@ class VisitController:
             visit.texts, self.cloud(visit), image_emb, visit.candidates, visit.picked, source
         )
 
-    def why(self, visit: Visit) -> Why | None:
+    def explain(self, visit: Visit) -> Why | None:
         """What can be said about the picked voice and the face."""
         if visit.picked is None or visit.seen is None:
             return None

@@ -20,7 +20,7 @@ from vclip.listening.design.study_file import load
 from vclip.listening.server import application
 from vclip.listening.store.store import Store, open_store
 from vclip.pipeline import FaceToVoice
-from vclip.ui.page import events, studytab
+from vclip.ui.page import events, layout
 from vclip.ui.server import serve
 from vclip.ui.speech.takes import TakeStore
 from vclip.ui.visit import VisitController
@@ -117,7 +117,7 @@ def test_a_study_alone_loads_no_model() -> None:
 
 def test_the_demo_has_a_tab_for_the_study() -> None:
     async def built(has_study: bool) -> str:
-        with gr.Blocks(analytics_enabled=False) as blocks, studytab.beside(has_study):
+        with gr.Blocks(analytics_enabled=False) as blocks, layout.beside_study(has_study):
             gr.HTML("the demo")
         return str(blocks.get_config_file()["components"])
 

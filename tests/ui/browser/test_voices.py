@@ -45,10 +45,10 @@ async def application(heard: list[str]) -> FastAPI:
         return html, voicelist.draw(ENGLISH, FOUND, picked)
 
     def pick(event: gr.EventData) -> tuple[str, str]:
-        return show(event._data["id"])
+        return show(event.id)
 
     def spot(event: gr.EventData) -> str:
-        return json.dumps(event._data)
+        return json.dumps({"x": event.x, "y": event.y})
 
     app = FastAPI()
 

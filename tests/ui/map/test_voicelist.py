@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from vclip.pipeline import Candidate
+from vclip.speakers.candidates import Candidate
 from vclip.ui.map import voicelist
 from vclip.ui.texts import ENGLISH
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vclip.pipeline import Candidate
+from vclip.speakers.candidates import Candidate
 from vclip.ui.map import labels, voicemap
 from vclip.ui.map.voicemap import VoiceMap
 from vclip.ui.texts import ENGLISH

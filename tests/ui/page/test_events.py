@@ -35,11 +35,10 @@ def test_a_step_that_fails_changes_nothing_but_its_message(
         def fail(visit: Visit, error: Exception = error) -> Visit:
             raise error
 
-        names = [name for name in events.ALL if name != "moves"]
         session = VisitorSession()
-        same, *values = events.guarded(controller, fail, names, where)(session)
+        same, *values = events.guarded(controller, fail, events.ALL, where)(session)
         assert same is session and session.visit == Visit()
-        shown = dict(zip(names, values, strict=True))
+        shown = dict(zip(events.ALL, values, strict=True))
         assert told in shown.pop(where)
         assert all(value == gr.skip() for value in shown.values())
 
@@ -67,14 +66,14 @@ def test_each_visitor_has_a_session_of_their_own() -> None:
 
 def test_what_is_forgotten(controller: VisitController) -> None:
     session = VisitorSession()
-    session.visit = replace(controller.bring(session.visit, picture(90)), language="de", k=4)
+    session.visit = replace(controller.open_photo(session.visit, picture(90)), language="de", k=4)
     session.compared = ("token",)
     session.forget()
     assert session.visit == Visit(language="de", k=4) and session.tokens == []
 
 
 def test_show_marks_the_picked_voice_in_the_right_list(controller: VisitController) -> None:
-    visit = controller.search(controller.bring(Visit(), picture(90)), "generated", 0, K)
+    visit = controller.search(controller.open_photo(Visit(), picture(90)), "generated", 0, K)
     assert events.show(controller, visit)["bank"]["value"] is None
     shown = events.show(controller, controller.pick(visit, "p4"))
     assert shown["bank"]["value"] == "p4"
@@ -83,11 +82,10 @@ def test_show_marks_the_picked_voice_in_the_right_list(controller: VisitControll
 
 
 def test_every_group_of_parts_can_be_shown(controller: VisitController) -> None:
-    visit = controller.bring(Visit(), picture(90))
+    visit = controller.open_photo(Visit(), picture(90))
     for names in (events.ALL, events.PICKED, events.SHAPED, events.CONTROL):
         shown = events.show(controller, visit, names)
         assert tuple(shown) == tuple(names)
-        assert len(events.values(shown)) == len(names) + 3 * ("moves" in names)
 
 
 async def build(controller: VisitController, folder: Path, stage: bool) -> gr.Blocks:

@@ -27,8 +27,8 @@ def test_without_a_face_it_says_what_it_will_say(controller: VisitController) ->
 
 
 def test_the_share_of_other_faces_is_drawn_and_said(controller: VisitController) -> None:
-    visit = controller.bring(Visit(), picture(90))
-    said = explanation.draw(ENGLISH, visit.picked, controller.why(visit), WORTH)
+    visit = controller.open_photo(Visit(), picture(90))
+    said = explanation.draw(ENGLISH, visit.picked, controller.explain(visit), WORTH)
     assert "width:75%" in said and "<b>75</b> % of 3 other faces" in said
     assert f"<b>{visit.candidates[0].score:.2f}</b>" in said
     assert "138 people" in said and "79 % on average" in said
@@ -36,13 +36,13 @@ def test_the_share_of_other_faces_is_drawn_and_said(controller: VisitController)
 
 
 def test_a_model_without_other_faces_claims_nothing(controller: VisitController) -> None:
-    visit = controller.bring(Visit(), picture(90))
+    visit = controller.open_photo(Visit(), picture(90))
     said = explanation.draw(ENGLISH, visit.picked, Why(0.5, None, 0, []), WORTH)
     assert "other faces" not in said and "79 %" not in said and ENGLISH.why_weak in said
 
 
 def test_the_control_shows_both_scores(controller: VisitController) -> None:
-    visit = controller.shuffle(controller.bring(Visit(), picture(90)))
+    visit = controller.shuffle(controller.open_photo(Visit(), picture(90)))
     shuffled = controller.control(visit)
     assert shuffled is not None
     table = explanation.control(ENGLISH, shuffled, visit.other, controller.model.n_faces)

@@ -23,7 +23,7 @@ def controller() -> VisitController:
 
 
 def test_face_panel_shows_boxes_and_offers_faces(controller: VisitController) -> None:
-    visit = controller.bring(Visit(), picture(90))
+    visit = controller.open_photo(Visit(), picture(90))
     panel = fragments.face_panel(ENGLISH, visit.photo, visit.seen)
     assert len(re.findall(r"<rect", panel)) == 2
     assert re.findall(r'data-face="(\d)" aria-pressed="(\w+)"', panel) == [

@@ -22,7 +22,7 @@ from vclip.ui.session import VisitorSession
 from vclip.ui.speech.takes import TakeStore
 from vclip.ui.visit import K, Visit, VisitController
 
-HELLO = SpeechRequest("Hello.", 1.0, 0.0, 3)
+HELLO = SpeechRequest("Hello.", 3, 1.0, 0.0)
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def speaker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SpeechController
 @pytest.fixture
 def session(speaker: SpeechController) -> VisitorSession:
     found = VisitorSession()
-    found.visit = speaker.controller.bring(found.visit, picture(90))
+    found.visit = speaker.controller.open_photo(found.visit, picture(90))
     return found
 
 
@@ -50,7 +50,7 @@ def token(player: str) -> str:
 def test_a_take_can_be_heard_before_it_is_finished(
     speaker: SpeechController, session: VisitorSession, visit: Visit
 ) -> None:
-    steps = speaker.utter(session, HELLO)
+    steps = speaker.speak(session, HELLO)
     player, others = next(steps)
     assert others == gr.skip()
     list(steps)
@@ -60,7 +60,7 @@ def test_a_take_can_be_heard_before_it_is_finished(
 def test_the_file_is_the_speech_at_its_loudness(
     speaker: SpeechController, session: VisitorSession, visit: Visit
 ) -> None:
-    list(speaker.utter(session, HELLO))
+    list(speaker.speak(session, HELLO))
     (spoken,) = session.spoken
     take = speaker.takes.get(spoken.token)
     assert take is not None and visit.picked is not None
@@ -83,7 +83,7 @@ def test_takes_are_kept_newest_first_and_not_for_ever(
     monkeypatch.setattr(speech_events, "REMEMBERED", 2)
     every = []
     for seed in range(3):
-        list(speaker.utter(session, HELLO._replace(seed=seed)))
+        list(speaker.speak(session, HELLO._replace(seed=seed)))
         every.append(session.spoken[0].token)
     assert [one.seed for one in session.spoken] == [2, 1]
     assert speaker.takes.get(every[0]) is None and speaker.takes.get(every[1]) is not None
@@ -92,7 +92,7 @@ def test_takes_are_kept_newest_first_and_not_for_ever(
 def test_who_leaves_takes_the_sound_along(
     speaker: SpeechController, session: VisitorSession, visit: Visit, tmp_path: Path
 ) -> None:
-    steps = speaker.utter(session, HELLO)
+    steps = speaker.speak(session, HELLO)
     player, *_ = next(steps)
     assert speaker.takes.get(token(player)) is not None
     next(steps)
@@ -111,17 +111,17 @@ def test_a_text_that_cannot_be_spoken_begins_no_take(
 ) -> None:
     monkeypatch.setattr(speaker.takes, "start", None)
     with pytest.raises(TextError):
-        next(speaker.utter(session, HELLO._replace(text=text)))
+        next(speaker.speak(session, HELLO._replace(text=text)))
 
 
 def test_speaking_needs_a_voice(speaker: SpeechController) -> None:
     with pytest.raises(SpeakerError):
-        next(speaker.utter(VisitorSession(), HELLO))
+        next(speaker.speak(VisitorSession(), HELLO))
     with pytest.raises(InputError):
         next(speaker.compare(VisitorSession(), HELLO))
 
 
-@pytest.mark.parametrize("how", ["utter", "compare"])
+@pytest.mark.parametrize("how", ["speak", "compare"])
 def test_nothing_is_kept_of_who_wished_to_be_forgotten_meanwhile(
     speaker: SpeechController, session: VisitorSession, how: str, tmp_path: Path
 ) -> None:
@@ -139,7 +139,7 @@ def test_speaking_waits_for_the_step_that_is_being_taken(
     """Who picks a voice and presses Speak at once hears that voice."""
     with ThreadPoolExecutor(1) as pool:
         with session.lock:
-            spoken = pool.submit(lambda: list(speaker.utter(session, HELLO)))
+            spoken = pool.submit(lambda: list(speaker.speak(session, HELLO)))
             time.sleep(0.05)
             session.visit = speaker.controller.pick(session.visit, "p4")
         spoken.result(10)
@@ -171,7 +171,7 @@ def test_a_new_comparison_replaces_the_last(
     assert all(map(speaker.takes.get, second))  # what cannot be spoken costs nothing that was
 
 
-@pytest.mark.parametrize("how", ["utter", "compare"])
+@pytest.mark.parametrize("how", ["speak", "compare"])
 def test_who_asks_again_while_it_speaks_gets_the_new_one_only(
     speaker: SpeechController, session: VisitorSession, how: str, tmp_path: Path
 ) -> None:

@@ -27,7 +27,7 @@ from vclip.pipeline import FaceToVoice
 from vclip.ui import texts
 from vclip.ui.page import theme
 from vclip.ui.server import serve
-from vclip.ui.server.open_graph import SocialTags, tags
+from vclip.ui.server.open_graph import OpenGraphTags, tags
 from vclip.ui.speech.takes import SECONDS
 
 
@@ -162,7 +162,7 @@ def test_public_addresses_are_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SPACE_HOST", "someone-vclip.hf.space")
     said = tags(texts.ENGLISH, serve.public_address())
     assert 'content="https://someone-vclip.hf.space/thumbnail.png"' in said
-    page = SocialTags(cast(Any, None), said).rewrite('<head><meta charset="utf-8" /></head>')
+    page = OpenGraphTags(cast(Any, None), said).rewrite('<head><meta charset="utf-8" /></head>')
     assert page == f'<head><meta charset="utf-8" />{said}</head>'
 
 

@@ -16,7 +16,7 @@ from fastapi import FastAPI
 
 from vclip import audio
 from vclip.errors import SpeakerError
-from vclip.pipeline import Candidate
+from vclip.speakers.candidates import Candidate
 from vclip.speech.synthesizer import Speech
 from vclip.ui.speech import routes
 from vclip.ui.speech.preview import AT_ONCE, SENTENCE, PreviewCache

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vclip.pipeline import Candidate
+from vclip.speakers.candidates import Candidate
 from vclip.speech.synthesizer import Speech
 from vclip.ui.speech import takelist
 from vclip.ui.speech.takelist import TakeEntry

@@ -41,7 +41,7 @@ img { width: 214px; border-radius: 16px; border: 4px solid #ff7ab6; display: blo
 
 def document(controller: VisitController) -> str:
     """The thumbnail as HTML."""
-    visit = controller.example(Visit(), 0)
+    visit = controller.open_example(Visit(), 0)
     face = base64.b64encode(Path(EXAMPLES[0]).read_bytes()).decode()
     sheets = (theme.ASSETS / "voices.css").read_text() + STYLE
     icon = (theme.ASSETS / "icon.svg").read_text()
@@ -49,7 +49,7 @@ def document(controller: VisitController) -> str:
         f'<meta charset="utf-8"><style>{sheets}</style><body class="dark"><div>'
         f'<div class="mark">{icon}{html.escape(ENGLISH.title)}</div>'
         f"<p>{html.escape(ENGLISH.tagline)}</p>"
-        f'<img src="data:image/jpeg;base64,{face}"></div>{controller.draw(visit)}</body>'
+        f'<img src="data:image/jpeg;base64,{face}"></div>{controller.draw_map(visit)}</body>'
     )
 
 

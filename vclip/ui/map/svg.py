@@ -1,4 +1,4 @@
-"""Matplotlib's pictures as small inline SVG: every shape named by us, every colour left to CSS."""
+"""Matplotlib's figures as small inline SVG: every shape named by us, every colour left to CSS."""
 
 import io
 import re
@@ -17,7 +17,7 @@ from matplotlib.transforms import Affine2D
 from vclip.arrays import Floating
 
 Marker = str | Path
-Names = Sequence[Mapping[str, str]]  # attributes of shapes, in drawing order
+Shapes = Sequence[Mapping[str, str]]  # attributes of each, in drawing order
 
 METADATA = ("Creator", "Date", "Format", "Type")  # none of it
 STAR = Path.unit_regular_star(5, innerCircle=0.45)
@@ -39,29 +39,29 @@ class SvgFigure:
         self._groups: dict[str, list[Mapping[str, str]]] = {}  # class to what it is made of
 
     def points(
-        self, group: str, at: Floating, marker: Marker, diameter: float, names: Names
+        self, group: str, at: Floating, marker: Marker, diameter: float, shapes: Shapes
     ) -> None:
         """The same marker at places (N, 2)."""
         if len(at):
-            self._axes.plot(*at.T, ls="", marker=marker, ms=diameter, gid=self._add(group, names))
+            self._axes.plot(*at.T, ls="", marker=marker, ms=diameter, gid=self._add(group, shapes))
 
-    def lines(self, group: str, start: Floating, end: Floating, names: Names) -> None:
+    def lines(self, group: str, start: Floating, end: Floating, shapes: Shapes) -> None:
         """Straight lines between places (N, 2)."""
         if len(start):
-            gid = self._add(group, names)
+            gid = self._add(group, shapes)
             self._axes.add_collection(LineCollection(list(np.stack([start, end], 1)), gid=gid))
 
-    def words(self, group: str, at: Floating, words: Sequence[str], names: Names) -> None:
+    def words(self, group: str, at: Floating, words: Sequence[str], shapes: Shapes) -> None:
         """Short texts; `at` is what CSS's text-anchor and dominant-baseline make of it."""
-        gid = self._add(group, names)
+        gid = self._add(group, shapes)
         for (x, y), word in zip(at, words, strict=True):
             self._axes.text(x, y, word, va="baseline", gid=gid, parse_math=False)
 
     def heights(
-        self, group: str, x: Floating, y: Floating, z: Floating, levels: Floating, names: Names
+        self, group: str, x: Floating, y: Floating, z: Floating, levels: Floating, shapes: Shapes
     ) -> None:
         """Where z (Y, X) is above each of the rising levels, one region on top of the other."""
-        gid = self._add(group, names)
+        gid = self._add(group, shapes)
         for level in levels:
             above = [level, max(float(z.max()), level) + 1]
             self._axes.contourf(x, y, z, levels=above, colors=["k"]).set_gid(gid)
@@ -69,13 +69,13 @@ class SvgFigure:
     def markup(self, **attributes: str) -> str:
         """The `<svg>`: a `<g class=GROUP>` for each group. Attributes may hold any text."""
         drawn = _draw(self._figure)
-        picture = ET.Element("svg", {"viewBox": drawn.attrib["viewBox"]} | attributes)
+        svg = ET.Element("svg", {"viewBox": drawn.attrib["viewBox"]} | attributes)
         for name, shapes in self._groups.items():
-            picture.append(_group(name, drawn.findall(f".//g[@id='{name}']"), shapes))
-        return ET.tostring(picture, encoding="unicode")
+            svg.append(_group(name, drawn.findall(f".//g[@id='{name}']"), shapes))
+        return ET.tostring(svg, encoding="unicode")
 
-    def _add(self, group: str, names: Names) -> str:
-        self._groups.setdefault(group, []).extend(names)
+    def _add(self, group: str, shapes: Shapes) -> str:
+        self._groups.setdefault(group, []).extend(shapes)
         return group
 
 
@@ -91,7 +91,7 @@ def _draw(figure: Figure) -> ET.Element:
     return root
 
 
-def _group(name: str, drawn: Sequence[ET.Element], shapes: Names) -> ET.Element:
+def _group(name: str, drawn: Sequence[ET.Element], shapes: Shapes) -> ET.Element:
     """All that the artists of a group drew: definitions first, then the shapes with their names."""
     group = ET.Element("g", {"class": name})
     paths = {path.attrib["id"]: path for g in drawn for path in g.iterfind("defs/path")}

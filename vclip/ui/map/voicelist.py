@@ -4,7 +4,7 @@ import html
 import math
 from collections.abc import Sequence
 
-from vclip.pipeline import Candidate
+from vclip.speakers.candidates import Candidate
 from vclip.ui.map.voicemap import SHAPES
 from vclip.ui.texts import Texts
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from vclip.arrays import Floating
-from vclip.pipeline import Candidate
+from vclip.speakers.candidates import Candidate
 from vclip.ui.map import density, labels, svg
 from vclip.ui.texts import Texts
 
@@ -111,20 +111,20 @@ class VoiceMap:
             scores = self._bank_emb @ image_emb
             ramp = ColourScale.fit(scores, cloud @ image_emb)
             star = self.projection.place(image_emb[None])[0]
-        picture = svg.SvgFigure(WIDTH, HEIGHT)
-        _density(picture, self.projection.place(cloud))
+        figure = svg.SvgFigure(WIDTH, HEIGHT)
+        _density(figure, self.projection.place(cloud))
         at = self._place(candidates)
         placed = labels.place(at, self._bank_at, star, SIZE)
-        _leaders(picture, candidates, at, placed, picked)
-        self._bank(picture, scores, ramp, {c.speaker_id for c in candidates})
-        self._others(picture, ramp, candidates, picked)
+        _leaders(figure, candidates, at, placed, picked)
+        self._bank(figure, scores, ramp, {c.speaker_id for c in candidates})
+        self._others(figure, ramp, candidates, picked)
         if star is not None:
             face = {"class": "face", "data-name": texts.face}
-            picture.points("star", star[None], svg.STAR, STAR, [face])
-        _marks(picture, candidates, placed)
+            figure.points("star", star[None], svg.STAR, STAR, [face])
+        _marks(figure, candidates, placed)
         if picked is not None:
-            self._ring(picture, candidates, placed, picked)
-        drawn = picture.markup(role="img", **{"aria-label": texts.map_label})
+            self._ring(figure, candidates, placed, picked)
+        drawn = figure.markup(role="img", **{"aria-label": texts.map_label})
         sources: set[str] = {voice.source for voice in (*candidates, picked) if voice}
         return _figure(texts, drawn, ramp, source, sources)
 
@@ -140,17 +140,17 @@ class VoiceMap:
         return self.projection.place(np.stack([voice.voice_emb for voice in voices]))
 
     def _bank(
-        self, picture: svg.SvgFigure, scores: Floating, ramp: ColourScale | None, best: set[str]
+        self, figure: svg.SvgFigure, scores: Floating, ramp: ColourScale | None, best: set[str]
     ) -> None:
         names = [
             _point(speaker_id, float(score), ramp, "bank", "best" if speaker_id in best else "")
             for speaker_id, score in zip(self._ids, scores, strict=True)
         ]
-        picture.points("voices", self._bank_at, "o", BANK, names)
+        figure.points("voices", self._bank_at, "o", BANK, names)
 
     def _others(
         self,
-        picture: svg.SvgFigure,
+        figure: svg.SvgFigure,
         ramp: ColourScale | None,
         candidates: Sequence[Candidate],
         picked: Candidate | None,
@@ -160,13 +160,13 @@ class VoiceMap:
         for source in ("generated", "shaped"):
             voices = [c for c in shown.values() if c.source == source]
             names = [_point(c.speaker_id, c.score, ramp, "best", SHAPES[source]) for c in voices]
-            picture.points(
+            figure.points(
                 "found", self._place(voices), MARKERS[source], POINT * SCALE[source], names
             )
 
     def _ring(
         self,
-        picture: svg.SvgFigure,
+        figure: svg.SvgFigure,
         candidates: Sequence[Candidate],
         placed: Floating,
         picked: Candidate,
@@ -179,17 +179,17 @@ class VoiceMap:
             name["class"] += " large"
         else:
             at, size = self._place([picked]), RING_OF_POINT
-        picture.points("picked", at, "o", size, [name])
+        figure.points("picked", at, "o", size, [name])
 
 
-def _density(picture: svg.SvgFigure, at: Floating) -> None:
+def _density(figure: svg.SvgFigure, at: Floating) -> None:
     found = density.estimate(at, SIZE)
     names = [{"class": f"d{n}"} for n in range(len(found.levels))]
-    picture.heights("density", found.x, found.y, found.z, found.levels, names)
+    figure.heights("density", found.x, found.y, found.z, found.levels, names)
 
 
 def _leaders(
-    picture: svg.SvgFigure,
+    figure: svg.SvgFigure,
     candidates: Sequence[Candidate],
     at: Floating,
     placed: Floating,
@@ -200,17 +200,17 @@ def _leaders(
         {"class": _css("leader", "picked" * (c.speaker_id == chosen)), "data-for": c.speaker_id}
         for c in candidates
     ]
-    picture.lines("leaders", at, placed, names)
+    figure.lines("leaders", at, placed, names)
 
 
-def _marks(picture: svg.SvgFigure, candidates: Sequence[Candidate], placed: Floating) -> None:
+def _marks(figure: svg.SvgFigure, candidates: Sequence[Candidate], placed: Floating) -> None:
     """Numbered marks: round for a voice of the bank, square generated, diamond changed by hand."""
     for source, marker in MARKERS.items():
         mine = [i for i, c in enumerate(candidates) if c.source == source]
         names = [_mark(candidates[i]) for i in mine]
-        picture.points("marks", placed[mine], marker, MARK * SCALE[source], names)
+        figure.points("marks", placed[mine], marker, MARK * SCALE[source], names)
     numbers = [{"class": "number", "data-for": c.speaker_id} for c in candidates]
-    picture.words("numbers", placed, [str(c.rank) for c in candidates], numbers)
+    figure.words("numbers", placed, [str(c.rank) for c in candidates], numbers)
 
 
 def _point(

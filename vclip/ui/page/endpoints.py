@@ -8,7 +8,7 @@ import logging
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import Any, get_args
 
 import gradio as gr
 from gradio.utils import get_upload_folder
@@ -16,7 +16,9 @@ from gradio.utils import get_upload_folder
 from vclip import audio
 from vclip.errors import InputError, VclipError
 from vclip.face import photo as face
-from vclip.pipeline import LUFS, MAX_K, PAUSE, FaceResult, FaceToVoice, Source, check_length
+from vclip.face.embedder import FaceResult
+from vclip.limits import MAX_K, Source, check_length
+from vclip.pipeline import LUFS, PAUSE, FaceToVoice
 from vclip.speech.narrator import MAX_PAUSE, master
 from vclip.speech.synthesizer import MAX_RATE, MAX_SEED, MIN_RATE, Speech, join
 from vclip.ui.page.speech_events import paced
@@ -25,13 +27,13 @@ from vclip.ui.texts import ENGLISH
 from vclip.ui.visit import K, next_seed
 
 log = logging.getLogger(__name__)
-T = TypeVar("T")
 DEFAULTS: tuple[Source, ...] = ("both", "generated")  # of /candidates, of /resample
 
 
 def add(model: FaceToVoice) -> None:
     """Register the endpoints in the Blocks that is being built, with components nobody sees."""
 
+    @our_errors()
     def candidates(
         photo: bytes, source: Source = "both", k: int = K, seed: int = 0
     ) -> dict[str, Any]:
@@ -47,8 +49,9 @@ def add(model: FaceToVoice) -> None:
             k: How many voices, 1 to 100.
             seed: Which generated voices are searched, 0 to 4294967295.
         """
-        return _guarded(lambda: find(model, photo, source, k, seed))
+        return find(model, photo, source, k, seed)
 
+    @our_errors()
     def resample(
         photo: bytes, source: Source = "generated", k: int = K, seed: int = 0
     ) -> dict[str, Any]:
@@ -60,8 +63,9 @@ def add(model: FaceToVoice) -> None:
             k: How many voices, 1 to 100.
             seed: The seed that was used last; the answer names the next one.
         """
-        return _guarded(lambda: find(model, photo, source, k, next_seed(_seed(seed))))
+        return find(model, photo, source, k, next_seed(_seed(seed)))
 
+    @our_errors()
     def described(words: str, source: Source = "both", k: int = K, seed: int = 0) -> dict[str, Any]:
         """Voices whose speakers' descriptions fit words in place of a photo, best fit first.
 
@@ -73,7 +77,7 @@ def add(model: FaceToVoice) -> None:
             k: How many voices, 1 to 100.
             seed: Which generated voices are searched, 0 to 4294967295.
         """
-        return _guarded(lambda: rank(model, model.read(words or ""), source, k, seed))
+        return rank(model, model.read(words or ""), source, k, seed)
 
     def speak(
         text: str,
@@ -94,12 +98,13 @@ def add(model: FaceToVoice) -> None:
             pause: Silence between sentences in seconds, 0 to 2.
             format: "wav", "flac" or "mp3".
         """
-        with _ours():
+        with our_errors():
             yield from say(model, text, speaker_id, seed, rate, pause, format)
 
+    @our_errors()
     def describe_model() -> dict[str, Any]:
         """What the model is made of (files, hashes, licences), its speakers and its limits."""
-        return _guarded(model.describe)
+        return model.describe()
 
     hidden: dict[str, Any] = {"visible": False}
     photo = gr.File(type="binary", label="photo", **hidden)
@@ -168,8 +173,7 @@ def say(
         "rate": _number("rate", rate, 1.0, MIN_RATE, MAX_RATE),
         "pause": _number("pause", pause, PAUSE, 0, MAX_PAUSE),
     }
-    pieces = model.recite(text or "", voice, seed, **manner)
-    for piece in paced(piece for _, piece in pieces):
+    for piece in paced(model.recite(text or "", voice, seed, **manner)):
         if piece is None:
             yield gr.skip()
         else:
@@ -213,13 +217,8 @@ def _format(kind: str | None) -> str:
     return kind
 
 
-def _guarded(work: Callable[[], T]) -> T:
-    with _ours():
-        return work()
-
-
 @contextlib.contextmanager
-def _ours() -> Iterator[None]:
+def our_errors() -> Iterator[None]:
     """Our own messages reach the client; of anything else it learns only that it failed."""
     try:
         yield

@@ -4,8 +4,8 @@ import html
 import math
 from collections.abc import Mapping
 
-from vclip.association.explain import Why
-from vclip.pipeline import Candidate, Shuffled
+from vclip.association.explain import Shuffled, Why
+from vclip.speakers.candidates import Candidate
 from vclip.ui.texts import Texts
 
 

@@ -14,7 +14,9 @@ from PIL import Image
 from vclip.arrays import UInt8
 from vclip.card import to_json
 from vclip.face import photo as face
-from vclip.pipeline import MAX_CHARS, Candidate, FaceResult
+from vclip.face.embedder import FaceResult
+from vclip.limits import MAX_CHARS
+from vclip.speakers.candidates import Candidate
 from vclip.speech.narrator import PACE
 from vclip.ui.speech.takes import file_name
 from vclip.ui.texts import Texts

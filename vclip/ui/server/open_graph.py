@@ -1,4 +1,4 @@
-"""What a link to the app looks like elsewhere: title, words and picture, in the page's own HTML.
+"""Open Graph tags: what a link to the app looks like elsewhere, written into the page's own HTML.
 
 Gradio's template names Gradio there, and what it is given as `head` is added by a script, which
 those who draw previews of links do not run. So the answer to GET / is rewritten on its way.
@@ -6,15 +6,11 @@ those who draw previews of links do not run. So the answer to GET / is rewritten
 
 import html
 import re
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from vclip.ui.texts import Texts
 
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[Message, Receive, Send], Awaitable[None]]
 CHARSET = '<meta charset="utf-8" />'  # has to be among the first bytes of a page
 OTHERS = re.compile(r'<meta\s+(?:property="og:|name="twitter:)[^>]*>\s*')
 
@@ -38,13 +34,13 @@ def tags(texts: Texts, base: str) -> str:
     )
 
 
-class SocialTags:
+class OpenGraphTags:
     """ASGI middleware that puts `tags` in the place of Gradio's in the page at /."""
 
-    def __init__(self, app: App, tags: str) -> None:
+    def __init__(self, app: ASGIApp, tags: str) -> None:
         self._app, self._tags = app, tags
 
-    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass everything on but the page itself."""
         if scope["type"] != "http" or scope["path"] != "/" or scope["method"] != "GET":
             return await self._app(scope, receive, send)

@@ -24,7 +24,7 @@ from vclip.errors import ModelError
 from vclip.pipeline import FaceToVoice
 from vclip.ui.page import theme
 from vclip.ui.server import uvicorn_server
-from vclip.ui.server.open_graph import SocialTags, tags
+from vclip.ui.server.open_graph import OpenGraphTags, tags
 from vclip.ui.server.uvicorn_server import open_port as open_port  # part of this module's face
 from vclip.ui.speech import routes
 from vclip.ui.speech.takes import SECONDS, TakeStore
@@ -105,7 +105,7 @@ def application(
         gradio.mcp.DEFAULT_TEMP_DIR = str(folder)
         if page.mcp_server_obj is None:
             raise ModelError(f"the MCP server does not start: {page.mcp_error}")
-    app.add_middleware(SocialTags, tags=tags(ENGLISH, public_address()))
+    app.add_middleware(OpenGraphTags, tags=tags(ENGLISH, public_address()))
     app.state.page = page
     return app
 

@@ -2,12 +2,10 @@
 
 import threading
 from collections import OrderedDict
-from typing import Protocol
 
 from vclip import audio
 from vclip.gate import Gate
-from vclip.pipeline import Candidate
-from vclip.speech.synthesizer import Speech
+from vclip.pipeline import FaceToVoice
 
 SENTENCE = "This is how I sound."
 KIND = "mp3"  # 8 ms more than WAV on one core, a quarter of its size: 14 kB
@@ -15,22 +13,10 @@ AT_ONCE = 2  # that are being made; people who wait for speech come first
 MOST = 300  # that are remembered, 4 MB
 
 
-class Model(Protocol):
-    """What is asked of FaceToVoice."""
-
-    def candidate(self, speaker_id: str) -> Candidate:
-        """The voice of an id. Raises SpeakerError."""
-        ...
-
-    def speak(self, text: str, candidate: Candidate) -> Speech:
-        """A text in this voice."""
-        ...
-
-
 class PreviewCache:
-    """Makes and remembers them for one model; shared by all visits."""
+    """Previews of one model, made when first asked for; shared by all visits."""
 
-    def __init__(self, model: Model, most: int = MOST) -> None:
+    def __init__(self, model: FaceToVoice, most: int = MOST) -> None:
         self._model, self._most = model, most
         self._gate, self._lock = Gate(AT_ONCE), threading.Lock()
         self._made: OrderedDict[str, bytes] = OrderedDict()  # the least recently used first
@@ -42,8 +28,7 @@ class PreviewCache:
                 self._made.move_to_end(speaker_id)
                 return self._made[speaker_id]
         with self._gate.place():
-            voice = self._model.candidate(speaker_id)
-            speech = self._model.speak(SENTENCE, voice)
+            speech = self._model.speak(SENTENCE, self._model.candidate(speaker_id))
             data = audio.encode(speech.wav, speech.sample_rate, KIND)
         with self._lock:
             self._made[speaker_id] = data

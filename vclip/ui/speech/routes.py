@@ -8,14 +8,15 @@ from fastapi.responses import FileResponse, Response, StreamingResponse
 
 from vclip import audio
 from vclip.errors import BusyError, SpeakerError
-from vclip.ui.speech.preview import KIND, Model, PreviewCache
+from vclip.pipeline import FaceToVoice
+from vclip.ui.speech.preview import KIND, PreviewCache
 from vclip.ui.speech.takes import SpeechTake, TakeStore
 
 MEDIA = {"wav": "audio/wav", "flac": "audio/flac", "mp3": "audio/mpeg"}
 PRIVATE = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 
-def add(app: FastAPI, takes: TakeStore, model: Model) -> None:
+def add(app: FastAPI, takes: TakeStore, model: FaceToVoice) -> None:
     """Register /takes/TOKEN.pcm, .wav, .flac, .mp3, .json and /preview?voice=ID.
 
     Before Gradio is mounted at /, which answers whatever nobody else does.

@@ -9,7 +9,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from vclip.pipeline import Candidate
+from vclip.speakers.candidates import Candidate
 from vclip.ui.map.voicemap import SHAPES
 from vclip.ui.speech.takes import SpeechTake
 from vclip.ui.texts import Texts
