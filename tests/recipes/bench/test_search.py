@@ -1,14 +1,15 @@
 """The bench of searches: its data, its truth, and figures of what it says it measures."""
 
-import argparse
 import json
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
 
-from vclip.recipes.bench import search
-from vclip.recipes.bench.search import DATA, K, SearchFigures, VectorFiles
+from vclip.recipes.bench import search, timing
+from vclip.recipes.bench.search import Data, K, SearchBenchSettings, VectorFiles
+from vclip.recipes.options import parse
 from vclip.speakers import index
 
 
@@ -22,9 +23,8 @@ def one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
 METHODS = dict(search.METHODS)
 
 
-def bank(folder: Path, data: str, n: int = 300, n_queries: int = 7) -> VectorFiles:
-    options = argparse.Namespace(sizes=[5, n], queries=n_queries, seed=0, model="bundled")
-    return search.make(folder, options, data)
+def bank(folder: Path, data: Data, n: int = 300, n_queries: int = 7) -> VectorFiles:
+    return search.make(folder, SearchBenchSettings(sizes=(5, n), queries=n_queries), data)
 
 
 @pytest.mark.parametrize("data", ["clustered", "uniform"])
@@ -76,16 +76,19 @@ def test_the_command_measures_each_in_a_process_of_its_own(
 ) -> None:
     options = "--sizes 40 400 --data clustered --methods exact ivf-sq8 --queries 5 --json --folder"
     assert search.main([*options.split(), str(tmp_path)]) == 0
-    found = [SearchFigures(**json.loads(line)) for line in capsys.readouterr().out.splitlines()]
-    assert [(f.n, f.method) for f in found] == [
+    found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [(f["n"], f["method"]) for f in found] == [
         (n, method) for n in (40, 400) for method in ("exact", "ivf-sq8")
     ]
     for f in found:
-        assert f.data == "clustered" and f.ms > 0 and f.rss_mb > 10
-        assert (f.recall == 1) >= (f.method == "exact")
-        assert (f.index_mb > 0) == (f.build_s > 0) == (f.method != "exact")
+        assert f["data"] == "clustered" and f["ms"] > 0 and f["rss_mb"] > 10
+        assert (f["recall"] == 1) >= (f["method"] == "exact")
+        assert (f["index_mb"] > 0) == (f["build_s"] > 0) == (f["method"] != "exact")
     assert not list(tmp_path.iterdir())
-    assert {line.split()[2] for line in map(search.line, found)} == {"exact", "ivf-sq8"}
+    timing.show(found, as_json=False)
+    head, *rows = capsys.readouterr().out.splitlines()
+    assert head.split() == list(found[0])
+    assert {row.split()[2] for row in rows} == {"exact", "ivf-sq8"}
 
 
 @pytest.mark.parametrize("wrong", ["--sizes 0", "--queries 0", "--data voices --model nowhere"])
@@ -94,5 +97,6 @@ def test_what_cannot_be_measured(wrong: str, capsys: pytest.CaptureFixture[str])
     assert capsys.readouterr().err.count("\n") == 1
 
 
-def test_every_kind_of_data_is_offered() -> None:
-    assert set(search.parser().parse_args(["--data", *DATA]).data) == set(DATA)
+def test_every_kind_of_data_and_method_is_offered() -> None:
+    asked = parse(SearchBenchSettings, ["--data", *get_args(Data), "--methods", *METHODS])
+    assert asked.data == get_args(Data) and asked.methods == tuple(METHODS)

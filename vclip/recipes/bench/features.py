@@ -1,4 +1,4 @@
-"""What the paper's features cost: `python -m vclip.recipes.bench.features [--clips N]`.
+"""Cost of the paper's features: `python -m vclip.recipes.bench.features [--clips N]`.
 
 Clips like VoxCeleb2's (224 × 224, 25 frames a second, H.264, AAC at 16 kHz, of its mean length of
 7.8 s) are made from an example face and noise. They go through the steps of
@@ -7,11 +7,11 @@ weights, which cost what trained ones do. Times are of the processor, so that ot
 count; with a GPU they are of the clock.
 """
 
-import argparse
 import functools
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, TypeVar
@@ -26,15 +26,25 @@ from vclip.errors import InputError, reported
 from vclip.face.clip import ClipImageEncoder
 from vclip.face.encoder import load_face_encoder
 from vclip.face.photo import Detector, load
+from vclip.recipes.bench import timing
 from vclip.recipes.data.encoders import BUNDLED_FACES, voice_encoder
 from vclip.recipes.data.extraction import Faces, Side, Voices
 from vclip.recipes.data.manifest import REPO
+from vclip.recipes.options import parse
 from vclip.torchaudio_stub import ensure_torchaudio
 
 SECONDS, RATE, SIDE, FPS = 7.8, 16000, 224, 25  # 2,360 hours of 1,092,009 utterances
 UTTERANCES = 1_092_009
 FACE = REPO / "assets" / "examples" / "face_1.jpg"
 Item = TypeVar("Item")
+
+
+@dataclass(frozen=True)
+class FeatureBenchSettings:
+    """What is measured."""
+
+    clips: int = 64  # at least 32
+    yunet: Path | None = None  # YuNet's ONNX file; Haar cascade without it
 
 
 def write_clip(path: Path, rng: np.random.Generator) -> Path:
@@ -81,10 +91,7 @@ def timed(action: Callable[[Item], Any], items: Sequence[Item]) -> float:
     """Seconds for one item, the first one left out."""
     clock = time.perf_counter if torch.cuda.is_available() else time.process_time
     action(items[0])
-    begun = clock()
-    for item in items[1:]:
-        action(item)
-    return (clock() - begun) / (len(items) - 1)
+    return timing.seconds(lambda: [action(item) for item in items[1:]], clock) / (len(items) - 1)
 
 
 def measure(n_clips: int, folder: Path, yunet: Path | None) -> dict[str, float]:
@@ -131,16 +138,13 @@ def table(figures: dict[str, float]) -> str:
 @reported
 def main(argv: list[str] | None = None) -> int:
     """Print the table."""
-    options = argparse.ArgumentParser(prog="python -m vclip.recipes.bench.features")
-    options.add_argument("--clips", type=int, default=64, help="clips (default: 64, at least 32)")
-    options.add_argument("--yunet", type=Path, help="YuNet's ONNX file; Haar cascade without it")
-    arguments = options.parse_args(argv)
-    if arguments.clips < 32:
-        raise InputError(f"--clips is {arguments.clips}; fewer than 32 say nothing")
+    settings = parse(FeatureBenchSettings, argv)
+    if settings.clips < 32:
+        raise InputError(f"--clips is {settings.clips}; fewer than 32 say nothing")
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     with tempfile.TemporaryDirectory() as folder:
-        print(table(measure(arguments.clips, Path(folder), arguments.yunet)))
+        print(table(measure(settings.clips, Path(folder), settings.yunet)))
     return 0
 
 

@@ -1,4 +1,4 @@
-"""How well voices are found in banks of 10² to 10⁶: `python -m vclip.recipes.bench.search`.
+"""Search in banks of 10² to 10⁶ voices: `python -m vclip.recipes.bench.search`.
 
 Compares exact search with indexes of FAISS: recall@10 against exact search, median latency of one
 query, memory and time to build. `vclip.speakers.index` takes its switch-over and its index from
@@ -15,32 +15,31 @@ ms           median milliseconds of one query for 10 voices
 Both are times of the processor, which a machine that others use does not lengthen.
 """
 
-import argparse
-import functools
-import json
 import os
-import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from tqdm import tqdm
 
 from vclip.arrays import Float32, Floating, Indices
 from vclip.errors import InputError, reported
+from vclip.recipes.bench import timing
+from vclip.recipes.options import parse
 from vclip.speakers import index
 
 K = 10
 DIMENSION = 256  # of the two kinds that are made up
-SIZES = (100, 1_000, 10_000, 100_000, 1_000_000)
 LISTS, GRAPH = (16, 32, 64, 128, 256, 512), (32, 64, 128, 256, 512)
-METHODS: dict[str, tuple[str, tuple[int, ...]]] = {  # recipe of FAISS, breadths of search
+Data = Literal["voices", "clustered", "uniform"]
+Method = Literal["exact", "ivf", "ivf-sq8", "hnsw", "hnsw-sq8"]
+METHODS: dict[Method, tuple[str, tuple[int, ...]]] = {  # recipe of FAISS, breadths of search
     "exact": ("", (0,)),
     "ivf": ("IVF{lists},Flat", LISTS),
     "ivf-sq8": ("IVF{lists},SQ8", LISTS),
@@ -50,18 +49,17 @@ METHODS: dict[str, tuple[str, tuple[int, ...]]] = {  # recipe of FAISS, breadths
 
 
 @dataclass(frozen=True)
-class SearchFigures:
-    """One line of the table."""
+class SearchBenchSettings:
+    """Searches that are measured."""
 
-    data: str
-    n: int
-    method: str
-    breadth: int
-    recall: float
-    ms: float
-    index_mb: float
-    rss_mb: float
-    build_s: float
+    sizes: tuple[int, ...] = (100, 1_000, 10_000, 100_000, 1_000_000)
+    data: tuple[Data, ...] = ("voices",)
+    methods: tuple[Method, ...] = tuple(METHODS)
+    queries: int = 200
+    model: str = "bundled"  # whose voices and faces
+    seed: int = 0  # of the data that are made up
+    folder: Path | None = None  # for temporary files, 2 GB at 10⁶
+    json: bool = False  # one object a line
 
 
 @dataclass(frozen=True)
@@ -94,7 +92,7 @@ def unit(rows: Floating) -> Float32:
     return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), dtype=np.float32)
 
 
-def voices(model: str, n: int, n_queries: int, _: np.random.Generator) -> Iterator[Float32]:
+def voices(model: str, n: int, n_queries: int) -> Iterator[Float32]:
     """Reference faces, then generated voices, a seed's at a time."""
     from vclip.pipeline import FaceToVoice  # torch, which measuring processes do without
 
@@ -109,37 +107,28 @@ def voices(model: str, n: int, n_queries: int, _: np.random.Generator) -> Iterat
         seed, made = seed + 1, made + len(rows)
 
 
-def clustered(_: str, n: int, n_queries: int, rng: np.random.Generator) -> Iterator[Float32]:
-    """Points around centres; the spread makes neighbours of one centre as alike as voices are."""
-    centres = unit(rng.normal(size=(max(1, n // 100), DIMENSION)))
-    for size in pieces(n, n_queries):
-        noise = rng.normal(size=(size, DIMENSION)) * 0.7 / DIMENSION**0.5
-        yield unit(centres[rng.integers(len(centres), size=size)] + noise)
+def made_up(n: int, n_queries: int, seed: int, clustered: bool) -> Iterator[Float32]:
+    """The queries, then n rows in parts that fit into memory: points anywhere on the sphere.
+
+    Clustered ones lie around centres; the spread makes neighbours of one centre as alike as voices.
+    """
+    rng = np.random.default_rng(seed)
+    centres = unit(rng.normal(size=(max(1, n // 100), DIMENSION))) if clustered else None
+    for size in [n_queries] + [min(10_000, n - i) for i in range(0, n, 10_000)]:
+        points = rng.normal(size=(size, DIMENSION))
+        if centres is not None:
+            near = centres[rng.integers(len(centres), size=size)]
+            points = near + points * 0.7 / DIMENSION**0.5
+        yield unit(points)
 
 
-def uniform(_: str, n: int, n_queries: int, rng: np.random.Generator) -> Iterator[Float32]:
-    """Points anywhere."""
-    for size in pieces(n, n_queries):
-        yield unit(rng.normal(size=(size, DIMENSION)))
-
-
-def pieces(n: int, n_queries: int) -> list[int]:
-    """The queries, then n rows in parts that fit into memory."""
-    return [n_queries] + [min(10_000, n - i) for i in range(0, n, 10_000)]
-
-
-DATA: dict[str, Callable[[str, int, int, np.random.Generator], Iterator[Float32]]] = {
-    "voices": voices,
-    "clustered": clustered,
-    "uniform": uniform,
-}
-
-
-def make(folder: Path, options: argparse.Namespace, data: str) -> VectorFiles:
+def make(folder: Path, settings: SearchBenchSettings, data: Data) -> VectorFiles:
     """Write the files of a bank of the largest size."""
-    parts = DATA[data](
-        options.model, max(options.sizes), options.queries, np.random.default_rng(options.seed)
-    )
+    n, n_queries = max(settings.sizes), settings.queries
+    if data == "voices":
+        parts = voices(settings.model, n, n_queries)
+    else:
+        parts = made_up(n, n_queries, settings.seed, data == "clustered")
     queries = next(parts)
     queries.tofile(folder / "queries.f32")
     with (folder / "table.f32").open("wb") as file:
@@ -148,32 +137,26 @@ def make(folder: Path, options: argparse.Namespace, data: str) -> VectorFiles:
     return VectorFiles(folder, queries.shape[1])
 
 
-def build(bank: VectorFiles, n: int, recipe: str, path: Path) -> tuple[float, float]:
+def build(files: VectorFiles, n: int, recipe: str, path: Path) -> tuple[float, float]:
     """Seconds to build an index of n rows, and its MB as a file."""
-    table = bank.table(n)
-    begun = time.process_time()
-    index.Approximate.build(table, recipe).save(path)
-    return time.process_time() - begun, path.stat().st_size / 1e6
+    table = files.table(n)
+    taken = timing.seconds(
+        lambda: index.Approximate.build(table, recipe).save(path), time.process_time
+    )
+    return taken, path.stat().st_size / 1e6
 
 
-def search(bank: VectorFiles, n: int, path: Path | None, breadth: int) -> dict[str, float]:
+def search(files: VectorFiles, n: int, path: Path | None, breadth: int) -> dict[str, float]:
     """Recall, latency and memory of one index, or of exact search if there is none."""
-    table, queries = bank.table(n), bank.queries()
+    table, queries = files.table(n), files.queries()
     tried: index.Index = index.Exact(table)
     if path is not None:
         tried = index.Approximate.load(path, table, breadth)
     found = [tried.search(query, K)[0] for query in queries]
-    ms = 1e3 * statistics.median(seconds(tried, query) for query in queries)
+    taken = timing.median(lambda i: tried.search(queries[i], K), len(queries), time.thread_time)
     memory = rss_mb()
-    shared = map(np.isin, found, bank.truth(n))
-    return {"recall": float(np.mean(list(shared))), "ms": ms, "rss_mb": memory}
-
-
-def seconds(tried: index.Index, query: Float32) -> float:
-    """Processor time of a search."""
-    begun = time.thread_time()
-    tried.search(query, K)
-    return time.thread_time() - begun
+    shared = map(np.isin, found, files.truth(n))
+    return {"recall": float(np.mean(list(shared))), "ms": 1000 * taken, "rss_mb": memory}
 
 
 def rss_mb() -> float:
@@ -188,67 +171,36 @@ def alone(work: Callable[..., Any], *arguments: Any) -> Any:
         return pool.submit(work, *arguments).result()
 
 
-def measure(bank: VectorFiles, data: str, n: int, method: str) -> Iterator[SearchFigures]:
+def measure(settings: SearchBenchSettings) -> Iterator[dict[str, Any]]:
+    """One row for every kind of data, size, method and breadth of search."""
+    for data in settings.data:
+        with tempfile.TemporaryDirectory(dir=settings.folder) as folder:
+            files = make(Path(folder), settings, data)
+            for n in settings.sizes:
+                for method in settings.methods:
+                    for found in measure_method(files, n, *METHODS[method]):
+                        yield {"data": data, "n": n, "method": method} | found
+
+
+def measure_method(
+    files: VectorFiles, n: int, recipe: str, breadths: tuple[int, ...]
+) -> Iterator[dict[str, float]]:
     """One method at one size, at each of its breadths."""
-    recipe, breadths = METHODS[method]
-    path = bank.folder / "index.faiss" if recipe else None
-    build_s, index_mb = alone(build, bank, n, recipe, path) if path else (0.0, 0.0)
+    path = files.folder / "index.faiss" if recipe else None
+    build_s, index_mb = alone(build, files, n, recipe, path) if path else (0.0, 0.0)
     for breadth in breadths:
-        told = alone(search, bank, n, path, breadth)
-        yield SearchFigures(data, n, method, breadth, index_mb=index_mb, build_s=build_s, **told)
-
-
-def run(options: argparse.Namespace) -> Iterator[SearchFigures]:
-    """Every kind of data, size and method."""
-    for data in options.data:
-        with tempfile.TemporaryDirectory(dir=options.folder) as folder:
-            bank = make(Path(folder), options, data)
-            for n in options.sizes:
-                for method in options.methods:
-                    yield from measure(bank, data, n, method)
-
-
-def line(figures: SearchFigures) -> str:
-    """For people."""
-    return (
-        "{data:9s} {n:8d}  {method:8s} {breadth:4d}  {recall:6.3f} {ms:9.3f} {index_mb:9.1f} "
-        "{rss_mb:8.0f} {build_s:8.1f}".format(**asdict(figures))
-    )
-
-
-def parser() -> argparse.ArgumentParser:
-    """The command line."""
-    options = argparse.ArgumentParser(
-        prog="python -m vclip.recipes.bench.search",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    options.add_argument("--sizes", type=int, nargs="+", default=list(SIZES))
-    options.add_argument("--data", nargs="+", default=["voices"], choices=list(DATA))
-    options.add_argument("--methods", nargs="+", default=list(METHODS), choices=list(METHODS))
-    options.add_argument("--queries", type=int, default=200)
-    options.add_argument("--model", default="bundled", help="whose voices and faces")
-    options.add_argument("--seed", type=int, default=0, help="of the data that are made up")
-    options.add_argument("--folder", type=Path, help="for temporary files, 2 GB at 10⁶")
-    options.add_argument("--json", action="store_true", help="one object a line")
-    return options
+        found = alone(search, files, n, path, breadth)
+        yield {"breadth": breadth} | found | {"index_mb": index_mb, "build_s": build_s}
 
 
 @reported
 def main(argv: list[str] | None = None) -> int:
     """Command line."""
-    options = parser().parse_args(argv)
-    if min(options.sizes) < 1 or options.queries < 1:
+    settings = parse(SearchBenchSettings, argv)
+    if min(settings.sizes) < 1 or settings.queries < 1:
         raise InputError("sizes and queries must be at least 1")
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # of the processes that measure
-    tell: Callable[[SearchFigures], str] = (
-        (lambda f: json.dumps(asdict(f))) if options.json else line
-    )
-    if not options.json:
-        print("data             n  method   breadth recall       ms  index_mb   rss_mb  build_s")
-    show = functools.partial(print, flush=True)
-    for figures in run(options):
-        show(tell(figures))
+    timing.show(measure(settings), settings.json)
     return 0
 
 

@@ -1,4 +1,4 @@
-"""What training on VoxCeleb2 costs: `python -m vclip.recipes.bench.training [--threads N]`.
+"""Time and memory of training on VoxCeleb2: `python -m vclip.recipes.bench.training`.
 
 Takes real steps of the preset "paper" on made-up features of VoxCeleb2's size and of CLIP's and
 H/ASP's dimensions; under torchrun, in all processes together. Features are in memory, as when
@@ -13,52 +13,44 @@ saved_mb     what gradient checkpointing of both heads would save of it
 slower       how many times as long forward and backward then take
 """
 
-import argparse
-import json
+import functools
 import statistics
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from vclip.association.model import Association
 from vclip.errors import InputError, reported
 from vclip.recipes.association.batches import PairData, Side
 from vclip.recipes.association.distributed import Group, launched
 from vclip.recipes.association.fitting import Fit
-from vclip.recipes.association.losses import contrastive_loss
-from vclip.recipes.association.objective import PRECISION
-from vclip.recipes.association.settings import PRESETS, FitConfig
+from vclip.recipes.association.settings import PRESETS
 from vclip.recipes.bench import timing
+from vclip.recipes.options import parse
 
 CLIPS, UTTERANCES, PEOPLE = 145_569, 1_092_009, 5_994  # VoxCeleb2-dev
 DIMENSION = 512  # of CLIP ViT-B/32 and of H/ASP
+Precision = Literal["float32", "bfloat16", "float16"]
 WARM = 3  # steps that are not counted
-Encoders = list[Callable[[Tensor], Tensor]]
 
 
 @dataclass(frozen=True)
-class TrainingFigures:
-    """One line of the table."""
+class TrainingBenchSettings:
+    """Sizes that are measured."""
 
-    device: str
-    processes: int
-    precision: str
-    loss: str
-    batch: int
-    ms: float
-    cpu_ms: float
-    rows_s: float
-    clips_s: float
-    utterances_s: float
-    kept_mb: float
-    saved_mb: float
-    slower: float
+    rows: int = CLIPS  # pairs
+    batch: tuple[int, ...] = (1024, 4096)
+    precision: tuple[Precision, ...] = ()  # by device if empty
+    loss: Literal["clip", "sge2e"] = "clip"
+    steps: int = 15  # counted, of each kind
+    threads: int = 1  # of the CPU
+    seed: int = 0
+    json: bool = False  # one JSON object a line
 
 
 def made_up(rows: int, seed: int) -> PairData:
@@ -70,40 +62,15 @@ def made_up(rows: int, seed: int) -> PairData:
     return PairData(image, voice, torch.from_numpy(rng.integers(people, size=rows)))
 
 
-def step_seconds(
-    pairs: PairData, config: FitConfig, group: Group, times: int
-) -> tuple[float, float]:
+def step_seconds(run: Fit, times: int) -> tuple[float, float]:
     """Median time of a training step, and of the processor's share in it."""
-    run, taken = Fit(pairs, config, None, None, group), []
-    for _ in range(WARM + times):
-        begun = time.process_time()
-        wall = timing.seconds(lambda: float(run.advance()))  # float waits for the device
-        taken.append((wall, time.process_time() - begun))
-    wall, processor = (statistics.median(values) for values in zip(*taken[WARM:], strict=True))
-    return wall, processor
+    processor: list[float] = []
 
+    def step() -> None:  # float waits for the device
+        processor.append(timing.seconds(lambda: float(run.advance()), time.process_time))
 
-def compared(
-    association: Association,
-    encode: Encoders,
-    features: list[Tensor],
-    config: FitConfig,
-) -> Tensor:
-    """The loss of a batch whose sides are embedded by these two functions."""
-    half, kind = PRECISION.get(config.precision), features[0].device.type
-    with torch.autocast(kind, half, enabled=half is not None):
-        image_emb, voice_emb = (f(x) for f, x in zip(encode, features, strict=True))
-    return contrastive_loss(image_emb, voice_emb, association.logit_scale)
-
-
-def recomputed(f: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
-    """The same function, which keeps its input only and runs again on the way back."""
-
-    def run(x: Tensor) -> Tensor:
-        out: Tensor = checkpoint(f, x, use_reentrant=False)
-        return out
-
-    return run
+    wall = [timing.seconds(step) for _ in range(WARM + times)]
+    return statistics.median(wall[WARM:]), statistics.median(processor[WARM:])
 
 
 def kept(loss: Callable[[], Tensor]) -> int:
@@ -121,95 +88,72 @@ def kept(loss: Callable[[], Tensor]) -> int:
     return sum(storages.values())
 
 
-def checkpointing(
-    pairs: PairData, config: FitConfig, group: Group, times: int
-) -> tuple[int, int, float]:
+def checkpointed(run: Fit) -> Fit:
+    """The same training, whose heads keep their input only and run again on the way back."""
+    for name in ("encode_image", "encode_voice"):
+        again = functools.partial(checkpoint, getattr(run.association, name), use_reentrant=False)
+        setattr(run.association, name, again)
+    return run
+
+
+def checkpointing(new: Callable[[], Fit], times: int) -> tuple[int, int, float]:
     """Bytes kept without, bytes saved with gradient checkpointing, and its factor of time."""
-    association = Fit(pairs, config, None, None, group).association.train()
-    index = torch.arange(config.batch // group.world)
-    features = [side.to(group.device).first(index) for side in (pairs.image, pairs.voice)]
-    plain: Encoders = [association.encode_image, association.encode_voice]
-    ways = {"plain": plain, "again": [recomputed(f) for f in plain]}
+    runs = {"plain": new(), "again": checkpointed(new())}
 
-    def loss(name: str) -> Tensor:
-        return compared(association, ways[name], features, config)
-
-    def there_and_back(name: str) -> float:
-        value = loss(name)
-        value.backward()  # type: ignore[no-untyped-call]
-        return float(value.detach())
+    def there_and_back(run: Fit) -> None:
+        loss = run.loss()
+        loss.backward()  # type: ignore[no-untyped-call]
+        float(loss.detach())  # waits for the device
 
     taken = timing.in_turns(
-        {name: lambda _, name=name: there_and_back(name) for name in ways},  # type: ignore[misc]
+        {name: lambda _, run=run: there_and_back(run) for name, run in runs.items()},  # type: ignore[misc]
         times,
     )
-    whole, less = kept(lambda: loss("plain")), kept(lambda: loss("again"))
+    whole, less = (kept(run.loss) for run in runs.values())
     return whole, whole - less, taken["again"] / taken["plain"]
 
 
-def measure(arguments: argparse.Namespace, group: Group) -> Iterator[TrainingFigures]:
-    """One line for each batch size and precision."""
-    pairs = made_up(arguments.rows, arguments.seed)
-    name = torch.cuda.get_device_name() if group.device.type == "cuda" else "cpu"
-    for batch in arguments.batch:
-        for precision in arguments.precision:
-            config = replace(
-                PRESETS["paper"], batch=batch, precision=precision, loss=arguments.loss
-            )
-            seconds, processor = step_seconds(pairs, config, group, arguments.steps)
-            whole, saved, slower = checkpointing(pairs, config, group, arguments.steps)
-            yield TrainingFigures(
-                device=name,
-                processes=group.world,
-                precision=precision,
-                loss=arguments.loss,
-                batch=batch,
-                ms=1000 * seconds,
-                cpu_ms=1000 * processor,
-                rows_s=batch / seconds,
-                clips_s=CLIPS * seconds / batch,
-                utterances_s=UTTERANCES * seconds / batch,
-                kept_mb=whole / 1e6,
-                saved_mb=saved / 1e6,
-                slower=slower,
-            )
-
-
-def line(values: Any) -> str:
-    """One row of the table."""
-    return "  ".join(f"{v:>12.4g}" if isinstance(v, float) else f"{v!s:>12}" for v in values)
+def measure(settings: TrainingBenchSettings, group: Group) -> Iterator[dict[str, Any]]:
+    """One row for each batch size and precision."""
+    pairs = made_up(settings.rows, settings.seed)
+    cuda = group.device.type == "cuda"
+    usual: tuple[Precision, ...] = ("float32", "bfloat16") if cuda else ("float32",)
+    for batch in settings.batch:
+        for precision in settings.precision or usual:
+            config = replace(PRESETS["paper"], batch=batch, precision=precision, loss=settings.loss)
+            new = functools.partial(Fit, pairs, config, None, None, group)
+            seconds, processor = step_seconds(new(), settings.steps)
+            whole, saved, slower = checkpointing(new, settings.steps)
+            yield {
+                "device": torch.cuda.get_device_name() if cuda else "cpu",
+                "processes": group.world,
+                "precision": precision,
+                "loss": settings.loss,
+                "batch": batch,
+                "ms": 1000 * seconds,
+                "cpu_ms": 1000 * processor,
+                "rows_s": batch / seconds,
+                "clips_s": CLIPS * seconds / batch,
+                "utterances_s": UTTERANCES * seconds / batch,
+                "kept_mb": whole / 1e6,
+                "saved_mb": saved / 1e6,
+                "slower": slower,
+            }
 
 
 @reported
 def main(argv: list[str] | None = None) -> int:
-    """Measure and print, from the first process."""
-    options = argparse.ArgumentParser(
-        prog="python -m vclip.recipes.bench.training",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    options.add_argument("--rows", type=int, default=CLIPS, help=f"pairs (default: {CLIPS})")
-    options.add_argument("--batch", type=int, nargs="+", default=[1024, 4096])
-    options.add_argument("--precision", nargs="+", choices=["float32", *PRECISION])
-    options.add_argument("--loss", choices=["clip", "sge2e"], default="clip")
-    options.add_argument("--steps", type=int, default=15, help="counted, of each kind (15)")
-    options.add_argument("--threads", type=int, default=1, help="of the CPU (default: 1)")
-    options.add_argument("--seed", type=int, default=0)
-    options.add_argument("--json", action="store_true", help="one JSON object a line")
-    arguments = options.parse_args(argv)
-    if arguments.rows < max(arguments.batch):
-        raise InputError(f"--rows is {arguments.rows}; a batch has {max(arguments.batch)}")
-    torch.set_num_threads(arguments.threads)
+    """Measure, and print from the first process."""
+    settings = parse(TrainingBenchSettings, argv)
+    if settings.rows < max(settings.batch):
+        raise InputError(f"--rows is {settings.rows}; a batch has {max(settings.batch)}")
+    torch.set_num_threads(settings.threads)
     with launched() as group:
-        if not arguments.precision:
-            cuda = group.device.type == "cuda"
-            arguments.precision = ["float32", "bfloat16"] if cuda else ["float32"]
-        for i, figures in enumerate(measure(arguments, group)):
-            if group.first and arguments.json:
-                print(json.dumps(asdict(figures)), flush=True)
-            elif group.first:
-                head = [line(asdict(figures))] if i == 0 else []
-                print(*head, line(asdict(figures).values()), sep="\n", flush=True)
+        rows = measure(settings, group)
+        if group.first:
+            timing.show(rows, settings.json)
+        else:
+            list(rows)
     return 0
 
 
