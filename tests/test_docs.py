@@ -178,6 +178,7 @@ assert path.endswith(".wav") and limits["rate"] == [0.5, 2.0]
     run([sys.executable, "-W", "error", "-c", at(address, "python") + checks], folder)
 
 
+@pytest.mark.slow  # it loads the model and speaks
 def test_library(folder: Path) -> None:
     checks = """
 assert len(voices) == len(others) == 10 and len(closer) == 5 and len(why.neighbours) == 3
