@@ -9,7 +9,7 @@ from toy_protocols import face, voice, write_p1, write_pickles
 
 from vclip.errors import DataError
 from vclip.recipes.data.manifest import read_pairs
-from vclip.recipes.evaluation import pickled_lists, protocols, trial_lists
+from vclip.recipes.evaluation import pickled_lists, protocols, text_lists
 
 IDS = {"A.J._Buckley": "id10001", "A.R._Rahman": "id10002"}
 
@@ -39,7 +39,7 @@ def test_two_files_for_one_key_are_refused() -> None:
 
 
 def test_voices_of_the_old_naming_have_the_key_of_the_new_one() -> None:
-    old = trial_lists.old_voice("A.J._Buckley/ab_defghijk_0000012.wav")
+    old = text_lists.old_voice("A.J._Buckley/ab_defghijk_0000012.wav")
     assert protocols.media_key(old, IDS) == "id10001/ab_defghijk/00012"
 
 
@@ -61,8 +61,8 @@ def test_p1_is_read_and_its_keys_meet_across_lists(tmp_path: Path) -> None:
 
 def test_drawn_matching_is_of_distinct_people_with_the_probes_first(tmp_path: Path) -> None:
     protocol, _ = protocols.read("p1", write_p1(tmp_path))
-    to_face, to_voice = trial_lists.draw_matching(protocol.retrieval[0], 10, 50, seed=1)
-    again, _ = trial_lists.draw_matching(protocol.retrieval[0], 10, 50, seed=1)
+    to_face, to_voice = text_lists.draw_matching(protocol.retrieval[0], 10, 50, seed=1)
+    again, _ = text_lists.draw_matching(protocol.retrieval[0], 10, 50, seed=1)
     assert to_face == again and to_face.persons == to_voice.persons
     for probe, candidates, persons in zip(
         to_face.probes, to_face.candidates, to_face.persons, strict=True

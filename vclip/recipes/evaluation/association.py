@@ -44,8 +44,8 @@ from vclip.recipes.data.feature_store import (
     pair_features,
 )
 from vclip.recipes.data.manifest import SHARED, Labelled, Pair, read_labelled, read_pairs
-from vclip.recipes.evaluation import protocol, zero_shot
-from vclip.recipes.evaluation.protocol_figures import check_fit
+from vclip.recipes.evaluation import protocol_report, zero_shot
+from vclip.recipes.evaluation.protocol_evaluation import check_fit
 from vclip.recipes.evaluation.protocols import NAMES
 from vclip.recipes.metrics import cross_modal
 from vclip.speakers.heads import Heads
@@ -158,7 +158,7 @@ def stored_features(
     arguments: argparse.Namespace, pairs: Sequence[Pair], model: Heads
 ) -> tuple[PairFeatures, None, str]:
     """Features from shards, which know no labelled media for the sex-only scores."""
-    faces, voices = protocol.fitting_features(arguments.features, arguments.model)
+    faces, voices = protocol_report.fitting_features(arguments.features, arguments.model)
     check_fit(faces, voices, model)
     detector = str(faces.about.get("detector", "unknown"))
     return shards.pair_features(pairs, faces, voices), None, detector
@@ -212,14 +212,14 @@ def evaluate_listed(arguments: argparse.Namespace) -> str:
     draws = (arguments.draws, arguments.seed)
     if arguments.zero_shot:
         model = "zero-shot bridge"
-        found = protocol.load_zero_shot(*lists, *draws)
+        found = protocol_report.load_zero_shot(*lists, *draws)
     else:
         model = arguments.model
-        found = protocol.load(*lists, model, *draws)
+        found = protocol_report.load(*lists, model, *draws)
     if arguments.submission:
-        written = protocol.submit(found, arguments.submission, arguments.heard)
+        written = protocol_report.submit(found, arguments.submission, arguments.heard)
         return "\n".join(map(str, written))
-    show = protocol.as_json if arguments.json else protocol.table
+    show = protocol_report.as_json if arguments.json else protocol_report.table
     return show(found, model)
 
 

@@ -129,13 +129,13 @@ Reader = Callable[[Path, Mapping[str, str]], Protocol]
 
 
 def _readers() -> dict[str, Reader]:
-    from vclip.recipes.evaluation import pickled_lists, trial_lists  # they build on this module
+    from vclip.recipes.evaluation import pickled_lists, text_lists  # they build on this module
 
     return {
-        "p1": trial_lists.read_p1,
+        "p1": text_lists.read_p1,
         "p2": pickled_lists.read_p2,
         "p3": pickled_lists.read_p3,
-        "p4": trial_lists.read_p4,
+        "p4": text_lists.read_p4,
     }
 
 

@@ -13,8 +13,8 @@ from toy_protocols import write_p1, write_pickles
 from vclip.association import model
 from vclip.errors import DataError
 from vclip.recipes.data.shards import open_features
-from vclip.recipes.evaluation import association, protocols, trial_lists
-from vclip.recipes.evaluation.protocol_figures import Evaluation, Line, mean_eer
+from vclip.recipes.evaluation import association, protocols, text_lists
+from vclip.recipes.evaluation.protocol_evaluation import Evaluation, Line, mean_eer
 from vclip.recipes.metrics.intervals import Estimate
 
 DIMENSION = 16
@@ -278,7 +278,7 @@ def test_sex_alone_reaches_what_the_real_lists_allow_and_nothing_within_sex(
     rows = (folder / "vox1_meta.csv").read_text().splitlines()[1:]
     sex = {row.split("\t")[0]: row.split("\t")[2] for row in rows}
     lists = [
-        trial_lists._verification(folder / "veriflist", stratum, "unseenunheard", ids)
+        text_lists._verification(folder / "veriflist", stratum, "unseenunheard", ids)
         for stratum in ("random", "G")
     ]
     protocol = protocols.Protocol("P1", "two strata", [trials for trials in lists if trials])

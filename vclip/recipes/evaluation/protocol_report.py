@@ -11,7 +11,7 @@ from vclip.errors import DataError, OutputError
 from vclip.models import directory
 from vclip.recipes.data.shards import Shards, open_features
 from vclip.recipes.evaluation import protocols, zero_shot
-from vclip.recipes.evaluation.protocol_figures import Evaluation
+from vclip.recipes.evaluation.protocol_evaluation import Evaluation
 from vclip.recipes.evaluation.protocols import media_key
 
 
