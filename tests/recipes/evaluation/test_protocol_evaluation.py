@@ -14,14 +14,20 @@ from vclip.association import model
 from vclip.errors import DataError
 from vclip.recipes.data.shards import open_features
 from vclip.recipes.evaluation import association, protocols, text_lists
-from vclip.recipes.evaluation.protocol_evaluation import Evaluation, Line, mean_eer
+from vclip.recipes.evaluation.media import person_of, read_ids
+from vclip.recipes.evaluation.protocol_evaluation import (
+    ProtocolEvaluation,
+    ProtocolFigure,
+    mean_eer,
+)
+from vclip.recipes.evaluation.trials import PublishedProtocol
 from vclip.recipes.metrics.intervals import Estimate
 
 DIMENSION = 16
 
 
 def planted(
-    protocol: protocols.Protocol, folder: Path, noise: float = 0.5, left_out: Mapping[str, int] = {}
+    protocol: PublishedProtocol, folder: Path, noise: float = 0.5, left_out: Mapping[str, int] = {}
 ) -> Path:
     """Shards in which a person's media are his vector plus noise; some media are left out."""
     vectors = people(sorted(protocol.persons), DIMENSION, seed=3)
@@ -37,21 +43,23 @@ def planted(
     return write_features(folder, sides)
 
 
-def evaluated(protocol: protocols.Protocol, folder: Path, draws: int = 20) -> Evaluation:
-    return Evaluation(protocol, {}, open_features(folder), plain_heads(DIMENSION), draws, seed=0)
+def evaluated(protocol: PublishedProtocol, folder: Path, draws: int = 20) -> ProtocolEvaluation:
+    return ProtocolEvaluation(
+        protocol, {}, open_features(folder), plain_heads(DIMENSION), draws, seed=0
+    )
 
 
-def by_name(evaluation: Evaluation) -> dict[tuple[str, str, str], Line]:
-    return {(line.what, line.name, line.figure): line for line in evaluation.lines()}
+def by_name(evaluation: ProtocolEvaluation) -> dict[tuple[str, str, str], ProtocolFigure]:
+    return {(line.what, line.name, line.figure): line for line in evaluation.figures()}
 
 
 @pytest.fixture
-def p1(tmp_path: Path) -> protocols.Protocol:
+def p1(tmp_path: Path) -> PublishedProtocol:
     return protocols.read("p1", write_p1(tmp_path / "lists", n_people=30))[0]
 
 
 def naive(
-    evaluation: Evaluation, protocol: protocols.Protocol
+    evaluation: ProtocolEvaluation, protocol: PublishedProtocol
 ) -> dict[tuple[str, str, str], float]:
     """Every figure, trial by trial and probe by probe."""
     voice = dict(zip(protocol.media("voice"), evaluation.voices.emb, strict=True))
@@ -74,7 +82,7 @@ def naive(
     return found
 
 
-def test_every_figure_of_p1_is_that_of_a_naive_copy(p1: protocols.Protocol, tmp_path: Path) -> None:
+def test_every_figure_of_p1_is_that_of_a_naive_copy(p1: PublishedProtocol, tmp_path: Path) -> None:
     evaluation = evaluated(p1, planted(p1, tmp_path / "features"))
     lines = by_name(evaluation)
     expected = naive(evaluation, p1)
@@ -86,7 +94,9 @@ def test_every_figure_of_p1_is_that_of_a_naive_copy(p1: protocols.Protocol, tmp_
     (gallery,) = p1.retrieval
     rows = evaluation.voices.emb[evaluation.voices.rows(gallery.voices)]
     scores = rows @ evaluation.faces.emb[evaluation.faces.rows(gallery.faces)].T
-    right = np.array(gallery.voice_persons)[:, None] == np.array(gallery.face_persons)
+    right = np.equal.outer(
+        *(np.array([*map(person_of, keys)]) for keys in (gallery.voices, gallery.faces))
+    )
     for what, table, hit in (
         ("voice to face", scores, right),
         ("face to voice", scores.T, right.T),
@@ -96,20 +106,20 @@ def test_every_figure_of_p1_is_that_of_a_naive_copy(p1: protocols.Protocol, tmp_
 
 
 def test_who_is_who_in_the_features_decides_the_figures(
-    p1: protocols.Protocol, tmp_path: Path
+    p1: PublishedProtocol, tmp_path: Path
 ) -> None:
     """Clean features give perfect figures, noise alone the chance that stands beside them."""
     clean = evaluated(p1, planted(p1, tmp_path / "clean", noise=0))
     noise = evaluated(p1, planted(p1, tmp_path / "noise", noise=1000), draws=200)
     for key, line in by_name(clean).items():
         assert line.estimate.value == pytest.approx(0 if key[2] == "EER" else 1)
-    for line in noise.lines():
+    for line in noise.figures():
         wide = 2 * (line.estimate.high - line.estimate.low)  # 8 standard errors to each side
         assert abs(line.estimate.value - line.chance) < wide, line
 
 
 def test_trials_with_missing_media_are_left_out_and_counted(
-    p1: protocols.Protocol, tmp_path: Path
+    p1: PublishedProtocol, tmp_path: Path
 ) -> None:
     whole = evaluated(p1, planted(p1, tmp_path / "whole", noise=0))
     parts = evaluated(p1, planted(p1, tmp_path / "parts", noise=0, left_out={"faces": 5}))
@@ -135,9 +145,9 @@ def test_pickled_protocols_have_all_their_figures(tmp_path: Path) -> None:
     assert lines["face to voice", "retrieval, 3 groups", "mAP"].used == 3 * 28
 
 
-def line(protocol: str, name: str, value: float, half: float) -> Line:
+def line(protocol: str, name: str, value: float, half: float) -> ProtocolFigure:
     estimate = Estimate(value, value - half, value + half)
-    return Line(protocol, "verification", name, "EER", estimate, 0.5, 10, 0)
+    return ProtocolFigure(protocol, "verification", name, "EER", estimate, 0.5, 10, 0)
 
 
 def test_p4_is_the_mean_eer_over_languages_and_nothing_else_is() -> None:
@@ -262,7 +272,7 @@ def test_features_of_another_encoder_of_the_same_size_are_refused(
     assert "not of the encoder that the heads" in capsys.readouterr().err
 
 
-def test_features_of_other_media_are_no_evaluation(p1: protocols.Protocol, tmp_path: Path) -> None:
+def test_features_of_other_media_are_no_evaluation(p1: PublishedProtocol, tmp_path: Path) -> None:
     rows = {"somebody/else/1.jpg": np.ones(DIMENSION)}
     folder = write_features(tmp_path / "features", {"faces": rows, "voices": rows})
     with pytest.raises(DataError, match="none of the media"):
@@ -274,14 +284,14 @@ def test_sex_alone_reaches_what_the_real_lists_allow_and_nothing_within_sex(
 ) -> None:
     """Scores that only say whether the sexes agree have an AUC in closed form in each stratum."""
     folder = shared / "protocols" / "voxceleb1"
-    ids = protocols.read_ids(folder / "vox1_meta.csv")
+    ids = read_ids(folder / "vox1_meta.csv")
     rows = (folder / "vox1_meta.csv").read_text().splitlines()[1:]
     sex = {row.split("\t")[0]: row.split("\t")[2] for row in rows}
     lists = [
-        text_lists._verification(folder / "veriflist", stratum, "unseenunheard", ids)
+        text_lists.read_verification(folder / "veriflist", stratum, "unseenunheard", ids)
         for stratum in ("random", "G")
     ]
-    protocol = protocols.Protocol("P1", "two strata", [trials for trials in lists if trials])
+    protocol = PublishedProtocol("P1", "two strata", [trials for trials in lists if trials])
 
     def make(person: str) -> np.ndarray:
         return np.eye(DIMENSION)[0] * (1 if sex[person] == "m" else -1)

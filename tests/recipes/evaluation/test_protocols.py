@@ -9,7 +9,8 @@ from toy_protocols import face, voice, write_p1, write_pickles
 
 from vclip.errors import DataError
 from vclip.recipes.data.manifest import read_pairs
-from vclip.recipes.evaluation import pickled_lists, protocols, text_lists
+from vclip.recipes.evaluation import media, pickled_lists, protocols, text_lists
+from vclip.recipes.evaluation.trials import PublishedProtocol
 
 IDS = {"A.J._Buckley": "id10001", "A.R._Rahman": "id10002"}
 
@@ -25,22 +26,22 @@ IDS = {"A.J._Buckley": "id10001", "A.R._Rahman": "id10002"}
     ],
 )
 def test_one_medium_has_one_key_however_it_is_written(path: str) -> None:
-    assert protocols.media_key(path, IDS) == "id10001/Y8hIVOBuels/0002275"
+    assert media.media_key(path, IDS) == "id10001/Y8hIVOBuels/0002275"
 
 
 def test_short_paths_are_keys_of_themselves() -> None:
-    assert protocols.media_key("a.wav", {}) == "a"
-    assert protocols.media_key("voices/a.wav", {}) == "voices/a"
+    assert media.media_key("a.wav", {}) == "a"
+    assert media.media_key("voices/a.wav", {}) == "voices/a"
 
 
 def test_two_files_for_one_key_are_refused() -> None:
     with pytest.raises(DataError, match="are both a/b/1"):
-        protocols.index_media(["x/a/b/1.wav", "y/a/b/1.m4a"], {})
+        media.index_media(["x/a/b/1.wav", "y/a/b/1.m4a"], {})
 
 
 def test_voices_of_the_old_naming_have_the_key_of_the_new_one() -> None:
     old = text_lists.old_voice("A.J._Buckley/ab_defghijk_0000012.wav")
-    assert protocols.media_key(old, IDS) == "id10001/ab_defghijk/00012"
+    assert media.media_key(old, IDS) == "id10001/ab_defghijk/00012"
 
 
 def test_p1_is_read_and_its_keys_meet_across_lists(tmp_path: Path) -> None:
@@ -55,7 +56,10 @@ def test_p1_is_read_and_its_keys_meet_across_lists(tmp_path: Path) -> None:
     assert (match.probe, match.probes[2]) == ("voice", trials.voices[4])
     assert match.persons[2] == ("id00002", "id00003")
     (gallery,) = protocol.retrieval
-    assert len(gallery.voices) == 24 and gallery.face_persons[:2] == ["id00000"] * 2
+    assert (
+        len(gallery.voices) == 24
+        and [media.person_of(key) for key in gallery.faces[:2]] == ["id00000"] * 2
+    )
     assert set(trials.voices) < set(protocol.media("voice")) == set(gallery.voices)
 
 
@@ -188,12 +192,12 @@ def test_the_manifest_holds_every_listed_medium_that_is_there(
 
 
 @pytest.fixture(scope="module")
-def real(shared: Path) -> protocols.Protocol:
+def real(shared: Path) -> PublishedProtocol:
     return protocols.read("p1", shared / "protocols" / "voxceleb1")[0]
 
 
-def test_the_real_lists_have_the_published_sizes(real: protocols.Protocol) -> None:
-    """paper.md §2.1, P1."""
+def test_the_real_lists_have_the_published_sizes(real: PublishedProtocol) -> None:
+    """docs/method.md, Protocols, P1."""
     sizes = {trials.name: len(trials.voices) for trials in real.verification}
     unseen = {"U": 30_496, "G": 30_496, "N": 28_193, "A": 30_496, "GNA": 27_280}
     seen = {"U": 18_020, "G": 18_020, "N": 17_840, "A": 18_020, "GNA": 17_380}
@@ -204,11 +208,14 @@ def test_the_real_lists_have_the_published_sizes(real: protocols.Protocol) -> No
     assert matches == {"U": 10_000, "G": 10_000, "N": 9_360, "GN": 9_120, "U drawn here": 10_000}
     (gallery,) = real.retrieval
     assert len(gallery.voices) == len(gallery.faces) == 20_000
-    assert len(set(gallery.voice_persons)) == len(set(gallery.face_persons)) == 250
+    assert all(
+        len({media.person_of(key) for key in keys}) == 250
+        for keys in (gallery.voices, gallery.faces)
+    )
 
 
 def test_negatives_of_the_real_strata_share_what_they_are_named_for(
-    real: protocols.Protocol, shared: Path
+    real: PublishedProtocol, shared: Path
 ) -> None:
     rows = (shared / "protocols" / "voxceleb1" / "vox1_meta.csv").read_text().splitlines()[1:]
     cells = [row.split("\t") for row in rows]

@@ -46,7 +46,7 @@ from vclip.recipes.data.feature_store import (
 from vclip.recipes.data.manifest import SHARED, Labelled, Pair, read_labelled, read_pairs
 from vclip.recipes.evaluation import protocol_report, zero_shot
 from vclip.recipes.evaluation.protocol_evaluation import check_fit
-from vclip.recipes.evaluation.protocols import NAMES
+from vclip.recipes.evaluation.protocols import READERS
 from vclip.recipes.metrics import cross_modal
 from vclip.speakers.heads import Heads
 
@@ -230,7 +230,7 @@ def parser() -> argparse.ArgumentParser:
     )
     what = options.add_mutually_exclusive_group(required=True)
     what.add_argument("--pairs", type=Path, help="manifest of pairs (CSV)")
-    what.add_argument("--protocol", choices=NAMES, help="a published protocol instead")
+    what.add_argument("--protocol", choices=READERS, help="a published protocol instead")
     options.add_argument("--lists", type=Path, help="folder of the protocol's trial lists")
     options.add_argument("--meta", type=Path, help="vox1_meta.csv, if not beside the lists")
     options.add_argument(

@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 
 from vclip.errors import DataError
-from vclip.recipes.evaluation.protocols import (
-    Matching,
-    Protocol,
-    Retrieval,
-    Verification,
-    media_key,
+from vclip.recipes.evaluation.media import media_key
+from vclip.recipes.evaluation.trials import (
+    MatchingTrials,
+    PublishedProtocol,
+    RetrievalGallery,
+    VerificationTrials,
+    both_ways,
 )
 
 P2_PEOPLE, P3_PEOPLE = 189, 250  # of the test part; both of VoxCeleb1, not the same
@@ -50,13 +51,13 @@ def load(path: Path) -> dict[str, Any]:
     return found
 
 
-def read_p2(folder: Path, ids: Mapping[str, str]) -> Protocol:
+def read_p2(folder: Path, ids: Mapping[str, str]) -> PublishedProtocol:
     """Self-Lifting's dataset/voxceleb/eval: 924/112/189 people."""
     title = "Self-Lifting's VoxCeleb1 lists, 924/112/189 people"
     return _read("P2", title, folder, ids, ("P3", P3_PEOPLE))
 
 
-def read_p3(folder: Path, ids: Mapping[str, str]) -> Protocol:
+def read_p3(folder: Path, ids: Mapping[str, str]) -> PublishedProtocol:
     """vfal-eva's dataset/evals: 901/100/250 people."""
     title = "vfal-eva's VoxCeleb1 lists, 901/100/250 people"
     return _read("P3", title, folder, ids, ("P2", P2_PEOPLE))
@@ -64,34 +65,25 @@ def read_p3(folder: Path, ids: Mapping[str, str]) -> Protocol:
 
 def _read(
     name: str, title: str, folder: Path, ids: Mapping[str, str], other: tuple[str, int]
-) -> Protocol:
+) -> PublishedProtocol:
     """The format is the same, so a protocol is known by how many people it tests."""
-    lists = {path.stem: load(path) for path in sorted(folder.glob("test_*.pkl"))}
+    files = {path.stem: load(path) for path in sorted(folder.glob("test_*.pkl"))}
+
+    def rows(file: str, key: str) -> list[Any]:
+        return list(files[file][key]) if file in files else []
+
     try:
-        protocol = Protocol(
+        protocol = PublishedProtocol(
             name,
             title,
+            _verification("U", rows("test_verification", "list"), ids)
+            + _verification("G", rows("test_verification_g", "list"), ids),
+            _matching("U", rows("test_matching", "match_list"), ids)
+            + _matching("G", rows("test_matching_g", "match_list"), ids)
+            + _both_ways("U, of ten", rows("test_matching_10", "match_list"), ids),
             [
-                _verification(stratum, lists[file]["list"], ids)
-                for stratum, file in (("U", "test_verification"), ("G", "test_verification_g"))
-                if file in lists
-            ],
-            [
-                match
-                for stratum, file in (("U", "test_matching"), ("G", "test_matching_g"))
-                if file in lists
-                for match in _matching(stratum, lists[file]["match_list"], ids)
-            ]
-            + (
-                _many(lists["test_matching_10"]["match_list"], ids)
-                if "test_matching_10" in lists
-                else []
-            ),
-            [
-                _retrieval(f"group {i}", rows, ids)
-                for i, rows in enumerate(
-                    lists.get("test_retrieval", {}).get("retrieval_lists", []), start=1
-                )
+                RetrievalGallery(f"group {i}", *_columns(group, ids))
+                for i, group in enumerate(rows("test_retrieval", "retrieval_lists"), start=1)
             ],
         )
     except (KeyError, TypeError, ValueError) as error:
@@ -103,37 +95,26 @@ def _read(
     return protocol
 
 
-def _verification(stratum: str, rows: list[Any], ids: Mapping[str, str]) -> Verification:
+def _columns(rows: list[Any], ids: Mapping[str, str]) -> tuple[list[str], list[str]]:
+    """Keys of the first two columns, voices and faces."""
+    voices, faces = ([media_key(row[i], ids) for row in rows] for i in (0, 1))
+    return voices, faces
+
+
+def _verification(name: str, rows: list[Any], ids: Mapping[str, str]) -> list[VerificationTrials]:
     """Rows of voice, face, 0 or 1."""
-    voices, faces = ([media_key(row[i], ids) for row in rows] for i in (0, 1))
-    persons = [(v.split("/")[0], f.split("/")[0]) for v, f in zip(voices, faces, strict=True)]
     positive = np.array([int(row[2]) == 1 for row in rows])
-    return Verification(stratum, voices, faces, positive, persons)
+    return [VerificationTrials.of_keys(name, *_columns(rows, ids), positive)] if rows else []
 
 
-def _matching(stratum: str, rows: list[Any], ids: Mapping[str, str]) -> list[Matching]:
+def _matching(name: str, rows: list[Any], ids: Mapping[str, str]) -> list[MatchingTrials]:
     """Rows of name, voice and face of one person, then of another; the first is asked for."""
-    pairs = [[(row[1], row[4]), (row[2], row[5])] for row in rows]
-    return _both_ways(stratum, pairs, ids)
+    return _both_ways(name, [[(row[1], row[4]), (row[2], row[5])] for row in rows], ids)
 
 
-def _many(rows: list[Any], ids: Mapping[str, str]) -> list[Matching]:
+def _both_ways(name: str, rows: list[Any], ids: Mapping[str, str]) -> list[MatchingTrials]:
     """Rows of N voices and the N faces of the same people; the first is asked for."""
-    return _both_ways("U, of ten", rows, ids)
-
-
-def _both_ways(name: str, rows: list[Any], ids: Mapping[str, str]) -> list[Matching]:
-    voices = [tuple(media_key(path, ids) for path in row[0]) for row in rows]
-    faces = [tuple(media_key(path, ids) for path in row[1]) for row in rows]
-    persons = [tuple(key.split("/")[0] for key in row) for row in voices]
-    return [
-        Matching(name, "voice", [row[0] for row in voices], faces, persons),
-        Matching(name, "face", [row[0] for row in faces], voices, persons),
-    ]
-
-
-def _retrieval(name: str, rows: list[Any], ids: Mapping[str, str]) -> Retrieval:
-    """Rows of voice, face, name."""
-    persons = [str(row[2]) for row in rows]
-    voices, faces = ([media_key(row[i], ids) for row in rows] for i in (0, 1))
-    return Retrieval(name, voices, persons, faces, persons)
+    voices, faces = (
+        [tuple(media_key(path, ids) for path in row[i]) for row in rows] for i in (0, 1)
+    )
+    return both_ways(name, voices, faces) if rows else []

@@ -11,17 +11,23 @@ from vclip.errors import DataError, OutputError
 from vclip.models import directory
 from vclip.recipes.data.shards import Shards, open_features
 from vclip.recipes.evaluation import protocols, zero_shot
-from vclip.recipes.evaluation.protocol_evaluation import Evaluation
-from vclip.recipes.evaluation.protocols import media_key
+from vclip.recipes.evaluation.media import media_key, person_of
+from vclip.recipes.evaluation.protocol_evaluation import ProtocolEvaluation
 
 
 def load(
-    protocol: str, lists: Path, meta: Path | None, features: Path, model: str, draws: int, seed: int
-) -> Evaluation:
+    protocol: protocols.ProtocolName,
+    lists: Path,
+    meta: Path | None,
+    features: Path,
+    model: str,
+    draws: int,
+    seed: int,
+) -> ProtocolEvaluation:
     """Everything that a command line names. Raises DataError, ModelError."""
     read, ids = protocols.read(protocol, lists, meta)
     heads = zero_shot.load_heads(directory.find(model))
-    return Evaluation(read, ids, fitting_features(features, model), heads, draws, seed)
+    return ProtocolEvaluation(read, ids, fitting_features(features, model), heads, draws, seed)
 
 
 def fitting_features(features: Path, model: str) -> tuple[Shards, Shards]:
@@ -49,23 +55,28 @@ def fitting_features(features: Path, model: str) -> tuple[Shards, Shards]:
 
 
 def load_zero_shot(
-    protocol: str, lists: Path, meta: Path | None, features: Path, draws: int, seed: int
-) -> Evaluation:
+    protocol: protocols.ProtocolName,
+    lists: Path,
+    meta: Path | None,
+    features: Path,
+    draws: int,
+    seed: int,
+) -> ProtocolEvaluation:
     """The same with descriptions of speakers in the place of voices. Raises likewise."""
     read, ids = protocols.read(protocol, lists, meta)
     people = zero_shot.read_meta(meta or lists / "vox1_meta.csv")
     faces, voices = open_features(features)
     encoder = zero_shot.text_encoder(faces.about)
 
-    def person_of(key: str) -> str:
-        return media_key(key, ids).split("/")[0]
+    def speaker_of(key: str) -> str:
+        return person_of(media_key(key, ids))
 
-    described = zero_shot.Described(voices.keys, person_of, people, encoder)
-    heads = zero_shot.OneSpace(encoder.dimension)
-    return Evaluation(read, ids, (faces, described), heads, draws, seed)
+    described = zero_shot.DescribedVoices(voices.keys, speaker_of, people, encoder)
+    heads = zero_shot.IdentityHeads(encoder.dimension)
+    return ProtocolEvaluation(read, ids, (faces, described), heads, draws, seed)
 
 
-def table(evaluation: Evaluation, model: str) -> str:
+def table(evaluation: ProtocolEvaluation, model: str) -> str:
     """For people."""
     protocol = evaluation.protocol
     missing = [
@@ -79,12 +90,12 @@ def table(evaluation: Evaluation, model: str) -> str:
             *protocol.notes,
             f"listed media without features: {', '.join(missing)}",
             f"{head}{'trials':>9}{'missing':>9}",
-            *map(str, evaluation.lines()),
+            *map(str, evaluation.figures()),
         ]
     )
 
 
-def as_json(evaluation: Evaluation, model: str) -> str:
+def as_json(evaluation: ProtocolEvaluation, model: str) -> str:
     """For programs."""
     return json.dumps(
         {
@@ -93,12 +104,12 @@ def as_json(evaluation: Evaluation, model: str) -> str:
             "model": model,
             "missing": {"faces": evaluation.faces.missing, "voices": evaluation.voices.missing},
             "listed": {"faces": evaluation.faces.listed, "voices": evaluation.voices.listed},
-            "lines": [line.as_dict() for line in evaluation.lines()],
+            "lines": [figure.as_dict() for figure in evaluation.figures()],
         }
     )
 
 
-def submit(evaluation: Evaluation, folder: Path, heard: str) -> list[Path]:
+def submit(evaluation: ProtocolEvaluation, folder: Path, heard: str) -> list[Path]:
     """FAME's score files, `id distance` a line, of a model trained on the language heard.
 
     Raises DataError for trials without ids or with missing media, OutputError.

@@ -2,19 +2,20 @@
 
 import csv
 import gzip
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
 
 from vclip.errors import DataError
-from vclip.recipes.evaluation.protocols import (
-    Matching,
-    Protocol,
-    Retrieval,
-    Side,
-    Verification,
-    media_key,
+from vclip.recipes.evaluation.media import media_key, person_of
+from vclip.recipes.evaluation.trials import (
+    MatchingTrials,
+    Modality,
+    PublishedProtocol,
+    RetrievalGallery,
+    VerificationTrials,
+    both_ways,
 )
 
 STRATA = {"random": "U", "G": "G", "N": "N", "A": "A", "GNA": "GNA"}  # what negatives share
@@ -36,7 +37,7 @@ def lines(path: Path) -> list[str]:
     return []
 
 
-def read_p1(folder: Path, ids: Mapping[str, str]) -> Protocol:
+def read_p1(folder: Path, ids: Mapping[str, str]) -> PublishedProtocol:
     """PINs' lists: folders veriflist, matching, retrieval and, needed, vox1_meta.csv."""
     if not ids:
         raise DataError(f"{folder} has no vox1_meta.csv, without which P1's names mean nothing")
@@ -44,12 +45,12 @@ def read_p1(folder: Path, ids: Mapping[str, str]) -> Protocol:
         trials
         for people in ("unseenunheard", "seenheard")
         for stratum in STRATA
-        if (trials := _verification(folder / "veriflist", stratum, people, ids))
+        if (trials := read_verification(folder / "veriflist", stratum, people, ids))
     ]
-    sides: tuple[Side, ...] = ("voice", "face")
+    probes: tuple[Modality, ...] = ("voice", "face")
     matching = [
         match
-        for probe in sides
+        for probe in probes
         for stratum in MATCHES
         if (match := _matching(folder / "matching", stratum, probe, ids))
     ]
@@ -59,7 +60,7 @@ def read_p1(folder: Path, ids: Mapping[str, str]) -> Protocol:
         raise DataError(f"{folder} has no list of P1: none in veriflist, matching, retrieval")
     title = "PINs' VoxCeleb1 lists, 901/100/250 people, trained on the first two parts"
     note = f"P1 publishes no list of 1:N; those of N > 2 are drawn here, seed {SEED}"
-    return Protocol("P1", title, verification, matching + drawn, retrieval, [note])
+    return PublishedProtocol("P1", title, verification, matching + drawn, retrieval, [note])
 
 
 def _rows(path: Path, text: list[str], separator: str, n: int) -> list[list[str]]:
@@ -69,22 +70,28 @@ def _rows(path: Path, text: list[str], separator: str, n: int) -> list[list[str]
     return rows
 
 
-def _verification(
+def read_verification(
     folder: Path, stratum: str, people: str, ids: Mapping[str, str]
-) -> Verification | None:
-    """id,voice-speaker-id,face-speaker-id,label,voice-path,face-path; the first line is those."""
+) -> VerificationTrials | None:
+    """Trials of a stratum of P1 and of `unseenunheard` or `seenheard` people; None without a list.
+
+    id,voice-speaker-id,face-speaker-id,label,voice-path,face-path; the first line is those.
+    """
     path = folder / f"veriflist_test_{stratum}_{people}.txt"
     if not (text := lines(path)):
         return None
     rows = _rows(path, text, ",", 6)[1:]
-    voices = [media_key(old_voice(row[4]), ids) for row in rows]
-    faces = [media_key(row[5], ids) for row in rows]
-    persons = [(v.split("/")[0], f.split("/")[0]) for v, f in zip(voices, faces, strict=True)]
-    positive = np.array([row[3] == "1" for row in rows])
-    if any((one == other) != hit for (one, other), hit in zip(persons, positive, strict=True)):
-        raise DataError(f"{path}: labels and names disagree; is vox1_meta.csv of VoxCeleb1?")
     name = f"{STRATA[stratum]}, {'un' * (people == 'unseenunheard')}seen people"
-    return Verification(name, voices, faces, positive, persons)
+    trials = VerificationTrials.of_keys(
+        name,
+        [media_key(old_voice(row[4]), ids) for row in rows],
+        [media_key(row[5], ids) for row in rows],
+        np.array([row[3] == "1" for row in rows]),
+    )
+    genuine = [voice == face for voice, face in trials.persons]
+    if genuine != [row[3] == "1" for row in rows]:
+        raise DataError(f"{path}: labels and names disagree; is vox1_meta.csv of VoxCeleb1?")
+    return trials
 
 
 def old_voice(path: str) -> str:
@@ -96,7 +103,9 @@ def old_voice(path: str) -> str:
     return f"{name}/{file[:11]}/{file[14:]}"
 
 
-def _matching(folder: Path, stratum: str, probe: Side, ids: Mapping[str, str]) -> Matching | None:
+def _matching(
+    folder: Path, stratum: str, probe: Modality, ids: Mapping[str, str]
+) -> MatchingTrials | None:
     """Lines of probe, right candidate, wrong candidates."""
     direction = "v2f" if probe == "voice" else "f2v"
     path = folder / f"matching_{direction}_{stratum}.csv"
@@ -106,24 +115,26 @@ def _matching(folder: Path, stratum: str, probe: Side, ids: Mapping[str, str]) -
     if len({len(row) for row in table}) != 1 or len(table[0]) < 3:
         raise DataError(f"{path} does not hold a probe and two or more candidates a line")
     candidates = [tuple(row[1:]) for row in table]
-    persons = [tuple(key.split("/")[0] for key in row) for row in candidates]
-    return Matching(stratum, probe, [row[0] for row in table], candidates, persons)
+    return MatchingTrials(stratum, probe, [row[0] for row in table], candidates)
 
 
-def _retrieval(folder: Path, ids: Mapping[str, str]) -> list[Retrieval]:
+def _retrieval(folder: Path, ids: Mapping[str, str]) -> list[RetrievalGallery]:
     """Tab-separated person and path, a first line with their names."""
-    sides = []
-    for file in ("wav_20k.csv", "jpg_20k.csv"):
-        rows = _rows(folder / file, lines(folder / file)[1:], "\t", 2)
-        sides.append(([media_key(path, ids) for _, path in rows], [person for person, _ in rows]))
-    (voices, heard), (faces, seen) = sides
-    return [Retrieval("20k", voices, heard, faces, seen)] if voices and faces else []
+    voices, faces = (
+        [
+            media_key(path, ids)
+            for _, path in _rows(folder / file, lines(folder / file)[1:], "\t", 2)
+        ]
+        for file in ("wav_20k.csv", "jpg_20k.csv")
+    )
+    return [RetrievalGallery("20k", voices, faces)] if voices and faces else []
 
 
-def draw_matching(gallery: Retrieval, n: int, trials: int, seed: int) -> list[Matching]:
+def draw_matching(
+    gallery: RetrievalGallery, n: int, trials: int, seed: int
+) -> list[MatchingTrials]:
     """1:n both ways among n drawn people, a drawn voice and face of each (as vfal-eva draws)."""
-    voices = _of_person(gallery.voices, gallery.voice_persons)
-    faces = _of_person(gallery.faces, gallery.face_persons)
+    voices, faces = _by_person(gallery.voices), _by_person(gallery.faces)
     people = sorted(voices.keys() & faces.keys())
     if len(people) < n:
         return []
@@ -132,26 +143,22 @@ def draw_matching(gallery: Retrieval, n: int, trials: int, seed: int) -> list[Ma
     who = [[people[i] for i in row] for row in order.tolist()]
     said, seen = (
         [
-            tuple(side[p][int(share * len(side[p]))] for p, share in zip(row, shares, strict=True))
+            tuple(keys[p][int(share * len(keys[p]))] for p, share in zip(row, shares, strict=True))
             for row, shares in zip(who, rng.random((trials, n)).tolist(), strict=True)
         ]
-        for side in (voices, faces)
+        for keys in (voices, faces)
     )
-    name, persons = "U drawn here", [tuple(row) for row in who]
-    return [
-        Matching(name, "voice", [row[0] for row in said], seen, persons),
-        Matching(name, "face", [row[0] for row in seen], said, persons),
-    ]
+    return both_ways("U drawn here", said, seen)
 
 
-def _of_person(keys: list[str], persons: list[str]) -> dict[str, list[str]]:
+def _by_person(keys: Iterable[str]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
-    for key, person in zip(keys, persons, strict=True):
-        found.setdefault(person, []).append(key)
+    for key in keys:
+        found.setdefault(person_of(key), []).append(key)
     return found
 
 
-def read_p4(folder: Path, ids: Mapping[str, str]) -> Protocol:
+def read_p4(folder: Path, ids: Mapping[str, str]) -> PublishedProtocol:
     """FAME's LANGUAGE_test.txt: lines of id[ label] voice face. Nobody knows the persons."""
     found = []
     for path in sorted(folder.glob("*_test.txt")):
@@ -163,7 +170,7 @@ def read_p4(folder: Path, ids: Mapping[str, str]) -> Protocol:
         if labelled and {row[1] for row in rows} - {"0", "1"}:
             raise DataError(f"{path}: the second of four columns must be 0 or 1")
         found.append(
-            Verification(
+            VerificationTrials(
                 path.name.removesuffix("_test.txt"),
                 [media_key(row[-2], ids) for row in rows],
                 [media_key(row[-1], ids) for row in rows],
@@ -175,4 +182,6 @@ def read_p4(folder: Path, ids: Mapping[str, str]) -> Protocol:
     if not found:
         raise DataError(f"{folder} has no LANGUAGE_test.txt of FAME's splits")
     title = f"FAME's MAV-Celeb lists of {folder.name}"
-    return Protocol("P4", title, found, notes=["intervals over trials: P4 hides the persons"])
+    return PublishedProtocol(
+        "P4", title, found, notes=["intervals over trials: P4 hides the persons"]
+    )

@@ -5,7 +5,6 @@ metadata say (sex, age, accent, nationality). That is more than any voice tells,
 bridge is one of CLIP's eyes, with perfect knowledge on the other side.
 """
 
-import csv
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,9 +24,10 @@ from vclip.models import load
 from vclip.models.directory import DESCRIPTION, ModelDirectory
 from vclip.recipes.data.feature_store import PairFeatures
 from vclip.recipes.data.manifest import read_rows, sex_of
+from vclip.recipes.evaluation.media import read_metadata
 from vclip.speakers.heads import Heads, Sizes
 
-META = ("VoxCeleb1 ID", "Gender", "Nationality")
+COLUMNS = ("VoxCeleb1 ID", "Gender", "Nationality")
 
 
 def sees_by_clip(folder: Path) -> bool:
@@ -76,14 +76,9 @@ def read_manifest(manifest: Path) -> dict[str, Person]:
 
 def read_meta(meta: Path) -> dict[str, Person]:
     """Persons of vox1_meta.csv by VoxCeleb id. Raises DataError."""
-    try:
-        with meta.open(encoding="utf-8", newline="") as file:
-            table = csv.DictReader(file, delimiter="\t")
-            rows = [[row[name].strip() for name in META] for row in table]
-    except (OSError, UnicodeDecodeError, KeyError) as error:
-        raise DataError(f"{meta} is not vox1_meta.csv of VoxCeleb1: {error}") from error
     return {
-        name: Person(sex_of(sex, f"{meta}, {name}"), country=country) for name, sex, country in rows
+        name: Person(sex_of(sex, f"{meta}, {name}"), country=country)
+        for name, sex, country in read_metadata(meta, COLUMNS)
     }
 
 
@@ -96,7 +91,7 @@ def pair_scores(
 
 
 @dataclass(frozen=True)
-class Described:
+class DescribedVoices:
     """A side of features in which descriptions stand for voices: unit rows in CLIP's space."""
 
     keys: list[str]
@@ -116,7 +111,7 @@ class Described:
 
 
 @dataclass(frozen=True)
-class OneSpace:
+class IdentityHeads:
     """Heads for two sides whose features lie in one space of F dimensions already."""
 
     dimension: int

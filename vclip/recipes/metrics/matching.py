@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from vclip.arrays import Bools, Float64, Int64
 from vclip.recipes.metrics.intervals import Estimate, bootstrap
@@ -15,7 +16,7 @@ def first_wins(scores: Float64) -> Float64:
 
 
 def accuracies(
-    scores: Float64, persons: Int64, n_draws: int, rng: np.random.Generator
+    scores: Float64, persons: npt.ArrayLike, n_draws: int, rng: np.random.Generator
 ) -> list[Estimate]:
     """Accuracy among the first 2, 3, … N candidates of scores (K, N), N - 1 figures.
 

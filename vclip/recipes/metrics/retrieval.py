@@ -1,9 +1,12 @@
 """Retrieval: where in a gallery are a probe's own items? Average precision, its mean, its chance.
 
-Persons are integer codes.
+Persons are labels of any kind.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
+import numpy.typing as npt
 
 from vclip.arrays import Float32, Float64, Floating, Int64
 from vclip.recipes.metrics.intervals import Estimate, bootstrap
@@ -11,7 +14,7 @@ from vclip.recipes.metrics.intervals import Estimate, bootstrap
 BLOCK = 256  # probes whose scores with a whole gallery are in memory at once
 
 
-def average_precision(scores: Floating, positive: Int64) -> float:
+def average_precision(scores: Floating, positive: Sequence[int] | Int64) -> float:
     """Of one probe: scores (M,) of its gallery, indices (P,) of what belongs to it; nan if P is 0.
 
     Items of equal score are found at once. scikit-learn says the same in eight times the time,
@@ -26,25 +29,22 @@ def average_precision(scores: Floating, positive: Int64) -> float:
 
 
 def average_precisions(
-    probes: Float32, gallery: Float32, probe_person: Int64, gallery_person: Int64
+    probes: Float32, gallery: Float32, probe_person: npt.ArrayLike, gallery_person: npt.ArrayLike
 ) -> Float64:
     """Average precision (N,) of probes (N, D) in a gallery (M, D), by cosine; unit norm."""
-    names, person_of = np.unique(gallery_person, return_inverse=True)
-    items = np.split(np.argsort(person_of, kind="stable"), np.cumsum(np.bincount(person_of))[:-1])
-    owned = dict(zip(names.tolist(), items, strict=True))
-    nothing, found = np.zeros(0, np.int64), []
+    items: dict[object, list[int]] = {}
+    for i, person in enumerate(np.asarray(gallery_person).tolist()):
+        items.setdefault(person, []).append(i)
+    persons, found = np.asarray(probe_person).tolist(), []
     for start in range(0, len(probes), BLOCK):
         scores = probes[start : start + BLOCK] @ gallery.T  # (B, D) @ (D, M)
-        persons = probe_person[start : start + BLOCK].tolist()
-        found += [
-            average_precision(row, owned.get(person, nothing))
-            for row, person in zip(scores, persons, strict=True)
-        ]
+        for row, person in zip(scores, persons[start : start + BLOCK], strict=True):
+            found.append(average_precision(row, items.get(person, [])))
     return np.array(found, dtype=np.float64)
 
 
 def mean_average_precision(
-    precision: Float64, person: Int64, n_draws: int, rng: np.random.Generator
+    precision: Float64, person: npt.ArrayLike, n_draws: int, rng: np.random.Generator
 ) -> Estimate:
     """mAP of precision (N,), nan left out; intervals over the probes' persons, gallery as it is."""
     known = ~np.isnan(precision)
@@ -53,7 +53,7 @@ def mean_average_precision(
     def statistics(counts: Float64) -> list[float]:
         return [float(values @ counts / counts.sum()) if counts.sum() > 0 else np.nan]
 
-    return bootstrap(statistics, person[known], n_draws, rng)[0]
+    return bootstrap(statistics, np.asarray(person)[known], n_draws, rng)[0]
 
 
 def chance_precision(n: int, n_right: int) -> float:

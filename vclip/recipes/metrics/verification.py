@@ -4,6 +4,8 @@ Trials come as lists of pairs (scores (K,), positive (K,)) or as all pairs of a 
 which `same` and `sex_mask` say who is whose.
 """
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 from sklearn import metrics
@@ -56,12 +58,16 @@ def auc_and_eer(
 
 
 def verify(
-    scores: Float64, positive: Bools, persons: Int64, n_draws: int, rng: np.random.Generator
+    scores: Float64,
+    positive: Bools,
+    persons: npt.NDArray[Any],
+    n_draws: int,
+    rng: np.random.Generator,
 ) -> tuple[Estimate, Estimate]:
     """AUC and EER of trials with scores (K,), positive (K,), persons (K, 2) of the two sides.
 
     A trial of one person with himself counts as often as he was drawn, one of two people as often
-    as both were. Where nobody knows the persons, a code of its own for every trial draws trials.
+    as both were. Where nobody knows the persons, a label of its own for every trial draws trials.
     """
     order = np.argsort(-scores, kind="stable")  # what is sorted already is sorted fast in each draw
     scores, positive, persons = scores[order], positive[order], persons[order]

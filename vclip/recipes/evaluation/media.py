@@ -1,0 +1,52 @@
+"""Media keys: one name for a picture or a recording, however lists and manifests write its path.
+
+A key begins with its person, by VoxCeleb id where `vox1_meta.csv` (from VoxCeleb's page) tells it.
+"""
+
+import csv
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from vclip.errors import DataError
+
+TRACKS = "1.6"  # a folder that VGG's face crops have and nobody's recordings
+
+
+def media_key(path: str, ids: Mapping[str, str]) -> str:
+    """The last three parts of a path without the suffix and VGG's 1.6: person/video/number.
+
+    The person's name is replaced by his VoxCeleb id where ids knows it.
+    """
+    folder, _, file = path.rpartition("/")  # no pathlib: lists hold a million paths
+    parts = [part for part in folder.split("/")[-3:] if part not in ("", TRACKS)][-2:]
+    parts = [*parts, file.rpartition(".")[0] or file]
+    return "/".join([ids.get(parts[0], parts[0]), *parts[1:]])
+
+
+def person_of(key: str) -> str:
+    """The person of a media key."""
+    return key.partition("/")[0]
+
+
+def index_media(paths: Iterable[str], ids: Mapping[str, str]) -> dict[str, str]:
+    """Path by media key. Raises DataError if two files answer to one key."""
+    found: dict[str, str] = {}
+    for path in paths:
+        if found.setdefault(key := media_key(path, ids), path) != path:
+            raise DataError(f"{found[key]} and {path} are both {key}; keep one of them")
+    return found
+
+
+def read_metadata(meta: Path, columns: Sequence[str]) -> list[list[str]]:
+    """These columns of vox1_meta.csv, row by row. Raises DataError."""
+    try:
+        with meta.open(encoding="utf-8", newline="") as file:
+            rows = csv.DictReader(file, delimiter="\t")
+            return [[row[name].strip() for name in columns] for row in rows]
+    except (OSError, UnicodeDecodeError, KeyError) as error:
+        raise DataError(f"{meta} is not vox1_meta.csv of VoxCeleb1: {error}") from error
+
+
+def read_ids(meta: Path) -> dict[str, str]:
+    """VoxCeleb1 id by VGGFace name, of vox1_meta.csv. Raises DataError."""
+    return {name: number for name, number in read_metadata(meta, ("VGGFace1 ID", "VoxCeleb1 ID"))}

@@ -1,0 +1,113 @@
+"""Trials of published protocols: which media are compared with which (docs/method.md, Protocols).
+
+Media are named by their keys (`vclip.recipes.evaluation.media`).
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import Literal
+
+from vclip.arrays import Bools
+from vclip.recipes.evaluation.media import person_of
+
+Modality = Literal["voice", "face"]
+
+
+@dataclass(frozen=True)
+class VerificationTrials:
+    """Trials of one list: are this voice and this face one person's?"""
+
+    name: str
+    voices: Sequence[str]  # (K,) media keys
+    faces: Sequence[str]
+    positive: Bools | None  # (K,); None where the organisers keep the answer
+    persons: Sequence[tuple[str, str]]  # of voice and face
+    ids: Sequence[str] = ()  # of trials, where the list names them
+
+    @classmethod
+    def of_keys(
+        cls, name: str, voices: Sequence[str], faces: Sequence[str], positive: Bools
+    ) -> "VerificationTrials":
+        """Trials of media whose keys name their persons."""
+        persons = zip(map(person_of, voices), map(person_of, faces), strict=True)
+        return cls(name, voices, faces, positive, list(persons))
+
+    def media(self, modality: Modality) -> Iterable[str]:
+        """Keys of one modality, repeated as the trials repeat them."""
+        return self.voices if modality == "voice" else self.faces
+
+
+@dataclass(frozen=True)
+class MatchingTrials:
+    """Trials of one list: which of the candidates is the probe's person? The first one."""
+
+    name: str
+    probe: Modality
+    probes: Sequence[str]  # (K,) media keys
+    candidates: Sequence[tuple[str, ...]]  # (K, N)
+
+    @property
+    def persons(self) -> list[tuple[str, ...]]:
+        """The candidates' (K, N)."""
+        return [tuple(map(person_of, row)) for row in self.candidates]
+
+    def media(self, modality: Modality) -> Iterable[str]:
+        """Keys of one modality, repeated as the trials repeat them."""
+        return self.probes if modality == self.probe else chain.from_iterable(self.candidates)
+
+
+def both_ways(
+    name: str, voices: Sequence[tuple[str, ...]], faces: Sequence[tuple[str, ...]]
+) -> list[MatchingTrials]:
+    """Trials of (K, N) voices and (K, N) faces of the same people, the first of whom is asked for.
+
+    The first voice of a row among its faces, then the first face among its voices.
+    """
+    return [
+        MatchingTrials(name, "voice", [row[0] for row in voices], faces),
+        MatchingTrials(name, "face", [row[0] for row in faces], voices),
+    ]
+
+
+@dataclass(frozen=True)
+class RetrievalGallery:
+    """Every one of these voices against every one of these faces, and the other way round."""
+
+    name: str
+    voices: Sequence[str]  # media keys
+    faces: Sequence[str]
+
+    @property
+    def persons(self) -> list[tuple[str, ...]]:
+        """Everybody of whom there is something."""
+        return [(person_of(key),) for key in (*self.voices, *self.faces)]
+
+    def media(self, modality: Modality) -> Sequence[str]:
+        """Keys of one modality."""
+        return self.voices if modality == "voice" else self.faces
+
+
+@dataclass(frozen=True)
+class PublishedProtocol:
+    """All lists of one protocol."""
+
+    name: str  # "P1", beside every figure
+    title: str
+    verification: list[VerificationTrials] = field(default_factory=list)
+    matching: list[MatchingTrials] = field(default_factory=list)
+    retrieval: list[RetrievalGallery] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def _lists(self) -> list[VerificationTrials | MatchingTrials | RetrievalGallery]:
+        return [*self.verification, *self.matching, *self.retrieval]
+
+    def media(self, modality: Modality) -> list[str]:
+        """Every key of one modality, each once, in the lists' order."""
+        return list(dict.fromkeys(chain.from_iterable(x.media(modality) for x in self._lists)))
+
+    @property
+    def persons(self) -> set[str]:
+        """Everybody who occurs."""
+        return {person for x in self._lists for row in x.persons for person in row}
