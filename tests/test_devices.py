@@ -2,7 +2,7 @@
 
 import torch
 
-from vclip.devices import device_of, mixed
+from vclip.runtime import device_of, mixed
 
 
 def test_the_gpu_is_taken_where_there_is_one() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from vclip.errors import BusyError
-from vclip.gate import Gate
+from vclip.speech.narrator import Gate
 
 
 def test_one_too_many_is_told_and_a_place_comes_back() -> None:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vclip.limiter import Limiter, LimiterStream, envelope
+from vclip.audio import Limiter, LimiterStream, envelope
 
 RATE = 8000
 

@@ -11,10 +11,13 @@ from toy_model import make_model
 
 from vclip import audio
 from vclip.errors import InputError, ModelError, NoFaceError, SpeakerError, TextError
+from vclip.face.embedder import FaceResult
 from vclip.face.photo import Photo
-from vclip.models.directory import sha256
-from vclip.pipeline import MAX_CHARS, N_GENERATED, FaceResult, FaceToVoice, check_length
+from vclip.limits import MAX_CHARS, check_length
+from vclip.models.download import sha256
+from vclip.pipeline import FaceToVoice
 from vclip.recipes.generation.assemble import COMPONENTS
+from vclip.speakers.voice_id import N_GENERATED
 from vclip.speech.narrator import master
 from vclip.speech.synthesizer import Speech, join
 

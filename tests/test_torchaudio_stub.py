@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from vclip.torchaudio_stub import ensure_torchaudio
+from vclip.runtime import ensure_torchaudio
 
 
 def test_the_installed_torchaudio_imports_however_often_it_is_asked_for() -> None:

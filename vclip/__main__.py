@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from typing import Any, get_args
 
-from vclip import audio, card, runtime, text
+from vclip import audio, card, runtime
 from vclip.errors import (
     DataError,
     ImageError,
@@ -25,12 +25,16 @@ from vclip.errors import (
     TextError,
     reported,
 )
+from vclip.face.embedder import FaceResult
+from vclip.limits import Source
 from vclip.models.directory import CHOICES
-from vclip.pipeline import LUFS, PAUSE, Candidate, FaceResult, FaceToVoice, Source
+from vclip.pipeline import LUFS, PAUSE, FaceToVoice
 from vclip.recipes.bench import run as bench
 from vclip.speakers import voice_id
+from vclip.speakers.candidates import Candidate
 from vclip.speech import narrator
 from vclip.speech.synthesizer import Speech, check_rate
+from vclip.text.sentences import sentences
 
 PHOTO = "a JPEG, PNG, WebP or HEIC photo"
 
@@ -119,7 +123,7 @@ def check_output(path: str) -> None:
 
 def check_speech(options: argparse.Namespace) -> None:
     """Complain about what is to be said, and how, before the models load."""
-    text.sentences(options.text)
+    sentences(options.text)
     check_rate(options.rate)
     narrator.check_pause(options.pause)
     narrator.check_lufs(options.lufs)

@@ -3,6 +3,7 @@
 Everywhere `wav (T,)` is mono float32 in [-1, 1] and travels with its `sample_rate` in Hz.
 """
 
+import functools
 import logging
 from io import BytesIO
 from math import gcd
@@ -11,17 +12,20 @@ from pathlib import Path
 import numpy as np
 import pyloudnorm
 import soundfile
+from scipy.ndimage import minimum_filter1d
 from scipy.signal import resample_poly
+from scipy.signal.windows import hann
 
-from vclip.arrays import Int16, Wav
+from vclip.arrays import Float64, Int16, Wav
 from vclip.errors import DataError, OutputError
-from vclip.limiter import Limiter, envelope
 
 BLOCK = 0.4  # seconds: the least that has a loudness (ITU-R BS.1770)
 TRUE_PEAK = -1.5  # dBTP: leaves room for lossy encoders
 TOLERANCE = 0.05  # LU, a tenth of what can be heard at best
 MOST = 1.4  # 3 dB: what is made up for of a sound that is nothing but peaks
 _MARGIN = 0.05  # dB that the limiter stays below it: its gain is not quite constant
+OVERSAMPLING = 4  # ITU-R BS.1770-4, annex 2
+_FILTER = 10  # samples on both sides that scipy's resample_poly looks at
 FORMATS = ("wav", "flac", "mp3")
 COMMENT = "synthetic speech"  # in every file that is written
 log = logging.getLogger(__name__)
@@ -73,6 +77,68 @@ def true_peak(wav: Wav) -> float:
     """Level in dBTP of the highest peak, also between the samples (ITU-R BS.1770-4, annex 2)."""
     highest = np.max(envelope(wav), initial=0.0)
     return float(20 * np.log10(highest)) if highest > 0 else -np.inf
+
+
+def envelope(wav: Wav) -> Wav:
+    """(T,) highest magnitude at and just after each sample, seen at four times the rate."""
+    between = resample_poly(wav.astype(np.float32), OVERSAMPLING, 1) if len(wav) else wav
+    phases = [np.abs(between[i::OVERSAMPLING]) for i in range(OVERSAMPLING)]  # faster than an axis
+    return np.asarray(functools.reduce(np.maximum, phases, np.abs(wav)), dtype=np.float32)
+
+
+class Limiter:
+    """Multiplies (T,) sounds by a gain of at most 1; sounds under the ceiling pass untouched."""
+
+    def __init__(self, sample_rate: int, ceiling: float, seconds: float = 0.005) -> None:
+        """`ceiling` is a magnitude; the gain falls and rises over 2 * `seconds`."""
+        self.ceiling = ceiling
+        self._half = max(1, round(seconds * sample_rate))
+        self.reach = 2 * self._half + _FILTER + 1
+
+    @functools.cached_property
+    def _window(self) -> Float64:
+        window = hann(2 * self._half + 3)[1:-1]
+        return np.asarray(window / window.sum())
+
+    def gain(self, peaks: Wav) -> Float64:
+        """Envelope (T,) -> gains (T,): the lowest that is needed nearby, smoothed.
+
+        Never above what is needed: a mean over ±half of minima over ±half contains the sample's
+        own need in every term.
+        """
+        needed = np.minimum(1.0, self.ceiling / np.maximum(peaks, 1e-12, dtype=np.float64))
+        lowest = minimum_filter1d(needed, 2 * self._half + 1, mode="nearest")
+        padded = np.pad(lowest, self._half, mode="edge")
+        return np.convolve(padded, self._window, "valid")
+
+    def __call__(self, wav: Wav) -> Wav:
+        """The limited sound (T,)."""
+        peaks = envelope(wav)
+        if np.max(peaks, initial=0.0) <= self.ceiling:
+            return wav
+        return (wav * self.gain(peaks)).astype(np.float32)
+
+
+class LimiterStream:
+    """The same for a sound that comes in chunks: what goes out lags `reach` samples behind."""
+
+    def __init__(self, limiter: Limiter) -> None:
+        self._limiter = limiter
+        self._held: Wav = np.zeros(0, dtype=np.float32)
+        self._out = 0  # samples of `held` that went out already and are kept as context
+
+    def feed(self, chunk: Wav) -> Wav:
+        """What can go out now that a chunk has come in."""
+        self._held = np.concatenate([self._held, chunk])
+        ready = max(self._out, len(self._held) - self._limiter.reach)
+        limited = self._limiter(self._held)[self._out : ready]
+        forget = max(0, ready - self._limiter.reach)
+        self._held, self._out = self._held[forget:], ready - forget
+        return limited
+
+    def finish(self) -> Wav:
+        """The rest."""
+        return self._limiter(self._held)[self._out :]
 
 
 def limiter(sample_rate: int) -> Limiter:

@@ -16,8 +16,9 @@ from typing import Any, TypeVar
 
 from vclip import audio
 from vclip.errors import DataError, InputError
-from vclip.pipeline import Candidate, FaceToVoice
+from vclip.pipeline import FaceToVoice
 from vclip.speakers import voice_id
+from vclip.speakers.candidates import Candidate
 from vclip.speech.narrator import check_lufs, check_pause
 from vclip.speech.synthesizer import Speech, check_rate, check_seed
 

@@ -7,27 +7,16 @@ from typing import Any
 from vclip import __version__, limits
 from vclip.arrays import Float32
 from vclip.association import explain
-from vclip.association.explain import (
-    Shuffled as Shuffled,  # what is written twice is this module's face
-)
-from vclip.association.explain import Why as Why
+from vclip.association.explain import Shuffled, Why
 from vclip.association.zero_shot import Bridge
-from vclip.face import photo as face
-from vclip.face.embedder import FaceResult as FaceResult
-from vclip.face.embedder import Sight
-from vclip.limits import MAX_CHARS as MAX_CHARS
-from vclip.limits import MAX_K as MAX_K
-from vclip.limits import Source as Source
-from vclip.limits import check_length as check_length
-from vclip.limits import check_request as check_request
+from vclip.face.detector import Detector
+from vclip.face.embedder import FaceResult, Sight
+from vclip.face.photo import Box, Photo
+from vclip.limits import Source, check_request
 from vclip.models import load
 from vclip.models.directory import ModelDirectory
-from vclip.speakers.candidates import Candidate as Candidate
-from vclip.speakers.candidates import Voices, drawn_id
-from vclip.speakers.index import top
-from vclip.speakers.voice_id import DIRECTIONS as DIRECTIONS
-from vclip.speakers.voice_id import N_GENERATED as N_GENERATED
-from vclip.speakers.voice_id import N_NEAR as N_NEAR
+from vclip.speakers.bank import top
+from vclip.speakers.candidates import Candidate, Voices, drawn_id
 from vclip.speech.narrator import Narrator, master
 from vclip.speech.synthesizer import Speech, Synthesizer, check_seed, join
 from vclip.speech.vits import CoquiVits
@@ -65,12 +54,12 @@ class FaceToVoice:
         synthesizer = CoquiVits.load(directory.folder("synthesizer"))
         voices = load.voices(directory, synthesizer)
         encoder = load.image_encoder(directory)
-        sight = Sight(encoder, voices.heads, face.Detector())
+        sight = Sight(encoder, voices.heads, Detector())
         others = load.reference_faces(directory, encoder.dimension)
         return cls(directory, sight, voices, synthesizer, others, narrator)
 
     def look(
-        self, photo: bytes | face.Photo, box: face.Box | int | None = None, whole: bool = False
+        self, photo: bytes | Photo, box: Box | int | None = None, whole: bool = False
     ) -> FaceResult:
         """The largest face, or a box, or the box of an index; whole: the whole picture instead.
 

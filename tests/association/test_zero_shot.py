@@ -10,8 +10,7 @@ from toy_clip import make_clip, towers
 
 from vclip.association.zero_shot import TEMPLATES, Bridge, Person, embed, people, scores
 from vclip.errors import ModelError, TextError
-from vclip.face.clip import ClipImageEncoder
-from vclip.face.clip_text import ClipTextEncoder
+from vclip.face.clip import ClipImageEncoder, ClipTextEncoder
 
 SPEAKERS = [Person("F", 34), Person("M"), Person("F", 18, "NewZealand"), Person("F", 34), Person()]
 

@@ -14,11 +14,13 @@ from vclip.association import model as association
 from vclip.association import zero_shot
 from vclip.association.zero_shot import TEMPLATES, people
 from vclip.errors import InputError, ModelError, TextError
-from vclip.face.clip import OPENAI, ClipImageEncoder, weights_hash
-from vclip.face.clip_text import ClipTextEncoder
+from vclip.face.clip import ClipImageEncoder, ClipTextEncoder
+from vclip.face.embedder import FaceResult
 from vclip.face.photo import Photo
-from vclip.models.directory import MODELS, ModelDirectory, sha256
-from vclip.pipeline import FaceResult, FaceToVoice
+from vclip.models.clip_folder import OPENAI, weights_hash
+from vclip.models.directory import MODELS, ModelDirectory
+from vclip.models.download import sha256
+from vclip.pipeline import FaceToVoice
 from vclip.recipes.generation import assemble
 
 

@@ -8,8 +8,7 @@ import torch
 from toy_clip import TOKENS, F, make_clip, towers
 
 from vclip.errors import ModelError, TextError
-from vclip.face.clip import ClipImageEncoder
-from vclip.face.clip_text import ClipTextEncoder
+from vclip.face.clip import ClipImageEncoder, ClipTextEncoder
 
 TEXTS = ["an old man", "a woman", "a young woman from nowhere", "x"]
 

@@ -12,6 +12,7 @@ from conftest import REPO
 from safetensors import safe_open
 from safetensors.torch import save_file
 
+from vclip.association.voice_encoder import ResemblyzerEncoder
 from vclip.audio import load_wav, resample
 from vclip.errors import DataError, ModelError
 from vclip.face import encoder
@@ -144,16 +145,16 @@ def test_resemblyzer_is_only_imported_when_asked_for() -> None:
 def test_without_resemblyzer_there_is_a_model_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "resemblyzer", None)
     with pytest.raises(ModelError, match=r"requirements-dev\.txt"):
-        encoder.ResemblyzerEncoder()
+        ResemblyzerEncoder()
 
 
 @pytest.fixture(scope="module")
-def voice() -> encoder.ResemblyzerEncoder:
+def voice() -> ResemblyzerEncoder:
     pytest.importorskip("resemblyzer", exc_type=ImportError)
-    return encoder.ResemblyzerEncoder()
+    return ResemblyzerEncoder()
 
 
-def test_unusable_recordings_are_data_errors(voice: encoder.ResemblyzerEncoder) -> None:
+def test_unusable_recordings_are_data_errors(voice: ResemblyzerEncoder) -> None:
     with pytest.raises(DataError, match=r"0\.50 s"):
         voice.encode(np.ones(8000, np.float32), 16000)
     with pytest.raises(DataError, match="silent"):
@@ -165,7 +166,7 @@ def test_unusable_recordings_are_data_errors(voice: encoder.ResemblyzerEncoder) 
 
 
 def test_voices_of_one_person_are_alike_at_any_sample_rate(
-    voice: encoder.ResemblyzerEncoder, shared: Path
+    voice: ResemblyzerEncoder, shared: Path
 ) -> None:
     folder = shared / "pairs" / "ravdess"
     first, second, other = (

@@ -13,6 +13,7 @@ from PIL import Image
 
 from vclip.errors import ImageError, NoFaceError
 from vclip.face import photo as face
+from vclip.face.detector import Detector, find
 
 LONDON = SHARED / "faces" / "london"
 RAVDESS = SHARED / "pairs" / "ravdess"
@@ -42,8 +43,8 @@ def heic(pixels: np.ndarray) -> bytes:
 
 
 @pytest.fixture(scope="module")
-def haar() -> face.Detector:
-    return face.Detector()
+def haar() -> Detector:
+    return Detector()
 
 
 @pytest.fixture(scope="module")
@@ -207,20 +208,20 @@ def test_a_box_beside_the_photo_is_a_programmers_error() -> None:
         face.crop(face.Photo(gradient()), face.Box(500, 500, 600, 600), 32)
 
 
-def test_no_face_offers_the_whole_picture(haar: face.Detector) -> None:
+def test_no_face_offers_the_whole_picture(haar: Detector) -> None:
     with pytest.raises(NoFaceError, match="whole picture"):
-        face.find(face.Photo(gradient(300, 300)), haar)
+        find(face.Photo(gradient(300, 300)), haar)
 
 
 @needs_data
 @pytest.mark.parametrize("name", ["haar", "yunet"])
 def test_real_faces_are_found_once(name: str) -> None:
-    detector = face.Detector(YUNET if name == "yunet" else None)
+    detector = Detector(YUNET if name == "yunet" else None)
     assert detector.name == name
     paths = [*sorted(LONDON.glob("*.jpg"))[::12], *sorted(RAVDESS.glob("*.jpg"))[::4]]
     for path in paths:
         photo = face.load(path.read_bytes())
-        boxes = face.find(photo, detector)
+        boxes = find(photo, detector)
         assert len(boxes) == 1, path.name
         width = photo.pixels.shape[1]
         assert 0.3 < (boxes[0].right - boxes[0].left) / width < 0.8
@@ -228,8 +229,8 @@ def test_real_faces_are_found_once(name: str) -> None:
 
 
 @needs_data
-def test_both_detectors_give_nearly_the_same_crop(haar: face.Detector) -> None:
-    yunet = face.Detector(YUNET)
+def test_both_detectors_give_nearly_the_same_crop(haar: Detector) -> None:
+    yunet = Detector(YUNET)
     for path in sorted(RAVDESS.glob("*.jpg")):
         photo = face.load(path.read_bytes())
         a, b = haar.find(photo)[0], yunet.find(photo)[0]
@@ -242,19 +243,19 @@ def test_both_detectors_give_nearly_the_same_crop(haar: face.Detector) -> None:
 @needs_data
 def test_the_environment_names_yunet(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("VCLIP_YUNET", str(YUNET))
-    assert face.Detector().name == "yunet"
+    assert Detector().name == "yunet"
     monkeypatch.setenv("VCLIP_YUNET", str(tmp_path / "missing.onnx"))
-    assert face.Detector().name == "haar"
+    assert Detector().name == "haar"
 
 
 @needs_data
-def test_tight_crops_are_found(haar: face.Detector) -> None:
+def test_tight_crops_are_found(haar: Detector) -> None:
     paths = sorted((SHARED / "faces" / "utk").glob("*.jpg"))[::300]
     found = [len(haar.find(face.load(path.read_bytes()))) for path in paths]
     assert np.mean(np.array(found) == 1) > 0.9
 
 
-def test_several_faces_come_largest_first(haar: face.Detector, london: face.Photo) -> None:
+def test_several_faces_come_largest_first(haar: Detector, london: face.Photo) -> None:
     small = np.asarray(Image.fromarray(london.pixels).resize((400, 400)))
     scene = np.full((675, 1100, 3), 200, np.uint8)
     scene[100:500, :400] = small
@@ -264,7 +265,7 @@ def test_several_faces_come_largest_first(haar: face.Detector, london: face.Phot
     assert boxes[0].area > boxes[1].area and boxes[0].left > 425 > boxes[1].right
 
 
-def test_threads_may_share_a_detector(haar: face.Detector, london: face.Photo) -> None:
+def test_threads_may_share_a_detector(haar: Detector, london: face.Photo) -> None:
     expected, wrong = haar.find(london), []
 
     def work() -> None:

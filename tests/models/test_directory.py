@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from vclip.errors import ModelError
-from vclip.models.directory import BUNDLED, MODELS, ModelDirectory, find, sha256
+from vclip.models.directory import BUNDLED, MODELS, ModelDirectory, find
+from vclip.models.download import sha256
 
 
 def make(folder: Path) -> Path:

@@ -9,11 +9,12 @@ import torch
 from sklearn.linear_model import Ridge
 
 from vclip.models import fitted
-from vclip.models.directory import ModelDirectory, sha256
+from vclip.models.directory import ModelDirectory
+from vclip.models.download import sha256
 from vclip.recipes.generation import fit_gmm
-from vclip.speakers import index, signature
+from vclip.speakers import bank, signature
+from vclip.speakers.bank import Approximate, Exact
 from vclip.speakers.gmm import SpeakerGMM
-from vclip.speakers.index import Approximate, Exact
 from vclip.speakers.signature import SignatureNet
 
 
@@ -127,7 +128,7 @@ def test_a_large_bank_s_index_is_built_once(cache: Path, monkeypatch: pytest.Mon
     rows = np.random.default_rng(0).normal(size=(200, 6)).astype(np.float32)
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
     assert isinstance(fitted.search_index(rows), Exact) and not (cache / "fitted").exists()
-    monkeypatch.setattr(index, "EXACT_UP_TO", 100)
+    monkeypatch.setattr(bank, "EXACT_UP_TO", 100)
     built = fitted.search_index(rows)
     with monkeypatch.context() as patch:
         patch.setattr(Approximate, "build", None)

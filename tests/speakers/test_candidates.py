@@ -13,10 +13,12 @@ from conftest import REPO
 from toy_model import make_model
 
 from vclip.errors import InputError, SpeakerError
-from vclip.pipeline import DIRECTIONS, N_NEAR, FaceResult, FaceToVoice
+from vclip.face.embedder import FaceResult
+from vclip.pipeline import FaceToVoice
 from vclip.speakers import voice_id
 from vclip.speakers.candidates import drawn_id
 from vclip.speakers.gmm import SpeakerGMM
+from vclip.speakers.voice_id import DIRECTIONS, N_NEAR
 
 IDS = [
     *["p1", "gen-3-14", "near(p1;0;5)", "near(near(p1;0;5);0;5)", "blend(p1;gen-0-2;0.25)"],

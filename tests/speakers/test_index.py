@@ -13,9 +13,8 @@ from hypothesis import strategies as st
 
 from vclip.errors import ModelError
 from vclip.recipes.bench.search import METHODS
-from vclip.speakers import index
-from vclip.speakers.bank import SpeakerBank
-from vclip.speakers.index import Approximate, Exact, top
+from vclip.speakers import bank
+from vclip.speakers.bank import Approximate, Exact, SpeakerBank, build, top
 
 N, D, K = 3000, 16, 10
 RECIPES = [recipe for recipe, _ in METHODS.values() if recipe]
@@ -119,12 +118,16 @@ def test_threads_share_an_index(table: np.ndarray, queries: np.ndarray) -> None:
 
 
 def test_the_size_decides(table: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(index, "EXACT_UP_TO", len(table))
-    assert isinstance(index.build(table), Exact)
-    monkeypatch.setattr(index, "EXACT_UP_TO", len(table) - 1)
-    assert isinstance(index.build(table), Approximate)
-    bank = SpeakerBank([f"s{i}" for i in range(N)], table)  # every speaker finds itself
-    assert [bank.search(table[i], 1)[0].speaker_id for i in (0, 5, N - 1)] == ["s0", "s5", "s2999"]
+    monkeypatch.setattr(bank, "EXACT_UP_TO", len(table))
+    assert isinstance(build(table), Exact)
+    monkeypatch.setattr(bank, "EXACT_UP_TO", len(table) - 1)
+    assert isinstance(build(table), Approximate)
+    speakers = SpeakerBank([f"s{i}" for i in range(N)], table)  # every speaker finds itself
+    assert [speakers.search(table[i], 1)[0].speaker_id for i in (0, 5, N - 1)] == [
+        "s0",
+        "s5",
+        "s2999",
+    ]
 
 
 def test_small_banks_do_not_load_faiss() -> None:

@@ -21,7 +21,7 @@ from vclip.speakers.voice_id import (
     Near,
     parse,
 )
-from vclip.speech.narrator import MAX_SEED
+from vclip.speech.synthesizer import MAX_SEED
 
 NAMES = st.text("abcxyz0189_-. é", min_size=1, max_size=6).filter(
     lambda name: name == name.strip() and not name.startswith("gen-")

@@ -13,9 +13,8 @@ from vclip.errors import ModelError, NoFaceError, SpeakerError, TextError
 from vclip.face import photo as face
 from vclip.face.embedder import FaceResult
 from vclip.speakers import voice_id
-from vclip.speakers.bank import SpeakerBank
+from vclip.speakers.bank import SpeakerBank, top
 from vclip.speakers.candidates import Candidate
-from vclip.speakers.index import top
 from vclip.speech.synthesizer import Speech, join
 
 D, N_BANK, N_DRAWS = 8, 12, 300

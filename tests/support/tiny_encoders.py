@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from vclip.torchaudio_stub import ensure_torchaudio
+from vclip.runtime import ensure_torchaudio
 
 SEEN = {  # a vision tower for pictures of 32 × 32
     "hidden_size": 32,

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from vclip.torchaudio_stub import ensure_torchaudio
+from vclip.runtime import ensure_torchaudio
 
 F, SIDE, TOKENS = 12, 16, 77
 LAYERS = {

@@ -8,7 +8,7 @@ import numpy as np
 from toy_clip import make_clip
 from toy_model import make_model
 
-from vclip.models.directory import sha256
+from vclip.models.download import sha256
 
 SEXES, AGES = ["F", "M", "F", "M", ""], [34, 34, 18, np.nan, np.nan]
 

@@ -7,6 +7,7 @@ from PIL import Image
 
 from vclip import audio
 from vclip.face import photo as face
+from vclip.face.detector import Detector
 from vclip.recipes.data import feature_store
 
 
@@ -32,7 +33,7 @@ class CountingVoices:
         return np.array([np.abs(wav).mean(), np.mean(wav[1:] * wav[:-1] < 0)], dtype=np.float32)
 
 
-class NoFaces(face.Detector):
+class NoFaces(Detector):
     """Finds nothing in pictures that are all black, one box elsewhere."""
 
     def find(self, photo: face.Photo) -> list[face.Box]:

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vclip import text
 from vclip.errors import TextError
 from vclip.speech import phonemes
 from vclip.speech.vits import clean_text
 from vclip.text import characters, lexicon, numbers
+from vclip.text.sentences import BLOCK, LONGEST, sentences, spoken
 
 LARGE = "two hundred thirty-four thousand five hundred sixty-seven"
 PAIRS = [
@@ -127,7 +127,7 @@ PAIRS = [
 
 @pytest.mark.parametrize(("typed", "said"), PAIRS)
 def test_typed_and_said(typed: str, said: str) -> None:
-    assert text.sentences(typed) == [said]
+    assert sentences(typed) == [said]
 
 
 # the same ones in every run; no folder of remembered failures
@@ -143,12 +143,12 @@ ORDINARY = [
 
 @pytest.mark.parametrize("sentence", ORDINARY)
 def test_ordinary_text_is_left_alone(sentence: str) -> None:
-    assert clean_text(text.spoken(characters.plain(sentence))) == clean_text(sentence)
+    assert clean_text(spoken(characters.plain(sentence))) == clean_text(sentence)
 
 
 def test_sentences() -> None:
     typed = "Dr. Lee lives on Elm St. He left at 5 p.m. Then what?! Nothing.\n\n- tea\n- cake"
-    assert text.sentences(typed) == [
+    assert sentences(typed) == [
         "Doctor Lee lives on Elm Street.",
         "He left at five P M.",
         "Then what?!",
@@ -159,13 +159,13 @@ def test_sentences() -> None:
 
 
 def test_paragraphs_of_html_stay_apart() -> None:
-    assert text.sentences("<h1>News</h1><p class=a>It rains</p>Or<BR/>not") == [
+    assert sentences("<h1>News</h1><p class=a>It rains</p>Or<BR/>not") == [
         "News", "It rains", "Or", "not",
     ]  # fmt: skip
 
 
 def test_a_single_line_break_is_a_space() -> None:
-    assert text.sentences("one\ntwo. Three.") == ["one two.", "Three."]
+    assert sentences("one\ntwo. Three.") == ["one two.", "Three."]
 
 
 @pytest.mark.parametrize(
@@ -186,23 +186,23 @@ def test_a_single_line_break_is_a_space() -> None:
 )
 def test_refused(typed: str, message: str) -> None:
     with pytest.raises(TextError, match=message):
-        text.sentences(typed)
+        sentences(typed)
 
 
 def test_long_sentences_are_cut_where_it_hurts_least() -> None:
     clauses = "while the rain fell on the roof, " * 20
-    for piece in text.sentences(clauses)[:-1]:
-        assert len(piece) <= text.LONGEST and piece.endswith("roof,")
-    words = text.sentences("word " * 200)
-    assert all(len(piece) <= text.LONGEST for piece in words)
+    for piece in sentences(clauses)[:-1]:
+        assert len(piece) <= LONGEST and piece.endswith("roof,")
+    words = sentences("word " * 200)
+    assert all(len(piece) <= LONGEST for piece in words)
     assert " ".join(words).split() == ["word"] * 200
-    assert "".join(text.sentences("b" * 1000)) == "b" * 1000
+    assert "".join(sentences("b" * 1000)) == "b" * 1000
 
 
 def test_blocks_do_not_change_the_sentences() -> None:
     sentence = "We met on the bridge, as we did every year."
-    n = 5 * text.BLOCK // len(sentence)
-    assert text.sentences(f"{sentence} " * n) == [sentence] * n
+    n = 5 * BLOCK // len(sentence)
+    assert sentences(f"{sentence} " * n) == [sentence] * n
 
 
 # Letters, digits and signs from which rules are built, beside any Unicode at all
@@ -222,11 +222,11 @@ WORDS = st.lists(
 @given(st.one_of(st.text(max_size=60), st.text(string.printable, max_size=60), TRICKY, WORDS))
 def test_any_text_is_spoken_or_refused(typed: str) -> None:
     try:
-        found = text.sentences(typed)
+        found = sentences(typed)
     except TextError:
         return
     for sentence in found:
-        assert 0 < len(sentence) <= text.LONGEST
+        assert 0 < len(sentence) <= LONGEST
         assert not any(map(str.isdigit, sentence))
         assert phonemes.is_speakable(phonemes.phonemize(clean_text(sentence)))
 
@@ -238,8 +238,8 @@ def test_what_is_said_is_said_the_same_again(typed: str) -> None:
         plain = characters.plain(typed)
     except TextError:
         return
-    said = text.spoken(plain)
-    assert text.spoken(characters.plain(said)) == said
+    said = spoken(plain)
+    assert spoken(characters.plain(said)) == said
 
 
 @MANY

@@ -83,8 +83,8 @@ def check_face(index: int, n_faces: int) -> None:
     """Raise ModelError without reference faces, InputError for one that is not there."""
     if not n_faces:
         raise ModelError(
-            "this model has no reference faces; run `python -m "
-            "vclip.recipes.generation.reference_faces`"
+            "this model has no reference faces; "
+            "run `python -m vclip.recipes.generation.reference_faces`"
         )
     if not 0 <= index < n_faces:
         raise InputError(f"there is no reference face {index}; the model has {n_faces}, from 0")

@@ -19,10 +19,10 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from vclip.association.voice_encoder import check_speech
 from vclip.audio import resample
-from vclip.devices import device_of, mixed
 from vclip.errors import ModelError
-from vclip.face.encoder import check_speech
+from vclip.runtime import device_of, mixed
 
 RATE, N_FFT, WINDOW, HOP = 16000, 512, 400, 160
 EMPHASIS = 0.97

@@ -212,8 +212,8 @@ def load_metadata(path: Path) -> dict[str, object]:
             header = json.loads((file.metadata() or {})["vclip"])
     except (OSError, SafetensorError, KeyError, ValueError) as error:
         raise ModelError(
-            f"{path} is no association: {error}; make one with python -m "
-            f"vclip.recipes.association.train"
+            f"{path} is no association: {error}; "
+            "make one with python -m vclip.recipes.association.train"
         ) from error
     if not isinstance(header, dict) or header.get("format") != FORMAT:
         raise ModelError(f"{path} is not of format {FORMAT}; train it again with this version")

@@ -121,8 +121,8 @@ class Bridge:
         if len(set(described)) < 2:
             raise ModelError(
                 "nothing is known of the bank's speakers by which descriptions could tell them "
-                "apart; train an association, or run `python -m "
-                "vclip.recipes.generation.describe_bank`"
+                "apart; train an association, or run "
+                "`python -m vclip.recipes.generation.describe_bank`"
             )
         self._encoder = encoder
         self.config = Sizes(encoder.dimension, voice_features.shape[1])

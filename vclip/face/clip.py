@@ -1,14 +1,12 @@
-"""CLIP's image tower (Radford et al. 2021) as a frozen image encoder: the paper's (§3.1, 4.1).
+"""CLIP's two towers (Radford et al. 2021): a frozen image encoder, and a text encoder beside it.
 
-Any CLIP that transformers knows: a directory of a saved one, or a repository of the Hugging Face
-hub at a pinned commit, fetched once. Nothing but safetensors is read.
+The image tower is Vclip's (docs/method.md, Association). Any CLIP that transformers knows is read
+from the directory of a saved one; nothing but safetensors.
 """
 
 import contextlib
-import hashlib
 import json
-import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,47 +14,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vclip.devices import device_of, mixed
-from vclip.errors import ModelError
+from vclip.errors import ModelError, TextError
 from vclip.face.encoder import check_images
-from vclip.models.cache import fetch_snapshot
-from vclip.models.download import sha256
-from vclip.torchaudio_stub import ensure_torchaudio
+from vclip.runtime import device_of, ensure_torchaudio, mixed
 
-# ViT-B/32. The commit is the hub's own conversion of the weights to safetensors: the branch `main`
-# holds pickles only, which transformers 5 refuses
-OPENAI = "openai/clip-vit-base-patch32@c237dc49a33fc61debc9276459120b7eac67e7ef"
-PINNED = re.compile(r"([\w.-]+/[\w.-]+)@([0-9a-f]{40})", re.ASCII)
 MEAN, STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
-BATCH = 256  # images encoded at once
-INSTEAD = "fetch it where there is a network, and name its directory instead"
-
-
-def find(spec: str) -> Path:
-    """The directory of a CLIP: `clip` (OpenAI's ViT-B/32), a directory, or OWNER/NAME@COMMIT.
-
-    Raises ModelError; DownloadError where the hub cannot be reached.
-    """
-    if Path(spec).is_dir():
-        return Path(spec)
-    pinned = PINNED.fullmatch(OPENAI if spec == "clip" else spec)
-    if not pinned:
-        raise ModelError(
-            f"there is no CLIP {spec!r}; use clip, a directory, or OWNER/NAME@COMMIT with the 40 "
-            "hexadecimal digits of a commit of the hub"
-        )
-    return fetch_snapshot(pinned[1], pinned[2], INSTEAD)
-
-
-def weights_hash(folder: Path) -> str:
-    """One SHA-256 of everything in a CLIP's directory that decides image_features."""
-    files = [folder / name for name in ("config.json", "preprocessor_config.json")]
-    digests = [
-        f"{path.name} {sha256(path)}\n"
-        for path in [*files, *sorted(folder.glob("*.safetensors"))]
-        if path.is_file()
-    ]
-    return hashlib.sha256("".join(digests).encode()).hexdigest()
+BATCH = 256  # images or texts encoded at once
 
 
 def load_tower(folder: Path, kind: str) -> Any:
@@ -142,3 +105,39 @@ def _colours(path: Path) -> tuple[list[float], list[float]]:
         return list(MEAN), list(STD)
     about = json.loads(path.read_text())
     return list(about.get("image_mean", MEAN)), list(about.get("image_std", STD))
+
+
+class ClipTextEncoder:
+    """Texts to CLIP's projected text embeddings before they are normalised.
+
+    folder: a saved CLIP with its tokenizer (tokenizer.json). Raises ModelError.
+    """
+
+    def __init__(self, folder: Path, device: str = "") -> None:
+        self.device = device_of(device)
+        self.tower = load_tower(folder, "CLIPTextModelWithProjection").to(self.device)
+        self.dimension = int(self.tower.text_projection.out_features)
+        self._longest = int(self.tower.config.max_position_embeddings)
+        if not (folder / "tokenizer.json").is_file():
+            raise ModelError(f"{folder} has no tokenizer.json; fetch all of the CLIP's files")
+        from transformers import CLIPTokenizer  # slow to import
+
+        self._tokenizer = CLIPTokenizer.from_pretrained(folder, local_files_only=True)
+
+    @torch.inference_mode()
+    def encode(self, texts: Sequence[str]) -> np.ndarray:
+        """N texts -> text features (N, F) float32, raw scale. TextError for one that is too long.
+
+        CLIP would read no more than 77 tokens, some 50 English words, and drop the rest unsaid.
+        """
+        parts = [np.zeros((0, self.dimension), np.float32)]
+        for i in range(0, len(texts), BATCH):
+            tokens = self._tokenizer(list(texts[i : i + BATCH]), padding=True, return_tensors="pt")
+            if tokens.input_ids.shape[1] > self._longest:
+                raise TextError(
+                    f"the description is too long: CLIP reads {self._longest} tokens; shorten it"
+                )
+            with mixed(self.device):
+                found = self.tower(**tokens.to(self.device))
+            parts.append(found.text_embeds.float().cpu().numpy())
+        return np.concatenate(parts)

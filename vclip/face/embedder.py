@@ -10,6 +10,7 @@ from vclip.arrays import Float32, UInt8
 from vclip.association.zero_shot import Bridge
 from vclip.errors import InputError, ModelError
 from vclip.face import photo as face
+from vclip.face.detector import Detector, find
 from vclip.face.encoder import ImageEncoder
 from vclip.speakers.heads import Heads
 
@@ -42,7 +43,7 @@ class Sight:
 
     encoder: ImageEncoder
     heads: Heads
-    detector: face.Detector
+    detector: Detector
 
     def look(
         self, photo: bytes | face.Photo, box: face.Box | int | None, whole: bool
@@ -55,7 +56,7 @@ class Sight:
         if whole:
             boxes, detector = [face.whole(photo)], "none"
         else:
-            boxes, detector = face.find(photo, self.detector), self.detector.name
+            boxes, detector = find(photo, self.detector), self.detector.name
         if isinstance(box, int) and not 0 <= box < len(boxes):
             raise InputError(f"there is no face {box}; the photo has faces 0 to {len(boxes) - 1}")
         chosen = boxes[box or 0] if isinstance(box, int | None) else box

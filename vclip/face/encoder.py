@@ -1,11 +1,8 @@
-"""Frozen encoders: pictures of faces to image_features, speech to voice_features."""
+"""Frozen image encoders: pictures of faces to image_features."""
 
 import json
-import logging
-import warnings
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -13,10 +10,8 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vclip.audio import resample
-from vclip.errors import DataError, ModelError
+from vclip.errors import ModelError
 
-log = logging.getLogger(__name__)
 BATCH = 64  # images encoded at once
 
 
@@ -31,33 +26,10 @@ class ImageEncoder(Protocol):
         ...
 
 
-class VoiceEncoder(Protocol):
-    """Speech → voice_features."""
-
-    sample_rate: int
-    dimension: int
-    min_seconds: float
-
-    def encode(self, wav: np.ndarray, sample_rate: int) -> np.ndarray:
-        """(T,) float32 at any sample rate → voice_features (V,) float32, raw scale."""
-        ...
-
-
 def check_images(images: np.ndarray, size: int) -> None:
     """Raise ValueError unless images are (N, size, size, 3) uint8."""
     if images.ndim != 4 or images.shape[1:] != (size, size, 3) or images.dtype != np.uint8:
         raise ValueError(f"want (N, {size}, {size}, 3) uint8, got {images.shape} {images.dtype}")
-
-
-def check_speech(wav: np.ndarray, sample_rate: int, min_seconds: float) -> None:
-    """Raise DataError for a recording (T,) that is too short, or silent."""
-    seconds = len(wav) / sample_rate
-    if seconds < min_seconds:
-        raise DataError(
-            f"The recording has {seconds:.2f} s; the voice encoder needs {min_seconds} s."
-        )
-    if not np.any(wav):
-        raise DataError("The recording is silent; use one with speech.")
 
 
 class ResidualBlock(nn.Module):
@@ -141,8 +113,7 @@ def to_input(images: np.ndarray) -> Tensor:
 
 
 def load_face_encoder(path: Path) -> ImageEncoder:
-    """Read what `vclip.recipes.face_encoder.train` wrote; ModelError if it is missing or does not
-    fit."""
+    """Read what `vclip.recipes.face_encoder.train` wrote. Raises ModelError."""
     try:
         with safe_open(path, framework="pt") as file:
             metadata = json.loads((file.metadata() or {})["vclip"])
@@ -159,47 +130,3 @@ def load_face_encoder(path: Path) -> ImageEncoder:
 
 def _first_line(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0][:120]
-
-
-class ResemblyzerEncoder:
-    """Resemblyzer's speaker encoder (GE2E, Wan et al. 2018), whose weights are in its package.
-
-    An offline dependency: ModelError where it isn't installed. Features have unit norm and are ≥ 0.
-    """
-
-    sample_rate = 16000
-    dimension = 256
-    min_seconds = 1.0
-
-    def __init__(self) -> None:
-        self._preprocess, network = _import_resemblyzer()
-        self.network = network("cpu", verbose=False).eval()
-
-    def encode(self, wav: np.ndarray, sample_rate: int) -> np.ndarray:
-        """(T,) float32 in [−1, 1] → voice_features (256,) float32.
-
-        Volume is levelled and long pauses are cut out first. DataError if little speech is left.
-        """
-        check_speech(wav, sample_rate, self.min_seconds)
-        speech = self._preprocess(resample(wav, sample_rate, self.sample_rate).clip(-1, 1))
-        if len(speech) < self.min_seconds / 2 * self.sample_rate:
-            raise DataError("The recording holds almost no speech; use a clearer or longer one.")
-        features = self.network.embed_utterance(speech)
-        return np.asarray(features, dtype=np.float32)
-
-
-def _import_resemblyzer() -> tuple[Callable[[np.ndarray], np.ndarray], Callable[..., Any]]:
-    """preprocess_wav and VoiceEncoder."""
-    try:
-        with warnings.catch_warnings():  # both are about how resemblyzer's own imports are written
-            warnings.filterwarnings("ignore", "pkg_resources is deprecated", UserWarning)
-            warnings.filterwarnings("ignore", "Deprecated call to `pkg", DeprecationWarning)
-            warnings.filterwarnings("ignore", "Please import `binary_dilation`", DeprecationWarning)
-            from resemblyzer import VoiceEncoder as Network
-            from resemblyzer import preprocess_wav
-    except ImportError as error:
-        raise ModelError(
-            f"The voice encoder needs the package resemblyzer ({error}); "
-            "pip install -r requirements-dev.txt."
-        ) from error
-    return preprocess_wav, Network

@@ -19,7 +19,7 @@ from typing import Any
 
 from vclip.errors import ModelError
 from vclip.models import cache
-from vclip.models.download import sha256 as sha256  # part of this module's face
+from vclip.models.download import sha256
 
 MODELS = Path(__file__).resolve().parents[2] / "assets" / "models"
 BUNDLED = MODELS / "bundled"
@@ -112,8 +112,8 @@ class ModelDirectory:
         if sha256(path) != entry["sha256"]:
             raise ModelError(
                 f"{path} is not the file that {DESCRIPTION} describes (its SHA-256 differs); "
-                "fetch it again, or run `python -m vclip.recipes.generation.assemble` if "
-                "you made it"
+                "fetch it again, or run `python -m vclip.recipes.generation.assemble` if you made "
+                "it"
             )
         return path
 

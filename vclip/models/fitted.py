@@ -1,10 +1,9 @@
-"""What a model directory without its own generation and signature gets on first use.
+"""The speaker GMM, signature network and search index that a model directory does not bring.
 
-Both follow from the synthesizer's speaker table and the bank in seconds, so that weights that were
-just fetched can speak in new voices at once. What was fitted is cached by the hash of its inputs.
-The distilled signature (`vclip.recipes.generation.distill`) is better and takes hours. The index
-of a large
-bank follows from its rows alike, in minutes.
+All are made on first use: they follow from the synthesizer's speaker table and the bank in seconds
+(the index of a large bank in minutes), so that weights that were just fetched can speak in new
+voices at once. What was fitted is cached by the hash of its inputs. The distilled signature
+(`vclip.recipes.generation.distill`) is better and takes hours.
 """
 
 import functools
@@ -20,7 +19,7 @@ import numpy as np
 from vclip.arrays import Float32
 from vclip.models.cache import cache_folder
 from vclip.models.directory import ModelDirectory
-from vclip.speakers import index
+from vclip.speakers import bank
 from vclip.speakers.gmm import SpeakerGMM
 from vclip.speakers.signature import SignatureNet
 
@@ -65,14 +64,14 @@ def signature(directory: ModelDirectory, table: Float32, voice_features: Float32
     )
 
 
-def search_index(voice_emb: Float32) -> index.Index:
+def search_index(voice_emb: Float32) -> bank.Index:
     """What searches a bank (N, D); a large one's is built once."""
-    if len(voice_emb) <= index.EXACT_UP_TO:
-        return index.build(voice_emb)
+    if len(voice_emb) <= bank.EXACT_UP_TO:
+        return bank.build(voice_emb)
     return _cached(
-        f"index-{_key(voice_emb, recipe=index.RECIPE)}.faiss",
-        functools.partial(index.Approximate.load, table=voice_emb),
-        lambda: index.Approximate.build(voice_emb),
+        f"index-{_key(voice_emb, recipe=bank.RECIPE)}.faiss",
+        functools.partial(bank.Approximate.load, table=voice_emb),
+        lambda: bank.Approximate.build(voice_emb),
     )
 
 

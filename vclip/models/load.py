@@ -13,9 +13,10 @@ from vclip.association import model
 from vclip.association.zero_shot import Bridge, people
 from vclip.errors import ModelError
 from vclip.face import clip, encoder
-from vclip.face.clip_text import ClipTextEncoder
+from vclip.face.clip import ClipTextEncoder
 from vclip.face.encoder import ImageEncoder
 from vclip.models import fitted
+from vclip.models.clip_folder import find, weights_hash
 from vclip.models.directory import DESCRIPTION, ModelDirectory
 from vclip.speakers.bank import SpeakerBank
 from vclip.speakers.candidates import Voices, encode_voice
@@ -41,9 +42,9 @@ def clip_folder(directory: ModelDirectory) -> Path | None:
     spec = directory.clip("image_encoder")
     if spec is None:
         return None
-    folder = clip.find(spec)
+    folder = find(spec)
     digest = directory.components["image_encoder"].get("sha256")
-    if digest and clip.weights_hash(folder) != digest:
+    if digest and weights_hash(folder) != digest:
         raise ModelError(
             f"{folder} is not the CLIP that {DESCRIPTION} describes (its SHA-256 differs); run "
             "`python -m vclip.recipes.generation.assemble --clip` if you made it"

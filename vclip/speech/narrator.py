@@ -5,17 +5,18 @@ loudness; `stream` does so on the way, with a gain that was measured on another 
 """
 
 import functools
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 
-from vclip import audio, text
+from vclip import audio
 from vclip.arrays import Float32
-from vclip.errors import InputError
-from vclip.gate import Gate
-from vclip.limiter import LimiterStream
-from vclip.speech.synthesizer import MAX_SEED as MAX_SEED  # part of this module's face
-from vclip.speech.synthesizer import Speech, Synthesizer, check_rate, join
+from vclip.audio import LimiterStream
+from vclip.errors import BusyError, InputError
+from vclip.speech.synthesizer import MAX_SEED, Speech, Synthesizer, check_rate, join
+from vclip.text.sentences import sentences
 
 PLACES = 32  # texts at once, speaking or waiting for a turn: as many as the app queues
 MAX_PAUSE = 2.0  # seconds
@@ -23,6 +24,23 @@ MIN_LUFS, MAX_LUFS = -60.0, -10.0
 PACE = 18.0  # characters per second, of the bundled voices: for estimates and bars only
 CALIBRATION = "We walked home along the river, and nobody said a word."
 ENOUGH = 1.0  # seconds of it: a voice's first stream waits for them
+
+
+class Gate:
+    """So many places, for requests at work and in the queue alike."""
+
+    def __init__(self, places: int) -> None:
+        self._places = threading.Semaphore(places)
+
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        """Be one of them. Raises BusyError where all places are taken."""
+        if not self._places.acquire(blocking=False):
+            raise BusyError("too many texts are being spoken just now; try again in a moment")
+        try:
+            yield
+        finally:
+            self._places.release()
 
 
 class Narrator:
@@ -44,7 +62,7 @@ class Narrator:
         """
         check_rate(rate)
         check_pause(pause)
-        pieces = self._recite(text.sentences(words), speaker_embedding, seed, rate, pause)
+        pieces = self._recite(sentences(words), speaker_embedding, seed, rate, pause)
         return self._admitted(pieces)
 
     def stream(

@@ -23,11 +23,11 @@ from safetensors.torch import load_file, save_file
 
 from vclip.arrays import Float32
 from vclip.errors import ModelError
+from vclip.runtime import ensure_torchaudio
 from vclip.speech import coqui_archive, phonemes, streaming
 from vclip.speech.decoder import HarmonicDecoder
 from vclip.speech.hifigan import Hifigan, Precision, remove_weight_norm
 from vclip.speech.synthesizer import Speech, check_rate, join
-from vclip.torchaudio_stub import ensure_torchaudio
 
 _RANDOM = threading.Lock()  # torch has one global generator for all models
 # a process that is forked off (ZeroGPU's) must not find it held by a thread that it has not got

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from vclip.face.photo import Detector
+from vclip.face.detector import Detector
 from vclip.recipes.bench import features
 from vclip.recipes.data.clips import read_picture, read_voice
 

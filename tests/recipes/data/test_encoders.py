@@ -6,9 +6,11 @@ import pytest
 from tiny_encoders import coqui_hasp, save_clip, save_clovaai
 
 from vclip.association.hasp import HaspEncoder
+from vclip.association.voice_encoder import ResemblyzerEncoder
 from vclip.errors import DataError, ModelError
-from vclip.face.clip import ClipImageEncoder, weights_hash
-from vclip.face.encoder import ResemblyzerEncoder, SmallFaceEncoder
+from vclip.face.clip import ClipImageEncoder
+from vclip.face.encoder import SmallFaceEncoder
+from vclip.models.clip_folder import weights_hash
 from vclip.recipes.data.encoders import BUNDLED_FACES, image_encoder, voice_encoder
 from vclip.recipes.data.feature_store import file_hash, resemblyzer_hash
 

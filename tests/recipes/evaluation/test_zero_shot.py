@@ -15,8 +15,8 @@ from vclip.association import zero_shot as bridge
 from vclip.association.model import Association, AssociationConfig, save
 from vclip.association.zero_shot import Bridge, Person
 from vclip.errors import DataError, ModelError
-from vclip.face import clip
-from vclip.face.clip_text import ClipTextEncoder
+from vclip.face.clip import ClipTextEncoder
+from vclip.models.clip_folder import weights_hash
 from vclip.recipes.data.feature_store import PairFeatures, Report
 from vclip.recipes.data.manifest import read_pairs
 from vclip.recipes.evaluation import association, protocols, zero_shot
@@ -46,7 +46,7 @@ def plant(folder: Path, out: Path, media: list[tuple[str, str, Person]]) -> Path
     voices = {voice: rng.normal(size=256) for _, voice, _ in media}
     write_features(out, {"faces": faces, "voices": voices})
     about = json.loads((out / "features.json").read_text())
-    digest = clip.weights_hash(folder / "clip")
+    digest = weights_hash(folder / "clip")
     about["faces"] |= {"spec": str(folder / "clip"), "weights_sha256": digest}
     (out / "features.json").write_text(json.dumps(about))
     return out

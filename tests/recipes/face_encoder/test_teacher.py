@@ -10,6 +10,7 @@ from PIL import Image
 
 from vclip.errors import DataError
 from vclip.face import photo as face
+from vclip.face.detector import Detector
 from vclip.face.encoder import SmallFaceEncoder, to_input
 from vclip.recipes.face_encoder import teacher as w
 
@@ -87,7 +88,7 @@ def test_our_crop_shows_what_dlibs_chip_shows() -> None:
     photo = face.load((REPO / "assets/examples/face_1.jpg").read_bytes())
     found = dlib.get_frontal_face_detector()(photo.pixels)
     chip = dlib.get_face_chip_details(landmarks(photo.pixels, found[0]), 150, 0.25).rect
-    box = face.Detector().find(photo)[0]
+    box = Detector().find(photo)[0]
     side = (box.right - box.left) * (1 + 2 * box.margin)
     middle = np.array([box.left + box.right, box.top + box.bottom]) / 2
     middle[1] += box.drop * (box.bottom - box.top)

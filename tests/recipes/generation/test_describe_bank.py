@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from vclip.association.zero_shot import Person, people
-from vclip.models.directory import sha256
+from vclip.models.download import sha256
 from vclip.recipes.generation import describe_bank
 
 IDS = [f"p{i}" for i in range(20)] + ["lj"]

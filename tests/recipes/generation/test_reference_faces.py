@@ -12,9 +12,10 @@ from toy_model import make_model
 
 from vclip.association import explain, model
 from vclip.errors import DataError
+from vclip.face.detector import Detector
 from vclip.face.encoder import SmallFaceEncoder
-from vclip.face.photo import Detector
-from vclip.models.directory import BUNDLED, sha256
+from vclip.models.directory import BUNDLED
+from vclip.models.download import sha256
 from vclip.recipes.data.feature_store import FeatureStore, Report, extract
 from vclip.recipes.data.manifest import read_labelled
 from vclip.recipes.face_encoder import crops, objective

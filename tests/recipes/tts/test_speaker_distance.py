@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from vclip import audio
-from vclip.face.encoder import ResemblyzerEncoder
+from vclip.association.voice_encoder import ResemblyzerEncoder
 from vclip.recipes.tts.speaker_distance import LEVEL, RATE, VoiceDistance
 
 

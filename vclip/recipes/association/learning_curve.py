@@ -24,7 +24,7 @@ from tqdm import tqdm
 
 from vclip.arrays import Bools, Float64, Int64
 from vclip.errors import DataError, reported
-from vclip.face.photo import Detector
+from vclip.face.detector import Detector
 from vclip.models.directory import BUNDLED
 from vclip.recipes.association.fitting import fit, score
 from vclip.recipes.association.settings import PRESETS, FitConfig

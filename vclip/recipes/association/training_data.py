@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from vclip.errors import DataError
-from vclip.face.photo import Detector
+from vclip.face.detector import Detector
 from vclip.recipes.association.batches import LabelData, PairData, Side, index_of
 from vclip.recipes.data import shards
 from vclip.recipes.data.encoders import extractors

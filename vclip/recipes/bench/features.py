@@ -24,14 +24,15 @@ import torch
 from vclip.association.hasp import Hasp, HaspEncoder
 from vclip.errors import InputError, reported
 from vclip.face.clip import ClipImageEncoder
+from vclip.face.detector import Detector
 from vclip.face.encoder import load_face_encoder
-from vclip.face.photo import Detector, load
+from vclip.face.photo import load
 from vclip.recipes.bench import timing
 from vclip.recipes.data.encoders import BUNDLED_FACES, voice_encoder
 from vclip.recipes.data.extraction import Faces, Side, Voices
 from vclip.recipes.data.manifest import REPO
 from vclip.recipes.options import parse
-from vclip.torchaudio_stub import ensure_torchaudio
+from vclip.runtime import ensure_torchaudio
 
 SECONDS, RATE, SIDE, FPS = 7.8, 16000, 224, 25  # 2,360 hours of 1,092,009 utterances
 UTTERANCES = 1_092_009

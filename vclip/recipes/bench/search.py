@@ -1,7 +1,7 @@
 """Search in banks of 10² to 10⁶ voices: `python -m vclip.recipes.bench.search`.
 
 Compares exact search with indexes of FAISS: recall@10 against exact search, median latency of one
-query, memory and time to build. `vclip.speakers.index` takes its switch-over and its index from
+query, memory and time to build. `vclip.speakers.bank` takes its switch-over and its index from
 this.
 
 --data voices: banks of the model's own generated voices, searched with its reference faces, so
@@ -32,7 +32,7 @@ from vclip.arrays import Float32, Floating, Indices
 from vclip.errors import InputError, reported
 from vclip.recipes.bench import timing
 from vclip.recipes.options import parse
-from vclip.speakers import index
+from vclip.speakers.bank import Approximate, Exact, Index
 
 K = 10
 DIMENSION = 256  # of the two kinds that are made up
@@ -82,7 +82,7 @@ class VectorFiles:
         """What exact search finds for each query in the first n rows (Q, K), searched once."""
         file = self.folder / f"truth-{n}.npy"
         if not file.exists():
-            exact = index.Exact(self.table(n))
+            exact = Exact(self.table(n))
             np.save(file, np.stack([exact.search(query, K)[0] for query in self.queries()]))
         return np.asarray(np.load(file))
 
@@ -140,18 +140,16 @@ def make(folder: Path, settings: SearchBenchSettings, data: Data) -> VectorFiles
 def build(files: VectorFiles, n: int, recipe: str, path: Path) -> tuple[float, float]:
     """Seconds to build an index of n rows, and its MB as a file."""
     table = files.table(n)
-    taken = timing.seconds(
-        lambda: index.Approximate.build(table, recipe).save(path), time.process_time
-    )
+    taken = timing.seconds(lambda: Approximate.build(table, recipe).save(path), time.process_time)
     return taken, path.stat().st_size / 1e6
 
 
 def search(files: VectorFiles, n: int, path: Path | None, breadth: int) -> dict[str, float]:
     """Recall, latency and memory of one index, or of exact search if there is none."""
     table, queries = files.table(n), files.queries()
-    tried: index.Index = index.Exact(table)
+    tried: Index = Exact(table)
     if path is not None:
-        tried = index.Approximate.load(path, table, breadth)
+        tried = Approximate.load(path, table, breadth)
     found = [tried.search(query, K)[0] for query in queries]
     taken = timing.median(lambda i: tried.search(queries[i], K), len(queries), time.thread_time)
     memory = rss_mb()

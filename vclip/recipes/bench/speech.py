@@ -12,8 +12,9 @@ import torch
 
 from vclip.arrays import Float32
 from vclip.models.directory import ModelDirectory
-from vclip.pipeline import Candidate, FaceToVoice
+from vclip.pipeline import FaceToVoice
 from vclip.recipes.bench.timing import in_turns, median
+from vclip.speakers.candidates import Candidate
 from vclip.speech import phonemes
 from vclip.speech.hifigan import Precision
 from vclip.speech.synthesizer import Speech

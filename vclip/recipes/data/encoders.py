@@ -8,10 +8,12 @@ voices: `resemblyzer`; `hasp:FILE`, a checkpoint of H/ASP.
 from pathlib import Path
 
 from vclip.association import hasp
+from vclip.association.voice_encoder import ResemblyzerEncoder, VoiceEncoder
 from vclip.errors import DataError
 from vclip.face import clip
-from vclip.face.encoder import ImageEncoder, ResemblyzerEncoder, VoiceEncoder, load_face_encoder
-from vclip.face.photo import Detector
+from vclip.face.detector import Detector
+from vclip.face.encoder import ImageEncoder, load_face_encoder
+from vclip.models.clip_folder import find, weights_hash
 from vclip.models.directory import BUNDLED
 from vclip.recipes.data.feature_store import (
     FaceFeatures,
@@ -34,8 +36,8 @@ def image_encoder(spec: str) -> tuple[ImageEncoder, str]:
     if path.suffix == ".safetensors":
         return load_face_encoder(path), file_hash(path)
     if spec == "clip" or path.is_dir() or "@" in spec:
-        folder = clip.find(spec)
-        return clip.ClipImageEncoder(folder), clip.weights_hash(folder)
+        folder = find(spec)
+        return clip.ClipImageEncoder(folder), weights_hash(folder)
     raise DataError(f"there is no image encoder {spec!r}; use {IMAGE_CHOICES}")
 
 

@@ -12,10 +12,12 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 
 from vclip.arrays import Float32, UInt8
+from vclip.association.voice_encoder import VoiceEncoder
 from vclip.audio import resample
 from vclip.errors import DataError, ImageError
 from vclip.face import photo as face
-from vclip.face.encoder import ImageEncoder, VoiceEncoder
+from vclip.face.detector import Detector
+from vclip.face.encoder import ImageEncoder
 from vclip.recipes.data.clips import read_picture, read_voice
 from vclip.recipes.data.feature_store import picture_hash
 from vclip.recipes.data.shards import Shard
@@ -60,7 +62,7 @@ class Faces:
     def __init__(
         self,
         encoder: ImageEncoder,
-        new_detector: Callable[[], face.Detector] | None,
+        new_detector: Callable[[], Detector] | None,
         n_views: int = 1,
         batch: int = 256,
     ) -> None:

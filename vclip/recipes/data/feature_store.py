@@ -17,10 +17,12 @@ import numpy as np
 from tqdm import tqdm
 
 from vclip.arrays import Float32
+from vclip.association.voice_encoder import VoiceEncoder
 from vclip.errors import DataError, ImageError
 from vclip.face import photo as face
-from vclip.face.encoder import ImageEncoder, VoiceEncoder
-from vclip.models.directory import sha256
+from vclip.face.detector import Detector
+from vclip.face.encoder import ImageEncoder
+from vclip.models.download import sha256
 from vclip.recipes.data.clips import file_of, read_picture, read_voice
 from vclip.recipes.data.manifest import REPO, Pair
 from vclip.recipes.data.views import HOP, WINDOW, face_views, voice_rows
@@ -111,7 +113,7 @@ class FaceFeatures:
     """Pictures -> image_features through load, find (largest box, or the whole), crop, encode."""
 
     def __init__(
-        self, encoder: ImageEncoder, weights_hash: str, detector: face.Detector, n_views: int = 1
+        self, encoder: ImageEncoder, weights_hash: str, detector: Detector, n_views: int = 1
     ) -> None:
         self.encoder, self.detector, self.n_views = encoder, detector, n_views
         self.weights_hash = weights_hash

@@ -30,7 +30,7 @@ import torch
 from tqdm import tqdm
 
 from vclip.errors import DataError, reported
-from vclip.face.photo import Detector
+from vclip.face.detector import Detector
 from vclip.recipes.data.encoders import (
     IMAGE_CHOICES,
     VOICE_CHOICES,

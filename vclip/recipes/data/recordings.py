@@ -9,9 +9,9 @@ import numpy as np
 from tqdm import tqdm
 
 from vclip.arrays import Float32
+from vclip.association.voice_encoder import VoiceEncoder
 from vclip.audio import load_wav
 from vclip.errors import DataError
-from vclip.face.encoder import VoiceEncoder
 from vclip.recipes.data.acoustics import pitch
 from vclip.recipes.data.feature_store import FeatureStore, Report, VoiceFeatures, extract
 from vclip.recipes.data.manifest import read_rows, sex_of

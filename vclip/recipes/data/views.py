@@ -11,9 +11,9 @@ from dataclasses import replace
 import numpy as np
 
 from vclip.arrays import Float32, UInt8
+from vclip.association.voice_encoder import VoiceEncoder
 from vclip.errors import DataError
 from vclip.face import photo as face
-from vclip.face.encoder import VoiceEncoder
 
 WINDOW, HOP = 2.0, 1.0  # seconds of a voice window and from one to the next
 

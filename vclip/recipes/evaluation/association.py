@@ -30,7 +30,7 @@ from sklearn.preprocessing import StandardScaler
 
 from vclip.arrays import Float32, Float64
 from vclip.errors import DataError, reported
-from vclip.face.photo import Detector
+from vclip.face.detector import Detector
 from vclip.models import directory
 from vclip.recipes.data import shards
 from vclip.recipes.data.encoders import extractors

@@ -18,9 +18,9 @@ from vclip.arrays import Float32, Float64
 from vclip.association import model, zero_shot
 from vclip.association.zero_shot import Person, TextEncoder
 from vclip.errors import DataError
-from vclip.face import clip
-from vclip.face.clip_text import ClipTextEncoder
+from vclip.face.clip import ClipTextEncoder
 from vclip.models import load
+from vclip.models.clip_folder import find, weights_hash
 from vclip.models.directory import DESCRIPTION, ModelDirectory
 from vclip.recipes.data.feature_store import PairFeatures
 from vclip.recipes.data.manifest import read_rows, sex_of
@@ -57,8 +57,8 @@ def text_encoder(faces: Mapping[str, Any]) -> ClipTextEncoder:
             f"the zero-shot bridge reads image features of a CLIP, these are of {spec}; make "
             "features with --image-encoder clip"
         )
-    folder = clip.find(spec)
-    if clip.weights_hash(folder) != faces["weights_sha256"]:
+    folder = find(spec)
+    if weights_hash(folder) != faces["weights_sha256"]:
         raise DataError(f"{folder} is another CLIP than the one that the features were made with")
     return ClipTextEncoder(folder)
 

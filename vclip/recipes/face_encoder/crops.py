@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from vclip.errors import DataError, ImageError
 from vclip.face import photo as face
+from vclip.face.detector import Detector
 from vclip.recipes.data.manifest import read_rows
 
 log = logging.getLogger(__name__)
@@ -68,7 +69,7 @@ def fold(data: bytes) -> float:
     return int(hashlib.sha256(data).hexdigest()[:8], 16) / 16**8
 
 
-def cut(data: bytes, detector: face.Detector, size: int) -> np.ndarray | None:
+def cut(data: bytes, detector: Detector, size: int) -> np.ndarray | None:
     """One crop with context, (size, size, 3); None if no face is found in a picture that has room.
 
     Manifests of tight crops show one face each: where none is found, it fills the picture.
@@ -84,7 +85,7 @@ def cut(data: bytes, detector: face.Detector, size: int) -> np.ndarray | None:
 
 
 def prepare(
-    items: list[tuple[Path, float, float]], size: int, cache: Path, detector: face.Detector
+    items: list[tuple[Path, float, float]], size: int, cache: Path, detector: Detector
 ) -> Faces:
     """Crop every picture once, or read the array of an earlier run over the same list."""
     where = [(str(path.resolve()), *labels) for path, *labels in items]
@@ -102,7 +103,7 @@ def prepare(
     return faces
 
 
-def _cut_all(items: list[tuple[Path, float, float]], size: int, detector: face.Detector) -> Faces:
+def _cut_all(items: list[tuple[Path, float, float]], size: int, detector: Detector) -> Faces:
     images, labels = [], []
     for path, age, sex in tqdm(items, desc="crops", unit="face"):
         try:

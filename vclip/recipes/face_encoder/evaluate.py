@@ -23,6 +23,7 @@ from tqdm import tqdm
 
 from vclip.errors import DataError, ImageError, reported
 from vclip.face import photo as face
+from vclip.face.detector import Detector
 from vclip.face.encoder import ImageEncoder, load_face_encoder
 from vclip.models.directory import BUNDLED
 from vclip.recipes.data.manifest import SHARED, read_rows
@@ -46,7 +47,7 @@ class London:
     boxes: np.ndarray
 
 
-def read(manifest: Path, encoder: ImageEncoder, detector: face.Detector) -> London:
+def read(manifest: Path, encoder: ImageEncoder, detector: Detector) -> London:
     """Detect, crop and encode every picture as the app does; DataError if one is unreadable."""
     rows = [r for _, r in read_rows(manifest, ("path", "person", "expression", "age", "sex"))]
     images, boxes = [], []
@@ -139,7 +140,7 @@ def _first(neutral: np.ndarray, smiling: np.ndarray, labels: np.ndarray) -> np.n
 
 def report(options: argparse.Namespace) -> dict[str, Any]:
     """Everything that is printed."""
-    detector = face.Detector(options.yunet)
+    detector = Detector(options.yunet)
     data = read(options.london, load_face_encoder(options.encoder), detector)
     figures = measure(data, options.draws, options.seed)
     counts = {

@@ -25,8 +25,8 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from vclip.errors import DataError, reported
+from vclip.face.detector import Detector
 from vclip.face.encoder import SmallFaceEncoder, to_input
-from vclip.face.photo import Detector
 from vclip.models.directory import BUNDLED
 from vclip.recipes.data.feature_store import file_hash
 from vclip.recipes.data.manifest import REPO, SHARED

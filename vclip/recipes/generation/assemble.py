@@ -18,8 +18,9 @@ from typing import Any
 import numpy as np
 
 from vclip.errors import DataError, reported
-from vclip.face.clip import OPENAI, PINNED, weights_hash
-from vclip.models.directory import BUNDLED, DESCRIPTION, VERSION, ModelDirectory, sha256
+from vclip.models.clip_folder import OPENAI, PINNED, weights_hash
+from vclip.models.directory import BUNDLED, DESCRIPTION, VERSION, ModelDirectory
+from vclip.models.download import sha256
 from vclip.pipeline import FaceToVoice
 
 VOICES = (

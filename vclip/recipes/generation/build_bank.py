@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from vclip.association.voice_encoder import VoiceEncoder
 from vclip.errors import DataError, reported
-from vclip.face.encoder import VoiceEncoder
 from vclip.models.directory import BUNDLED
 from vclip.recipes.data.encoders import VOICE_CHOICES, voice_encoder
 from vclip.recipes.data.feature_store import STORE, FeatureStore, file_hash

@@ -19,7 +19,8 @@ from typing import Any
 import numpy as np
 
 from vclip.errors import DataError, reported
-from vclip.models.directory import BUNDLED, sha256
+from vclip.models.directory import BUNDLED
+from vclip.models.download import sha256
 from vclip.recipes.data.manifest import SHARED, read_rows, sex_of
 
 LEAST = (

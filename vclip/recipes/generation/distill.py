@@ -18,7 +18,8 @@ from tqdm import tqdm
 
 from vclip.arrays import Float32
 from vclip.errors import reported
-from vclip.models.directory import BUNDLED, sha256
+from vclip.models.directory import BUNDLED
+from vclip.models.download import sha256
 from vclip.recipes.data.encoders import voice_encoder
 from vclip.recipes.generation.spoken_features import SENTENCES, bank_rows, heard, synthesizer_folder
 from vclip.recipes.options import add_fields, from_arguments

@@ -23,7 +23,7 @@ from vclip.arrays import Float32, Float64
 from vclip.association import model as association
 from vclip.association.explain import percentile
 from vclip.errors import DataError, reported
-from vclip.face.photo import Detector
+from vclip.face.detector import Detector
 from vclip.models.directory import BUNDLED, ModelDirectory, find
 from vclip.recipes.data.encoders import extractors
 from vclip.recipes.data.feature_store import (

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from vclip.arrays import Float32
+from vclip.association.voice_encoder import VoiceEncoder
 from vclip.errors import DataError
-from vclip.face.encoder import VoiceEncoder
 from vclip.models.directory import DESCRIPTION, ModelDirectory
 from vclip.recipes.data.recordings import mean_voice
 from vclip.speech.synthesizer import Speech, Synthesizer

@@ -11,8 +11,8 @@ import numpy as np
 from tqdm import tqdm
 
 from vclip.arrays import Float32
+from vclip.association.voice_encoder import VoiceEncoder
 from vclip.errors import DataError
-from vclip.face.encoder import VoiceEncoder
 from vclip.recipes.data.feature_store import FeatureStore, key_of
 from vclip.speech.synthesizer import Synthesizer
 

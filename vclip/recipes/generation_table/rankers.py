@@ -15,8 +15,8 @@ from torch import Tensor
 
 from vclip.arrays import Float32
 from vclip.recipes.generation import distill
+from vclip.speakers.bank import top
 from vclip.speakers.heads import Heads
-from vclip.speakers.index import top
 from vclip.speakers.signature import RIDGES, SignatureNet
 
 HELD_OUT = 0.1  # of the heard draws, which stop a signature network's training

@@ -10,9 +10,10 @@ import numpy as np
 from vclip.arrays import Float32
 from vclip.association import model
 from vclip.errors import DataError
-from vclip.face.photo import Detector
+from vclip.face.detector import Detector
 from vclip.models import fitted, load
-from vclip.models.directory import BUNDLED, ModelDirectory, sha256
+from vclip.models.directory import BUNDLED, ModelDirectory
+from vclip.models.download import sha256
 from vclip.recipes.data import feature_store, shards
 from vclip.recipes.data.clips import read_voice
 from vclip.recipes.data.encoders import voice_encoder

@@ -29,8 +29,8 @@ from tqdm import tqdm
 
 from vclip import audio
 from vclip.arrays import Float32
+from vclip.association.voice_encoder import ResemblyzerEncoder
 from vclip.errors import DataError, reported
-from vclip.face.encoder import ResemblyzerEncoder
 from vclip.models.directory import BUNDLED
 from vclip.recipes.data import acoustics
 from vclip.recipes.metrics.figures import Figure

@@ -28,8 +28,8 @@ from safetensors.torch import save_file
 from tqdm import tqdm
 
 from vclip import audio
+from vclip.association.voice_encoder import ResemblyzerEncoder
 from vclip.errors import DataError, reported
-from vclip.face.encoder import ResemblyzerEncoder
 from vclip.recipes.data.manifest import read_rows
 from vclip.recipes.data.recordings import mean_voice
 from vclip.recipes.options import add_fields, from_arguments

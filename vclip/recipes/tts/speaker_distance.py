@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vclip.face.encoder import ResemblyzerEncoder
+from vclip.association.voice_encoder import ResemblyzerEncoder
 
 N_FFT, HOP, N_MELS, RATE = 400, 160, 40, 16000  # Resemblyzer's
 LEVEL = 10 ** (-30 / 20)  # root mean square that it levels speech to

@@ -4,8 +4,8 @@ import threading
 from collections import OrderedDict
 
 from vclip import audio
-from vclip.gate import Gate
 from vclip.pipeline import FaceToVoice
+from vclip.speech.narrator import Gate
 
 SENTENCE = "This is how I sound."
 KIND = "mp3"  # 8 ms more than WAV on one core, a quarter of its size: 14 kB
