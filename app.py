@@ -117,7 +117,7 @@ def main(argv: list[str] | None = None) -> int:
         from vclip.ui.speech.takes import TakeStore
         from vclip.ui.visit import VisitController
 
-        runtime.use_one_each()
+        runtime.limit_threads()
         model = FaceToVoice.from_pretrained(options.model, zero_gpu.narrator())
         controller, takes = VisitController(model), TakeStore(cache)
         app = serve.application(

@@ -42,7 +42,7 @@ def altered(document: dict[str, Any], **changes: Any) -> str:
 @pytest.mark.parametrize("voice", ["p1", "gen-3-4", "near(p1;0;5)", "move(p2;1,0,-0.5)"])
 def test_a_voice_card_comes_back(model: FaceToVoice, voice: str) -> None:
     document = card.voice_card(model, model.candidate(voice))
-    saved = card.read(card.to_json(document))
+    saved = card.read_card(card.to_json(document))
     assert saved == card.Card(model.model, model.weights, voice, None)
     saved.check(model)
     assert datetime.date.fromisoformat(document["created"]) <= datetime.date.today()
@@ -52,7 +52,7 @@ def test_a_voice_card_comes_back(model: FaceToVoice, voice: str) -> None:
 @pytest.mark.parametrize("kind", audio.FORMATS)
 def test_a_speech_card_replays_to_the_same_bytes(model: FaceToVoice, kind: str) -> None:
     document = speech_card(model, kind)
-    saved = card.read(card.to_json(document).encode())
+    saved = card.read_card(card.to_json(document).encode())
     assert saved.said is not None and saved.said.kind == kind
     again = saved.speak(model)
     data = audio.encode(again.wav, again.sample_rate, kind)
@@ -62,7 +62,7 @@ def test_a_speech_card_replays_to_the_same_bytes(model: FaceToVoice, kind: str) 
 
 
 def test_numbers_survive_exactly(model: FaceToVoice) -> None:
-    saved = card.read(card.to_json(speech_card(model, "wav")))
+    saved = card.read_card(card.to_json(speech_card(model, "wav")))
     assert saved.said is not None
     assert {name: getattr(saved.said, name) for name in SAID} == SAID
 
@@ -78,31 +78,31 @@ def test_a_card_tells_nothing_of_a_face(model: FaceToVoice) -> None:
 def test_other_weights_are_named(model: FaceToVoice) -> None:
     document = card.voice_card(model, model.candidate("p1"))
     weights = document["weights"] | {"synthesizer": "abcdef0123456789"}
-    saved = card.read(altered(document, model="vctk", weights=weights))
+    saved = card.read_card(altered(document, model="vctk", weights=weights))
     with pytest.raises(DataError) as caught:
         saved.check(model)
     message = str(caught.value)
     assert "'vctk' (synthesizer abcdef01)" in message and repr(model.model) in message
     assert model.weights["synthesizer"][:8] in message
     with pytest.raises(DataError, match="synthesizer none"):
-        card.read(altered(document, weights={})).check(model)
+        card.read_card(altered(document, weights={})).check(model)
 
 
 def test_other_rankers_do_not_matter(model: FaceToVoice) -> None:
     document = card.voice_card(model, model.candidate("p1"))
     weights = document["weights"] | {"signature": "0", "association": "0", "image_encoder": "0"}
-    card.read(altered(document, weights=weights)).check(model)
+    card.read_card(altered(document, weights=weights)).check(model)
 
 
 def test_a_voice_says_no_text(model: FaceToVoice) -> None:
-    saved = card.read(card.to_json(card.voice_card(model, model.candidate("p1"))))
+    saved = card.read_card(card.to_json(card.voice_card(model, model.candidate("p1"))))
     with pytest.raises(DataError, match="says no text"):
         saved.speak(model)
 
 
 def test_unknown_fields_are_left_alone(model: FaceToVoice) -> None:
     document = card.voice_card(model, model.candidate("p1"))
-    assert card.read(altered(document, mood="calm")).voice == "p1"
+    assert card.read_card(altered(document, mood="calm")).voice == "p1"
 
 
 NOT_CARDS = [
@@ -115,7 +115,7 @@ NOT_CARDS = [
 @pytest.mark.parametrize("data", NOT_CARDS, ids=range(len(NOT_CARDS)))
 def test_what_is_no_card(data: bytes) -> None:
     with pytest.raises(DataError) as caught:
-        card.read(data)
+        card.read_card(data)
     assert str(caught.value).isprintable() and len(str(caught.value)) < 300
 
 
@@ -137,7 +137,7 @@ WRONG: list[tuple[str, Any]] = [
 @pytest.mark.parametrize(("name", "value"), WRONG, ids=lambda x: repr(x)[:20])
 def test_wrong_values(written: dict[str, Any], name: str, value: Any) -> None:
     with pytest.raises(DataError) as caught:
-        card.read(altered(written, **{name: value}))
+        card.read_card(altered(written, **{name: value}))
     assert str(caught.value).isprintable() and len(str(caught.value)) < 1200
 
 
@@ -146,7 +146,7 @@ def test_wrong_values(written: dict[str, Any], name: str, value: Any) -> None:
 def test_numbers_that_are_none(written: dict[str, Any], name: str, number: str) -> None:
     text = altered(written, **{name: "@"}).replace('"@"', number)
     with pytest.raises(DataError):
-        card.read(text)
+        card.read_card(text)
 
 
 @given(
@@ -162,7 +162,7 @@ def test_any_json_is_a_card_or_one_line(value: Any, kind: str, name: str) -> Non
     document = {"kind": kind, "version": 1, "model": "m", "weights": {}, "voice": "p1"}
     for text in (json.dumps(value), altered(document, **{name: value})):
         try:
-            assert isinstance(card.read(text), card.Card)
+            assert isinstance(card.read_card(text), card.Card)
         except DataError as error:
             assert str(error).isprintable()
 
@@ -170,10 +170,10 @@ def test_any_json_is_a_card_or_one_line(value: Any, kind: str, name: str) -> Non
 @given(st.binary(max_size=200))
 def test_any_bytes_are_one_line(data: bytes) -> None:
     with pytest.raises(DataError):
-        card.read(data)
+        card.read_card(data)
 
 
 def test_what_is_written_is_utf8(model: FaceToVoice, tmp_path: Path) -> None:
     document = card.voice_card(model, model.candidate("p1")) | {"model": "Größe"}
     (tmp_path / "v.json").write_text(card.to_json(document), encoding="utf-8")
-    assert card.read((tmp_path / "v.json").read_bytes()).model == "Größe"
+    assert card.read_card((tmp_path / "v.json").read_bytes()).model == "Größe"

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 import pytest
 
 from vclip.errors import BusyError
-from vclip.speech.narrator import Gate
+from vclip.speech.narrator import AdmissionGate
 
 
 def test_one_too_many_is_told_and_a_place_comes_back() -> None:
-    gate = Gate(2)
+    gate = AdmissionGate(2)
     with gate.place():
         with gate.place(), pytest.raises(BusyError, match="try again"), gate.place():
             pass
@@ -19,7 +19,7 @@ def test_one_too_many_is_told_and_a_place_comes_back() -> None:
 
 
 def test_an_error_inside_gives_the_place_back() -> None:
-    gate = Gate(1)
+    gate = AdmissionGate(1)
     for _ in range(3):
         with pytest.raises(ZeroDivisionError), gate.place():
             _ = 1 / 0
@@ -27,7 +27,7 @@ def test_an_error_inside_gives_the_place_back() -> None:
 
 @pytest.mark.parametrize("leave", ["close", "forget", "finish"])
 def test_a_generator_that_is_left_gives_its_place_back(leave: str) -> None:
-    gate = Gate(1)
+    gate = AdmissionGate(1)
 
     def work() -> Iterator[int]:
         with gate.place():

@@ -49,7 +49,7 @@ def test_ranking_equals_a_naive_one(model: FaceToVoice, seen: FaceResult, source
         names, embs = list(model.bank.speaker_ids), list(model.bank.voice_emb)
     if source in ("generated", "both"):
         names += [f"gen-3-{i}" for i in range(N_GENERATED)]
-        embs += list(model.cloud(3))
+        embs += list(model.sampled_voice_emb(3))
     scores = np.array([float(emb @ seen.image_emb) for emb in embs])
     best = [names[i] for i in np.argsort(-scores, kind="stable")[:4]]
     found = model.candidates(seen, k=4, source=source, seed=3)
@@ -97,7 +97,7 @@ def test_live_is_the_stream_of_pieces_that_were_made_elsewhere(model: FaceToVoic
     voice = model.candidate("near(p1;0;1)")
     stream = list(model.speak_stream(TEXT, voice, 4, lufs=-20))
     said: list[Speech] = []
-    live = list(model.live(tapped(model.recite(TEXT, voice, 4), said), voice, lufs=-20))
+    live = list(model.normalize_stream(tapped(model.recite(TEXT, voice, 4), said), voice, lufs=-20))
     for (share, piece), (other_share, other) in zip(stream, live, strict=True):
         assert share == other_share
         np.testing.assert_array_equal(piece.wav, other.wav)
@@ -106,7 +106,7 @@ def test_live_is_the_stream_of_pieces_that_were_made_elsewhere(model: FaceToVoic
     )
     for wrong in (0.0, -100.0, math.nan):
         with pytest.raises(InputError, match="loudness"):
-            model.live(iter([]), voice, lufs=wrong)
+            model.normalize_stream(iter([]), voice, lufs=wrong)
 
 
 def tapped(
@@ -131,8 +131,10 @@ def test_the_description_is_json_and_says_what_is_there(model: FaceToVoice) -> N
     assert told["model"] == model.model and told["speakers"] == model.bank.speaker_ids
     assert told["components"]["synthesizer"]["sha256"] == model.weights["synthesizer"]
     assert all(entry["licence"] for entry in told["components"].values())
-    assert told["generated"] == len(model.cloud(0)) and told["near"] == len(model.cloud(0, "p1"))
-    assert told["directions"] == len(model.shape(model.candidate("p1")))
+    assert told["generated"] == len(model.sampled_voice_emb(0)) and told["near"] == len(
+        model.sampled_voice_emb(0, "p1")
+    )
+    assert told["directions"] == len(model.coordinates(model.candidate("p1")))
     assert told["sample_rate"] == model.sample_rate and told["faces"] == model.n_faces
     assert told["formats"] == list(audio.FORMATS) and told["max_chars"] == MAX_CHARS
 

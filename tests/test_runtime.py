@@ -5,7 +5,7 @@ import threading
 import pytest
 import torch
 
-from vclip.runtime import use_one_each
+from vclip.runtime import limit_threads
 
 
 def counted() -> int:
@@ -22,10 +22,10 @@ def test_the_environment_decides_then_one(monkeypatch: pytest.MonkeyPatch) -> No
     try:
         torch.set_num_threads(3)
         monkeypatch.setenv("OMP_NUM_THREADS", "3")
-        use_one_each()
+        limit_threads()
         assert torch.get_num_threads() == counted() == 3
         monkeypatch.delenv("OMP_NUM_THREADS")
-        use_one_each()
+        limit_threads()
         assert torch.get_num_threads() == counted() == 1
     finally:
         torch.set_num_threads(before)

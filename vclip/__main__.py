@@ -34,7 +34,7 @@ from vclip.speakers import voice_id
 from vclip.speakers.candidates import Candidate
 from vclip.speech import narrator
 from vclip.speech.synthesizer import Speech, check_rate
-from vclip.text.sentences import sentences
+from vclip.text.sentences import to_sentences
 
 PHOTO = "a JPEG, PNG, WebP or HEIC photo"
 
@@ -86,7 +86,7 @@ def add_speech(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--lufs", type=float, default=LUFS, help="loudness; -23 for tests")
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--rank", type=int, default=1, help="of the candidates, 1 is the best")
-    which.add_argument("--speaker", help=f"an id: {voice_id.FORMS}")
+    which.add_argument("--speaker", help=f"an id: {voice_id.ID_FORMS}")
     which.add_argument(
         "--voice",
         metavar="CARD.json",
@@ -123,7 +123,7 @@ def check_output(path: str) -> None:
 
 def check_speech(options: argparse.Namespace) -> None:
     """Complain about what is to be said, and how, before the models load."""
-    sentences(options.text)
+    to_sentences(options.text)
     check_rate(options.rate)
     narrator.check_pause(options.pause)
     narrator.check_lufs(options.lufs)
@@ -201,7 +201,7 @@ def read_card(path: str) -> card.Card:
     """A saved voice or speech. Raises DataError."""
     try:
         with Path(path).open("rb") as file:
-            return card.read(file.read(card.MAX_SIZE + 1))
+            return card.read_card(file.read(card.MAX_SIZE + 1))
     except OSError as error:
         raise DataError(f"cannot read the card {path}: {error.strerror}") from error
 
@@ -249,7 +249,7 @@ def show(answer: dict[str, Any]) -> None:
 def main(argv: list[str] | None = None) -> int:
     """Command line."""
     options = parse(argv)
-    runtime.use_one_each()
+    runtime.limit_threads()
     if options.command == "bench":
         bench.run(options)
         return 0

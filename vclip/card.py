@@ -76,7 +76,7 @@ def to_json(document: Mapping[str, Any]) -> str:
 
 
 @dataclass(frozen=True)
-class Said:
+class SpokenText:
     """How the speech of a card is made; kind and sha256 of its file."""
 
     text: str
@@ -95,7 +95,7 @@ class Card:
     model: str
     weights: dict[str, str]
     voice: str
-    said: Said | None
+    said: SpokenText | None
 
     def check(self, model: FaceToVoice) -> None:
         """Raise DataError if the voice was made of other weights than this model's."""
@@ -115,7 +115,7 @@ class Card:
         return model.speak(said.text, voice, said.seed, said.rate, said.pause, said.lufs)
 
 
-def read(data: bytes | str) -> Card:
+def read_card(data: bytes | str) -> Card:
     """A card from the content of its file. Raises DataError for anything else."""
     fields = _fields(data)
     kind, version = fields.get("kind"), fields.get("version")
@@ -151,11 +151,11 @@ def _fields(data: bytes | str) -> dict[str, Any]:
     return fields
 
 
-def _said(fields: Mapping[str, Any]) -> Said:
+def _said(fields: Mapping[str, Any]) -> SpokenText:
     kind = _get(fields, "format", str)
     if kind not in audio.FORMATS:
         raise DataError(f"its format is {kind[:20]!r}, not one of {', '.join(audio.FORMATS)}")
-    return Said(
+    return SpokenText(
         text=_get(fields, "text", str),
         seed=_checked(_get(fields, "seed", int), check_seed),
         rate=_checked(_number(fields, "rate"), check_rate),

@@ -17,17 +17,17 @@ RANGES = {
     "rate": [MIN_RATE, MAX_RATE],
     "pause": [0, MAX_PAUSE],
     "lufs": [MIN_LUFS, MAX_LUFS],
-    "move": [-voice_id.MOST, voice_id.MOST],
+    "move": [-voice_id.MAX_MOVE, voice_id.MAX_MOVE],
 }
 
 
-def asked() -> dict[str, Any]:
+def request_limits() -> dict[str, Any]:
     """What may be asked of any model, as JSON."""
     return {
         "generated": voice_id.N_GENERATED,
         "near": voice_id.N_NEAR,
         "directions": voice_id.DIRECTIONS,
-        "voice_ids": voice_id.FORMS,
+        "voice_ids": voice_id.ID_FORMS,
         "sources": list(get_args(Source)),
         "formats": list(audio.FORMATS),
         "max_chars": MAX_CHARS,

@@ -7,16 +7,16 @@ from typing import Any
 from vclip import __version__, limits
 from vclip.arrays import Float32
 from vclip.association import explain
-from vclip.association.explain import Shuffled, Why
-from vclip.association.zero_shot import Bridge
-from vclip.face.detector import Detector
-from vclip.face.embedder import FaceResult, Sight
+from vclip.association.explain import Explanation, ShuffledControl
+from vclip.association.zero_shot import ZeroShotHeads
+from vclip.face.detector import FaceDetector
+from vclip.face.embedder import FaceEmbedder, FaceResult
 from vclip.face.photo import Box, Photo
 from vclip.limits import Source, check_request
 from vclip.models import load
 from vclip.models.directory import ModelDirectory
-from vclip.speakers.bank import top
-from vclip.speakers.candidates import Candidate, Voices, drawn_id
+from vclip.speakers.bank import top_k
+from vclip.speakers.candidates import Candidate, VoiceLibrary, sample_id
 from vclip.speech.narrator import Narrator, master
 from vclip.speech.synthesizer import Speech, Synthesizer, check_seed, join
 from vclip.speech.vits import CoquiVits
@@ -31,16 +31,16 @@ class FaceToVoice:
     def __init__(
         self,
         directory: ModelDirectory,
-        sight: Sight,
-        voices: Voices,
+        embedder: FaceEmbedder,
+        voices: VoiceLibrary,
         synthesizer: Synthesizer,
         image_features: Float32,
         narrator: type[Narrator] = Narrator,
     ) -> None:
         self.model, self.components = directory.name, directory.components
         self.bank, self.sample_rate = voices.bank, synthesizer.sample_rate
-        self._sight, self._voices, self._narrator = sight, voices, narrator(synthesizer)
-        self.reference_faces = sight.encode(image_features)  # (N, D), of other people
+        self._embedder, self._voices, self._narrator = embedder, voices, narrator(synthesizer)
+        self.reference_faces = embedder.embed_features(image_features)  # (N, D), of other people
 
     @classmethod
     def from_pretrained(
@@ -52,11 +52,11 @@ class FaceToVoice:
         """
         directory = ModelDirectory.open(model)
         synthesizer = CoquiVits.load(directory.folder("synthesizer"))
-        voices = load.voices(directory, synthesizer)
-        encoder = load.image_encoder(directory)
-        sight = Sight(encoder, voices.heads, Detector())
-        others = load.reference_faces(directory, encoder.dimension)
-        return cls(directory, sight, voices, synthesizer, others, narrator)
+        voices = load.load_voices(directory, synthesizer)
+        encoder = load.load_image_encoder(directory)
+        embedder = FaceEmbedder(encoder, voices.heads, FaceDetector())
+        others = load.load_reference_faces(directory, encoder.dimension)
+        return cls(directory, embedder, voices, synthesizer, others, narrator)
 
     def look(
         self, photo: bytes | Photo, box: Box | int | None = None, whole: bool = False
@@ -65,14 +65,14 @@ class FaceToVoice:
 
         Raises ImageError, NoFaceError, InputError.
         """
-        return self._sight.look(photo, box, whole)
+        return self._embedder.embed_photo(photo, box, whole)
 
     def read(self, description: str) -> FaceResult:
         """Words like "an old man" in the place of a face, wherever one is asked for.
 
         Only where `zero_shot`. Raises ModelError, TextError.
         """
-        return self._sight.read(description)
+        return self._embedder.embed_description(description)
 
     def candidates(
         self,
@@ -96,23 +96,23 @@ class FaceToVoice:
         """Candidates of another seed: other generated voices for the same face."""
         return self.candidates(seen, k, source, seed)
 
-    def cloud(self, seed: int = 0, around: str | None = None) -> Float32:
+    def sampled_voice_emb(self, seed: int = 0, around: str | None = None) -> Float32:
         """voice_emb of a seed's voices, (N_GENERATED, D) or (N_NEAR, D) around a voice."""
-        return self._voices.cloud(seed, around)
+        return self._voices.sampled_voice_emb(seed, around)
 
     def candidate(self, speaker_id: str, seen: FaceResult | None = None) -> Candidate:
         """A voice by any id of `voice_ids`; rank 0. Raises SpeakerError."""
-        found = self._voices.make(speaker_id)
+        found = self._voices.candidate(speaker_id)
         return replace(found, score=float(found.voice_emb @ seen.image_emb)) if seen else found
 
-    def shape(self, candidate: Candidate) -> list[float]:
+    def coordinates(self, candidate: Candidate) -> list[float]:
         """Where it lies along the DIRECTIONS, in standard deviations of the bank."""
-        return self._voices.shape(candidate.speaker_embedding)
+        return self._voices.coordinates(candidate.speaker_embedding)
 
     @property
     def zero_shot(self) -> bool:
         """Whether no association was trained and `vclip.association.zero_shot` stands in for it."""
-        return isinstance(self._sight.heads, Bridge)
+        return isinstance(self._embedder.heads, ZeroShotHeads)
 
     @property
     def n_faces(self) -> int:
@@ -120,7 +120,7 @@ class FaceToVoice:
         return len(self.reference_faces)
 
     @property
-    def worth(self) -> dict[str, float]:
+    def percentile_means(self) -> dict[str, float]:
         """What percentiles are worth: means for the voices of people with known faces, if noted.
 
         `own` voices, `others`, others of the `same_sex`; see
@@ -129,7 +129,7 @@ class FaceToVoice:
         noted: dict[str, float] = self.components.get("faces", {}).get("made", {}).get("worth", {})
         return noted
 
-    def explain(self, candidate: Candidate, seen: FaceResult) -> Why:
+    def explain(self, candidate: Candidate, seen: FaceResult) -> Explanation:
         """How a voice fits this face, how it fits others, and what it resembles."""
         return explain.explain(candidate, seen.image_emb, self.reference_faces, self.bank)
 
@@ -141,12 +141,12 @@ class FaceToVoice:
         seed: int = 0,
         index: int = 0,
         around: str | None = None,
-    ) -> Shuffled:
+    ) -> ShuffledControl:
         """The candidates of reference face `index` instead. Raises ModelError, InputError."""
-        explain.check_face(index, self.n_faces)
+        explain.check_reference_face(index, self.n_faces)
         offered = self.candidates(seen, k, source, seed, around)
         other = self._rank(self.reference_faces[index], k, source, seed, around)
-        return explain.compare(offered, other, seen.image_emb)
+        return explain.shuffled_control(offered, other, seen.image_emb)
 
     @property
     def weights(self) -> dict[str, str]:
@@ -165,7 +165,7 @@ class FaceToVoice:
             "speakers": list(self.bank.speaker_ids),
             "sample_rate": self.sample_rate,
             "faces": self.n_faces,
-            **limits.asked(),
+            **limits.request_limits(),
         }
 
     def speak(
@@ -201,14 +201,14 @@ class FaceToVoice:
         check_seed(seed)
         return self._narrator.recite(text, candidate.speaker_embedding, seed, rate, pause)
 
-    def live(
+    def normalize_stream(
         self, pieces: Iterator[tuple[float, Speech]], candidate: Candidate, lufs: float = LUFS
     ) -> Iterator[tuple[float, Speech]]:
         """Pieces of `recite` ready to be heard: near `lufs`, with the voice's usual gain.
 
         The first call with a voice measures that gain on a sentence of ours.
         """
-        return self._narrator.live(pieces, candidate.speaker_embedding, lufs)
+        return self._narrator.normalize_stream(pieces, candidate.speaker_embedding, lufs)
 
     def speak_stream(
         self,
@@ -219,8 +219,10 @@ class FaceToVoice:
         pause: float = PAUSE,
         lufs: float = LUFS,
     ) -> Iterator[tuple[float, Speech]]:
-        """`live` of `recite`: what speak says, ready to be heard while it is spoken."""
-        return self.live(self.recite(text, candidate, seed, rate, pause), candidate, lufs)
+        """`normalize_stream` of `recite`: what speak says, ready to be heard while it is spoken."""
+        return self.normalize_stream(
+            self.recite(text, candidate, seed, rate, pause), candidate, lufs
+        )
 
     def _rank(
         self, image_emb: Float32, k: int, source: Source, seed: int, around: str | None
@@ -229,8 +231,8 @@ class FaceToVoice:
         if around is None and source in ("bank", "both"):
             found += [(hit.score, hit.speaker_id) for hit in self.bank.search(image_emb, k)]
         if around is not None or source in ("generated", "both"):
-            scores = self.cloud(seed, around) @ image_emb  # one product ranks all
-            found += [(float(scores[i]), drawn_id(seed, int(i), around)) for i in top(scores, k)]
+            scores = self.sampled_voice_emb(seed, around) @ image_emb  # one product ranks all
+            found += [(float(scores[i]), sample_id(seed, int(i), around)) for i in top_k(scores, k)]
         found.sort(key=lambda hit: -hit[0])
         ranked = enumerate(found[:k], start=1)
-        return [self._voices.make(name, score, rank) for rank, (score, name) in ranked]
+        return [self._voices.candidate(name, score, rank) for rank, (score, name) in ranked]

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 
-def use_one_each() -> None:
+def limit_threads() -> None:
     """One thread for each request of programs that serve or speak; OMP_NUM_THREADS overrides it.
 
     Torch shares an operation among all cores by default, and its threads wait for each other at
@@ -21,12 +21,12 @@ def use_one_each() -> None:
         torch.set_num_threads(1)
 
 
-def device_of(name: str = "") -> torch.device:
+def pick_device(name: str = "") -> torch.device:
     """The device of that name; by default a GPU where there is one, else the CPU."""
     return torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
 
 
-def mixed(device: torch.device) -> contextlib.AbstractContextManager[Any]:
+def mixed_precision(device: torch.device) -> contextlib.AbstractContextManager[Any]:
     """Half precision for what tolerates it, on a GPU only."""
     return torch.autocast("cuda", torch.float16, enabled=device.type == "cuda")
 

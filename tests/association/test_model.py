@@ -8,8 +8,15 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from vclip.association import model as association
-from vclip.association.model import Association, AssociationConfig, RealNVP
+from vclip.association.model import (
+    Association,
+    AssociationConfig,
+    RealNVP,
+    Standardise,
+    load_association,
+    load_association_metadata,
+    save_association,
+)
 from vclip.errors import ModelError, OutputError
 
 
@@ -99,19 +106,19 @@ def test_without_the_flow_the_voices_head_is_an_mlp_and_survives_a_file(tmp_path
         model.encode_voice(features, normalize=False),
         model.voice_head(model.voice_standard(features)),
     )
-    association.save(path, model, {})
+    save_association(path, model, {})
     torch.testing.assert_close(
-        association.load(path).encode_voice(features), model.encode_voice(features)
+        load_association(path).encode_voice(features), model.encode_voice(features)
     )
 
 
 def test_files_from_before_the_flow_could_be_switched_off_still_load(tmp_path: Path) -> None:
     path, model = tmp_path / "a.safetensors", small()
-    association.save(path, model, {})
-    header = association.load_metadata(path)
+    save_association(path, model, {})
+    header = load_association_metadata(path)
     header["config"].pop("flow")  # type: ignore[attr-defined]
     save_file(load_file(path), path, {"vclip": json.dumps(header)})
-    back = association.load(path)
+    back = load_association(path)
     torch.testing.assert_close(back.encode_voice(normal(4, 6)), model.encode_voice(normal(4, 6)))
 
 
@@ -137,7 +144,7 @@ def test_raw_voice_embeddings_can_be_inverted_to_features() -> None:
 
 
 def test_standardised_training_features_have_mean_zero_and_unit_deviation() -> None:
-    standard, features = association.Standardise(3), 5 + 3 * normal(50, 3)
+    standard, features = Standardise(3), 5 + 3 * normal(50, 3)
     features[:, 2] = 4.0  # a constant column is only centred
     standard.fit(features)
     out = standard(features)
@@ -164,36 +171,36 @@ def test_features_of_another_size_are_refused() -> None:
 
 def test_saved_heads_come_back_the_same_with_their_metadata(tmp_path: Path) -> None:
     model, path = small(), tmp_path / "association.safetensors"
-    association.save(path, model, {"command": "train", "data": {"rows": 3}})
-    back = association.load(path)
+    save_association(path, model, {"command": "train", "data": {"rows": 3}})
+    back = load_association(path)
     torch.testing.assert_close(back.encode_image(normal(4, 5)), model.encode_image(normal(4, 5)))
     torch.testing.assert_close(back.encode_voice(normal(4, 6)), model.encode_voice(normal(4, 6)))
-    assert association.load_metadata(path)["data"] == {"rows": 3}
+    assert load_association_metadata(path)["data"] == {"rows": 3}
     assert not back.training and not any(p.requires_grad for p in back.parameters())
 
 
 def test_broken_heads_are_model_errors(tmp_path: Path) -> None:
     good, bad = tmp_path / "good", tmp_path / "bad"
-    association.save(good, small(), {})
-    header = {"vclip": json.dumps(association.load_metadata(good))}
+    save_association(good, small(), {})
+    header = {"vclip": json.dumps(load_association_metadata(good))}
     tensors = load_file(good)
     tensors.pop("logit_scale")
     save_file(tensors, bad, header)
     with pytest.raises(ModelError, match="does not fit"):
-        association.load(bad)
+        load_association(bad)
     save_file(tensors, bad, {"other": "file"})
     with pytest.raises(ModelError, match="no association"):
-        association.load(bad)
+        load_association(bad)
     save_file(tensors, bad, {"vclip": '{"format": "old"}'})
     with pytest.raises(ModelError, match="not of format"):
-        association.load(bad)
+        load_association(bad)
     bad.write_text("text")
     with pytest.raises(ModelError, match="no association"):
-        association.load(bad)
+        load_association(bad)
     with pytest.raises(ModelError, match="no association"):
-        association.load(tmp_path / "missing")
+        load_association(tmp_path / "missing")
 
 
 def test_a_place_that_cannot_be_written_is_an_output_error(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="cannot write"):
-        association.save(tmp_path / "no" / "a.safetensors", small(), {})
+        save_association(tmp_path / "no" / "a.safetensors", small(), {})

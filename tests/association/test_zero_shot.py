@@ -8,11 +8,24 @@ import pytest
 import torch
 from toy_clip import make_clip, towers
 
-from vclip.association.zero_shot import TEMPLATES, Bridge, Person, embed, people, scores
+from vclip.association.zero_shot import (
+    TEMPLATES,
+    SpeakerProfile,
+    ZeroShotHeads,
+    description_scores,
+    embed_descriptions,
+    speaker_profiles,
+)
 from vclip.errors import ModelError, TextError
 from vclip.face.clip import ClipImageEncoder, ClipTextEncoder
 
-SPEAKERS = [Person("F", 34), Person("M"), Person("F", 18, "NewZealand"), Person("F", 34), Person()]
+SPEAKERS = [
+    SpeakerProfile("F", 34),
+    SpeakerProfile("M"),
+    SpeakerProfile("F", 18, "NewZealand"),
+    SpeakerProfile("F", 34),
+    SpeakerProfile(),
+]
 
 
 @pytest.fixture(scope="module")
@@ -30,35 +43,41 @@ def encoder(folder: Path) -> ClipTextEncoder:
 @pytest.mark.parametrize(
     ("person", "words"),
     [
-        (Person("F", 34), "a 34-year-old woman"),
-        (Person("M", 18.0, "English"), "an 18-year-old English man"),
-        (Person("M", 80), "an 80-year-old man"),
-        (Person("F", 11), "an 11-year-old woman"),
-        (Person("", 21), "a 21-year-old person"),
-        (Person("F", accent="NewZealand"), "a New Zealand woman"),
-        (Person("M", accent="Indian"), "an Indian man"),
-        (Person("F", accent="Unknown"), "a woman"),
-        (Person("M", country="Ireland"), "a man from Ireland"),
-        (Person("F", 40, country="USA"), "a 40-year-old woman from the USA"),
-        (Person(), "a person"),
+        (SpeakerProfile("F", 34), "a 34-year-old woman"),
+        (SpeakerProfile("M", 18.0, "English"), "an 18-year-old English man"),
+        (SpeakerProfile("M", 80), "an 80-year-old man"),
+        (SpeakerProfile("F", 11), "an 11-year-old woman"),
+        (SpeakerProfile("", 21), "a 21-year-old person"),
+        (SpeakerProfile("F", accent="NewZealand"), "a New Zealand woman"),
+        (SpeakerProfile("M", accent="Indian"), "an Indian man"),
+        (SpeakerProfile("F", accent="Unknown"), "a woman"),
+        (SpeakerProfile("M", country="Ireland"), "a man from Ireland"),
+        (SpeakerProfile("F", 40, country="USA"), "a 40-year-old woman from the USA"),
+        (SpeakerProfile(), "a person"),
     ],
 )
-def test_speakers_in_words(person: Person, words: str) -> None:
+def test_speakers_in_words(person: SpeakerProfile, words: str) -> None:
     assert person.describe() == words
 
 
 def test_a_bank_tells_what_it_knows() -> None:
     ids = np.array(["a", "b"])
-    assert people({"speaker_ids": ids}) == [Person(), Person()]
-    assert people({"speaker_ids": ids, "sex": np.array(["F", ""])}) == [Person("F"), Person()]
+    assert speaker_profiles({"speaker_ids": ids}) == [SpeakerProfile(), SpeakerProfile()]
+    assert speaker_profiles({"speaker_ids": ids, "sex": np.array(["F", ""])}) == [
+        SpeakerProfile("F"),
+        SpeakerProfile(),
+    ]
     known = {"age": np.array([np.nan, 23], dtype=np.float32), "accent": np.array(["Irish", ""])}
-    assert people({"speaker_ids": ids, **known}) == [Person("", None, "Irish"), Person("", 23.0)]
+    assert speaker_profiles({"speaker_ids": ids, **known}) == [
+        SpeakerProfile("", None, "Irish"),
+        SpeakerProfile("", 23.0),
+    ]
 
 
 def test_prompts_are_averaged_as_in_clip_s_recipe(encoder: ClipTextEncoder) -> None:
     """Naive: each prompt normalised, their mean normalised again."""
     described = ["a man", "an old woman", "a man"]
-    found = embed(encoder, described)
+    found = embed_descriptions(encoder, described)
     for row, description in zip(found, described, strict=True):
         each = [encoder.encode([t.format(description)])[0] for t in TEMPLATES]
         mean = np.mean([e / np.linalg.norm(e) for e in each], axis=0)
@@ -75,7 +94,7 @@ def test_scores_are_clip_s_logits(
     images, clip = ClipImageEncoder(folder), towers().CLIPModel.from_pretrained(folder)
     size = images.image_size
     pictures = np.random.default_rng(0).integers(256, size=(4, size, size, 3), dtype=np.uint8)
-    found = scores(encoder, images.encode(pictures), SPEAKERS)
+    found = description_scores(encoder, images.encode(pictures), SPEAKERS)
     words = [f"a photo of {speaker.describe()}." for speaker in SPEAKERS]
     tokens = towers().CLIPTokenizer.from_pretrained(folder)(
         words, padding=True, return_tensors="pt"
@@ -102,24 +121,31 @@ def test_a_voice_without_a_description_gets_that_of_its_like() -> None:
     sexes = ["F", "M"] * 20
     centres = {"F": rng.normal(size=16), "M": rng.normal(size=16)}
     heard = np.array([centres[s] + 0.3 * rng.normal(size=16) for s in sexes], dtype=np.float32)
-    bridge = Bridge(Words(), [Person(s) for s in sexes[:20]], heard[:20])
+    bridge = ZeroShotHeads(Words(), [SpeakerProfile(s) for s in sexes[:20]], heard[:20])
     expected = bridge.encode_voice(torch.from_numpy(heard[20:])).numpy()
     np.testing.assert_allclose(np.linalg.norm(expected, axis=1), 1, atol=1e-5)
-    sides = expected @ np.stack([bridge.read("a woman"), bridge.read("a man")]).T
+    sides = (
+        expected
+        @ np.stack([bridge.encode_description("a woman"), bridge.encode_description("a man")]).T
+    )
     assert [("F", "M")[i] for i in sides.argmax(1)] == sexes[20:]
     want = np.array([[1, 1, 0], [1, 0, 1]]) / 2**0.5
     np.testing.assert_allclose(bridge.voice_emb[:2], want, atol=1e-6)
 
 
 def test_images_are_only_normalised() -> None:
-    bridge = Bridge(Words(), [Person("F"), Person("M")] * 3, np.eye(6, dtype=np.float32))
+    bridge = ZeroShotHeads(
+        Words(), [SpeakerProfile("F"), SpeakerProfile("M")] * 3, np.eye(6, dtype=np.float32)
+    )
     features = torch.tensor([[3.0, 4.0, 0.0]])
     assert bridge.encode_image(features).tolist() == [pytest.approx([0.6, 0.8, 0.0])]
 
 
 def test_what_the_bridge_cannot_do_without() -> None:
     with pytest.raises(ModelError, match="describe_bank"):
-        Bridge(Words(), [Person("F")] * 3, np.eye(3, dtype=np.float32))
-    bridge = Bridge(Words(), [Person("F"), Person("M")] * 3, np.eye(6, dtype=np.float32))
+        ZeroShotHeads(Words(), [SpeakerProfile("F")] * 3, np.eye(3, dtype=np.float32))
+    bridge = ZeroShotHeads(
+        Words(), [SpeakerProfile("F"), SpeakerProfile("M")] * 3, np.eye(6, dtype=np.float32)
+    )
     with pytest.raises(TextError, match="empty"):
-        bridge.read("  ")
+        bridge.encode_description("  ")

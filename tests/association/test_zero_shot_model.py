@@ -10,14 +10,14 @@ from toy_clip import F, make_clip
 from toy_zero_shot import make_zero_shot
 
 from vclip.__main__ import main
-from vclip.association import model as association
 from vclip.association import zero_shot
-from vclip.association.zero_shot import TEMPLATES, people
+from vclip.association.model import Association, AssociationConfig, save_association
+from vclip.association.zero_shot import TEMPLATES, speaker_profiles
 from vclip.errors import InputError, ModelError, TextError
 from vclip.face.clip import ClipImageEncoder, ClipTextEncoder
 from vclip.face.embedder import FaceResult
 from vclip.face.photo import Photo
-from vclip.models.clip_folder import OPENAI, weights_hash
+from vclip.models.clip_folder import OPENAI_CLIP, clip_hash
 from vclip.models.directory import MODELS, ModelDirectory
 from vclip.models.download import sha256
 from vclip.pipeline import FaceToVoice
@@ -42,7 +42,7 @@ def seen(model: FaceToVoice) -> FaceResult:
 
 def words(directory: Path) -> dict[str, str]:
     with np.load(directory / "bank.npz") as bank:
-        described = [person.describe() for person in people(bank)]
+        described = [person.describe() for person in speaker_profiles(bank)]
         return dict(zip(bank["speaker_ids"].tolist(), described, strict=True))
 
 
@@ -102,8 +102,8 @@ def test_what_cannot_be_asked_of_it(model: FaceToVoice) -> None:
 
 def test_a_trained_association_goes_before_the_bridge(tmp_path: Path) -> None:
     directory = make_zero_shot(tmp_path)
-    heads = association.Association(association.AssociationConfig(F))
-    association.save(directory / "association.safetensors", heads, {})
+    heads = Association(AssociationConfig(F))
+    save_association(directory / "association.safetensors", heads, {})
     description = json.loads((directory / "vclip.json").read_text())
     path = directory / "association.safetensors"
     description["components"]["association"] = {"file": path.name, "sha256": sha256(path)}
@@ -138,11 +138,11 @@ def test_the_shipped_description_is_what_assemble_writes() -> None:
     shipped = json.loads((MODELS / "zero-shot" / "vclip.json").read_text())
     assert shipped == assemble.describe(MODELS / "zero-shot")
     opened = ModelDirectory.open("zero-shot")
-    assert opened.clip("image_encoder") == OPENAI and not opened.has("association")
+    assert opened.clip("image_encoder") == OPENAI_CLIP and not opened.has("association")
     for name in opened.components.keys() - {"image_encoder"}:
         assert opened.file(name).is_file()
     with np.load(opened.file("bank"), allow_pickle=False) as bank:
-        described = {person.describe() for person in people(bank)}
+        described = {person.describe() for person in speaker_profiles(bank)}
     assert {"a woman", "a man"} <= described
 
 
@@ -158,7 +158,7 @@ def test_a_clip_of_the_directory_is_pinned_by_its_hash(tmp_path: Path) -> None:
     directory = make_zero_shot(tmp_path)
     assert assemble.main(["--directory", str(directory), "--clip", "clip"]) == 0
     entry = json.loads((directory / "vclip.json").read_text())["components"]["image_encoder"]
-    assert entry["clip"] == "clip" and entry["sha256"] == weights_hash(directory / "clip")
+    assert entry["clip"] == "clip" and entry["sha256"] == clip_hash(directory / "clip")
     model = FaceToVoice.from_pretrained(str(directory))
     assert model.zero_shot and model.weights["image_encoder"] == entry["sha256"]
     make_clip(directory / "clip", seed=1)

@@ -14,7 +14,7 @@ from tiny_encoders import SEEN, save_clip
 from vclip.errors import DownloadError, ModelError
 from vclip.face import clip
 from vclip.models import cache, clip_folder
-from vclip.models.clip_folder import find, weights_hash
+from vclip.models.clip_folder import clip_hash, find_clip
 
 
 @pytest.fixture(scope="module")
@@ -87,15 +87,15 @@ def test_any_number_of_pictures_and_no_other_shape(
 
 
 def test_the_hash_is_of_weights_and_settings_only(saved: tuple[Path, Any], tmp_path: Path) -> None:
-    first = weights_hash(saved[0])
+    first = clip_hash(saved[0])
     shutil.copytree(saved[0], tmp_path, dirs_exist_ok=True)
     (tmp_path / "README.md").write_text("about")
-    assert weights_hash(tmp_path) == first
+    assert clip_hash(tmp_path) == first
     settings = json.loads((tmp_path / "preprocessor_config.json").read_text())
     (tmp_path / "preprocessor_config.json").write_text(json.dumps({**settings, "image_std": 1}))
-    other = weights_hash(tmp_path)
+    other = clip_hash(tmp_path)
     save_clip(tmp_path, seed=1)
-    assert len({first, other, weights_hash(tmp_path)}) == 3
+    assert len({first, other, clip_hash(tmp_path)}) == 3
 
 
 def test_directories_without_a_whole_tower_are_model_errors(
@@ -132,13 +132,13 @@ def test_a_hub_s_model_is_fetched_at_a_pinned_commit_only(
         return saved[0]
 
     monkeypatch.setattr(clip_folder, "fetch_snapshot", fetch)
-    assert find(str(saved[0])) == saved[0] and not asked
-    assert find("clip") == find(f"some/model@{'0a' * 20}") == saved[0]
+    assert find_clip(str(saved[0])) == saved[0] and not asked
+    assert find_clip("clip") == find_clip(f"some/model@{'0a' * 20}") == saved[0]
     assert asked[0][0] == "openai/clip-vit-base-patch32" and len(asked[0][1]) == 40
     assert asked[1] == ("some/model", "0a" * 20)
     for spec in ("some/model", "some/model@main", "some/model@" + "0" * 39, "nowhere"):
         with pytest.raises(ModelError, match="40 hexadecimal"):
-            find(spec)
+            find_clip(spec)
 
 
 def test_without_a_network_one_is_told_what_to_do(
@@ -149,7 +149,7 @@ def test_without_a_network_one_is_told_what_to_do(
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
     with pytest.raises(DownloadError, match=r"clip-vit-base-patch32@.*name its directory instead"):
-        find("clip")
+        find_clip("clip")
 
 
 def test_only_files_that_hold_no_pickle_are_fetched() -> None:

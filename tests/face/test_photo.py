@@ -13,7 +13,8 @@ from PIL import Image
 
 from vclip.errors import ImageError, NoFaceError
 from vclip.face import photo as face
-from vclip.face.detector import Detector, find
+from vclip.face.detector import FaceDetector, find_faces
+from vclip.face.photo import Box, Photo, crop_face, load_photo, whole_photo
 
 LONDON = SHARED / "faces" / "london"
 RAVDESS = SHARED / "pairs" / "ravdess"
@@ -43,22 +44,22 @@ def heic(pixels: np.ndarray) -> bytes:
 
 
 @pytest.fixture(scope="module")
-def haar() -> Detector:
-    return Detector()
+def haar() -> FaceDetector:
+    return FaceDetector()
 
 
 @pytest.fixture(scope="module")
-def london() -> face.Photo:
+def london() -> Photo:
     if not SHARED.is_dir():
         pytest.skip(f"shared data is not at {SHARED}")
-    return face.load((LONDON / "001_03.jpg").read_bytes())
+    return load_photo((LONDON / "001_03.jpg").read_bytes())
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "HEIF"])
 def test_every_format_gives_the_picture(kind: str) -> None:
     pixels = gradient()
     data = heic(pixels) if kind == "HEIF" else encoded(pixels, kind, quality=95)
-    loaded = face.load(data).pixels
+    loaded = load_photo(data).pixels
     assert loaded.shape == pixels.shape and loaded.dtype == np.uint8
     assert np.abs(loaded.astype(int) - pixels).mean() < 6
 
@@ -70,7 +71,7 @@ def test_orientation_is_applied_and_metadata_dropped(orientation: int) -> None:
     stored = upright.transpose(Image.Transpose(back[orientation])) if orientation > 1 else upright
     exif = Image.Exif()
     exif[0x0112] = orientation
-    photo = face.load(encoded(stored, "PNG", exif=exif))
+    photo = load_photo(encoded(stored, "PNG", exif=exif))
     np.testing.assert_array_equal(photo.pixels, np.asarray(upright))
     assert set(vars(photo)) == {"pixels"}
 
@@ -82,14 +83,14 @@ def test_alpha_lies_on_white_in_every_mode() -> None:
         data = encoded(Image.fromarray(rgba).convert(mode), "PNG") if mode != "PA" else None
         if data is None:
             data = encoded(Image.fromarray(rgba).quantize(8), "PNG")
-        pixels = face.load(data).pixels
+        pixels = load_photo(data).pixels
         assert (pixels[:, 20:] == 255).all(), mode
         assert pixels[0, 0].max() < 210, mode
 
 
 def test_sixteen_bit_grey_is_scaled_not_clipped() -> None:
     ramp = np.linspace(0, 65535, 64 * 64).reshape(64, 64).astype(np.uint16)
-    pixels = face.load(encoded(Image.fromarray(ramp), "PNG")).pixels
+    pixels = load_photo(encoded(Image.fromarray(ramp), "PNG")).pixels
     np.testing.assert_array_equal(pixels[..., 0], ramp >> 8)
     assert (pixels[..., 0] == pixels[..., 2]).all()
 
@@ -98,16 +99,16 @@ def test_other_modes_become_rgb() -> None:
     colour = Image.fromarray(np.full((40, 40, 3), (200, 60, 20), np.uint8))
     for mode, kind in (("CMYK", "JPEG"), ("P", "PNG"), ("L", "JPEG"), ("1", "PNG")):
         stored = colour.quantize(4) if mode == "P" else colour.convert(mode)
-        pixels = face.load(encoded(stored, kind)).pixels
+        pixels = load_photo(encoded(stored, kind)).pixels
         assert pixels.shape == (40, 40, 3), mode
         if mode in ("CMYK", "P"):
             assert np.abs(pixels.astype(int) - (200, 60, 20)).max() < 30, mode
 
 
 def test_long_side_is_reduced_and_small_pictures_are_not_enlarged() -> None:
-    assert face.load(encoded(gradient(300, 2000), "JPEG")).pixels.shape == (192, 1280, 3)
-    assert face.load(encoded(gradient(300, 200)), long_side=150).pixels.shape == (150, 100, 3)
-    assert face.load(encoded(gradient(60, 80))).pixels.shape == (60, 80, 3)
+    assert load_photo(encoded(gradient(300, 2000), "JPEG")).pixels.shape == (192, 1280, 3)
+    assert load_photo(encoded(gradient(300, 200)), long_side=150).pixels.shape == (150, 100, 3)
+    assert load_photo(encoded(gradient(60, 80))).pixels.shape == (60, 80, 3)
 
 
 @pytest.mark.parametrize(
@@ -127,7 +128,7 @@ def test_long_side_is_reduced_and_small_pictures_are_not_enlarged() -> None:
 )
 def test_what_is_no_usable_picture_is_refused(data: bytes, message: str) -> None:
     with pytest.raises(ImageError, match=message) as caught:
-        face.load(data)
+        load_photo(data)
     assert "\n" not in str(caught.value)
 
 
@@ -137,7 +138,7 @@ def test_a_truncated_file_is_an_image_error(kind: str, part: float) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (200, 200, 3), dtype=np.uint8)
     data = heic(noise) if kind == "HEIF" else encoded(noise, kind)
     with pytest.raises(ImageError, match="damaged"):
-        face.load(data[: int(len(data) * part)])
+        load_photo(data[: int(len(data) * part)])
 
 
 def test_random_damage_never_escapes_as_another_error() -> None:
@@ -149,7 +150,7 @@ def test_random_damage_never_escapes_as_another_error() -> None:
             for i in rng.integers(12, len(data), 8):
                 data[i] = rng.integers(0, 256)
             with contextlib.suppress(ImageError):
-                face.load(bytes(data))
+                load_photo(bytes(data))
 
 
 def test_limits_come_before_decoding(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -160,14 +161,14 @@ def test_limits_come_before_decoding(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(face, "_decode", decode)
     with pytest.raises(ImageError, match=r"9000 × 9000.*50 million"):
-        face.load(huge)
+        load_photo(huge)
     with pytest.raises(ImageError, match="limit is 16 MB"):
-        face.load(b"\xff\xd8\xff" + bytes(17 * 2**20))
+        load_photo(b"\xff\xd8\xff" + bytes(17 * 2**20))
 
 
 def test_a_decompression_bomb_is_an_image_error() -> None:
     with pytest.raises(ImageError, match="pixels"):
-        face.load(encoded(Image.new("1", (20000, 20000))))
+        load_photo(encoded(Image.new("1", (20000, 20000))))
 
 
 def test_an_animation_is_refused() -> None:
@@ -175,13 +176,13 @@ def test_an_animation_is_refused() -> None:
     for kind in ("PNG", "WEBP"):
         data = encoded(frames[0], kind, save_all=True, append_images=frames[1:])
         with pytest.raises(ImageError, match="animation"):
-            face.load(data)
+            load_photo(data)
 
 
 def test_crop_is_square_and_repeats_the_border() -> None:
-    photo = face.Photo(gradient(100, 100))
-    box = face.Box(0, 0, 100, 100, margin=0.5, drop=0.0)
-    out = face.crop(photo, box, 200)
+    photo = Photo(gradient(100, 100))
+    box = Box(0, 0, 100, 100, margin=0.5, drop=0.0)
+    out = crop_face(photo, box, 200)
     assert out.shape == (200, 200, 3) and out.dtype == np.uint8
     np.testing.assert_array_equal(out[50:150, 50:150], photo.pixels)
     assert (out[:50, 50:150] == photo.pixels[0]).all()
@@ -189,39 +190,39 @@ def test_crop_is_square_and_repeats_the_border() -> None:
 
 
 def test_whole_picture_is_cropped_as_it_is() -> None:
-    photo = face.Photo(gradient(80, 80))
-    assert face.whole(photo).as_list() == [0, 0, 80, 80]
-    np.testing.assert_array_equal(face.crop(photo, face.whole(photo), 80), photo.pixels)
-    wide = face.Photo(gradient(40, 80))  # padded above and below, nothing is lost
-    np.testing.assert_array_equal(face.crop(wide, face.whole(wide), 80)[20:60], wide.pixels)
+    photo = Photo(gradient(80, 80))
+    assert whole_photo(photo).as_list() == [0, 0, 80, 80]
+    np.testing.assert_array_equal(crop_face(photo, whole_photo(photo), 80), photo.pixels)
+    wide = Photo(gradient(40, 80))  # padded above and below, nothing is lost
+    np.testing.assert_array_equal(crop_face(wide, whole_photo(wide), 80)[20:60], wide.pixels)
 
 
 def test_crop_margin_widens_and_drop_lowers() -> None:
-    photo = face.Photo(gradient(200, 200))
-    box = face.Box(80, 60, 120, 100, drop=0.25)
-    np.testing.assert_array_equal(face.crop(photo, box, 40, 0.0), photo.pixels[70:110, 80:120])
-    np.testing.assert_array_equal(face.crop(photo, box, 60, 0.25), photo.pixels[60:120, 70:130])
+    photo = Photo(gradient(200, 200))
+    box = Box(80, 60, 120, 100, drop=0.25)
+    np.testing.assert_array_equal(crop_face(photo, box, 40, 0.0), photo.pixels[70:110, 80:120])
+    np.testing.assert_array_equal(crop_face(photo, box, 60, 0.25), photo.pixels[60:120, 70:130])
 
 
 def test_a_box_beside_the_photo_is_a_programmers_error() -> None:
     with pytest.raises(ValueError, match="outside"):
-        face.crop(face.Photo(gradient()), face.Box(500, 500, 600, 600), 32)
+        crop_face(Photo(gradient()), Box(500, 500, 600, 600), 32)
 
 
-def test_no_face_offers_the_whole_picture(haar: Detector) -> None:
+def test_no_face_offers_the_whole_picture(haar: FaceDetector) -> None:
     with pytest.raises(NoFaceError, match="whole picture"):
-        find(face.Photo(gradient(300, 300)), haar)
+        find_faces(Photo(gradient(300, 300)), haar)
 
 
 @needs_data
 @pytest.mark.parametrize("name", ["haar", "yunet"])
 def test_real_faces_are_found_once(name: str) -> None:
-    detector = Detector(YUNET if name == "yunet" else None)
+    detector = FaceDetector(YUNET if name == "yunet" else None)
     assert detector.name == name
     paths = [*sorted(LONDON.glob("*.jpg"))[::12], *sorted(RAVDESS.glob("*.jpg"))[::4]]
     for path in paths:
-        photo = face.load(path.read_bytes())
-        boxes = find(photo, detector)
+        photo = load_photo(path.read_bytes())
+        boxes = find_faces(photo, detector)
         assert len(boxes) == 1, path.name
         width = photo.pixels.shape[1]
         assert 0.3 < (boxes[0].right - boxes[0].left) / width < 0.8
@@ -229,10 +230,10 @@ def test_real_faces_are_found_once(name: str) -> None:
 
 
 @needs_data
-def test_both_detectors_give_nearly_the_same_crop(haar: Detector) -> None:
-    yunet = Detector(YUNET)
+def test_both_detectors_give_nearly_the_same_crop(haar: FaceDetector) -> None:
+    yunet = FaceDetector(YUNET)
     for path in sorted(RAVDESS.glob("*.jpg")):
-        photo = face.load(path.read_bytes())
+        photo = load_photo(path.read_bytes())
         a, b = haar.find(photo)[0], yunet.find(photo)[0]
         side = a.right - a.left
         assert abs((b.right - b.left) / side - 1) < 0.15, path.name
@@ -243,29 +244,29 @@ def test_both_detectors_give_nearly_the_same_crop(haar: Detector) -> None:
 @needs_data
 def test_the_environment_names_yunet(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("VCLIP_YUNET", str(YUNET))
-    assert Detector().name == "yunet"
+    assert FaceDetector().name == "yunet"
     monkeypatch.setenv("VCLIP_YUNET", str(tmp_path / "missing.onnx"))
-    assert Detector().name == "haar"
+    assert FaceDetector().name == "haar"
 
 
 @needs_data
-def test_tight_crops_are_found(haar: Detector) -> None:
+def test_tight_crops_are_found(haar: FaceDetector) -> None:
     paths = sorted((SHARED / "faces" / "utk").glob("*.jpg"))[::300]
-    found = [len(haar.find(face.load(path.read_bytes()))) for path in paths]
+    found = [len(haar.find(load_photo(path.read_bytes()))) for path in paths]
     assert np.mean(np.array(found) == 1) > 0.9
 
 
-def test_several_faces_come_largest_first(haar: Detector, london: face.Photo) -> None:
+def test_several_faces_come_largest_first(haar: FaceDetector, london: Photo) -> None:
     small = np.asarray(Image.fromarray(london.pixels).resize((400, 400)))
     scene = np.full((675, 1100, 3), 200, np.uint8)
     scene[100:500, :400] = small
     scene[:, 425:] = london.pixels
-    boxes = haar.find(face.Photo(scene))
+    boxes = haar.find(Photo(scene))
     assert len(boxes) == 2
     assert boxes[0].area > boxes[1].area and boxes[0].left > 425 > boxes[1].right
 
 
-def test_threads_may_share_a_detector(haar: Detector, london: face.Photo) -> None:
+def test_threads_may_share_a_detector(haar: FaceDetector, london: Photo) -> None:
     expected, wrong = haar.find(london), []
 
     def work() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from vclip.errors import ModelError
-from vclip.models.directory import BUNDLED, MODELS, ModelDirectory, find
+from vclip.models.directory import BUNDLED, MODELS, ModelDirectory, find_model
 from vclip.models.download import sha256
 
 
@@ -53,8 +53,8 @@ def test_refuses_other_versions_and_broken_descriptions(tmp_path: Path) -> None:
 
 
 def test_models_are_found_by_name_or_path(tmp_path: Path) -> None:
-    assert find(str(tmp_path)) == tmp_path
-    assert find("bundled") == BUNDLED
+    assert find_model(str(tmp_path)) == tmp_path
+    assert find_model("bundled") == BUNDLED
     with pytest.raises(ModelError, match="use bundled"):
         ModelDirectory.open("nonesuch")
     with pytest.raises(ModelError, match="assemble"):
@@ -110,9 +110,9 @@ def test_models_of_the_hub_are_pinned(tmp_path: Path, monkeypatch: pytest.Monkey
     assert asked == [("some-one/a.voice", commit)]
     for loose in ("some-one/a.voice", "some-one/a.voice@main", f"some-one/a.voice@{commit[:7]}"):
         with pytest.raises(ModelError, match=r"some-one/a\.voice@COMMIT"):
-            find(loose)
+            find_model(loose)
     with pytest.raises(ModelError, match="no model"):
-        find("a/b/c")
+        find_model("a/b/c")
 
 
 def test_the_bundled_model_is_whole() -> None:

@@ -13,7 +13,7 @@ from vclip.models.directory import ModelDirectory
 from vclip.models.download import sha256
 from vclip.recipes.generation import fit_gmm
 from vclip.speakers import bank, signature
-from vclip.speakers.bank import Approximate, Exact
+from vclip.speakers.bank import ExactIndex, FaissIndex
 from vclip.speakers.gmm import SpeakerGMM
 from vclip.speakers.signature import SignatureNet
 
@@ -44,16 +44,19 @@ def test_fitted_once_for_the_same_inputs(
 ) -> None:
     table, heard = pairs()
     empty = directory(tmp_path / "m")
-    gmm, net = fitted.generation(empty, table), fitted.signature(empty, table, heard)
+    gmm, net = fitted.speaker_gmm(empty, table), fitted.signature_net(empty, table, heard)
     assert len(list((cache / "fitted").iterdir())) == 2
     with monkeypatch.context() as patch:  # nothing is fitted again
         patch.setattr(SpeakerGMM, "fit", None)
         patch.setattr(SignatureNet, "ridge", None)
-        again, net_again = fitted.generation(empty, table), fitted.signature(empty, table, heard)
+        again, net_again = (
+            fitted.speaker_gmm(empty, table),
+            fitted.signature_net(empty, table, heard),
+        )
     np.testing.assert_array_equal(again.log_prob(table), gmm.log_prob(table))
     torch.testing.assert_close(net_again(torch.from_numpy(table)), net(torch.from_numpy(table)))
-    fitted.generation(empty, table + 1)
-    fitted.signature(empty, table, heard[:, ::-1])
+    fitted.speaker_gmm(empty, table + 1)
+    fitted.signature_net(empty, table, heard[:, ::-1])
     assert len(list((cache / "fitted").iterdir())) == 4
 
 
@@ -66,9 +69,9 @@ def test_the_directory_s_own_come_first(tmp_path: Path, cache: Path) -> None:
     distilled = SignatureNet(6, 5, 16).eval()
     distilled.save(folder / "signature.safetensors")
     full = directory(folder, folder / "generation.npz", folder / "signature.safetensors")
-    np.testing.assert_array_equal(fitted.generation(full, table).mean, own.mean)
+    np.testing.assert_array_equal(fitted.speaker_gmm(full, table).mean, own.mean)
     x = torch.from_numpy(table)
-    torch.testing.assert_close(fitted.signature(full, table, heard)(x), distilled(x))
+    torch.testing.assert_close(fitted.signature_net(full, table, heard)(x), distilled(x))
     assert not cache.exists()
 
 
@@ -76,7 +79,7 @@ def test_a_cache_that_cannot_be_written_is_no_error(
     tmp_path: Path, cache: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     cache.write_text("a file stands where the folder should be")
-    assert fitted.generation(directory(tmp_path / "m"), pairs()[0]).weights.sum() == 1
+    assert fitted.speaker_gmm(directory(tmp_path / "m"), pairs()[0]).weights.sum() == 1
     assert "cannot be kept" in caplog.text
 
 
@@ -115,7 +118,7 @@ def test_vctk_s_own_speaker_table(tmp_path: Path, shared: Path) -> None:
     if not path.is_file():
         pytest.skip(f"there is no {path}")
     table = np.loadtxt(path, delimiter=",", skiprows=1, dtype=np.float32)
-    gmm = fitted.generation(directory(tmp_path / "m"), table)
+    gmm = fitted.speaker_gmm(directory(tmp_path / "m"), table)
     assert len(gmm.weights) == fitted.N_COMPONENTS
     drawn = gmm.sample(2000, np.random.default_rng(0))
     norms = [np.linalg.norm(x - table.mean(0), axis=1).mean() for x in (table, drawn)]
@@ -127,11 +130,11 @@ def test_vctk_s_own_speaker_table(tmp_path: Path, shared: Path) -> None:
 def test_a_large_bank_s_index_is_built_once(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rows = np.random.default_rng(0).normal(size=(200, 6)).astype(np.float32)
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
-    assert isinstance(fitted.search_index(rows), Exact) and not (cache / "fitted").exists()
+    assert isinstance(fitted.search_index(rows), ExactIndex) and not (cache / "fitted").exists()
     monkeypatch.setattr(bank, "EXACT_UP_TO", 100)
     built = fitted.search_index(rows)
     with monkeypatch.context() as patch:
-        patch.setattr(Approximate, "build", None)
+        patch.setattr(FaissIndex, "build", None)
         again = fitted.search_index(rows)
         with pytest.raises(TypeError):  # other rows are indexed anew
             fitted.search_index(rows[::-1])

@@ -16,7 +16,7 @@ from vclip.errors import InputError, SpeakerError
 from vclip.face.embedder import FaceResult
 from vclip.pipeline import FaceToVoice
 from vclip.speakers import voice_id
-from vclip.speakers.candidates import drawn_id
+from vclip.speakers.candidates import sample_id
 from vclip.speakers.gmm import SpeakerGMM
 from vclip.speakers.voice_id import DIRECTIONS, N_NEAR
 
@@ -55,7 +55,7 @@ def digest(model: FaceToVoice, ids: list[str]) -> dict[str, str]:
 def test_the_same_id_gives_the_same_bytes_in_any_order(directory: Path, model: FaceToVoice) -> None:
     other = FaceToVoice.from_pretrained(str(directory))
     for seed in range(40):  # nothing that was asked before is still in the caches
-        other.cloud(seed, "p3")
+        other.sampled_voice_emb(seed, "p3")
     assert digest(model, IDS) == digest(other, IDS[::-1]) == digest(model, IDS)
 
 
@@ -88,11 +88,11 @@ def test_blends_lie_on_the_line(model: FaceToVoice) -> None:
 def test_moves_change_the_shape_by_what_they_say(model: FaceToVoice) -> None:
     base = model.candidate("p1")
     moved = model.candidate("move(p1;1,-2,0,0.5)")
-    change = np.subtract(model.shape(moved), model.shape(base))
+    change = np.subtract(model.shape(moved), model.coordinates(base))
     np.testing.assert_allclose(change, [1, -2, 0, 0.5], atol=1e-5)
     back = model.candidate("move(move(p1;1,-2,0,0.5);-1,2,0,-0.5)")
     np.testing.assert_allclose(back.speaker_embedding, base.speaker_embedding, atol=1e-5)
-    assert len(model.shape(base)) == DIRECTIONS
+    assert len(model.coordinates(base)) == DIRECTIONS
 
 
 def test_shape_is_the_projection(model: FaceToVoice, gmm: SpeakerGMM) -> None:
@@ -106,14 +106,14 @@ def test_shape_is_the_projection(model: FaceToVoice, gmm: SpeakerGMM) -> None:
 
 
 def test_draws_near_a_voice_are_the_cloud_around_it(model: FaceToVoice) -> None:
-    cloud = model.cloud(4, "gen-0-2")
+    cloud = model.sampled_voice_emb(4, "gen-0-2")
     assert cloud.shape == (N_NEAR, model.bank.voice_emb.shape[1])
     np.testing.assert_allclose(np.linalg.norm(cloud, axis=1), 1, atol=1e-5)
     for index in (0, 17, N_NEAR - 1):
         found = model.candidate(f"near(gen-0-2;4;{index})")
         np.testing.assert_array_equal(found.voice_emb, cloud[index])
-        assert found.speaker_id == drawn_id(4, index, "gen-0-2") and found.source == "shaped"
-    assert model.cloud(4, " gen-00-02 ") is cloud  # one voice, one entry
+        assert found.speaker_id == sample_id(4, index, "gen-0-2") and found.source == "shaped"
+    assert model.sampled_voice_emb(4, " gen-00-02 ") is cloud  # one voice, one entry
 
 
 def test_noise_differs_between_seeds_and_between_centres(model: FaceToVoice) -> None:
@@ -129,11 +129,11 @@ def test_noise_differs_between_seeds_and_between_centres(model: FaceToVoice) -> 
 
 
 def test_made_voices_score_by_the_signature_network(model: FaceToVoice, directory: Path) -> None:
-    from vclip.association import model as association
+    from vclip.association.model import load_association
     from vclip.speakers.signature import SignatureNet
 
     signature = SignatureNet.load(directory / "signature.safetensors")
-    heads = association.load(directory / "association.safetensors")
+    heads = load_association(directory / "association.safetensors")
     for speaker_id in [i for i in IDS if i != "p1"]:
         found = model.candidate(speaker_id)
         with torch.inference_mode():
@@ -148,7 +148,7 @@ def test_candidates_around_a_voice_are_the_best_of_its_cloud(
     model: FaceToVoice, around: str
 ) -> None:
     seen = seen_as(model.bank.voice_emb[0])
-    scores = [float(emb @ seen.image_emb) for emb in model.cloud(2, around)]
+    scores = [float(emb @ seen.image_emb) for emb in model.sampled_voice_emb(2, around)]
     best = sorted(range(N_NEAR), key=lambda i: -scores[i])[:3]
     found = model.candidates(seen, 3, "bank", 2, around)
     assert [c.speaker_id for c in found] == [f"near({around};2;{i})" for i in best]
@@ -180,8 +180,8 @@ def test_a_bank_of_few_dimensions_has_zeros_for_the_rest(model: FaceToVoice) -> 
         None,
         None,  # type: ignore[arg-type]
     )
-    assert voices.shape(table[0])[2:] == [0.0, 0.0]
-    assert voices.gmm.move(table[0], (0.0, 0.0, 1.0)).tolist() == table[0].tolist()
+    assert voices.coordinates(table[0])[2:] == [0.0, 0.0]
+    assert voices.gmm.shift(table[0], (0.0, 0.0, 1.0)).tolist() == table[0].tolist()
 
 
 def test_shaped_voices_speak(model: FaceToVoice) -> None:

@@ -66,7 +66,7 @@ def test_deviations_are_those_of_the_mixture_and_of_the_table() -> None:
 def test_draws_near_a_voice_have_its_mean_and_a_share_of_the_spread() -> None:
     gmm, centre = SpeakerGMM.fit(table(), 3, seed=0), table()[7]
     for spread in (0.1, 0.4):
-        drawn = gmm.near(centre, 50_000, np.random.default_rng(0), spread)
+        drawn = gmm.sample_near(centre, 50_000, np.random.default_rng(0), spread)
         assert drawn.dtype == np.float32
         np.testing.assert_allclose(drawn.mean(0), centre, atol=0.03)
         offsets = (drawn - centre) @ gmm.axes.T
@@ -78,13 +78,13 @@ def test_draws_near_a_voice_have_its_mean_and_a_share_of_the_spread() -> None:
 def test_moves_and_coordinates_are_inverse() -> None:
     gmm, voice = SpeakerGMM.fit(table(), 3, seed=0), table()[3]
     moves = [1.0, -2.0, 0.5]
-    change = gmm.coordinates(gmm.move(voice, moves)) - gmm.coordinates(voice)
+    change = gmm.coordinates(gmm.shift(voice, moves)) - gmm.coordinates(voice)
     np.testing.assert_allclose(change, moves + [0.0] * (len(gmm.axes) - 3), atol=1e-5)
     by_hand = voice + sum(
         m * d * axis for m, d, axis in zip(moves, gmm.deviations, gmm.axes, strict=False)
     )
-    np.testing.assert_allclose(gmm.move(voice, moves), by_hand, rtol=1e-5, atol=1e-5)
-    np.testing.assert_array_equal(gmm.move(voice, []), voice)
+    np.testing.assert_allclose(gmm.shift(voice, moves), by_hand, rtol=1e-5, atol=1e-5)
+    np.testing.assert_array_equal(gmm.shift(voice, []), voice)
 
 
 def test_coordinates_of_the_table_are_standardised() -> None:

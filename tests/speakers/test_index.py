@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from vclip.errors import ModelError
 from vclip.recipes.bench.search import METHODS
 from vclip.speakers import bank
-from vclip.speakers.bank import Approximate, Exact, SpeakerBank, build, top
+from vclip.speakers.bank import ExactIndex, FaissIndex, SpeakerBank, build_index, top_k
 
 N, D, K = 3000, 16, 10
 RECIPES = [recipe for recipe, _ in METHODS.values() if recipe]
@@ -39,11 +39,11 @@ def queries() -> np.ndarray:
 @given(st.lists(st.integers(-3, 3), max_size=30), st.integers(0, 40))
 def test_top_is_a_stable_sort(values: list[int], k: int) -> None:
     scores = np.array(values, dtype=np.float32)
-    assert top(scores, k).tolist() == sorted(range(len(values)), key=lambda i: -values[i])[:k]
+    assert top_k(scores, k).tolist() == sorted(range(len(values)), key=lambda i: -values[i])[:k]
 
 
 def test_exact_search_tells_cosines_of_the_best(table: np.ndarray, queries: np.ndarray) -> None:
-    rows, scores = Exact(table).search(queries[0], K)
+    rows, scores = ExactIndex(table).search(queries[0], K)
     naive = [float(np.dot(row, queries[0])) for row in table]
     assert rows.tolist() == sorted(range(N), key=lambda i: -naive[i])[:K]
     np.testing.assert_allclose(scores, [naive[i] for i in rows], atol=1e-6)
@@ -54,7 +54,7 @@ def test_a_search_of_everything_is_exact(
     table: np.ndarray, queries: np.ndarray, recipe: str
 ) -> None:
     """With every list probed, or every node of a graph visited, nothing can be missed."""
-    one, other = Exact(table), Approximate.build(table, recipe, breadth=N)
+    one, other = ExactIndex(table), FaissIndex.build(table, recipe, breadth=N)
     for query in queries:
         (rows, scores), (found, told) = one.search(query, K), other.search(query, K)
         assert rows.tolist() == found.tolist()
@@ -65,7 +65,7 @@ def test_a_search_of_everything_is_exact(
 def test_a_narrow_search_misses_little_and_tells_no_wrong_score(
     table: np.ndarray, queries: np.ndarray, recipe: str
 ) -> None:
-    exact, tried = Exact(table), Approximate.build(table, recipe, breadth=32)
+    exact, tried = ExactIndex(table), FaissIndex.build(table, recipe, breadth=32)
     shared = 0
     for query in unit(table[:50] + 0.1 * queries):
         rows, scores = tried.search(query, K)
@@ -76,15 +76,15 @@ def test_a_narrow_search_misses_little_and_tells_no_wrong_score(
 
 
 def test_more_is_asked_than_the_lists_hold(table: np.ndarray, queries: np.ndarray) -> None:
-    narrow = Approximate.build(table, "IVF{lists},Flat", breadth=1)
+    narrow = FaissIndex.build(table, "IVF{lists},Flat", breadth=1)
     for k in (500, N, 2 * N):
         rows, _ = narrow.search(queries[0], k)
-        assert rows.tolist() == Exact(table).search(queries[0], k)[0].tolist()
+        assert rows.tolist() == ExactIndex(table).search(queries[0], k)[0].tolist()
 
 
 def test_equal_rows_keep_their_order(table: np.ndarray) -> None:
     twice = np.concatenate([table[:1000], table[:1000]])
-    rows, scores = Approximate.build(twice).search(table[7], 4)
+    rows, scores = FaissIndex.build(twice).search(table[7], 4)
     assert rows[:2].tolist() == [7, 1007] and scores[0] == scores[1]
 
 
@@ -92,25 +92,25 @@ def test_equal_rows_keep_their_order(table: np.ndarray) -> None:
 def test_the_same_rows_give_the_same_index(table: np.ndarray, recipe: str, tmp_path: Path) -> None:
     paths = [tmp_path / name for name in ("one", "again")]
     for path in paths:
-        Approximate.build(table, recipe).save(path)
+        FaissIndex.build(table, recipe).save(path)
     assert paths[0].read_bytes() == paths[1].read_bytes()
 
 
 def test_saved_and_loaded(table: np.ndarray, queries: np.ndarray, tmp_path: Path) -> None:
-    built = Approximate.build(table)
+    built = FaissIndex.build(table)
     built.save(tmp_path / "index")
-    loaded = Approximate.load(tmp_path / "index", table)
+    loaded = FaissIndex.load(tmp_path / "index", table)
     for query in queries:
         assert built.search(query, K)[0].tolist() == loaded.search(query, K)[0].tolist()
     with pytest.raises(ModelError, match="other rows"):
-        Approximate.load(tmp_path / "index", table[1:])
+        FaissIndex.load(tmp_path / "index", table[1:])
     (tmp_path / "index").write_bytes(b"no index")
     with pytest.raises(ModelError, match="no index of FAISS"):
-        Approximate.load(tmp_path / "index", table)
+        FaissIndex.load(tmp_path / "index", table)
 
 
 def test_threads_share_an_index(table: np.ndarray, queries: np.ndarray) -> None:
-    tried = Approximate.build(table)
+    tried = FaissIndex.build(table)
     alone = [tried.search(query, K)[0].tolist() for query in queries]
     with ThreadPoolExecutor(8) as pool:
         together = list(pool.map(lambda query: tried.search(query, K)[0].tolist(), queries))
@@ -119,9 +119,9 @@ def test_threads_share_an_index(table: np.ndarray, queries: np.ndarray) -> None:
 
 def test_the_size_decides(table: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bank, "EXACT_UP_TO", len(table))
-    assert isinstance(build(table), Exact)
+    assert isinstance(build_index(table), ExactIndex)
     monkeypatch.setattr(bank, "EXACT_UP_TO", len(table) - 1)
-    assert isinstance(build(table), Approximate)
+    assert isinstance(build_index(table), FaissIndex)
     speakers = SpeakerBank([f"s{i}" for i in range(N)], table)  # every speaker finds itself
     assert [speakers.search(table[i], 1)[0].speaker_id for i in (0, 5, N - 1)] == [
         "s0",

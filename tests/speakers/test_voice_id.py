@@ -11,14 +11,14 @@ from vclip.speakers import voice_id
 from vclip.speakers.voice_id import (
     DIRECTIONS,
     MAX_LENGTH,
-    MOST,
+    MAX_MOVE,
     N_GENERATED,
     N_NEAR,
-    Bank,
-    Blend,
-    Generated,
-    Moved,
-    Near,
+    BankVoice,
+    BlendedVoice,
+    GeneratedVoice,
+    MovedVoice,
+    NearbyVoice,
     parse,
 )
 from vclip.speech.synthesizer import MAX_SEED
@@ -34,14 +34,14 @@ def grow(inner: st.SearchStrategy[voice_id.Voice]) -> st.SearchStrategy[voice_id
     moves = st.lists(TENTHS, min_size=1, max_size=DIRECTIONS).filter(lambda m: m[-1] != 0)
     shares = st.integers(1, 99).map(lambda hundredths: hundredths / 100)
     return st.one_of(
-        st.builds(Near, inner, SEEDS, st.integers(0, N_NEAR - 1)),
-        st.builds(Blend, inner, inner, shares),
-        st.builds(Moved, inner, moves.map(tuple)),
+        st.builds(NearbyVoice, inner, SEEDS, st.integers(0, N_NEAR - 1)),
+        st.builds(BlendedVoice, inner, inner, shares),
+        st.builds(MovedVoice, inner, moves.map(tuple)),
     )
 
 
 LEAVES = st.one_of(
-    st.builds(Bank, NAMES), st.builds(Generated, SEEDS, st.integers(0, N_GENERATED - 1))
+    st.builds(BankVoice, NAMES), st.builds(GeneratedVoice, SEEDS, st.integers(0, N_GENERATED - 1))
 )
 VOICES = st.recursive(LEAVES, grow, max_leaves=5).filter(lambda v: len(str(v)) <= MAX_LENGTH)
 
@@ -116,7 +116,7 @@ def test_builders_write_canonical_ids() -> None:
     assert voice_id.move("a", [0.0] * DIRECTIONS) == "a" == voice_id.blend("a", "b", 0.0)
 
 
-@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf, 1e300, MOST + 0.01])
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf, 1e300, MAX_MOVE + 0.01])
 def test_builders_refuse_numbers_that_are_none(bad: float) -> None:
     with pytest.raises(SpeakerError):
         voice_id.move("a", [bad, 0, 0, 0])

@@ -114,7 +114,7 @@ def test_fetched_once_then_speaks_in_known_and_new_voices(setting: Setting) -> N
     setting.point_to(closed_port().replace("/toy", "/moved/toy"))  # needs no network any more
     again = FaceToVoice.from_pretrained("vctk")
     assert len(setting.behaviour.asked) == 2
-    np.testing.assert_array_equal(again.cloud(3), model.cloud(3))
+    np.testing.assert_array_equal(again.sampled_voice_emb(3), model.sampled_voice_emb(3))
 
 
 def test_rows_of_the_table_go_to_the_bank_by_name(setting: Setting) -> None:

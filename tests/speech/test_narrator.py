@@ -7,7 +7,7 @@ import pytest
 
 from vclip import audio
 from vclip.errors import BusyError, InputError, TextError
-from vclip.speech.narrator import CALIBRATION, PLACES, Narrator, master
+from vclip.speech.narrator import CALIBRATION, MAX_TEXTS, Narrator, master
 from vclip.speech.synthesizer import Speech, join
 
 RATE = 16000
@@ -133,7 +133,7 @@ def test_wrong_arguments_raise_before_anything_is_said(
 
 def test_one_text_too_many_is_told_and_the_others_go_on(toy: Toy) -> None:
     narrator = Narrator(toy)
-    several = [narrator.recite(TEXT, VOICE, seed, 1.0, 0.0) for seed in range(PLACES + 1)]
+    several = [narrator.recite(TEXT, VOICE, seed, 1.0, 0.0) for seed in range(MAX_TEXTS + 1)]
     for pieces in several[:-1]:
         next(pieces)
     with pytest.raises(BusyError, match="try again"):

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from vclip.speech import hifigan, streaming
-from vclip.speech.decoder import HarmonicDecoder
+from vclip.speech.harmonic_decoder import HarmonicDecoder
 from vclip.speech.hifigan import Hifigan
 from vclip.speech.vits import build_vits
 
@@ -47,7 +47,7 @@ def make_generator(shape: str) -> Any:
     return generator
 
 
-def make_decoder(kind: str) -> streaming.Decoder:
+def make_decoder(kind: str) -> streaming.WaveformDecoder:
     if kind == "harmonic":
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)

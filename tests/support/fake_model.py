@@ -8,17 +8,17 @@ from typing import Any, cast
 import numpy as np
 from PIL import Image
 
-from vclip.association.explain import Shuffled, Why
+from vclip.association.explain import Explanation, ShuffledControl
 from vclip.errors import ModelError, NoFaceError, SpeakerError, TextError
-from vclip.face import photo as face
 from vclip.face.embedder import FaceResult
+from vclip.face.photo import Box, crop_face, load_photo, whole_photo
 from vclip.speakers import voice_id
-from vclip.speakers.bank import SpeakerBank, top
+from vclip.speakers.bank import SpeakerBank, top_k
 from vclip.speakers.candidates import Candidate
 from vclip.speech.synthesizer import Speech, join
 
 D, N_BANK, N_DRAWS = 8, 12, 300
-BOXES = [face.Box(10, 10, 60, 60), face.Box(70, 20, 100, 50)]
+BOXES = [Box(10, 10, 60, 60), Box(70, 20, 100, 50)]
 
 
 def unit(rows: np.ndarray) -> np.ndarray:
@@ -42,18 +42,18 @@ class FakeModel:
         rows = unit(np.random.default_rng(0).normal(size=(N_BANK, D)))
         self.bank = SpeakerBank([f"p{i}" for i in range(N_BANK)], rows)
 
-    def cloud(self, seed: int = 0, around: str | None = None) -> np.ndarray:
+    def sampled_voice_emb(self, seed: int = 0, around: str | None = None) -> np.ndarray:
         centre = 0 if around is None else 3 * self._emb(around)
         return unit(centre + np.random.default_rng(seed + 1).normal(size=(N_DRAWS, D)))
 
     def look(self, photo: Any, box: Any = None, whole: bool = False) -> FaceResult:
-        photo = face.load(photo) if isinstance(photo, bytes) else photo
+        photo = load_photo(photo) if isinstance(photo, bytes) else photo
         if not whole and not photo.pixels.any():
             raise NoFaceError("No face was found.")
-        boxes = [face.whole(photo)] if whole else BOXES
+        boxes = [whole_photo(photo)] if whole else BOXES
         box = box or boxes[0]
         emb = unit(np.cos(np.arange(D) * (1 + box.left) + photo.pixels.mean()))
-        image = face.crop(photo, box, 16)
+        image = crop_face(photo, box, 16)
         return FaceResult(image, box, boxes, "none" if whole else "fake", emb)
 
     def read(self, description: str) -> FaceResult:
@@ -62,7 +62,7 @@ class FakeModel:
         if not description.strip():
             raise TextError("the description is empty")
         emb = unit(np.cos(np.arange(D) * (2 + len(description))))
-        return FaceResult(np.zeros((0, 0, 3), np.uint8), face.Box(0, 0, 0, 0), [], "words", emb)
+        return FaceResult(np.zeros((0, 0, 3), np.uint8), Box(0, 0, 0, 0), [], "words", emb)
 
     def candidate(self, speaker_id: str, seen: FaceResult | None = None) -> Candidate:
         emb = self._emb(speaker_id)
@@ -86,11 +86,11 @@ class FakeModel:
             drawn = [f"gen-{seed}-{i}" for i in range(N_DRAWS)]
             ids = ids + drawn if source != "bank" else ids
         found = [self.candidate(name, seen) for name in ids]
-        best = top(np.array([c.score for c in found]), k)
+        best = top_k(np.array([c.score for c in found]), k)
         return [replace(found[i], rank=rank) for rank, i in enumerate(best, 1)]
 
-    def explain(self, candidate: Candidate, seen: FaceResult) -> Why:
-        return Why(float(candidate.voice_emb @ seen.image_emb), 0.75, 3, [("p1", 0.9)])
+    def explain(self, candidate: Candidate, seen: FaceResult) -> Explanation:
+        return Explanation(float(candidate.voice_emb @ seen.image_emb), 0.75, 3, [("p1", 0.9)])
 
     def shuffled(
         self,
@@ -100,12 +100,12 @@ class FakeModel:
         seed: int,
         index: int,
         around: str | None = None,
-    ) -> Shuffled:
+    ) -> ShuffledControl:
         other = replace(seen, image_emb=np.roll(seen.image_emb, 1 + index))
         found = self.candidates(other, k, source, seed, around)
         here = [float(c.voice_emb @ seen.image_emb) for c in found]
         mine = {c.speaker_id for c in self.candidates(seen, k, source, seed, around)}
-        return Shuffled(found, here, sum(c.speaker_id in mine for c in found))
+        return ShuffledControl(found, here, sum(c.speaker_id in mine for c in found))
 
     def recite(
         self, text: str, candidate: Candidate, seed: int = 0, rate: float = 1, pause: float = 0.2
@@ -119,7 +119,7 @@ class FakeModel:
         for share, level in ((0.5, 0.1), (1.0, 0.2)):
             yield share, Speech(level * tone, self.sample_rate)
 
-    def live(
+    def normalize_stream(
         self, pieces: Iterator[tuple[float, Speech]], candidate: Candidate, lufs: float = -16.0
     ) -> Iterator[tuple[float, Speech]]:
         yield from pieces
@@ -133,15 +133,15 @@ class FakeModel:
     def _emb(self, speaker_id: str) -> np.ndarray:
         """What a voice's id says, over unit vectors in place of speakers."""
         voice = voice_id.parse(speaker_id)
-        if isinstance(voice, voice_id.Bank):
+        if isinstance(voice, voice_id.BankVoice):
             return np.asarray(self.bank.voice_emb[self.bank.index(speaker_id)])
-        if isinstance(voice, voice_id.Generated):
+        if isinstance(voice, voice_id.GeneratedVoice):
             if voice.index >= N_DRAWS:
                 raise SpeakerError("there is no such draw")
-            return np.asarray(self.cloud(voice.seed)[voice.index])
-        if isinstance(voice, voice_id.Near):
-            return np.asarray(self.cloud(voice.seed, str(voice.base))[voice.index])
-        if isinstance(voice, voice_id.Blend):
+            return np.asarray(self.sampled_voice_emb(voice.seed)[voice.index])
+        if isinstance(voice, voice_id.NearbyVoice):
+            return np.asarray(self.sampled_voice_emb(voice.seed, str(voice.base))[voice.index])
+        if isinstance(voice, voice_id.BlendedVoice):
             ends = [self._emb(str(end)) for end in (voice.base, voice.other)]
             return unit((1 - voice.share) * ends[0] + voice.share * ends[1])
         moved = self._emb(str(voice.base)).copy()

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 
-from vclip.association import model as association
+from vclip.association.model import Association, AssociationConfig, save_association
 from vclip.face import encoder
 from vclip.recipes.generation.assemble import describe
 from vclip.speakers.gmm import SpeakerGMM
@@ -63,8 +63,8 @@ def make_model(directory: Path) -> Path:
         torch.manual_seed(0)
         SignatureNet(N_CHANNELS, 256, 32).save(directory / "signature.safetensors", {})
         face = encoder.SmallFaceEncoder()
-        heads = association.Association(association.AssociationConfig(face.dimension))
-    association.save(directory / "association.safetensors", heads, {})
+        heads = Association(AssociationConfig(face.dimension))
+    save_association(directory / "association.safetensors", heads, {})
     header = {"vclip": json.dumps({"architecture": face.architecture})}
     save_file(face.state_dict(), directory / "face_encoder.safetensors", header)
     voice_features = np.abs(rng.normal(size=(5, 256))).astype(np.float32)

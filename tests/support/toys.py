@@ -6,8 +6,8 @@ import numpy as np
 from PIL import Image
 
 from vclip import audio
-from vclip.face import photo as face
-from vclip.face.detector import Detector
+from vclip.face.detector import FaceDetector
+from vclip.face.photo import Box, Photo
 from vclip.recipes.data import feature_store
 
 
@@ -33,11 +33,11 @@ class CountingVoices:
         return np.array([np.abs(wav).mean(), np.mean(wav[1:] * wav[:-1] < 0)], dtype=np.float32)
 
 
-class NoFaces(Detector):
+class NoFaces(FaceDetector):
     """Finds nothing in pictures that are all black, one box elsewhere."""
 
-    def find(self, photo: face.Photo) -> list[face.Box]:
-        return [face.Box(8, 8, 24, 24)] if photo.pixels.any() else []
+    def find(self, photo: Photo) -> list[Box]:
+        return [Box(8, 8, 24, 24)] if photo.pixels.any() else []
 
 
 def make_media(folder: Path, n: int = 3, seconds: float = 3.5) -> Path:

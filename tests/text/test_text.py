@@ -10,7 +10,7 @@ from vclip.errors import TextError
 from vclip.speech import phonemes
 from vclip.speech.vits import clean_text
 from vclip.text import characters, lexicon, numbers
-from vclip.text.sentences import BLOCK, LONGEST, sentences, spoken
+from vclip.text.sentences import BLOCK, LONGEST, spoken, to_sentences
 
 LARGE = "two hundred thirty-four thousand five hundred sixty-seven"
 PAIRS = [
@@ -127,7 +127,7 @@ PAIRS = [
 
 @pytest.mark.parametrize(("typed", "said"), PAIRS)
 def test_typed_and_said(typed: str, said: str) -> None:
-    assert sentences(typed) == [said]
+    assert to_sentences(typed) == [said]
 
 
 # the same ones in every run; no folder of remembered failures
@@ -148,7 +148,7 @@ def test_ordinary_text_is_left_alone(sentence: str) -> None:
 
 def test_sentences() -> None:
     typed = "Dr. Lee lives on Elm St. He left at 5 p.m. Then what?! Nothing.\n\n- tea\n- cake"
-    assert sentences(typed) == [
+    assert to_sentences(typed) == [
         "Doctor Lee lives on Elm Street.",
         "He left at five P M.",
         "Then what?!",
@@ -159,13 +159,13 @@ def test_sentences() -> None:
 
 
 def test_paragraphs_of_html_stay_apart() -> None:
-    assert sentences("<h1>News</h1><p class=a>It rains</p>Or<BR/>not") == [
+    assert to_sentences("<h1>News</h1><p class=a>It rains</p>Or<BR/>not") == [
         "News", "It rains", "Or", "not",
     ]  # fmt: skip
 
 
 def test_a_single_line_break_is_a_space() -> None:
-    assert sentences("one\ntwo. Three.") == ["one two.", "Three."]
+    assert to_sentences("one\ntwo. Three.") == ["one two.", "Three."]
 
 
 @pytest.mark.parametrize(
@@ -186,23 +186,23 @@ def test_a_single_line_break_is_a_space() -> None:
 )
 def test_refused(typed: str, message: str) -> None:
     with pytest.raises(TextError, match=message):
-        sentences(typed)
+        to_sentences(typed)
 
 
 def test_long_sentences_are_cut_where_it_hurts_least() -> None:
     clauses = "while the rain fell on the roof, " * 20
-    for piece in sentences(clauses)[:-1]:
+    for piece in to_sentences(clauses)[:-1]:
         assert len(piece) <= LONGEST and piece.endswith("roof,")
-    words = sentences("word " * 200)
+    words = to_sentences("word " * 200)
     assert all(len(piece) <= LONGEST for piece in words)
     assert " ".join(words).split() == ["word"] * 200
-    assert "".join(sentences("b" * 1000)) == "b" * 1000
+    assert "".join(to_sentences("b" * 1000)) == "b" * 1000
 
 
 def test_blocks_do_not_change_the_sentences() -> None:
     sentence = "We met on the bridge, as we did every year."
     n = 5 * BLOCK // len(sentence)
-    assert sentences(f"{sentence} " * n) == [sentence] * n
+    assert to_sentences(f"{sentence} " * n) == [sentence] * n
 
 
 # Letters, digits and signs from which rules are built, beside any Unicode at all
@@ -222,7 +222,7 @@ WORDS = st.lists(
 @given(st.one_of(st.text(max_size=60), st.text(string.printable, max_size=60), TRICKY, WORDS))
 def test_any_text_is_spoken_or_refused(typed: str) -> None:
     try:
-        found = sentences(typed)
+        found = to_sentences(typed)
     except TextError:
         return
     for sentence in found:

@@ -19,7 +19,7 @@ N_NEIGHBOURS = 3
 
 
 @dataclass(frozen=True)
-class Why:
+class Explanation:
     """A voice beside a face.
 
     score is their cosine; percentile the share, 0 to 1, of n_faces other faces that this voice
@@ -38,7 +38,7 @@ class Why:
 
 
 @dataclass(frozen=True)
-class Shuffled:
+class ShuffledControl:
     """A control: candidates ranked for somebody else's face, and how they fit the shown one.
 
     n_shared of them are among those offered for the shown face.
@@ -49,10 +49,12 @@ class Shuffled:
     n_shared: int
 
 
-def explain(candidate: Candidate, image_emb: Float32, faces: Float32, bank: SpeakerBank) -> Why:
+def explain(
+    candidate: Candidate, image_emb: Float32, faces: Float32, bank: SpeakerBank
+) -> Explanation:
     """A voice beside image_emb (D,) and the other faces (N, D)."""
     score = float(candidate.voice_emb @ image_emb)
-    return Why(
+    return Explanation(
         score=score,
         percentile=percentile(score, faces @ candidate.voice_emb) if len(faces) else None,
         n_faces=len(faces),
@@ -72,14 +74,16 @@ def neighbours(candidate: Candidate, bank: SpeakerBank) -> list[tuple[str, float
     return found[:N_NEIGHBOURS]
 
 
-def compare(offered: Sequence[Candidate], other: list[Candidate], image_emb: Float32) -> Shuffled:
+def shuffled_control(
+    offered: Sequence[Candidate], other: list[Candidate], image_emb: Float32
+) -> ShuffledControl:
     """What another face was offered beside what the face of image_emb (D,) was."""
     ids = {candidate.speaker_id for candidate in offered}
     scores = [float(candidate.voice_emb @ image_emb) for candidate in other]
-    return Shuffled(other, scores, sum(candidate.speaker_id in ids for candidate in other))
+    return ShuffledControl(other, scores, sum(candidate.speaker_id in ids for candidate in other))
 
 
-def check_face(index: int, n_faces: int) -> None:
+def check_reference_face(index: int, n_faces: int) -> None:
     """Raise ModelError without reference faces, InputError for one that is not there."""
     if not n_faces:
         raise ModelError(

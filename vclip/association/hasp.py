@@ -22,7 +22,7 @@ from torch.nn import functional as F
 from vclip.association.voice_encoder import check_speech
 from vclip.audio import resample
 from vclip.errors import ModelError
-from vclip.runtime import device_of, mixed
+from vclip.runtime import mixed_precision, pick_device
 
 RATE, N_FFT, WINDOW, HOP = 16000, 512, 400, 160
 EMPHASIS = 0.97
@@ -74,7 +74,7 @@ class SqueezeExcite(nn.Module):
         return x * scale[:, :, None, None]
 
 
-class Block(nn.Module):
+class SqueezeExciteBlock(nn.Module):
     """Two convolutions and a squeeze-excitation beside a shortcut; ReLU before the batch norm."""
 
     def __init__(self, n_in: int, n_out: int, stride: int, squeezed: int) -> None:
@@ -98,7 +98,9 @@ class Block(nn.Module):
 def _stage(n_in: int, n_out: int, n_blocks: int, stride: int, reduction: int) -> nn.Sequential:
     """Blocks of one width; the first one changes width and resolution."""
     shapes = [(n_in, stride)] + [(n_out, 1)] * (n_blocks - 1)
-    return nn.Sequential(*(Block(n, n_out, step, n_out // reduction) for n, step in shapes))
+    return nn.Sequential(
+        *(SqueezeExciteBlock(n, n_out, step, n_out // reduction) for n, step in shapes)
+    )
 
 
 class Hasp(nn.Module):
@@ -135,7 +137,7 @@ class Hasp(nn.Module):
     def forward(self, wav: Tensor) -> Tensor:
         """(N, T) at 16 kHz → voice_features (N, V), raw scale."""
         mel = self.mel(wav)[:, None]
-        with mixed(wav.device):
+        with mixed_precision(wav.device):
             x = self.bn1(torch.relu(self.conv1(mel)))
             x = self.layer4(self.layer3(self.layer2(self.layer1(x))))
         x = x.float().flatten(1, 2)  # (N, C × bands, frames); squares exceed half precision
@@ -223,7 +225,7 @@ class HaspEncoder:
     min_seconds = 1.0
 
     def __init__(self, path: Path, device: str = "") -> None:
-        self.device = device_of(device)
+        self.device = pick_device(device)
         self.network = load_hasp(path).to(self.device)
         self.dimension = self.network.dimension
 

@@ -63,7 +63,7 @@ class Standardise(nn.Module):
         return standard * self.std + self.mean
 
 
-class Coupling(nn.Module):
+class AffineCoupling(nn.Module):
     """One affine coupling (Dinh et al. 2017): half of x is scaled and shifted by the other half.
 
     The halves are the even and odd coordinates; flip says which one stays. The last layer starts
@@ -114,7 +114,8 @@ class RealNVP(nn.Module):
     def __init__(self, dimension: int, couplings: int, hidden: int, max_log_scale: float) -> None:
         super().__init__()
         self.couplings = nn.ModuleList(
-            Coupling(dimension, hidden, max_log_scale, flip=bool(i % 2)) for i in range(couplings)
+            AffineCoupling(dimension, hidden, max_log_scale, flip=bool(i % 2))
+            for i in range(couplings)
         )
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -128,7 +129,7 @@ class RealNVP(nn.Module):
     def inverse(self, z: Tensor) -> Tensor:
         """z (N, V) -> the x that forward() maps to it."""
         for coupling in reversed(self.couplings):
-            assert isinstance(coupling, Coupling)
+            assert isinstance(coupling, AffineCoupling)
             z = coupling.inverse(z)
         return z
 
@@ -160,6 +161,7 @@ class Association(nn.Module):
     def __init__(self, config: AssociationConfig) -> None:
         super().__init__()
         self.config = config
+        self.image_dimension, self.voice_dimension = config.image_dimension, config.voice_dimension
         self.image_standard = Standardise(config.image_dimension)
         self.image_head = _mlp(config, config.image_dimension)
         self.voice_standard = Standardise(config.voice_dimension)
@@ -195,7 +197,7 @@ def _check(features: Tensor, dimension: int, name: str) -> None:
         raise ValueError(f"{name} must be (N, {dimension}), got {tuple(features.shape)}")
 
 
-def save(path: Path, association: Association, metadata: Mapping[str, object]) -> None:
+def save_association(path: Path, association: Association, metadata: Mapping[str, object]) -> None:
     """Write weights, sizes and metadata (command, data, hashes of the inputs) as safetensors."""
     header = {"format": FORMAT, "config": asdict(association.config), **metadata}
     tensors = {name: value.contiguous() for name, value in association.state_dict().items()}
@@ -205,7 +207,7 @@ def save(path: Path, association: Association, metadata: Mapping[str, object]) -
         raise OutputError(f"cannot write {path}: {error}; choose another place") from error
 
 
-def load_metadata(path: Path) -> dict[str, object]:
+def load_association_metadata(path: Path) -> dict[str, object]:
     """What save() wrote beside the weights. Raises ModelError for anything else."""
     try:
         with safe_open(path, framework="pt") as file:
@@ -220,9 +222,9 @@ def load_metadata(path: Path) -> dict[str, object]:
     return header
 
 
-def load(path: Path) -> Association:
+def load_association(path: Path) -> Association:
     """The association saved at path, strict, ready for use (eval mode). Raises ModelError."""
-    header = load_metadata(path)
+    header = load_association_metadata(path)
     try:
         association = Association(AssociationConfig(**header["config"]))  # type: ignore[arg-type]
         with safe_open(path, framework="pt") as file:

@@ -18,7 +18,6 @@ from torch.nn import functional as F
 
 from vclip.arrays import Float32
 from vclip.errors import ModelError, TextError
-from vclip.speakers.heads import Sizes
 from vclip.speakers.signature import SignatureNet
 
 # the embeddings of several prompts are averaged, as in CLIP's own zero-shot recipe (§3.1.4)
@@ -47,7 +46,7 @@ class TextEncoder(Protocol):
 
 
 @dataclass(frozen=True)
-class Person:
+class SpeakerProfile:
     """What is known of a speaker: sex 'F', 'M' or ''; age in years; accent, country by name."""
 
     sex: str = ""
@@ -70,7 +69,7 @@ def _spaced(name: str) -> str:
     return "".join(f" {c}" if c.isupper() and i else c for i, c in enumerate(name))
 
 
-def people(bank: Mapping[str, Any]) -> list[Person]:
+def speaker_profiles(bank: Mapping[str, Any]) -> list[SpeakerProfile]:
     """Of the arrays of a bank.npz: sex (N,), age (N,) nan where unknown, accent (N,); any or none.
 
     `vclip.recipes.generation.describe_bank` writes the last two.
@@ -80,12 +79,12 @@ def people(bank: Mapping[str, Any]) -> list[Person]:
     ages = bank["age"].tolist() if "age" in bank else [np.nan] * n
     accents = bank["accent"].tolist() if "accent" in bank else [""] * n
     return [
-        Person(sex, None if np.isnan(age) else age, accent)
+        SpeakerProfile(sex, None if np.isnan(age) else age, accent)
         for sex, age, accent in zip(sexes, ages, accents, strict=True)
     ]
 
 
-def embed(encoder: TextEncoder, descriptions: Sequence[str]) -> Float32:
+def embed_descriptions(encoder: TextEncoder, descriptions: Sequence[str]) -> Float32:
     """N descriptions -> (N, F) of unit norm: the mean over TEMPLATES, all weighing alike."""
     names = sorted(set(descriptions))
     prompts = [template.format(name) for name in names for template in TEMPLATES]
@@ -94,7 +93,9 @@ def embed(encoder: TextEncoder, descriptions: Sequence[str]) -> Float32:
     return _unit(each.mean(1))[[rows[description] for description in descriptions]]
 
 
-def scores(encoder: TextEncoder, image_features: Float32, speakers: Sequence[Person]) -> Float32:
+def description_scores(
+    encoder: TextEncoder, image_features: Float32, speakers: Sequence[SpeakerProfile]
+) -> Float32:
     """Cosines (N, M) of faces' image_features (N, F) with descriptions of M speakers.
 
     What a table of evaluations calls the bridge: it hears no voice, and knows of each speaker what
@@ -102,11 +103,13 @@ def scores(encoder: TextEncoder, image_features: Float32, speakers: Sequence[Per
     """
     described = [speaker.describe() for speaker in speakers]
     names, column = np.unique(described, return_inverse=True)  # alike in words, alike in score
-    cosines = _unit(image_features) @ embed(encoder, names.tolist()).T  # (N, F) @ (F, names)
+    cosines = (
+        _unit(image_features) @ embed_descriptions(encoder, names.tolist()).T
+    )  # (N, F) @ (F, names)
     return np.asarray(cosines[:, column], dtype=np.float32)
 
 
-class Bridge:
+class ZeroShotHeads:
     """Stands where trained heads would, in the space of CLIP (D = F).
 
     voice_emb (N, D) are the descriptions of the bank's speakers. A voice without a description
@@ -115,7 +118,7 @@ class Bridge:
     """
 
     def __init__(
-        self, encoder: TextEncoder, speakers: Sequence[Person], voice_features: Float32
+        self, encoder: TextEncoder, speakers: Sequence[SpeakerProfile], voice_features: Float32
     ) -> None:
         described = [speaker.describe() for speaker in speakers]
         if len(set(described)) < 2:
@@ -125,8 +128,8 @@ class Bridge:
                 "`python -m vclip.recipes.generation.describe_bank`"
             )
         self._encoder = encoder
-        self.config = Sizes(encoder.dimension, voice_features.shape[1])
-        self.voice_emb = embed(encoder, described)
+        self.image_dimension, self.voice_dimension = encoder.dimension, voice_features.shape[1]
+        self.voice_emb = embed_descriptions(encoder, described)
         expected = SignatureNet.ridge(voice_features, self.voice_emb)
         self._expected = expected.requires_grad_(False)
 
@@ -139,11 +142,11 @@ class Bridge:
         expected: Tensor = self._expected(voice_features)
         return expected
 
-    def read(self, description: str) -> Float32:
+    def encode_description(self, description: str) -> Float32:
         """What stands for a face: (F,) of unit norm. Raises TextError."""
         if not description.strip():
             raise TextError('the description is empty; write one like "an old man"')
-        return np.asarray(embed(self._encoder, [description.strip()])[0])
+        return np.asarray(embed_descriptions(self._encoder, [description.strip()])[0])
 
 
 def _unit(rows: Float32) -> Float32:

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from vclip.errors import ModelError, TextError
 from vclip.face.encoder import check_images
-from vclip.runtime import device_of, ensure_torchaudio, mixed
+from vclip.runtime import ensure_torchaudio, mixed_precision, pick_device
 
 MEAN, STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 BATCH = 256  # images or texts encoded at once
@@ -74,7 +74,7 @@ class ClipImageEncoder:
     """image_features are CLIP's projected image embeddings before they are normalised."""
 
     def __init__(self, folder: Path, device: str = "") -> None:
-        self.device = device_of(device)
+        self.device = pick_device(device)
         self.tower = load_tower(folder, "CLIPVisionModelWithProjection").to(self.device)
         self.image_size = int(self.tower.config.image_size)
         self.dimension = int(self.tower.visual_projection.out_features)
@@ -93,7 +93,7 @@ class ClipImageEncoder:
         check_images(images, self.image_size)
         parts = [np.zeros((0, self.dimension), np.float32)]
         for i in range(0, len(images), BATCH):
-            with mixed(self.device):
+            with mixed_precision(self.device):
                 found = self.tower(pixel_values=self.to_input(images[i : i + BATCH]))
             parts.append(found.image_embeds.float().cpu().numpy())
         return np.concatenate(parts)
@@ -114,7 +114,7 @@ class ClipTextEncoder:
     """
 
     def __init__(self, folder: Path, device: str = "") -> None:
-        self.device = device_of(device)
+        self.device = pick_device(device)
         self.tower = load_tower(folder, "CLIPTextModelWithProjection").to(self.device)
         self.dimension = int(self.tower.text_projection.out_features)
         self._longest = int(self.tower.config.max_position_embeddings)
@@ -137,7 +137,7 @@ class ClipTextEncoder:
                 raise TextError(
                     f"the description is too long: CLIP reads {self._longest} tokens; shorten it"
                 )
-            with mixed(self.device):
+            with mixed_precision(self.device):
                 found = self.tower(**tokens.to(self.device))
             parts.append(found.text_embeds.float().cpu().numpy())
         return np.concatenate(parts)

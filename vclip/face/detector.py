@@ -16,7 +16,7 @@ YUNET_CENTRE, YUNET_SIDE = 0.29, 2.52
 """Haar's square in terms of eyes and mouth."""
 
 
-class Detector:
+class FaceDetector:
     """Faces in a photo: YuNet where its ONNX file is at hand, OpenCV's Haar cascade elsewhere.
 
     `yunet`: path of the ONNX file; by default the environment's VCLIP_YUNET, if it is a file.
@@ -87,7 +87,7 @@ def _centre_in(box: Box, frame: Box) -> bool:
     return frame.left <= x <= frame.right and frame.top <= y <= frame.bottom
 
 
-def find(photo: Photo, detector: Detector) -> list[Box]:
+def find_faces(photo: Photo, detector: FaceDetector) -> list[Box]:
     """Boxes, largest first; NoFaceError if there is none."""
     boxes = detector.find(photo)
     if not boxes:

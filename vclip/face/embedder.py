@@ -7,12 +7,12 @@ import numpy as np
 import torch
 
 from vclip.arrays import Float32, UInt8
-from vclip.association.zero_shot import Bridge
+from vclip.association.zero_shot import ZeroShotHeads
 from vclip.errors import InputError, ModelError
-from vclip.face import photo as face
-from vclip.face.detector import Detector, find
+from vclip.face.detector import FaceDetector, find_faces
 from vclip.face.encoder import ImageEncoder
-from vclip.speakers.heads import Heads
+from vclip.face.photo import Box, Photo, crop_face, load_photo, whole_photo
+from vclip.speakers.candidates import Heads
 
 
 @dataclass(frozen=True)
@@ -23,8 +23,8 @@ class FaceResult:
     """
 
     image: UInt8
-    box: face.Box
-    boxes: list[face.Box]
+    box: Box
+    boxes: list[Box]
     detector: str
     image_emb: Float32
 
@@ -38,43 +38,41 @@ class FaceResult:
 
 
 @dataclass(frozen=True)
-class Sight:
+class FaceEmbedder:
     """Finds faces and encodes them; shared by all requests."""
 
     encoder: ImageEncoder
     heads: Heads
-    detector: Detector
+    detector: FaceDetector
 
-    def look(
-        self, photo: bytes | face.Photo, box: face.Box | int | None, whole: bool
-    ) -> FaceResult:
+    def embed_photo(self, photo: bytes | Photo, box: Box | int | None, whole: bool) -> FaceResult:
         """Find the faces, take the largest (or a box, or the box of an index) and encode it.
 
         Raises ImageError, NoFaceError (whole=True uses the whole picture instead), InputError.
         """
-        photo = face.load(photo) if isinstance(photo, bytes) else photo
+        photo = load_photo(photo) if isinstance(photo, bytes) else photo
         if whole:
-            boxes, detector = [face.whole(photo)], "none"
+            boxes, detector = [whole_photo(photo)], "none"
         else:
-            boxes, detector = find(photo, self.detector), self.detector.name
+            boxes, detector = find_faces(photo, self.detector), self.detector.name
         if isinstance(box, int) and not 0 <= box < len(boxes):
             raise InputError(f"there is no face {box}; the photo has faces 0 to {len(boxes) - 1}")
         chosen = boxes[box or 0] if isinstance(box, int | None) else box
-        image = face.crop(photo, chosen, self.encoder.image_size)
-        image_emb = self.encode(self.encoder.encode(image[None]))[0]
+        image = crop_face(photo, chosen, self.encoder.image_size)
+        image_emb = self.embed_features(self.encoder.encode(image[None]))[0]
         return FaceResult(image, chosen, boxes, detector, image_emb)
 
-    def read(self, description: str) -> FaceResult:
+    def embed_description(self, description: str) -> FaceResult:
         """Words in the place of a face; ModelError unless the heads are the zero-shot bridge."""
-        if not isinstance(self.heads, Bridge):
+        if not isinstance(self.heads, ZeroShotHeads):
             raise ModelError(
                 "this model knows faces, not words; use a zero-shot one, as --model zero-shot is"
             )
-        image_emb = self.heads.read(description)
+        image_emb = self.heads.encode_description(description)
         nothing = np.zeros((0, 0, 3), dtype=np.uint8)
-        return FaceResult(nothing, face.Box(0, 0, 0, 0), [], "words", image_emb)
+        return FaceResult(nothing, Box(0, 0, 0, 0), [], "words", image_emb)
 
-    def encode(self, image_features: Float32) -> Float32:
+    def embed_features(self, image_features: Float32) -> Float32:
         """image_features (N, F) -> image_emb (N, D)."""
         with torch.inference_mode():
             embs = self.heads.encode_image(torch.from_numpy(image_features))

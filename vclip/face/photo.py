@@ -55,7 +55,7 @@ class Box:
         return [round(x) for x in (self.left, self.top, self.right, self.bottom)]
 
 
-def load(
+def load_photo(
     data: bytes, max_bytes: int = 16 * 2**20, max_pixels: int = 50_000_000, long_side: int = 1280
 ) -> Photo:
     """Read a JPEG, PNG, WebP or HEIC; raise ImageError for anything else or anything too large.
@@ -67,7 +67,7 @@ def load(
             f"The picture file has {len(data) / 2**20:.1f} MB, the limit is "
             f"{max_bytes / 2**20:.0f} MB; save it smaller and try again."
         )
-    image = _open(data, sniff(data))
+    image = _open(data, sniff_format(data))
     width, height = image.size
     if width * height > max_pixels:
         raise _too_many_pixels(width, height, max_pixels)
@@ -82,7 +82,7 @@ def load(
     return Photo(pixels)
 
 
-def sniff(data: bytes) -> str:
+def sniff_format(data: bytes) -> str:
     """Pillow's name of the format, by the first bytes; ImageError if it is none of the four."""
     if not data:
         raise ImageError("The picture file is empty; choose another one.")
@@ -147,13 +147,13 @@ def _upright(image: Image.Image) -> Image.Image:
         return image
 
 
-def whole(photo: Photo) -> Box:
+def whole_photo(photo: Photo) -> Box:
     """The whole picture as if it were a face's crop: `crop` takes exactly it."""
     height, width = photo.pixels.shape[:2]
     return Box(0.0, 0.0, float(width), float(height), margin=0.0, drop=0.0)
 
 
-def crop(photo: Photo, box: Box, size: int, margin: float | None = None) -> np.ndarray:
+def crop_face(photo: Photo, box: Box, size: int, margin: float | None = None) -> np.ndarray:
     """The square (size, size, 3) uint8 around a box; what lies outside repeats the border.
 
     Its side is the box's longer one plus `margin` (default: the box's own) times that on each side;

@@ -194,7 +194,7 @@ def _open(name: str) -> VoiceModel:
     from vclip import runtime  # listening itself knows no model
     from vclip.pipeline import FaceToVoice
 
-    runtime.use_one_each()
+    runtime.limit_threads()
     return FaceToVoice.from_pretrained(name)
 
 

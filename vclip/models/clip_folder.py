@@ -10,19 +10,19 @@ from vclip.models.download import sha256
 
 # ViT-B/32. The commit is the hub's own conversion of the weights to safetensors: the branch `main`
 # holds pickles only, which transformers 5 refuses
-OPENAI = "openai/clip-vit-base-patch32@c237dc49a33fc61debc9276459120b7eac67e7ef"
-PINNED = re.compile(r"([\w.-]+/[\w.-]+)@([0-9a-f]{40})", re.ASCII)
+OPENAI_CLIP = "openai/clip-vit-base-patch32@c237dc49a33fc61debc9276459120b7eac67e7ef"
+PINNED_CLIP = re.compile(r"([\w.-]+/[\w.-]+)@([0-9a-f]{40})", re.ASCII)
 INSTEAD = "fetch it where there is a network, and name its directory instead"
 
 
-def find(spec: str) -> Path:
+def find_clip(spec: str) -> Path:
     """The directory of a CLIP: `clip` (OpenAI's ViT-B/32), a directory, or OWNER/NAME@COMMIT.
 
     Raises ModelError; DownloadError where the hub cannot be reached.
     """
     if Path(spec).is_dir():
         return Path(spec)
-    pinned = PINNED.fullmatch(OPENAI if spec == "clip" else spec)
+    pinned = PINNED_CLIP.fullmatch(OPENAI_CLIP if spec == "clip" else spec)
     if not pinned:
         raise ModelError(
             f"there is no CLIP {spec!r}; use clip, a directory, or OWNER/NAME@COMMIT with the 40 "
@@ -31,7 +31,7 @@ def find(spec: str) -> Path:
     return fetch_snapshot(pinned[1], pinned[2], INSTEAD)
 
 
-def weights_hash(folder: Path) -> str:
+def clip_hash(folder: Path) -> str:
     """One SHA-256 of everything in a CLIP's directory that decides image_features."""
     files = [folder / name for name in ("config.json", "preprocessor_config.json")]
     digests = [

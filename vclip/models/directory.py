@@ -33,7 +33,7 @@ CHOICES = (
 )
 
 
-def find(model: str) -> Path:
+def find_model(model: str) -> Path:
     """The directory of a shipped model by name, of any by path, or of one of the hub by its id.
 
     Raises ModelError.
@@ -67,7 +67,7 @@ class ModelDirectory:
     @classmethod
     def open(cls, model: str) -> "ModelDirectory":
         """By the name of a bundled model or by path. Raises ModelError, naming what there is."""
-        path = find(model)
+        path = find_model(model)
         try:
             description = json.loads((path / DESCRIPTION).read_text())
         except OSError as error:

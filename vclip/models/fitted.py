@@ -41,7 +41,7 @@ class Savable(Protocol):
 Fitted = TypeVar("Fitted", bound=Savable)
 
 
-def generation(directory: ModelDirectory, table: Float32) -> SpeakerGMM:
+def speaker_gmm(directory: ModelDirectory, table: Float32) -> SpeakerGMM:
     """The directory's speaker GMM, or one fitted to the bank's speakers (N, S). ModelError."""
     if directory.has("generation"):
         return SpeakerGMM.load(directory.file("generation"))
@@ -53,7 +53,9 @@ def generation(directory: ModelDirectory, table: Float32) -> SpeakerGMM:
     )
 
 
-def signature(directory: ModelDirectory, table: Float32, voice_features: Float32) -> SignatureNet:
+def signature_net(
+    directory: ModelDirectory, table: Float32, voice_features: Float32
+) -> SignatureNet:
     """The directory's signature network, or a ridge from table (N, S) to voice_features (N, V)."""
     if directory.has("signature"):
         return SignatureNet.load(directory.file("signature"))
@@ -64,14 +66,14 @@ def signature(directory: ModelDirectory, table: Float32, voice_features: Float32
     )
 
 
-def search_index(voice_emb: Float32) -> bank.Index:
+def search_index(voice_emb: Float32) -> bank.SearchIndex:
     """What searches a bank (N, D); a large one's is built once."""
     if len(voice_emb) <= bank.EXACT_UP_TO:
-        return bank.build(voice_emb)
+        return bank.build_index(voice_emb)
     return _cached(
         f"index-{_key(voice_emb, recipe=bank.RECIPE)}.faiss",
-        functools.partial(bank.Approximate.load, table=voice_emb),
-        lambda: bank.Approximate.build(voice_emb),
+        functools.partial(bank.FaissIndex.load, table=voice_emb),
+        lambda: bank.FaissIndex.build(voice_emb),
     )
 
 

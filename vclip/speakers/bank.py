@@ -33,7 +33,7 @@ SAMPLE = 64  # rows a list that centres are sought with; FAISS's 256 take four t
 SPARE = 4  # times k are taken from FAISS, whose own scores are rough, and scored exactly
 
 
-class Index(Protocol):
+class SearchIndex(Protocol):
     """A table (N, D) of unit norm that can be searched by many threads at once."""
 
     def search(self, query: Float32, k: int) -> tuple[Indices, Float32]:
@@ -41,7 +41,7 @@ class Index(Protocol):
         ...
 
 
-def top(scores: Float32, k: int) -> Indices:
+def top_k(scores: Float32, k: int) -> Indices:
     """Indices of the k largest scores, best first; equal ones in their order."""
     if not 0 < k < len(scores):
         return np.argsort(-scores, kind="stable")[: max(k, 0)]
@@ -50,12 +50,12 @@ def top(scores: Float32, k: int) -> Indices:
     return found[np.argsort(-scores[found], kind="stable")[:k]]
 
 
-def build(table: Float32) -> "Exact | Approximate":
+def build_index(table: Float32) -> "ExactIndex | FaissIndex":
     """The index that suits a table (N, D) of unit norm."""
-    return Exact(table) if len(table) <= EXACT_UP_TO else Approximate.build(table)
+    return ExactIndex(table) if len(table) <= EXACT_UP_TO else FaissIndex.build(table)
 
 
-class Exact:
+class ExactIndex:
     """Compares the query with every row."""
 
     def __init__(self, table: Float32) -> None:
@@ -64,11 +64,11 @@ class Exact:
     def search(self, query: Float32, k: int) -> tuple[Indices, Float32]:
         """See Index."""
         scores = self.table @ query  # (N, D) @ (D,) -> (N,)
-        rows = top(scores, k)
+        rows = top_k(scores, k)
         return rows, scores[rows]
 
 
-class Approximate:
+class FaissIndex:
     """FAISS names likely rows, which are then scored exactly.
 
     So what is said of a row is true whichever index found it; a row may be missed. Built by one
@@ -80,7 +80,7 @@ class Approximate:
         self._parameters = _parameters(inner, breadth)
 
     @classmethod
-    def build(cls, table: Float32, recipe: str = RECIPE, breadth: int = BREADTH) -> "Approximate":
+    def build(cls, table: Float32, recipe: str = RECIPE, breadth: int = BREADTH) -> "FaissIndex":
         """Index a table (N, D); the same rows give the same index."""
         faiss = _faiss()
         lists = min(4 * round(len(table) ** 0.5), max(1, len(table) // 39))  # FAISS wants 39 a list
@@ -98,7 +98,7 @@ class Approximate:
         _faiss().write_index(self.inner, str(path))
 
     @classmethod
-    def load(cls, path: Path, table: Float32, breadth: int = BREADTH) -> "Approximate":
+    def load(cls, path: Path, table: Float32, breadth: int = BREADTH) -> "FaissIndex":
         """What was saved, for the table that it was built of. Raises ModelError."""
         try:
             inner = _faiss().read_index(str(path))
@@ -115,9 +115,9 @@ class Approximate:
         _, found = self.inner.search(asked, wanted, params=self._parameters)  # (1, wanted)
         rows = np.sort(found[0][found[0] >= 0])  # -1 where the lists held fewer
         if len(rows) < min(k, len(self.table)):
-            return Exact(self.table).search(query, k)
+            return ExactIndex(self.table).search(query, k)
         scores = self.table[rows] @ query
-        best = top(scores, k)
+        best = top_k(scores, k)
         return rows[best], scores[best]
 
 
@@ -138,7 +138,7 @@ def _faiss() -> Any:
 
 
 @dataclass(frozen=True)
-class Hit:
+class SearchHit:
     """A speaker that was found; score is the cosine with the query."""
 
     index: int
@@ -153,7 +153,7 @@ class SpeakerBank:
     """
 
     def __init__(
-        self, speaker_ids: Sequence[str], voice_emb: Float32, index: Index | None = None
+        self, speaker_ids: Sequence[str], voice_emb: Float32, index: SearchIndex | None = None
     ) -> None:
         if len(speaker_ids) != len(voice_emb) or len(set(speaker_ids)) != len(speaker_ids):
             raise ValueError(f"{len(speaker_ids)} ids for {len(voice_emb)} voices, or ids twice")
@@ -162,7 +162,7 @@ class SpeakerBank:
             raise ValueError("voice_emb must have unit norm")
         self.speaker_ids = list(speaker_ids)
         self.voice_emb = voice_emb
-        self._index = index or build(voice_emb)
+        self._index = index or build_index(voice_emb)
         self._rows = {speaker_id: i for i, speaker_id in enumerate(speaker_ids)}
 
     def __len__(self) -> int:
@@ -175,8 +175,8 @@ class SpeakerBank:
             raise SpeakerError(f"there is no speaker {speaker_id!r}; the bank has {some}, …")
         return self._rows[speaker_id]
 
-    def search(self, image_emb: Float32, k: int) -> list[Hit]:
+    def search(self, image_emb: Float32, k: int) -> list[SearchHit]:
         """The k nearest to image_emb (D,), best first; all of them if k exceeds the bank."""
         rows, scores = self._index.search(image_emb, k)
         found = zip(rows.tolist(), scores.tolist(), strict=True)
-        return [Hit(row, self.speaker_ids[row], score) for row, score in found]
+        return [SearchHit(row, self.speaker_ids[row], score) for row, score in found]

@@ -7,7 +7,7 @@ import functools
 import hashlib
 import math
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import torch
@@ -16,20 +16,41 @@ from vclip.arrays import Float32
 from vclip.speakers import voice_id
 from vclip.speakers.bank import SpeakerBank
 from vclip.speakers.gmm import SpeakerGMM
-from vclip.speakers.heads import Heads
 from vclip.speakers.signature import SignatureNet
 from vclip.speakers.voice_id import (
     DIRECTIONS,
     N_GENERATED,
     N_NEAR,
-    Bank,
-    Blend,
-    Generated,
-    Moved,
-    Near,
+    BankVoice,
+    BlendedVoice,
+    GeneratedVoice,
+    MovedVoice,
+    NearbyVoice,
 )
 
 Kind = Literal["bank", "generated", "shaped"]
+
+
+class Heads(Protocol):
+    """Frozen features into the space of the association: trained heads, or zero-shot ones."""
+
+    @property
+    def image_dimension(self) -> int:
+        """F."""
+        ...
+
+    @property
+    def voice_dimension(self) -> int:
+        """V."""
+        ...
+
+    def encode_image(self, image_features: torch.Tensor) -> torch.Tensor:
+        """image_features (N, F), raw -> image_emb (N, D), unit norm."""
+        ...
+
+    def encode_voice(self, voice_features: torch.Tensor) -> torch.Tensor:
+        """voice_features (N, V), raw -> voice_emb (N, D), unit norm."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -49,7 +70,7 @@ class Candidate:
         return {name: getattr(self, name) for name in names} | {"score": round(self.score, 6)}
 
 
-class Voices:
+class VoiceLibrary:
     """Makes them; shared by all requests."""
 
     def __init__(
@@ -64,28 +85,28 @@ class Voices:
         self._rows, self._signature, self.heads = speaker_embeddings, signature, heads
         # a few seeds and centres are in use at a time; up to 5000 x (S + D) floats each
         self._drawn = functools.lru_cache(maxsize=16)(self._draw)
-        self._clouds = functools.lru_cache(maxsize=16)(self._heard_draws)
+        self._predicted = functools.lru_cache(maxsize=16)(self._predict_draws)
 
-    def cloud(self, seed: int, around: str | None = None) -> Float32:
+    def sampled_voice_emb(self, seed: int, around: str | None = None) -> Float32:
         """voice_emb of a seed's voices: (N_GENERATED, D), or (N_NEAR, D) around a voice.
 
         Raises SpeakerError.
         """
-        return self._clouds(seed, None if around is None else str(voice_id.parse(around)))
+        return self._predicted(seed, None if around is None else str(voice_id.parse(around)))
 
-    def make(self, speaker_id: str, score: float = math.nan, rank: int = 0) -> Candidate:
+    def candidate(self, speaker_id: str, score: float = math.nan, rank: int = 0) -> Candidate:
         """The voice of an id. Raises SpeakerError."""
         voice = voice_id.parse(speaker_id)
         embedding = self._speaker_embedding(voice)
         emb, kind = self._voice_emb(voice, embedding)
         return Candidate(rank, str(voice), kind, score, embedding, emb)
 
-    def shape(self, speaker_embedding: Float32) -> list[float]:
+    def coordinates(self, speaker_embedding: Float32) -> list[float]:
         """Coordinates along the DIRECTIONS, in standard deviations; 0 where the bank has none."""
         found = self.gmm.coordinates(speaker_embedding)[:DIRECTIONS].tolist()
         return [float(x) for x in found] + [0.0] * (DIRECTIONS - len(found))
 
-    def heard(self, speaker_embeddings: Float32) -> Float32:
+    def predicted_voice_emb(self, speaker_embeddings: Float32) -> Float32:
         """voice_emb (N, D) of speaker embeddings (N, S), as the TTS will sound."""
         with torch.inference_mode():
             voice_features = self._signature(torch.from_numpy(speaker_embeddings))
@@ -98,26 +119,26 @@ class Voices:
         centre = self._speaker_embedding(voice_id.parse(around))
         # other noise for each centre: a search around its own result must not repeat its steps
         name = int.from_bytes(hashlib.sha256(around.encode()).digest()[:8], "little")
-        return self.gmm.near(centre, N_NEAR, np.random.default_rng([seed, name]))
+        return self.gmm.sample_near(centre, N_NEAR, np.random.default_rng([seed, name]))
 
-    def _heard_draws(self, seed: int, around: str | None) -> Float32:
-        return self.heard(self._drawn(seed, around))
+    def _predict_draws(self, seed: int, around: str | None) -> Float32:
+        return self.predicted_voice_emb(self._drawn(seed, around))
 
     def _speaker_embedding(self, voice: voice_id.Voice) -> Float32:
         """(S,) raw scale. Raises SpeakerError for a name that the bank does not have."""
         made: Float32
         match voice:
-            case Bank(name):
+            case BankVoice(name):
                 made = self._rows[self.bank.index(name)]
-            case Generated(seed, index):
+            case GeneratedVoice(seed, index):
                 made = self._drawn(seed, None)[index]
-            case Near(base, seed, index):
+            case NearbyVoice(base, seed, index):
                 made = self._drawn(seed, str(base))[index]
-            case Blend(base, other, share):
+            case BlendedVoice(base, other, share):
                 one, two = map(self._speaker_embedding, (base, other))
                 made = np.asarray((1 - share) * one + share * two, dtype=np.float32)
-            case Moved(base, moves):
-                made = self.gmm.move(self._speaker_embedding(base), moves)
+            case MovedVoice(base, moves):
+                made = self.gmm.shift(self._speaker_embedding(base), moves)
         return made
 
     def _voice_emb(self, voice: voice_id.Voice, embedding: Float32) -> tuple[Float32, Kind]:
@@ -127,20 +148,20 @@ class Voices:
         it came from: the prediction differs from the recording, not the sound.
         """
         match voice:
-            case Bank(name):
+            case BankVoice(name):
                 return self.bank.voice_emb[self.bank.index(name)], "bank"
-            case Generated(seed, index):
-                return self.cloud(seed)[index], "generated"
-            case Near(base, seed, index):
-                return self.cloud(seed, str(base))[index], "shaped"
+            case GeneratedVoice(seed, index):
+                return self.sampled_voice_emb(seed)[index], "generated"
+            case NearbyVoice(base, seed, index):
+                return self.sampled_voice_emb(seed, str(base))[index], "shaped"
             case _:
-                return self.heard(embedding[None])[0], "shaped"
+                return self.predicted_voice_emb(embedding[None])[0], "shaped"
 
 
-def drawn_id(seed: int, index: int, around: str | None) -> str:
-    """The id of a draw of `Voices.cloud`. Raises SpeakerError."""
+def sample_id(seed: int, index: int, around: str | None) -> str:
+    """The id of a draw of `VoiceLibrary.sampled_voice_emb`. Raises SpeakerError."""
     if around is None:
-        return str(Generated(seed, index))
+        return str(GeneratedVoice(seed, index))
     return voice_id.near(around, seed, index)
 
 

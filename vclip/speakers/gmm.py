@@ -15,7 +15,7 @@ import numpy as np
 from vclip.arrays import Float32, Float64
 from vclip.errors import ModelError
 
-NEAR = 0.4  # of the speakers' own spread: draws sound alike and yet differ
+NEAR_SPREAD = 0.4  # of the speakers' own spread: draws sound alike and yet differ
 
 
 @dataclass(frozen=True)
@@ -54,19 +54,19 @@ class SpeakerGMM:
         projected = self.means[component] + noise * np.sqrt(self.variances[component])
         return (projected @ self.axes + self.mean).astype(np.float32)  # (n, P) @ (P, S)
 
-    def near(
-        self, centre: Float32, n: int, rng: np.random.Generator, spread: float = NEAR
+    def sample_near(
+        self, centre: Float32, n: int, rng: np.random.Generator, spread: float = NEAR_SPREAD
     ) -> Float32:
         """n speaker embeddings (n, S) around centre (S,); what PCA left out of it stays.
 
-        Why NEAR is 0.4 (docs/log.md): Resemblyzer then hears a draw as 0.91 of its centre, which is
-        0.94 of itself in another sentence and 0.64 of other voices, and still tells it from five
-        siblings in 98 % of cases; with 0.3 that falls to 87 %.
+        NEAR_SPREAD is 0.4 (docs/log.md) because Resemblyzer then hears a draw as 0.91 of its centre,
+        which is 0.94 of itself in another sentence and 0.64 of other voices, and still tells it from
+        five siblings in 98 % of cases; with 0.3 that falls to 87 %.
         """
         noise = rng.standard_normal((n, len(self.axes))) * self.deviations * spread
         return (centre + noise @ self.axes).astype(np.float32)  # (n, P) @ (P, S)
 
-    def move(self, speaker_embedding: Float32, moves: Sequence[float]) -> Float32:
+    def shift(self, speaker_embedding: Float32, moves: Sequence[float]) -> Float32:
         """The embedding (S,), moved by standard deviations along the first axes."""
         steps = np.zeros(len(self.axes))
         steps[: len(moves)] = moves[: len(steps)]

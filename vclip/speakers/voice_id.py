@@ -20,13 +20,13 @@ from vclip.speech.synthesizer import MAX_SEED
 N_GENERATED = 5000  # paper §4.1
 N_NEAR = 1000
 DIRECTIONS = 4
-MOST = 3.0  # standard deviations of a move
+MAX_MOVE = 3.0  # standard deviations of a move
 MAX_LENGTH = 200  # characters: bounds what one id can cost
-FORMS = "NAME, gen-SEED-INDEX, near(ID;SEED;INDEX), blend(ID;ID;SHARE) or move(ID;A,B,C,D)"
+ID_FORMS = "NAME, gen-SEED-INDEX, near(ID;SEED;INDEX), blend(ID;ID;SHARE) or move(ID;A,B,C,D)"
 
 
 @dataclass(frozen=True)
-class Bank:
+class BankVoice:
     """A speaker of the bank."""
 
     name: str
@@ -36,7 +36,7 @@ class Bank:
 
 
 @dataclass(frozen=True)
-class Generated:
+class GeneratedVoice:
     """A draw of the mixture."""
 
     seed: int
@@ -47,7 +47,7 @@ class Generated:
 
 
 @dataclass(frozen=True)
-class Near:
+class NearbyVoice:
     """A draw around another voice."""
 
     base: "Voice"
@@ -59,7 +59,7 @@ class Near:
 
 
 @dataclass(frozen=True)
-class Blend:
+class BlendedVoice:
     """Between two voices; share of the second."""
 
     base: "Voice"
@@ -71,7 +71,7 @@ class Blend:
 
 
 @dataclass(frozen=True)
-class Moved:
+class MovedVoice:
     """A voice moved along the DIRECTIONS."""
 
     base: "Voice"
@@ -81,7 +81,7 @@ class Moved:
         return f"move({self.base};{','.join(map(_text, self.moves))})"
 
 
-Voice = Bank | Generated | Near | Blend | Moved
+Voice = BankVoice | GeneratedVoice | NearbyVoice | BlendedVoice | MovedVoice
 
 
 def parse(speaker_id: str) -> Voice:
@@ -103,7 +103,7 @@ def parse(speaker_id: str) -> Voice:
         if form == "move" and len(parts) == 2:
             return _move(speaker_id, *parts)
     elif text and text.isprintable() and not re.search("[(),;]", text):
-        return Bank(text)
+        return BankVoice(text)
     raise _malformed(speaker_id)
 
 
@@ -122,19 +122,19 @@ def move(speaker_id: str, moves: Sequence[float]) -> str:
     return str(parse(f"move({speaker_id};{','.join(f'{by:.2f}' for by in moves)})"))
 
 
-def _generated(text: str) -> Generated:
+def _generated(text: str) -> GeneratedVoice:
     if found := re.fullmatch(r"gen-(\d{1,10})-(\d{1,4})", text, re.ASCII):
         seed, index = int(found[1]), int(found[2])
         if seed <= MAX_SEED and index < N_GENERATED:
-            return Generated(seed, index)
+            return GeneratedVoice(seed, index)
     raise SpeakerError(
         f"there is no generated speaker {text!r}; "
         f"ids are gen-SEED-INDEX with an index below {N_GENERATED}"
     )
 
 
-def _near(whole: str, base: str, seed: str, index: str) -> Near:
-    found = Near(parse(base), _whole(seed, whole), _whole(index, whole))
+def _near(whole: str, base: str, seed: str, index: str) -> NearbyVoice:
+    found = NearbyVoice(parse(base), _whole(seed, whole), _whole(index, whole))
     if found.seed > MAX_SEED or found.index >= N_NEAR:
         raise SpeakerError(
             f"there is no voice {whole!r}; a seed is at most {MAX_SEED}, an index below {N_NEAR}"
@@ -146,19 +146,19 @@ def _blend(whole: str, base: str, other: str, share: str) -> Voice:
     first, second, part = parse(base), parse(other), _number(share, whole)
     if not 0 <= part <= 1:
         raise SpeakerError(f"there is no voice {whole!r}; a share is from 0 to 1")
-    return {0.0: first, 1.0: second}.get(part) or Blend(first, second, part)
+    return {0.0: first, 1.0: second}.get(part) or BlendedVoice(first, second, part)
 
 
 def _move(whole: str, base: str, moves: str) -> Voice:
     numbers = [_number(part, whole) for part in moves.split(",")]
-    if len(numbers) > DIRECTIONS or any(abs(by) > MOST for by in numbers):
+    if len(numbers) > DIRECTIONS or any(abs(by) > MAX_MOVE for by in numbers):
         raise SpeakerError(
             f"there is no voice {whole!r}; a move has up to {DIRECTIONS} numbers "
-            f"from {-MOST:g} to {MOST:g}"
+            f"from {-MAX_MOVE:g} to {MAX_MOVE:g}"
         )
     while numbers and not numbers[-1]:
         numbers.pop()
-    return Moved(parse(base), tuple(numbers)) if numbers else parse(base)
+    return MovedVoice(parse(base), tuple(numbers)) if numbers else parse(base)
 
 
 def _split(inner: str, whole: str) -> list[str]:
@@ -193,4 +193,4 @@ def _text(number: float) -> str:
 
 
 def _malformed(speaker_id: str) -> SpeakerError:
-    return SpeakerError(f"there is no voice {speaker_id!r}; an id is {FORMS}")
+    return SpeakerError(f"there is no voice {speaker_id!r}; an id is {ID_FORMS}")

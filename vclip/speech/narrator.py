@@ -16,17 +16,19 @@ from vclip.arrays import Float32
 from vclip.audio import LimiterStream
 from vclip.errors import BusyError, InputError
 from vclip.speech.synthesizer import MAX_SEED, Speech, Synthesizer, check_rate, join
-from vclip.text.sentences import sentences
+from vclip.text.sentences import to_sentences
 
-PLACES = 32  # texts at once, speaking or waiting for a turn: as many as the app queues
+MAX_TEXTS = 32  # texts at once, speaking or waiting for a turn: as many as the app queues
 MAX_PAUSE = 2.0  # seconds
 MIN_LUFS, MAX_LUFS = -60.0, -10.0
-PACE = 18.0  # characters per second, of the bundled voices: for estimates and bars only
+CHARACTERS_PER_SECOND = (
+    18.0  # characters per second, of the bundled voices: for estimates and bars only
+)
 CALIBRATION = "We walked home along the river, and nobody said a word."
-ENOUGH = 1.0  # seconds of it: a voice's first stream waits for them
+CALIBRATION_SECONDS = 1.0  # seconds of it: a voice's first stream waits for them
 
 
-class Gate:
+class AdmissionGate:
     """So many places, for requests at work and in the queue alike."""
 
     def __init__(self, places: int) -> None:
@@ -48,7 +50,7 @@ class Narrator:
 
     def __init__(self, synthesizer: Synthesizer) -> None:
         self._synthesizer = synthesizer
-        self._gate = Gate(PLACES)
+        self._gate = AdmissionGate(MAX_TEXTS)
         # a gain is a few bytes, its key the bytes of a speaker embedding
         self._gain = functools.lru_cache(maxsize=2048)(self._measure_gain)
 
@@ -62,7 +64,7 @@ class Narrator:
         """
         check_rate(rate)
         check_pause(pause)
-        pieces = self._recite(sentences(words), speaker_embedding, seed, rate, pause)
+        pieces = self._recite(to_sentences(words), speaker_embedding, seed, rate, pause)
         return self._admitted(pieces)
 
     def stream(
@@ -77,9 +79,9 @@ class Narrator:
         """The same at about `lufs`, under the true-peak guard."""
         check_lufs(lufs)
         pieces = self.recite(words, speaker_embedding, seed, rate, pause)
-        return self.live(pieces, speaker_embedding, lufs)
+        return self.normalize_stream(pieces, speaker_embedding, lufs)
 
-    def live(
+    def normalize_stream(
         self, pieces: Iterator[tuple[float, Speech]], speaker_embedding: Float32, lufs: float
     ) -> Iterator[tuple[float, Speech]]:
         """Pieces of `recite` at about `lufs` while they come. Raises InputError at once."""
@@ -99,7 +101,7 @@ class Narrator:
         for i, sentence in enumerate(sentences, start=1):
             if i > 1 and len(silence.wav):
                 yield done / total, silence
-            seconds, expected = 0.0, len(sentence) / PACE / rate
+            seconds, expected = 0.0, len(sentence) / CHARACTERS_PER_SECOND / rate
             pieces = self._synthesizer.stream(
                 sentence, speaker_embedding, (seed + i) % MAX_SEED, rate
             )
@@ -126,7 +128,7 @@ class Narrator:
         heard: list[Speech] = []
         for piece in self._synthesizer.stream(CALIBRATION, vector, 0):
             heard.append(piece)
-            if sum(piece.seconds for piece in heard) >= ENOUGH:
+            if sum(piece.seconds for piece in heard) >= CALIBRATION_SECONDS:
                 break
         speech = join(heard)
         return audio.loudness_gain(speech.wav, speech.sample_rate, lufs)

@@ -70,7 +70,7 @@ def is_speakable(ipa: str) -> bool:
 
 
 @dataclass(frozen=True)
-class FrontEnd:
+class TextFrontEnd:
     """How one model's texts become ids: the cleaner, phonemizer and symbols it was trained with."""
 
     vocabulary: Sequence[str]

@@ -15,13 +15,13 @@ FIRST = 32  # frames of the first window, 0.37 s at hop 256 and 22,050 Hz: sound
 LARGEST = 256  # frames; context costs little beside it, and a visitor who left costs 3 s at most
 
 
-class Decoder(Protocol):
+class WaveformDecoder(Protocol):
     """Latents to waveform, in two steps: what needs the whole utterance, and what is local."""
 
     hop: int  # samples of a frame
     reach: int  # frames of context on both sides that `render` looks at
 
-    def to(self, device: str) -> "Decoder":
+    def to(self, device: str) -> "WaveformDecoder":
         """Move it to a device, as a module is moved."""
         ...
 
@@ -55,7 +55,7 @@ def windows(frames: int, reach: int, first: int = FIRST, largest: int = LARGEST)
     return found
 
 
-def render(decoder: Decoder, prepared: Tensor, g: Tensor, window: Window) -> Tensor:
+def render(decoder: WaveformDecoder, prepared: Tensor, g: Tensor, window: Window) -> Tensor:
     """The samples ((stop - start) * hop,) of one window."""
     with torch.inference_mode():
         wav = decoder.render(prepared[:, :, window.begin : window.end], g)[0, 0]
@@ -63,7 +63,9 @@ def render(decoder: Decoder, prepared: Tensor, g: Tensor, window: Window) -> Ten
     return wav[offset : offset + (window.stop - window.start) * decoder.hop]
 
 
-def stream(decoder: Decoder, prepared: Tensor, g: Tensor, first: int = FIRST) -> Iterator[Tensor]:
+def stream(
+    decoder: WaveformDecoder, prepared: Tensor, g: Tensor, first: int = FIRST
+) -> Iterator[Tensor]:
     """The waveform in pieces; nothing is decoded before it is asked for."""
     for window in windows(prepared.shape[2], decoder.reach, first):
         yield render(decoder, prepared, g, window)

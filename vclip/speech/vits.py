@@ -25,7 +25,7 @@ from vclip.arrays import Float32
 from vclip.errors import ModelError
 from vclip.runtime import ensure_torchaudio
 from vclip.speech import coqui_archive, phonemes, streaming
-from vclip.speech.decoder import HarmonicDecoder
+from vclip.speech.harmonic_decoder import HarmonicDecoder
 from vclip.speech.hifigan import Hifigan, Precision, remove_weight_norm
 from vclip.speech.synthesizer import Speech, check_rate, join
 
@@ -94,7 +94,7 @@ class CoquiVits:
     def __init__(
         self,
         model: Vits,
-        front_end: phonemes.FrontEnd,
+        front_end: phonemes.TextFrontEnd,
         speakers: dict[str, int],
         sample_rate: int,
         precision: Precision = "auto",
@@ -106,7 +106,7 @@ class CoquiVits:
         remove_weight_norm(model)
         own = model.waveform_decoder
         is_harmonic = isinstance(own, HarmonicDecoder)
-        self._decoder: streaming.Decoder = own if is_harmonic else Hifigan(own, precision)
+        self._decoder: streaming.WaveformDecoder = own if is_harmonic else Hifigan(own, precision)
         self._renderer, self._device = self._decoder, "cpu"
         self._turns = threading.Semaphore(os.cpu_count() or 1)
 
@@ -224,7 +224,7 @@ def read_vits(directory: Path) -> tuple[Vits, dict[str, Any]]:
 def _load_own(directory: Path, precision: Precision) -> CoquiVits:
     model, settings = read_vits(directory)
     try:
-        front_end = phonemes.FrontEnd(settings["vocabulary"], settings["blank"], clean_text)
+        front_end = phonemes.TextFrontEnd(settings["vocabulary"], settings["blank"], clean_text)
         offered = {s: i for i, s in enumerate(settings["speakers"]) if s not in settings["hidden"]}
         return CoquiVits(model, front_end, offered, settings["sample_rate"], precision)
     except KeyError as error:
@@ -265,7 +265,9 @@ def _archived_config(archive: coqui_archive.CoquiArchive) -> VitsConfig:
     return config
 
 
-def _archived_front_end(config: dict[str, Any], characters: BaseVocabulary) -> phonemes.FrontEnd:
+def _archived_front_end(
+    config: dict[str, Any], characters: BaseVocabulary
+) -> phonemes.TextFrontEnd:
     """Cleaner, phonemizer and blanks as the config names them."""
     language = config.get("phoneme_language") if config.get("use_phonemes") else None
     language = phonemes.LANGUAGE if language == "en" else language
@@ -274,7 +276,7 @@ def _archived_front_end(config: dict[str, Any], characters: BaseVocabulary) -> p
     if (config.get("phonemizer") or "espeak") != "espeak":
         raise ValueError(f"it needs the phonemizer {config['phonemizer']!r}; vclip has espeak")
     cleaner = getattr(cleaners, config["text_cleaner"]) if config.get("text_cleaner") else None
-    return phonemes.FrontEnd(
+    return phonemes.TextFrontEnd(
         characters.vocab,
         characters.blank_id if config.get("add_blank", True) else None,
         functools.partial(cleaner, lang="en") if cleaner else str,

@@ -39,7 +39,7 @@ _TIDY = [
 ]
 
 
-def sentences(text: str) -> list[str]:
+def to_sentences(text: str) -> list[str]:
     """The sentences of a text as they are said, each speakable and at most LONGEST characters.
 
     Raises TextError if the text is empty, has letters of another script, or nothing to say.

@@ -12,14 +12,14 @@ from typing import Literal, cast
 
 from vclip import card
 from vclip.arrays import Float32
-from vclip.association.explain import Shuffled, Why
+from vclip.association.explain import Explanation, ShuffledControl
 from vclip.errors import InputError, NoFaceError, SpeakerError
-from vclip.face import photo as face
 from vclip.face.embedder import FaceResult
+from vclip.face.photo import Photo, load_photo
 from vclip.limits import Source, check_length, check_request
 from vclip.pipeline import PAUSE, FaceToVoice
 from vclip.speakers import voice_id
-from vclip.speakers.candidates import Candidate, drawn_id
+from vclip.speakers.candidates import Candidate, sample_id
 from vclip.speech.synthesizer import MAX_SEED, Speech
 from vclip.ui.map.voicemap import VoiceMap
 from vclip.ui.texts import LANGUAGES, Texts
@@ -33,10 +33,10 @@ class Visit:
     """All that is remembered of one visitor, in memory only."""
 
     language: str = "en"
-    photo: face.Photo | None = None
+    photo: Photo | None = None
     seen: FaceResult | None = None
     words: str = ""  # what was read in the place of a face
-    faceless: face.Photo | None = None  # the last photo in which no face was found
+    faceless: Photo | None = None  # the last photo in which no face was found
     source: Source = "both"
     seed: int = 0
     k: int = K
@@ -59,7 +59,9 @@ class VisitController:
 
     def __init__(self, model: FaceToVoice) -> None:
         self.model = model
-        self.map = VoiceMap(model.bank.speaker_ids, model.bank.voice_emb, model.cloud(0))
+        self.map = VoiceMap(
+            model.bank.speaker_ids, model.bank.voice_emb, model.sampled_voice_emb(0)
+        )
         self._look_at_example = functools.cache(self._read_example)  # composites: nobody's photo
 
     def warm_up(self) -> None:
@@ -67,12 +69,14 @@ class VisitController:
         visit = self.open_example(Visit(), 0)
         self.draw_map(visit)
         assert visit.picked is not None
-        for _ in self.model.live(self.speak(visit.picked, visit.texts.text, 0), visit.picked):
+        for _ in self.model.normalize_stream(
+            self.speak(visit.picked, visit.texts.text, 0), visit.picked
+        ):
             pass
 
     def open_photo(self, visit: Visit, data: bytes) -> Visit:
         """A new photo. Without a face in it the visit goes on with the old one, and says so."""
-        photo = face.load(data)
+        photo = load_photo(data)
         try:
             return self._face(visit, photo, self.model.look(photo))
         except NoFaceError as error:
@@ -151,11 +155,11 @@ class VisitController:
         index = self.map.nearest(self.cloud(visit), float(cast(float, x)), float(cast(float, y)))
         if index is None:
             return visit
-        return self.pick(visit, drawn_id(visit.seed, index, visit.around))
+        return self.pick(visit, sample_id(visit.seed, index, visit.around))
 
     def open_card(self, visit: Visit, data: bytes) -> Visit:
         """The voice of a saved card or of the JSON beside a speech. Raises DataError."""
-        saved = card.read(data)
+        saved = card.read_card(data)
         saved.check(self.model)
         return self.pick(visit, saved.voice)
 
@@ -192,7 +196,7 @@ class VisitController:
 
     def cloud(self, visit: Visit) -> Float32:
         """voice_emb of the generated voices among which this visitor searches."""
-        return self.model.cloud(visit.seed, visit.around)
+        return self.model.sampled_voice_emb(visit.seed, visit.around)
 
     def draw_map(self, visit: Visit) -> str:
         """The map as this visitor sees it."""
@@ -202,13 +206,13 @@ class VisitController:
             visit.texts, self.cloud(visit), image_emb, visit.candidates, visit.picked, source
         )
 
-    def explain(self, visit: Visit) -> Why | None:
+    def explain(self, visit: Visit) -> Explanation | None:
         """What can be said about the picked voice and the face."""
         if visit.picked is None or visit.seen is None:
             return None
         return self.model.explain(visit.picked, visit.seen)
 
-    def control(self, visit: Visit) -> Shuffled | None:
+    def control(self, visit: Visit) -> ShuffledControl | None:
         """What another face would have got, once asked for."""
         if visit.seen is None or visit.other is None:
             return None
@@ -222,7 +226,7 @@ class VisitController:
         check_length(text)
         return self.model.recite(text, voice, seed, rate, pause)
 
-    def _face(self, visit: Visit, photo: face.Photo, seen: FaceResult) -> Visit:
+    def _face(self, visit: Visit, photo: Photo, seen: FaceResult) -> Visit:
         fresh = replace(visit, photo=photo, seen=seen, words="", faceless=None)
         return self._search(replace(fresh, around=None, other=None))
 
@@ -232,8 +236,8 @@ class VisitController:
         found = self.model.candidates(visit.seen, visit.k, visit.source, visit.seed, visit.around)
         return replace(visit, candidates=tuple(found), picked=found[0], base=None, shaping="")
 
-    def _read_example(self, index: int) -> tuple[face.Photo, FaceResult]:
-        photo = face.load(EXAMPLES[index].read_bytes())
+    def _read_example(self, index: int) -> tuple[Photo, FaceResult]:
+        photo = load_photo(EXAMPLES[index].read_bytes())
         return photo, self.model.look(photo)
 
     def _base(self, visit: Visit, how: str) -> Candidate:

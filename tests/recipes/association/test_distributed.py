@@ -15,7 +15,7 @@ from planted import write_features
 from torch import Tensor, distributed, multiprocessing
 from toy_pairs import toy_pairs
 
-from vclip.association import model as association
+from vclip.association.model import load_association_metadata
 from vclip.errors import DataError
 from vclip.recipes.association import fitting
 from vclip.recipes.association.distributed import Group
@@ -197,6 +197,6 @@ def test_launchers_train_from_shards_and_the_first_process_writes(
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("wrote") == 1 and done.stdout.count("step     4") == 1
-    metadata = association.load_metadata(tmp_path / "heads.safetensors")
+    metadata = load_association_metadata(tmp_path / "heads.safetensors")
     assert metadata["processes"] == 2 and metadata["rows"] == {"train": 30, "dev": 10}
     assert (tmp_path / "state.pt").is_file() and json.dumps(metadata)

@@ -11,7 +11,7 @@ from planted import write_features
 from toy_pairs import toy_pairs, toy_sides
 from toys import CountingImages, CountingVoices, make_media
 
-from vclip.association import model as association
+from vclip.association.model import load_association, load_association_metadata
 from vclip.errors import DataError
 from vclip.models.directory import BUNDLED
 from vclip.recipes.association import fitting, train, training_data
@@ -158,7 +158,7 @@ def test_the_recipe_writes_heads_that_say_where_they_come_from(
     (tmp_path / "4.png").write_bytes(b"broken")
     assert run(tmp_path, monkeypatch, "--seed", "3") == 0
     path = tmp_path / "new" / "out.safetensors"
-    model, metadata = association.load(path), association.load_metadata(path)
+    model, metadata = load_association(path), load_association_metadata(path)
     assert model.config.image_dimension == 12 and model.config.voice_dimension == 2
     assert "--seed 3" in str(metadata["command"]) and "dev AUC" in capsys.readouterr().out
     assert metadata["rows"] == {"train": 5, "dev": 3}
@@ -199,7 +199,7 @@ def test_the_recipe_reads_shards_and_pictures_of_a_clip_are_versions_of_one_row(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert shards_run(tmp_path, "--vary-image", "--dev-rows", "5") == 0
-    metadata = association.load_metadata(tmp_path / "heads.safetensors")
+    metadata = load_association_metadata(tmp_path / "heads.safetensors")
     assert metadata["rows"] == {"train": 16, "dev": 5}  # clips, not pictures; dev capped
     assert metadata["fit"] == asdict(
         replace(FitConfig(), steps=4, check_every=2, batch=8, image_hidden=8, vary_image=True)

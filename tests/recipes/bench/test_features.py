@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from vclip.face.detector import Detector
+from vclip.face.detector import FaceDetector
 from vclip.recipes.bench import features
 from vclip.recipes.data.clips import read_picture, read_voice
 
@@ -22,7 +22,7 @@ def test_clips_are_like_voxceleb2_s_and_show_a_face(tmp_path: Path) -> None:
         assert container.streams.audio[0].codec.name == "aac"
     wav, rate = read_voice(path)
     assert rate == 16000 and len(wav) == pytest.approx(7.8 * rate, abs=2048)
-    assert len(Detector().find(read_picture(path))) == 1
+    assert len(FaceDetector().find(read_picture(path))) == 1
 
 
 def test_times_are_of_one_item_without_the_first() -> None:

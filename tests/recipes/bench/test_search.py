@@ -10,7 +10,7 @@ import pytest
 from vclip.recipes.bench import search, timing
 from vclip.recipes.bench.search import Data, K, SearchBenchSettings, VectorFiles
 from vclip.recipes.options import parse
-from vclip.speakers.bank import Approximate
+from vclip.speakers.bank import FaissIndex
 
 
 @pytest.fixture(autouse=True)
@@ -47,7 +47,7 @@ def test_voices_are_the_app_s(tmp_path: Path) -> None:
 
     model = FaceToVoice.from_pretrained("bundled")
     made = bank(tmp_path, "voices")
-    np.testing.assert_array_equal(made.table(300), model.cloud(0)[:300])
+    np.testing.assert_array_equal(made.table(300), model.sampled_voice_emb(0)[:300])
     np.testing.assert_array_equal(made.queries(), model.reference_faces[:7])
 
 
@@ -63,7 +63,7 @@ def test_recall_and_size_are_those_of_the_index(tmp_path: Path) -> None:
     recipe, breadth = search.METHODS["ivf-sq8"][0], 2
     seconds, size = search.build(made, 300, recipe, path)
     told = search.search(made, 300, path, breadth)
-    tried = Approximate.build(made.table(300), recipe, breadth)
+    tried = FaissIndex.build(made.table(300), recipe, breadth)
     found = [set(tried.search(query, K)[0].tolist()) for query in made.queries()]
     hits = [len(f & set(t.tolist())) for f, t in zip(found, made.truth(300), strict=True)]
     assert told["recall"] == pytest.approx(sum(hits) / (7 * K)) and 0.1 < told["recall"] < 1

@@ -10,7 +10,7 @@ from vclip.association.voice_encoder import ResemblyzerEncoder
 from vclip.errors import DataError, ModelError
 from vclip.face.clip import ClipImageEncoder
 from vclip.face.encoder import SmallFaceEncoder
-from vclip.models.clip_folder import weights_hash
+from vclip.models.clip_folder import clip_hash
 from vclip.recipes.data.encoders import BUNDLED_FACES, image_encoder, voice_encoder
 from vclip.recipes.data.feature_store import file_hash, resemblyzer_hash
 
@@ -24,7 +24,7 @@ def test_the_bundled_face_encoder_by_name_or_by_file() -> None:
 def test_a_clip_by_its_directory(tmp_path: Path) -> None:
     save_clip(tmp_path)
     encoder, digest = image_encoder(str(tmp_path))
-    assert isinstance(encoder, ClipImageEncoder) and digest == weights_hash(tmp_path)
+    assert isinstance(encoder, ClipImageEncoder) and digest == clip_hash(tmp_path)
 
 
 def test_voice_encoders(tmp_path: Path) -> None:

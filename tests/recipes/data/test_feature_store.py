@@ -8,7 +8,7 @@ from toys import CountingImages, CountingVoices, NoFaces, make_extractors, make_
 
 from vclip import audio
 from vclip.errors import DataError
-from vclip.face import photo as face
+from vclip.face.photo import crop_face, load_photo
 from vclip.recipes.data import feature_store
 from vclip.recipes.data import manifest as pairs
 
@@ -46,8 +46,8 @@ def test_the_first_row_is_what_the_app_computes(tmp_path: Path) -> None:
     faces, voices = make_extractors(n_views=5, windows=True)
     store, report = feature_store.FeatureStore(tmp_path / "s.sqlite"), feature_store.Report()
     rows = faces(tmp_path / "1.png", store, report)
-    photo = face.load((tmp_path / "1.png").read_bytes())
-    crop = face.crop(photo, NoFaces().find(photo)[0], 16)
+    photo = load_photo((tmp_path / "1.png").read_bytes())
+    crop = crop_face(photo, NoFaces().find(photo)[0], 16)
     assert rows.shape == (5, 12)
     np.testing.assert_allclose(rows[:2], CountingImages().encode(np.stack([crop, crop[:, ::-1]])))
     wav, rate = audio.load_wav(tmp_path / "1.wav")

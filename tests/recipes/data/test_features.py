@@ -21,8 +21,8 @@ from toys import CountingImages, CountingVoices, NoFaces, make_media
 
 from vclip import audio
 from vclip.association.hasp import HaspEncoder
-from vclip.face import photo as face
 from vclip.face.clip import ClipImageEncoder
+from vclip.face.photo import Photo, crop_face, load_photo, whole_photo
 from vclip.recipes.data import clips, extraction, feature_store, features, shards
 from vclip.recipes.data.manifest import read_pairs
 
@@ -75,8 +75,8 @@ def test_whole_pictures_go_through_no_detector(tmp_path: Path) -> None:
     media = make_media(tmp_path)
     assert run(media, tmp_path / "out", "--crop", "whole") == 0
     faces, _ = shards.open_features(tmp_path / "out")
-    photo = face.load((tmp_path / "1.png").read_bytes())
-    crop = face.crop(photo, face.whole(photo), 16)
+    photo = load_photo((tmp_path / "1.png").read_bytes())
+    crop = crop_face(photo, whole_photo(photo), 16)
     np.testing.assert_allclose(faces.rows("1.png"), CountingImages().encode(crop[None]))
     assert not faces.whole and faces.about["detector"] == "none"
 
@@ -92,7 +92,7 @@ def test_corrupt_files_are_skipped_and_listed(
     audio.save(tmp_path / "4.wav", np.zeros(100, "f4"), 16000)
     read = clips.read_picture
 
-    def fragile(path: Path) -> face.Photo:
+    def fragile(path: Path) -> Photo:
         """As if a decoder had a fault that nobody knows of."""
         if path.name == "5.png":
             raise ZeroDivisionError("somewhere in a decoder")
@@ -309,7 +309,7 @@ def test_clips_are_seen_and_heard_by_clip_and_h_asp(world: Path, tmp_path: Path)
     faces, voices = shards.open_features(tmp_path / "out")
     assert len(faces) == 12 and len(voices) == 7 and not faces.skipped
     photo = clips.read_picture(world / "3.mp4#at=0.5")
-    crop = face.crop(photo, face.whole(photo), 32)
+    crop = crop_face(photo, whole_photo(photo), 32)
     want = ClipImageEncoder(world / "clip", "cpu").encode(crop[None])
     np.testing.assert_allclose(faces.rows("3.mp4#at=0.5"), want, atol=1e-5)
     want = HaspEncoder(world / "hasp.pth", "cpu").encode(*clips.read_voice(world / "apart.m4a"))

@@ -7,7 +7,13 @@ import numpy as np
 import pytest
 from toys import make_extractors, make_media
 
-from vclip.association.model import Association, AssociationConfig, load, load_metadata, save
+from vclip.association.model import (
+    Association,
+    AssociationConfig,
+    load_association,
+    load_association_metadata,
+    save_association,
+)
 from vclip.face.encoder import load_face_encoder
 from vclip.models import directory as weights
 from vclip.recipes.data.feature_store import FeatureStore, file_hash, pair_features
@@ -25,7 +31,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     make_media(tmp_path, n=6)
     model = Association(AssociationConfig(image_dimension=12, voice_dimension=2, image_hidden=4))
     (tmp_path / "model").mkdir()
-    save(tmp_path / "model" / "association.safetensors", model, {})
+    save_association(tmp_path / "model" / "association.safetensors", model, {})
     monkeypatch.setattr(evaluate, "extractors", fake)
     monkeypatch.setattr(evaluate, "VOICES", tmp_path / "none.csv")
     return tmp_path
@@ -101,12 +107,12 @@ def test_user_errors_are_one_line_and_exit_code_two(
 
 
 def test_the_bundled_heads_were_trained_on_the_bundled_encoder() -> None:
-    folder = weights.find("bundled")
+    folder = weights.find_model("bundled")
     encoder_path = folder / "face_encoder.safetensors"
-    metadata = load_metadata(folder / "association.safetensors")
+    metadata = load_association_metadata(folder / "association.safetensors")
     assert metadata["face_encoder_sha256"] == file_hash(encoder_path)
     model, encoder = (
-        load(folder / "association.safetensors"),
+        load_association(folder / "association.safetensors"),
         load_face_encoder(encoder_path),
     )
     assert model.config.image_dimension == encoder.dimension and model.dimension == 256

@@ -10,7 +10,7 @@ from planted import of_keys, people, plain_heads, write_features
 from sklearn.metrics import average_precision_score, roc_auc_score
 from toy_protocols import write_p1, write_pickles
 
-from vclip.association import model
+from vclip.association.model import save_association
 from vclip.errors import DataError
 from vclip.recipes.data.shards import open_features
 from vclip.recipes.evaluation import association, protocols, text_lists
@@ -183,7 +183,7 @@ def told(tmp_path: Path) -> tuple[str, Path]:
     features = write_features(tmp_path / "features", {"faces": faces, "voices": voices})
     (tmp_path / "model").mkdir()
     heads = plain_heads(DIMENSION)
-    model.save(tmp_path / "model" / "association.safetensors", heads, {})
+    save_association(tmp_path / "model" / "association.safetensors", heads, {})
     return f"--protocol p4 --features {features} --model {tmp_path}/model --draws 20", tmp_path
 
 
@@ -247,7 +247,7 @@ def test_what_is_missing_or_does_not_fit_is_one_line(
     _, folder = told
     fame(folder / "v3")
     (folder / "other").mkdir()
-    model.save(folder / "other" / "association.safetensors", plain_heads(8), {})
+    save_association(folder / "other" / "association.safetensors", plain_heads(8), {})
     assert association.main(["--protocol", "p4", *options.format(folder).split()]) == 2
     assert capsys.readouterr().err.count("\n") == 1
 
@@ -267,7 +267,7 @@ def test_features_of_another_encoder_of_the_same_size_are_refused(
     for digest, code in (("made by this", 0), ("made by that", 2)):
         named = digest if known == "face_encoder_sha256" else {"sha256": digest}
         path = folder / "model" / "association.safetensors"
-        model.save(path, plain_heads(DIMENSION), {known: named})
+        save_association(path, plain_heads(DIMENSION), {known: named})
         assert association.main([*options.split(), "--lists", str(lists)]) == code
     assert "not of the encoder that the heads" in capsys.readouterr().err
 

@@ -12,17 +12,17 @@ from toy_protocols import write_p1
 from toy_zero_shot import make_zero_shot
 
 from vclip.association import zero_shot as bridge
-from vclip.association.model import Association, AssociationConfig, save
-from vclip.association.zero_shot import Bridge, Person
+from vclip.association.model import Association, AssociationConfig, save_association
+from vclip.association.zero_shot import SpeakerProfile, ZeroShotHeads
 from vclip.errors import DataError, ModelError
 from vclip.face.clip import ClipTextEncoder
-from vclip.models.clip_folder import weights_hash
+from vclip.models.clip_folder import clip_hash
 from vclip.recipes.data.feature_store import PairFeatures, Report
 from vclip.recipes.data.manifest import read_pairs
 from vclip.recipes.evaluation import association, protocols, zero_shot
 from vclip.recipes.metrics.verification import auc
 
-PEOPLE = {f"p{i}": Person("FM"[i % 2], 20 + i % 4) for i in range(16)}
+PEOPLE = {f"p{i}": SpeakerProfile("FM"[i % 2], 20 + i % 4) for i in range(16)}
 
 
 @pytest.fixture(scope="module")
@@ -37,16 +37,18 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def plant(folder: Path, out: Path, media: list[tuple[str, str, Person]]) -> Path:
+def plant(folder: Path, out: Path, media: list[tuple[str, str, SpeakerProfile]]) -> Path:
     """Shards of such a CLIP; voices are noise, since nobody listens to them."""
-    rows = bridge.embed(ClipTextEncoder(folder / "clip"), [p.describe() for *_, p in media])
+    rows = bridge.embed_descriptions(
+        ClipTextEncoder(folder / "clip"), [p.describe() for *_, p in media]
+    )
     rng, unit = np.random.default_rng(0), np.linalg.norm(rows - rows.mean(0), axis=1).mean()
     noise = 0.02 * unit * rng.normal(size=rows.shape)
     faces = {face: 7 * row for (face, _, _), row in zip(media, rows + noise, strict=True)}
     voices = {voice: rng.normal(size=256) for _, voice, _ in media}
     write_features(out, {"faces": faces, "voices": voices})
     about = json.loads((out / "features.json").read_text())
-    digest = weights_hash(folder / "clip")
+    digest = clip_hash(folder / "clip")
     about["faces"] |= {"spec": str(folder / "clip"), "weights_sha256": digest}
     (out / "features.json").write_text(json.dumps(about))
     return out
@@ -66,7 +68,7 @@ def test_scores_are_those_of_each_pair_alone(folder: Path) -> None:
     )
     for i in (0, 7):
         for j in (3, 7, 15):
-            words = bridge.embed(encoder, [PEOPLE[pairs[j].person].describe()])[0]
+            words = bridge.embed_descriptions(encoder, [PEOPLE[pairs[j].person].describe()])[0]
             cosine = image[i] @ words / np.linalg.norm(image[i])
             assert found[i, j] == pytest.approx(float(cosine), abs=1e-6)
     assert (found[:, 0] == found[:, 4]).all()  # alike in words, to the last bit
@@ -76,7 +78,7 @@ def test_manifests_and_metadata_describe(folder: Path, tmp_path: Path) -> None:
     assert zero_shot.read_manifest(folder / "pairs.csv") == PEOPLE
     meta = write_p1(tmp_path) / "vox1_meta.csv"
     found = zero_shot.read_meta(meta)
-    assert found["id00000"] == Person("M", country="Nowhere")
+    assert found["id00000"] == SpeakerProfile("M", country="Nowhere")
     assert found["id00001"].describe() == "a woman from Nowhere" and len(found) == 12
     meta.write_text("VoxCeleb1 ID\tGender\nid1\tm\n")
     with pytest.raises(DataError, match="not vox1_meta"):
@@ -89,7 +91,9 @@ def test_the_table_recovers_what_was_planted(
     """16 people in 4 groups that words tell apart; those of one group tie, which counts half."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        save(tmp_path / "association.safetensors", Association(AssociationConfig(12)), {})
+        save_association(
+            tmp_path / "association.safetensors", Association(AssociationConfig(12)), {}
+        )
     assert association.main(pair_options(folder, tmp_path)) == 0
     found = json.loads(capsys.readouterr().out)
     ties, rivals = 3, 15  # of 15 others 3 have one's description
@@ -102,7 +106,7 @@ def test_the_table_recovers_what_was_planted(
 
 def test_shuffled_people_are_chance(folder: Path) -> None:
     encoder, pairs = ClipTextEncoder(folder / "clip"), read_pairs(folder / "pairs.csv")
-    image = bridge.embed(encoder, [PEOPLE[pair.person].describe() for pair in pairs])
+    image = bridge.embed_descriptions(encoder, [PEOPLE[pair.person].describe() for pair in pairs])
     features = PairFeatures(pairs, list(image[:, None]), list(image[:, None]), Report())
     names = list(PEOPLE)
     aucs = []
@@ -142,11 +146,13 @@ def test_a_protocol_under_the_bridge(
 def test_a_model_without_an_association_is_its_bridge(folder: Path, tmp_path: Path) -> None:
     """Then the voice is heard: a ridge regression says which description it would have."""
     heads = zero_shot.load_heads(make_zero_shot(tmp_path / "m"))
-    assert isinstance(heads, Bridge)
-    assert (heads.config.image_dimension, heads.config.voice_dimension) == (12, 256)
+    assert isinstance(heads, ZeroShotHeads)
+    assert (heads.image_dimension, heads.voice_dimension) == (12, 256)
     with pytest.raises(ModelError):
         zero_shot.load_heads(tmp_path)
-    save(tmp_path / "m" / "association.safetensors", Association(AssociationConfig(12)), {})
+    save_association(
+        tmp_path / "m" / "association.safetensors", Association(AssociationConfig(12)), {}
+    )
     assert isinstance(zero_shot.load_heads(tmp_path / "m"), Association)
 
 
@@ -159,7 +165,7 @@ def test_features_that_the_bridge_cannot_read(
     make_clip(tmp_path / "other", seed=1)
     with pytest.raises(DataError, match="another CLIP"):
         zero_shot.text_encoder({"spec": str(tmp_path / "other"), "weights_sha256": "?"})
-    save(tmp_path / "association.safetensors", Association(AssociationConfig(12)), {})
+    save_association(tmp_path / "association.safetensors", Association(AssociationConfig(12)), {})
     options = ["--pairs", str(folder / "pairs.csv"), "--model", str(tmp_path), "--zero-shot"]
     assert association.main(options) == 2
     assert "needs the --features" in capsys.readouterr().err

@@ -9,9 +9,9 @@ from conftest import REPO
 from PIL import Image
 
 from vclip.errors import DataError
-from vclip.face import photo as face
-from vclip.face.detector import Detector
+from vclip.face.detector import FaceDetector
 from vclip.face.encoder import SmallFaceEncoder, to_input
+from vclip.face.photo import load_photo
 from vclip.recipes.face_encoder import teacher as w
 
 WIDTHS, BLOCKS = (2, 2, 4, 8, 16, 16), (3, 4, 3, 3, 1)
@@ -85,10 +85,10 @@ def test_our_crop_shows_what_dlibs_chip_shows() -> None:
     if path is None:
         pytest.skip("face_recognition_models is not installed")
     landmarks = dlib.shape_predictor(str(path.with_name("shape_predictor_5_face_landmarks.dat")))
-    photo = face.load((REPO / "assets/examples/face_1.jpg").read_bytes())
+    photo = load_photo((REPO / "assets/examples/face_1.jpg").read_bytes())
     found = dlib.get_frontal_face_detector()(photo.pixels)
     chip = dlib.get_face_chip_details(landmarks(photo.pixels, found[0]), 150, 0.25).rect
-    box = Detector().find(photo)[0]
+    box = FaceDetector().find(photo)[0]
     side = (box.right - box.left) * (1 + 2 * box.margin)
     middle = np.array([box.left + box.right, box.top + box.bottom]) / 2
     middle[1] += box.drop * (box.bottom - box.top)

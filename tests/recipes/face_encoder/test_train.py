@@ -12,8 +12,8 @@ from conftest import REPO
 from PIL import Image
 
 from vclip.errors import DataError
-from vclip.face import photo as face
 from vclip.face.encoder import SmallFaceEncoder, load_face_encoder, to_input
+from vclip.face.photo import Box, Photo, crop_face
 from vclip.recipes.face_encoder import crops as d
 from vclip.recipes.face_encoder import objective as o
 from vclip.recipes.face_encoder import train as t
@@ -112,10 +112,10 @@ def test_views_keep_the_middle_in_the_middle() -> None:
 def test_stored_crops_hold_what_the_app_would_crop() -> None:
     """The middle of a crop with context is the app's own crop of the same box."""
     y, x = np.mgrid[0:400, 0:400]
-    photo = face.Photo(np.stack([x * 255 // 400, y * 255 // 400, 0 * x], -1).astype(np.uint8))
-    box = face.Box(150, 150, 250, 250)
-    stored = face.crop(photo, box, 120, ((1 + 2 * box.margin) * d.CONTEXT - 1) / 2)
-    inner, app = d.centre(stored[None], 80)[0], face.crop(photo, box, 80)
+    photo = Photo(np.stack([x * 255 // 400, y * 255 // 400, 0 * x], -1).astype(np.uint8))
+    box = Box(150, 150, 250, 250)
+    stored = crop_face(photo, box, 120, ((1 + 2 * box.margin) * d.CONTEXT - 1) / 2)
+    inner, app = d.centre(stored[None], 80)[0], crop_face(photo, box, 80)
     assert np.abs(inner.astype(int) - app).max() <= 3
     middle, half = d.centre(stored[None], 40, 0.5)[0], app[20:60, 20:60]
     assert np.abs(middle.astype(int) - half).max() <= 3

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vclip.association.zero_shot import Person, people
+from vclip.association.zero_shot import SpeakerProfile, speaker_profiles
 from vclip.models.download import sha256
 from vclip.recipes.generation import describe_bank
 
@@ -46,9 +46,9 @@ def test_what_is_known_is_added_and_the_rest_kept(tmp_path: Path, manifest: Path
     after = dict(np.load(path, allow_pickle=False))
     for name in before.keys() - {"provenance"}:
         np.testing.assert_array_equal(after[name], before[name])
-    found = people(after)
-    assert found[4] == Person("F", 24, "NewZealand") and found[3] == Person("M")
-    assert found[20] == Person("F")  # of no manifest
+    found = speaker_profiles(after)
+    assert found[4] == SpeakerProfile("F", 24, "NewZealand") and found[3] == SpeakerProfile("M")
+    assert found[20] == SpeakerProfile("F")  # of no manifest
     told = json.loads(str(after["provenance"]))
     assert told == {
         "seed": 0,

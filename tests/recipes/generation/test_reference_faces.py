@@ -10,9 +10,10 @@ import torch
 from PIL import Image
 from toy_model import make_model
 
-from vclip.association import explain, model
+from vclip.association import explain
+from vclip.association.model import load_association
 from vclip.errors import DataError
-from vclip.face.detector import Detector
+from vclip.face.detector import FaceDetector
 from vclip.face.encoder import SmallFaceEncoder
 from vclip.models.directory import BUNDLED
 from vclip.models.download import sha256
@@ -59,11 +60,11 @@ def test_only_faces_that_were_held_out_are_taken(shared: Path) -> None:
 def test_float16_is_exact_enough(shared: Path, shipped: np.ndarray, tmp_path: Path) -> None:
     """The shipped features are those of the pictures, and what rounding did moves no score."""
     paths = reference_faces.unseen(read_labelled(shared / "faces/utk.csv"))[:12]
-    faces, _ = reference_faces.extractors(BUNDLED / "face_encoder.safetensors", Detector())
+    faces, _ = reference_faces.extractors(BUNDLED / "face_encoder.safetensors", FaceDetector())
     report, store = Report(), FeatureStore(tmp_path / "store.sqlite")
     found = extract(paths, faces, store, report, "faces")
     exact = np.stack([r[0] for p, r in found.items() if str(p) not in report.whole_pictures])
-    heads = model.load(BUNDLED / "association.safetensors")
+    heads = load_association(BUNDLED / "association.safetensors")
     with torch.inference_mode():
         one = heads.encode_image(torch.from_numpy(exact)).numpy()
         two = heads.encode_image(torch.from_numpy(shipped[: len(exact)].astype("f4"))).numpy()

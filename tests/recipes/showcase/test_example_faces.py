@@ -10,8 +10,8 @@ from conftest import REPO
 from PIL import Image
 
 from vclip.errors import DataError
-from vclip.face import photo as face
-from vclip.face.detector import Detector, find
+from vclip.face.detector import FaceDetector, find_faces
+from vclip.face.photo import load_photo
 from vclip.recipes.showcase import example_faces as m
 
 EXAMPLES = sorted((REPO / "assets/examples").glob("*.jpg"))
@@ -104,12 +104,12 @@ def test_unusable_landmarks_are_a_data_error(
 
 
 def test_every_example_is_one_face_to_the_app() -> None:
-    detector = Detector()
+    detector = FaceDetector()
     assert len(EXAMPLES) >= 6
     for path in EXAMPLES:
-        photo = face.load(path.read_bytes())
+        photo = load_photo(path.read_bytes())
         assert photo.pixels.shape == (512, 512, 3)
-        assert len(find(photo, detector)) == 1, path.name
+        assert len(find_faces(photo, detector)) == 1, path.name
 
 
 def test_examples_carry_credit_and_no_metadata() -> None:

@@ -35,13 +35,13 @@ IDS = [voice.speaker_id for voice in FOUND]
 
 async def application(heard: list[str]) -> FastAPI:
     """In a running loop: without one Gradio opens some, for ever."""
-    drawn = VoiceMap(MODEL.bank.speaker_ids, MODEL.bank.voice_emb, MODEL.cloud())
+    drawn = VoiceMap(MODEL.bank.speaker_ids, MODEL.bank.voice_emb, MODEL.sampled_voice_emb())
     script = (ASSETS / "voices.js").read_text()
 
     def show(speaker_id: str) -> tuple[str, str]:
         picked = next((v for v in FOUND if v.speaker_id == speaker_id), None)
         picked = picked or MODEL.candidate(speaker_id, SEEN)
-        html = drawn.draw(ENGLISH, MODEL.cloud(), SEEN.image_emb, FOUND[:K], picked)
+        html = drawn.draw(ENGLISH, MODEL.sampled_voice_emb(), SEEN.image_emb, FOUND[:K], picked)
         return html, voicelist.draw(ENGLISH, FOUND, picked)
 
     def pick(event: gr.EventData) -> tuple[str, str]:

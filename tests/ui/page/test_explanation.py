@@ -6,7 +6,7 @@ from typing import cast
 import pytest
 from fake_model import FakeModel, picture
 
-from vclip.association.explain import Why
+from vclip.association.explain import Explanation
 from vclip.pipeline import FaceToVoice
 from vclip.ui.page import explanation
 from vclip.ui.texts import ENGLISH
@@ -37,7 +37,7 @@ def test_the_share_of_other_faces_is_drawn_and_said(controller: VisitController)
 
 def test_a_model_without_other_faces_claims_nothing(controller: VisitController) -> None:
     visit = controller.open_photo(Visit(), picture(90))
-    said = explanation.draw(ENGLISH, visit.picked, Why(0.5, None, 0, []), WORTH)
+    said = explanation.draw(ENGLISH, visit.picked, Explanation(0.5, None, 0, []), WORTH)
     assert "other faces" not in said and "79 %" not in said and ENGLISH.why_weak in said
 
 
@@ -57,5 +57,5 @@ def test_the_control_shows_both_scores(controller: VisitController) -> None:
 
 def test_names_are_escaped() -> None:
     voice = FakeModel().candidate("p1")
-    said = explanation.draw(ENGLISH, voice, Why(0.5, 0.5, 3, [("<img src=x>", 0.9)]), {})
+    said = explanation.draw(ENGLISH, voice, Explanation(0.5, 0.5, 3, [("<img src=x>", 0.9)]), {})
     assert "<img" not in said

@@ -45,9 +45,9 @@ def encode(wav: Wav, sample_rate: int, kind: str) -> bytes:
 
 def write_face(folder: Path, data: bytes) -> dict[str, str]:
     """A picture upright, small and without what cameras write into it. Raises ImageError."""
-    from vclip.face import photo  # OpenCV is not needed elsewhere
+    from vclip.face.photo import load_photo  # OpenCV is not needed elsewhere
 
-    picture = Image.fromarray(photo.load(data).pixels)
+    picture = Image.fromarray(load_photo(data).pixels)
     picture.thumbnail((SIDE, SIDE))
     buffer = BytesIO()
     picture.save(buffer, "JPEG", quality=QUALITY, optimize=True)

@@ -24,7 +24,7 @@ from tqdm import tqdm
 
 from vclip.arrays import Bools, Float64, Int64
 from vclip.errors import DataError, reported
-from vclip.face.detector import Detector
+from vclip.face.detector import FaceDetector
 from vclip.models.directory import BUNDLED
 from vclip.recipes.association.fitting import fit, score
 from vclip.recipes.association.settings import PRESETS, FitConfig
@@ -197,7 +197,7 @@ def learn(arguments: argparse.Namespace) -> dict[str, Curve]:
     if arguments.draws < 1 or min(arguments.people) < 2 or len(set(arguments.people)) < 3:
         raise DataError("give at least one draw and three numbers of people, each 2 or more")
     store = FeatureStore(arguments.store)
-    detector = Detector(arguments.yunet)
+    detector = FaceDetector(arguments.yunet)
     sides = extractors(arguments.face_encoder, detector, arguments.views, windows=True)
     train_rows, dev_rows = split_pairs(read_pairs(arguments.pairs), config.seed)
     known, held = (pair_features(rows, *sides, store) for rows in (train_rows, dev_rows))

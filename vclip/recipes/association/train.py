@@ -25,7 +25,7 @@ from pathlib import Path
 
 import torch
 
-from vclip.association import model as association
+from vclip.association.model import save_association
 from vclip.errors import DataError, reported
 from vclip.models.directory import BUNDLED
 from vclip.recipes.association.batches import PairData
@@ -113,7 +113,7 @@ def train(arguments: argparse.Namespace, command: str, group: Group) -> None:
         "dev": reached.as_dict(),
     }
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    association.save(arguments.out, model, metadata)
+    save_association(arguments.out, model, metadata)
     best = max(history, key=lambda check: check.dev_auc)
     print(
         f"kept step {best.step}; dev AUC {reached.auc}, within sex {reached.auc_within_sex}, "

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from vclip.errors import DataError
-from vclip.face.detector import Detector
+from vclip.face.detector import FaceDetector
 from vclip.recipes.association.batches import LabelData, PairData, Side, index_of
 from vclip.recipes.data import shards
 from vclip.recipes.data.encoders import extractors
@@ -90,7 +90,7 @@ def label_data(faces: FaceFeatures, voices: VoiceFeatures, store: FeatureStore) 
 def from_media(arguments: argparse.Namespace, seed: int, labelled: bool) -> Material:
     """Features of the manifest's media, made now or found in the cache."""
     rows = split_pairs(read_pairs(arguments.pairs), seed)
-    detector, store = Detector(arguments.yunet), FeatureStore(arguments.store)
+    detector, store = FaceDetector(arguments.yunet), FeatureStore(arguments.store)
     faces, voices = extractors(
         arguments.image_encoder, detector, arguments.views, True, arguments.voice_encoder
     )

@@ -24,9 +24,9 @@ import torch
 from vclip.association.hasp import Hasp, HaspEncoder
 from vclip.errors import InputError, reported
 from vclip.face.clip import ClipImageEncoder
-from vclip.face.detector import Detector
+from vclip.face.detector import FaceDetector
 from vclip.face.encoder import load_face_encoder
-from vclip.face.photo import load
+from vclip.face.photo import load_photo
 from vclip.recipes.bench import timing
 from vclip.recipes.data.encoders import BUNDLED_FACES, voice_encoder
 from vclip.recipes.data.extraction import Faces, Side, Voices
@@ -50,7 +50,9 @@ class FeatureBenchSettings:
 
 def write_clip(path: Path, rng: np.random.Generator) -> Path:
     """A still that sways, with noise for speech."""
-    still = cv2.resize(load(FACE.read_bytes()).pixels, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+    still = cv2.resize(
+        load_photo(FACE.read_bytes()).pixels, (SIDE, SIDE), interpolation=cv2.INTER_AREA
+    )
     wav = (0.1 * rng.normal(size=int(SECONDS * RATE))).astype(np.float32)
     with av.open(str(path), "w") as container:
         video = container.add_stream("libx264", rate=FPS, options={"preset": "veryfast"})
@@ -99,7 +101,7 @@ def measure(n_clips: int, folder: Path, yunet: Path | None) -> dict[str, float]:
     """Seconds for one clip by step."""
     rng = np.random.default_rng(0)
     paths = [write_clip(folder / f"{i}.mp4", rng) for i in range(n_clips)]
-    clip, new_detector = full_size_clip(folder), functools.partial(Detector, yunet)
+    clip, new_detector = full_size_clip(folder), functools.partial(FaceDetector, yunet)
     seen: dict[str, Side] = {
         "CLIP ViT-B/32": Faces(clip, new_detector),
         "bundled face encoder": Faces(load_face_encoder(BUNDLED_FACES), new_detector),

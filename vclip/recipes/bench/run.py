@@ -69,7 +69,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m vclip.recipes.bench.run", description=__doc__)
     add_options(parser)
     options = parser.parse_args(argv)
-    runtime.use_one_each()
+    runtime.limit_threads()
     run(options)
     return 0
 

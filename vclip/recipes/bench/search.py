@@ -32,7 +32,7 @@ from vclip.arrays import Float32, Floating, Indices
 from vclip.errors import InputError, reported
 from vclip.recipes.bench import timing
 from vclip.recipes.options import parse
-from vclip.speakers.bank import Approximate, Exact, Index
+from vclip.speakers.bank import ExactIndex, FaissIndex, SearchIndex
 
 K = 10
 DIMENSION = 256  # of the two kinds that are made up
@@ -82,7 +82,7 @@ class VectorFiles:
         """What exact search finds for each query in the first n rows (Q, K), searched once."""
         file = self.folder / f"truth-{n}.npy"
         if not file.exists():
-            exact = Exact(self.table(n))
+            exact = ExactIndex(self.table(n))
             np.save(file, np.stack([exact.search(query, K)[0] for query in self.queries()]))
         return np.asarray(np.load(file))
 
@@ -102,7 +102,7 @@ def voices(model: str, n: int, n_queries: int) -> Iterator[Float32]:
     yield loaded.reference_faces[:n_queries]
     seed, made = 0, 0
     while made < n:
-        rows = loaded.cloud(seed)
+        rows = loaded.sampled_voice_emb(seed)
         yield rows
         seed, made = seed + 1, made + len(rows)
 
@@ -140,16 +140,16 @@ def make(folder: Path, settings: SearchBenchSettings, data: Data) -> VectorFiles
 def build(files: VectorFiles, n: int, recipe: str, path: Path) -> tuple[float, float]:
     """Seconds to build an index of n rows, and its MB as a file."""
     table = files.table(n)
-    taken = timing.seconds(lambda: Approximate.build(table, recipe).save(path), time.process_time)
+    taken = timing.seconds(lambda: FaissIndex.build(table, recipe).save(path), time.process_time)
     return taken, path.stat().st_size / 1e6
 
 
 def search(files: VectorFiles, n: int, path: Path | None, breadth: int) -> dict[str, float]:
     """Recall, latency and memory of one index, or of exact search if there is none."""
     table, queries = files.table(n), files.queries()
-    tried: Index = Exact(table)
+    tried: SearchIndex = ExactIndex(table)
     if path is not None:
-        tried = Approximate.load(path, table, breadth)
+        tried = FaissIndex.load(path, table, breadth)
     found = [tried.search(query, K)[0] for query in queries]
     taken = timing.median(lambda i: tried.search(queries[i], K), len(queries), time.thread_time)
     memory = rss_mb()

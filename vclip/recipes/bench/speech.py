@@ -85,7 +85,7 @@ def make_full_size() -> Any:
 
 def adapt(model: Any, precision: Precision = "auto") -> CoquiVits:
     """Our adapter of such a model, which it takes over."""
-    front_end = phonemes.FrontEnd(VOCABULARY, BLANK, clean_text)
+    front_end = phonemes.TextFrontEnd(VOCABULARY, BLANK, clean_text)
     speakers = {f"s{row}": row for row in range(SPEAKERS)}
     del model.posterior_encoder
     return CoquiVits(model, front_end, speakers, 22050, precision)

@@ -17,7 +17,7 @@ import numpy as np
 from vclip.arrays import Float32, UInt8
 from vclip.audio import load_wav
 from vclip.errors import DataError, ImageError
-from vclip.face import photo
+from vclip.face.photo import MIN_SIDE, Photo, load_photo
 
 PICTURES = {".jpg", ".jpeg", ".png", ".webp", ".heic", ".heif"}
 VIDEOS = {".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v"}
@@ -42,18 +42,18 @@ def _place(picture: Path) -> tuple[Path, float]:
     return (Path(found[1]), float(found[2])) if found else (picture, 0.0)
 
 
-def read_picture(picture: Path) -> photo.Photo:
+def read_picture(picture: Path) -> Photo:
     """Pixels of a picture, upright. Raises ImageError or DataError."""
     path, share = _place(picture)
     if path.suffix.lower() not in VIDEOS:
         try:
-            return photo.load(path.read_bytes())
+            return load_photo(path.read_bytes())
         except OSError as error:
             raise DataError(f"cannot read {path}: {error.strerror or error}") from error
     pixels = _frame(path, share)
-    if min(pixels.shape[:2]) < photo.MIN_SIDE:
+    if min(pixels.shape[:2]) < MIN_SIDE:
         raise ImageError(f"{path} has too few pixels for a face; use a larger video")
-    return photo.Photo(pixels)
+    return Photo(pixels)
 
 
 def read_voice(path: Path) -> tuple[Float32, int]:

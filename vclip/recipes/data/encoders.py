@@ -11,9 +11,9 @@ from vclip.association import hasp
 from vclip.association.voice_encoder import ResemblyzerEncoder, VoiceEncoder
 from vclip.errors import DataError
 from vclip.face import clip
-from vclip.face.detector import Detector
+from vclip.face.detector import FaceDetector
 from vclip.face.encoder import ImageEncoder, load_face_encoder
-from vclip.models.clip_folder import find, weights_hash
+from vclip.models.clip_folder import clip_hash, find_clip
 from vclip.models.directory import BUNDLED
 from vclip.recipes.data.feature_store import (
     FaceFeatures,
@@ -36,8 +36,8 @@ def image_encoder(spec: str) -> tuple[ImageEncoder, str]:
     if path.suffix == ".safetensors":
         return load_face_encoder(path), file_hash(path)
     if spec == "clip" or path.is_dir() or "@" in spec:
-        folder = find(spec)
-        return clip.ClipImageEncoder(folder), weights_hash(folder)
+        folder = find_clip(spec)
+        return clip.ClipImageEncoder(folder), clip_hash(folder)
     raise DataError(f"there is no image encoder {spec!r}; use {IMAGE_CHOICES}")
 
 
@@ -56,7 +56,7 @@ def voice_encoder(spec: str) -> tuple[VoiceEncoder, str]:
 
 def extractors(
     image: str | Path,
-    detector: Detector,
+    detector: FaceDetector,
     n_views: int = 1,
     windows: bool = False,
     voice: str = "resemblyzer",

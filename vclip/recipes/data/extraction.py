@@ -15,9 +15,9 @@ from vclip.arrays import Float32, UInt8
 from vclip.association.voice_encoder import VoiceEncoder
 from vclip.audio import resample
 from vclip.errors import DataError, ImageError
-from vclip.face import photo as face
-from vclip.face.detector import Detector
+from vclip.face.detector import FaceDetector
 from vclip.face.encoder import ImageEncoder
+from vclip.face.photo import Box, Photo, whole_photo
 from vclip.recipes.data.clips import read_picture, read_voice
 from vclip.recipes.data.feature_store import picture_hash
 from vclip.recipes.data.shards import Shard
@@ -62,7 +62,7 @@ class Faces:
     def __init__(
         self,
         encoder: ImageEncoder,
-        new_detector: Callable[[], Detector] | None,
+        new_detector: Callable[[], FaceDetector] | None,
         n_views: int = 1,
         batch: int = 256,
     ) -> None:
@@ -81,16 +81,16 @@ class Faces:
         photo = read_picture(path)
         boxes = self._find(photo)
         seed = int(picture_hash(path)[:8], 16) if self.n_views > 2 else 0  # others need no chance
-        box = boxes[0] if boxes else face.whole(photo)
+        box = boxes[0] if boxes else whole_photo(photo)
         crops = face_views(photo, box, self.encoder.image_size, self.n_views, seed)
         return Ready(crops, whole=not boxes and self._new_detector is not None)
 
-    def _find(self, photo: face.Photo) -> list[face.Box]:
+    def _find(self, photo: Photo) -> list[Box]:
         if self._new_detector is None:
             return []
         if not hasattr(self._own, "detector"):
             self._own.detector = self._new_detector()
-        found: list[face.Box] = self._own.detector.find(photo)
+        found: list[Box] = self._own.detector.find(photo)
         return found
 
     def encode(self, ready: Sequence[Ready]) -> list[Float32]:

@@ -19,9 +19,9 @@ from tqdm import tqdm
 from vclip.arrays import Float32
 from vclip.association.voice_encoder import VoiceEncoder
 from vclip.errors import DataError, ImageError
-from vclip.face import photo as face
-from vclip.face.detector import Detector
+from vclip.face.detector import FaceDetector
 from vclip.face.encoder import ImageEncoder
+from vclip.face.photo import Box, whole_photo
 from vclip.models.download import sha256
 from vclip.recipes.data.clips import file_of, read_picture, read_voice
 from vclip.recipes.data.manifest import REPO, Pair
@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 
 VERSION = 1  # raise it when the meaning of a stored row changes
 STORE = REPO / "build" / "features.sqlite"
-PLAIN_BOX = face.Box(0, 0, 0, 0)  # its other fields are the crop's settings
+PLAIN_BOX = Box(0, 0, 0, 0)  # its other fields are the crop's settings
 BOX_SIZE = len(astuple(PLAIN_BOX))
 
 
@@ -113,7 +113,7 @@ class FaceFeatures:
     """Pictures -> image_features through load, find (largest box, or the whole), crop, encode."""
 
     def __init__(
-        self, encoder: ImageEncoder, weights_hash: str, detector: Detector, n_views: int = 1
+        self, encoder: ImageEncoder, weights_hash: str, detector: FaceDetector, n_views: int = 1
     ) -> None:
         self.encoder, self.detector, self.n_views = encoder, detector, n_views
         self.weights_hash = weights_hash
@@ -137,7 +137,7 @@ class FaceFeatures:
                 found = self.detector.find(photo)
                 boxes = np.array([astuple(box) for box in found], np.float32).reshape(-1, BOX_SIZE)
                 store.put(boxes_key, boxes)
-            box = face.Box(*map(float, boxes[0])) if len(boxes) else face.whole(photo)
+            box = Box(*map(float, boxes[0])) if len(boxes) else whole_photo(photo)
             views = face_views(
                 photo, box, self.encoder.image_size, self.n_views, seed=int(digest[:8], 16)
             )

@@ -30,7 +30,7 @@ import torch
 from tqdm import tqdm
 
 from vclip.errors import DataError, reported
-from vclip.face.detector import Detector
+from vclip.face.detector import FaceDetector
 from vclip.recipes.data.encoders import (
     IMAGE_CHOICES,
     VOICE_CHOICES,
@@ -190,7 +190,7 @@ def works(arguments: argparse.Namespace) -> tuple[list[Work], dict[str, Any]]:
     pairs = read_pairs(arguments.pairs)
     images, image_hash = image_encoder(arguments.image_encoder)
     sounds, voice_hash = voice_encoder(arguments.voice_encoder)
-    new_detector = functools.partial(Detector, arguments.yunet)
+    new_detector = functools.partial(FaceDetector, arguments.yunet)
     faces = Faces(
         images,
         new_detector if arguments.crop == "face" else None,

@@ -13,12 +13,12 @@ import numpy as np
 from vclip.arrays import Float32, UInt8
 from vclip.association.voice_encoder import VoiceEncoder
 from vclip.errors import DataError
-from vclip.face import photo as face
+from vclip.face.photo import Box, Photo, crop_face
 
 WINDOW, HOP = 2.0, 1.0  # seconds of a voice window and from one to the next
 
 
-def _jitter(box: face.Box, rng: np.random.Generator) -> face.Box:
+def _jitter(box: Box, rng: np.random.Generator) -> Box:
     """The box moved by up to 6 % of its size and made up to 12 % smaller or larger."""
     width, height = box.right - box.left, box.bottom - box.top
     x = (box.left + box.right) / 2 + rng.uniform(-0.06, 0.06) * width
@@ -30,13 +30,13 @@ def _jitter(box: face.Box, rng: np.random.Generator) -> face.Box:
     )
 
 
-def face_views(photo: face.Photo, box: face.Box, size: int, n_views: int, seed: int) -> UInt8:
+def face_views(photo: Photo, box: Box, size: int, n_views: int, seed: int) -> UInt8:
     """(n_views, size, size, 3) uint8: the app's own crop, its mirror image, then jittered ones."""
     rng = np.random.default_rng(seed)
-    plain = face.crop(photo, box, size)
+    plain = crop_face(photo, box, size)
     images = [plain, plain[:, ::-1]]
     while len(images) < n_views:
-        image = face.crop(photo, _jitter(box, rng), size).astype(np.float32)
+        image = crop_face(photo, _jitter(box, rng), size).astype(np.float32)
         image = image * rng.uniform(0.8, 1.2) + rng.uniform(-12, 12)
         image = image[:, ::-1] if rng.random() < 0.5 else image
         images.append(np.clip(image, 0, 255).astype(np.uint8))

@@ -30,7 +30,7 @@ from sklearn.preprocessing import StandardScaler
 
 from vclip.arrays import Float32, Float64
 from vclip.errors import DataError, reported
-from vclip.face.detector import Detector
+from vclip.face.detector import FaceDetector
 from vclip.models import directory
 from vclip.recipes.data import shards
 from vclip.recipes.data.encoders import extractors
@@ -48,7 +48,7 @@ from vclip.recipes.evaluation import protocol_report, zero_shot
 from vclip.recipes.evaluation.protocol_evaluation import check_fit
 from vclip.recipes.evaluation.protocols import READERS
 from vclip.recipes.metrics import cross_modal
-from vclip.speakers.heads import Heads
+from vclip.speakers.candidates import Heads
 
 UTK = SHARED / "faces" / "utk.csv"
 VOICES = SHARED / "voices" / "manifest.csv"
@@ -144,7 +144,7 @@ def made_features(
     arguments: argparse.Namespace, pairs: Sequence[Pair], folder: Path
 ) -> tuple[PairFeatures, Float64 | None, str]:
     """Features made now, the sex-only scores where there are labels, and the detector's name."""
-    detector = Detector(arguments.yunet)
+    detector = FaceDetector(arguments.yunet)
     faces, voices = extractors(folder / "face_encoder.safetensors", detector)
     store = FeatureStore(arguments.store)
     features = pair_features(pairs, faces, voices, store)
@@ -172,7 +172,7 @@ def described_scores(arguments: argparse.Namespace, features: PairFeatures) -> F
 
 def evaluate(arguments: argparse.Namespace) -> Evaluation:
     """Features, scores and figures of one manifest under one model directory."""
-    folder = directory.find(arguments.model)
+    folder = directory.find_model(arguments.model)
     if not arguments.features and zero_shot.sees_by_clip(folder):
         raise DataError(f"{folder} sees by a CLIP; give its --features (--image-encoder clip)")
     model = zero_shot.load_heads(folder)

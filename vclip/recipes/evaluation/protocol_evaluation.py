@@ -24,7 +24,7 @@ from vclip.recipes.evaluation.trials import (
 )
 from vclip.recipes.metrics import matching, retrieval, verification
 from vclip.recipes.metrics.intervals import Estimate
-from vclip.speakers.heads import Heads
+from vclip.speakers.candidates import Heads
 
 BATCH = 4096
 WAYS = {"voice": "voice to face", "face": "face to voice"}
@@ -102,8 +102,8 @@ class EmbeddedMedia:
 def check_fit(faces: MediaFeatures, voices: MediaFeatures, heads: Heads) -> None:
     """Raises DataError unless the heads read features of these dimensions."""
     for what, side, expected in (
-        ("image", faces, heads.config.image_dimension),
-        ("voice", voices, heads.config.voice_dimension),
+        ("image", faces, heads.image_dimension),
+        ("voice", voices, heads.voice_dimension),
     ):
         if side.dimension != expected:
             raise DataError(

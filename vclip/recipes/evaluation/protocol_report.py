@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from vclip.association import model as association
+from vclip.association.model import load_association_metadata
 from vclip.errors import DataError, OutputError
 from vclip.models import directory
 from vclip.recipes.data.shards import Shards, open_features
@@ -26,7 +26,7 @@ def load(
 ) -> ProtocolEvaluation:
     """Everything that a command line names. Raises DataError, ModelError."""
     read, ids = protocols.read(protocol, lists, meta)
-    heads = zero_shot.load_heads(directory.find(model))
+    heads = zero_shot.load_heads(directory.find_model(model))
     return ProtocolEvaluation(read, ids, fitting_features(features, model), heads, draws, seed)
 
 
@@ -36,10 +36,10 @@ def fitting_features(features: Path, model: str) -> tuple[Shards, Shards]:
     Another encoder of the same dimension would score like chance without a word.
     """
     faces, voices = open_features(features)
-    path = directory.find(model) / "association.safetensors"
+    path = directory.find_model(model) / "association.safetensors"
     if not path.is_file():  # the zero-shot bridge was trained on no features
         return faces, voices
-    known = association.load_metadata(path)
+    known = load_association_metadata(path)
     voice = known.get("voice_encoder")
     for what, side, trained_on in (
         ("face", faces, known.get("face_encoder_sha256")),

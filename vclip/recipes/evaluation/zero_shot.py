@@ -15,17 +15,18 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from vclip.arrays import Float32, Float64
-from vclip.association import model, zero_shot
-from vclip.association.zero_shot import Person, TextEncoder
+from vclip.association import zero_shot
+from vclip.association.model import load_association
+from vclip.association.zero_shot import SpeakerProfile, TextEncoder
 from vclip.errors import DataError
 from vclip.face.clip import ClipTextEncoder
 from vclip.models import load
-from vclip.models.clip_folder import find, weights_hash
+from vclip.models.clip_folder import clip_hash, find_clip
 from vclip.models.directory import DESCRIPTION, ModelDirectory
 from vclip.recipes.data.feature_store import PairFeatures
 from vclip.recipes.data.manifest import read_rows, sex_of
 from vclip.recipes.evaluation.media import read_metadata
-from vclip.speakers.heads import Heads, Sizes
+from vclip.speakers.candidates import Heads
 
 COLUMNS = ("VoxCeleb1 ID", "Gender", "Nationality")
 
@@ -40,10 +41,10 @@ def load_heads(folder: Path) -> Heads:
     """The association in a model directory, or the bridge that stands in for it. ModelError."""
     path = folder / "association.safetensors"
     if path.is_file() or not sees_by_clip(folder):
-        return model.load(path)
+        return load_association(path)
     opened = ModelDirectory.open(str(folder))
     with np.load(opened.file("bank"), allow_pickle=False) as bank:
-        return load.space(opened, bank).heads
+        return load.load_heads(opened, bank)
 
 
 def text_encoder(faces: Mapping[str, Any]) -> ClipTextEncoder:
@@ -57,37 +58,37 @@ def text_encoder(faces: Mapping[str, Any]) -> ClipTextEncoder:
             f"the zero-shot bridge reads image features of a CLIP, these are of {spec}; make "
             "features with --image-encoder clip"
         )
-    folder = find(spec)
-    if weights_hash(folder) != faces["weights_sha256"]:
+    folder = find_clip(spec)
+    if clip_hash(folder) != faces["weights_sha256"]:
         raise DataError(f"{folder} is another CLIP than the one that the features were made with")
     return ClipTextEncoder(folder)
 
 
-def read_manifest(manifest: Path) -> dict[str, Person]:
+def read_manifest(manifest: Path) -> dict[str, SpeakerProfile]:
     """Persons of a manifest of pairs: sex, and age and accent where it has such columns."""
     people = {}
     for line, row in read_rows(manifest, ("person", "sex")):
         sex = sex_of(row["sex"], f"{manifest}, line {line}")
         age = row.get("age", "")
         years = float(age) if age.replace(".", "", 1).isdigit() else None
-        people[row["person"]] = Person(sex, years, row.get("accent", ""))
+        people[row["person"]] = SpeakerProfile(sex, years, row.get("accent", ""))
     return people
 
 
-def read_meta(meta: Path) -> dict[str, Person]:
+def read_meta(meta: Path) -> dict[str, SpeakerProfile]:
     """Persons of vox1_meta.csv by VoxCeleb id. Raises DataError."""
     return {
-        name: Person(sex_of(sex, f"{meta}, {name}"), country=country)
+        name: SpeakerProfile(sex_of(sex, f"{meta}, {name}"), country=country)
         for name, sex, country in read_metadata(meta, COLUMNS)
     }
 
 
 def pair_scores(
-    features: PairFeatures, people: Mapping[str, Person], encoder: TextEncoder
+    features: PairFeatures, people: Mapping[str, SpeakerProfile], encoder: TextEncoder
 ) -> Float64:
     """Cosines (N, N) of every row's face with the description of every row's person."""
-    speakers = [people.get(pair.person, Person()) for pair in features.pairs]
-    return zero_shot.scores(encoder, features.first()[0], speakers).astype(np.float64)
+    speakers = [people.get(pair.person, SpeakerProfile()) for pair in features.pairs]
+    return zero_shot.description_scores(encoder, features.first()[0], speakers).astype(np.float64)
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,7 @@ class DescribedVoices:
 
     keys: list[str]
     person_of: Callable[[str], str]  # of a key
-    people: Mapping[str, Person]
+    people: Mapping[str, SpeakerProfile]
     encoder: TextEncoder
 
     @property
@@ -106,8 +107,8 @@ class DescribedVoices:
 
     def matrix(self, keys: Sequence[str]) -> Float32:
         """The descriptions of some keys' persons, (n, F)."""
-        found = [self.people.get(self.person_of(key), Person()) for key in keys]
-        return zero_shot.embed(self.encoder, [person.describe() for person in found])
+        found = [self.people.get(self.person_of(key), SpeakerProfile()) for key in keys]
+        return zero_shot.embed_descriptions(self.encoder, [person.describe() for person in found])
 
 
 @dataclass(frozen=True)
@@ -117,9 +118,14 @@ class IdentityHeads:
     dimension: int
 
     @property
-    def config(self) -> Sizes:
-        """What they read."""
-        return Sizes(self.dimension, self.dimension)
+    def image_dimension(self) -> int:
+        """F."""
+        return self.dimension
+
+    @property
+    def voice_dimension(self) -> int:
+        """F, too."""
+        return self.dimension
 
     def encode_image(self, image_features: Tensor) -> Tensor:
         """(N, F), raw -> unit norm."""

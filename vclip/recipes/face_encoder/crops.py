@@ -14,8 +14,8 @@ import numpy as np
 from tqdm import tqdm
 
 from vclip.errors import DataError, ImageError
-from vclip.face import photo as face
-from vclip.face.detector import Detector
+from vclip.face.detector import FaceDetector
+from vclip.face.photo import FACE_DROP, FACE_MARGIN, crop_face, load_photo, whole_photo
 from vclip.recipes.data.manifest import read_rows
 
 log = logging.getLogger(__name__)
@@ -69,27 +69,27 @@ def fold(data: bytes) -> float:
     return int(hashlib.sha256(data).hexdigest()[:8], 16) / 16**8
 
 
-def cut(data: bytes, detector: Detector, size: int) -> np.ndarray | None:
+def cut(data: bytes, detector: FaceDetector, size: int) -> np.ndarray | None:
     """One crop with context, (size, size, 3); None if no face is found in a picture that has room.
 
     Manifests of tight crops show one face each: where none is found, it fills the picture.
     """
-    photo = face.load(data)
+    photo = load_photo(data)
     boxes = detector.find(photo)
     if not boxes:
         if max(photo.pixels.shape[:2]) > 200:
             return None
-        boxes = [face.whole(photo)]
+        boxes = [whole_photo(photo)]
     margin = ((1 + 2 * boxes[0].margin) * CONTEXT - 1) / 2
-    return face.crop(photo, boxes[0], size, margin)
+    return crop_face(photo, boxes[0], size, margin)
 
 
 def prepare(
-    items: list[tuple[Path, float, float]], size: int, cache: Path, detector: Detector
+    items: list[tuple[Path, float, float]], size: int, cache: Path, detector: FaceDetector
 ) -> Faces:
     """Crop every picture once, or read the array of an earlier run over the same list."""
     where = [(str(path.resolve()), *labels) for path, *labels in items]
-    settings = (where, size, CONTEXT, face.FACE_MARGIN, face.FACE_DROP, detector.name)
+    settings = (where, size, CONTEXT, FACE_MARGIN, FACE_DROP, detector.name)
     wanted = hashlib.sha256(repr(settings).encode()).hexdigest()[:16]
     path = cache / f"faces-{wanted}.npz"
     if path.is_file():
@@ -103,7 +103,7 @@ def prepare(
     return faces
 
 
-def _cut_all(items: list[tuple[Path, float, float]], size: int, detector: Detector) -> Faces:
+def _cut_all(items: list[tuple[Path, float, float]], size: int, detector: FaceDetector) -> Faces:
     images, labels = [], []
     for path, age, sex in tqdm(items, desc="crops", unit="face"):
         try:

@@ -22,9 +22,9 @@ from sklearn.preprocessing import StandardScaler
 from tqdm import tqdm
 
 from vclip.errors import DataError, ImageError, reported
-from vclip.face import photo as face
-from vclip.face.detector import Detector
+from vclip.face.detector import FaceDetector
 from vclip.face.encoder import ImageEncoder, load_face_encoder
+from vclip.face.photo import crop_face, load_photo, whole_photo
 from vclip.models.directory import BUNDLED
 from vclip.recipes.data.manifest import SHARED, read_rows
 from vclip.recipes.face_encoder.crops import UNKNOWN, number
@@ -47,19 +47,19 @@ class London:
     boxes: np.ndarray
 
 
-def read(manifest: Path, encoder: ImageEncoder, detector: Detector) -> London:
+def read(manifest: Path, encoder: ImageEncoder, detector: FaceDetector) -> London:
     """Detect, crop and encode every picture as the app does; DataError if one is unreadable."""
     rows = [r for _, r in read_rows(manifest, ("path", "person", "expression", "age", "sex"))]
     images, boxes = [], []
     for row in tqdm(rows, desc="faces"):
         try:
-            photo = face.load((manifest.parent / row["path"]).read_bytes())
+            photo = load_photo((manifest.parent / row["path"]).read_bytes())
         except (OSError, ImageError) as error:
             raise DataError(f"{row['path']} cannot be used: {error}") from error
         found = detector.find(photo)
         boxes.append(len(found))
-        box = found[0] if found else face.whole(photo)
-        images.append(face.crop(photo, box, encoder.image_size))
+        box = found[0] if found else whole_photo(photo)
+        images.append(crop_face(photo, box, encoder.image_size))
     person, expression, sex = (np.array([r[k] for r in rows]) for k in COLUMNS)
     age = np.array([number(r["age"]) for r in rows])
     return London(encoder.encode(np.stack(images)), person, expression, sex, age, np.array(boxes))
@@ -140,7 +140,7 @@ def _first(neutral: np.ndarray, smiling: np.ndarray, labels: np.ndarray) -> np.n
 
 def report(options: argparse.Namespace) -> dict[str, Any]:
     """Everything that is printed."""
-    detector = Detector(options.yunet)
+    detector = FaceDetector(options.yunet)
     data = read(options.london, load_face_encoder(options.encoder), detector)
     figures = measure(data, options.draws, options.seed)
     counts = {

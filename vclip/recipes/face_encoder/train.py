@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from vclip.errors import DataError, reported
-from vclip.face.detector import Detector
+from vclip.face.detector import FaceDetector
 from vclip.face.encoder import SmallFaceEncoder, to_input
 from vclip.models.directory import BUNDLED
 from vclip.recipes.data.feature_store import file_hash
@@ -199,7 +199,7 @@ def run(options: argparse.Namespace, config: Config, command: str) -> dict[str, 
     """Prepare, train or resume, export; returns what is written beside the weights."""
     size = round(config.image_size * CONTEXT)
     items = labelled(options.utk) + (unlabelled(options.avspeech) if options.avspeech else [])
-    faces = prepare(items, size, options.work, Detector(options.yunet))
+    faces = prepare(items, size, options.work, FaceDetector(options.yunet))
     teacher = read_teacher(options.teacher) if options.teacher else None
     if teacher:
         faces = replace(faces, taught=lessons(teacher, faces, options))

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from vclip.errors import DataError, reported
-from vclip.models.clip_folder import OPENAI, PINNED, weights_hash
+from vclip.models.clip_folder import OPENAI_CLIP, PINNED_CLIP, clip_hash
 from vclip.models.directory import BUNDLED, DESCRIPTION, VERSION, ModelDirectory
 from vclip.models.download import sha256
 from vclip.pipeline import FaceToVoice
@@ -118,20 +118,20 @@ CLIP = {
 def clip_of(spec: str, directory: Path | None = None) -> dict[str, str]:
     """The entry of a CLIP: a folder of the directory, or OWNER/NAME@COMMIT. Raises DataError."""
     if directory and (directory / spec / "config.json").is_file():
-        digest = weights_hash(directory / spec)
+        digest = clip_hash(directory / spec)
         return {"clip": spec, "sha256": digest, "licence": "see the model card of this CLIP"}
-    if not PINNED.fullmatch(spec):
+    if not PINNED_CLIP.fullmatch(spec):
         raise DataError(
             f"--clip {spec!r} is neither the folder of a CLIP in the directory nor pinned; write "
             "OWNER/NAME@COMMIT, 40 hex digits"
         )
     name, revision = spec.split("@")
     entry = {"clip": name, "revision": revision}
-    return entry | (CLIP if spec == OPENAI else {"licence": f"see the model card of {name}"})
+    return entry | (CLIP if spec == OPENAI_CLIP else {"licence": f"see the model card of {name}"})
 
 
 ZERO_SHOT: dict[str, dict[str, str]] = {
-    "image_encoder": clip_of(OPENAI),
+    "image_encoder": clip_of(OPENAI_CLIP),
     **{name: borrowed(name) for name in ("synthesizer", "bank", "generation", "signature")},
 }
 KINDS = {"vctk": VCTK, "zero-shot": ZERO_SHOT}

@@ -20,11 +20,11 @@ import numpy.typing as npt
 import torch
 
 from vclip.arrays import Float32, Float64
-from vclip.association import model as association
 from vclip.association.explain import percentile
+from vclip.association.model import load_association
 from vclip.errors import DataError, reported
-from vclip.face.detector import Detector
-from vclip.models.directory import BUNDLED, ModelDirectory, find
+from vclip.face.detector import FaceDetector
+from vclip.models.directory import BUNDLED, ModelDirectory, find_model
 from vclip.recipes.data.encoders import extractors
 from vclip.recipes.data.feature_store import (
     STORE,
@@ -78,7 +78,7 @@ def unseen(rows: list[Labelled]) -> list[Path]:
 def build(directory: Path, utk: Path, store: FeatureStore) -> tuple[Path, dict[str, object]]:
     """Encode the unseen faces as the app would, and write them. Raises DataError."""
     encoder = directory / "face_encoder.safetensors"  # perhaps newer than the description
-    faces, _ = extractors(encoder, Detector())
+    faces, _ = extractors(encoder, FaceDetector())
     report = Report()
     found = extract(unseen(read_labelled(utk)), faces, store, report, "faces")
     rows = [r[0] for path, r in found.items() if str(path) not in report.whole_pictures]
@@ -101,10 +101,10 @@ def worth(
 ) -> Worth:
     """How the percentile of the app tells the own voice of a face from others'."""
     directory = ModelDirectory.open(model)
-    heads = association.load(directory.file("association"))
+    heads = load_association(directory.file("association"))
     with np.load(directory.file("faces"), allow_pickle=False) as file:
         references = file["image_features"].astype(np.float32)
-    faces, voices = extractors(directory.file("image_encoder"), Detector())
+    faces, voices = extractors(directory.file("image_encoder"), FaceDetector())
     features = pair_features(read_pairs(pairs, split), faces, voices, store)
     image, voice = (torch.from_numpy(side) for side in features.first())
     with torch.no_grad():
@@ -177,10 +177,10 @@ def main(argv: list[str] | None = None) -> int:
     if options.pairs:
         asked = (options.directory, options.pairs, options.split)
         found = worth(*asked, store, options.draws, options.seed)
-        note(find(options.directory), found)
+        note(find_model(options.directory), found)
         print(found)
         return 0
-    path, origin = build(find(options.directory), options.utk, store)
+    path, origin = build(find_model(options.directory), options.utk, store)
     print(path, json.dumps(origin))
     return 0
 

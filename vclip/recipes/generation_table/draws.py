@@ -213,10 +213,10 @@ def main(argv: list[str] | None = None) -> int:
 
 def _speakers(model: str) -> Float32:
     """The speaker table of a model directory's bank."""
-    from vclip.models.directory import find
+    from vclip.models.directory import find_model
     from vclip.recipes.generation.spoken_features import bank_rows  # loads the synthesizer
 
-    return bank_rows(find(model))[0]
+    return bank_rows(find_model(model))[0]
 
 
 if __name__ == "__main__":

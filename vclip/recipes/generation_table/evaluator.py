@@ -10,8 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from vclip.association import model
-from vclip.association.model import Association
+from vclip.association.model import Association, load_association, save_association
 from vclip.recipes.association.batches import PairData, Side, index_of
 from vclip.recipes.association.fitting import fit
 from vclip.recipes.association.settings import PRESETS
@@ -41,13 +40,13 @@ def trained(features: PairFeatures, which: int, seed: int, preset: str, cache: P
     config = replace(PRESETS[preset], label_steps=0, label_weight=0.0, seed=seed + 1 + which)
     path = cache / f"judge-{_key(rows, asdict(config))}.safetensors"
     if path.is_file():
-        return model.load(path)
+        return load_association(path)
     data = PairData(Side(rows.image), Side(rows.voice), index_of([p.person for p in rows.pairs]))
     heads, _ = fit(data, config)
     cache.mkdir(parents=True, exist_ok=True)
     about = {"rows": len(rows.pairs), "half": which, "fit": asdict(config)}
-    model.save(path, heads, about)
-    return model.load(path)
+    save_association(path, heads, about)
+    return load_association(path)
 
 
 def _key(rows: PairFeatures, config: dict[str, object]) -> str:

@@ -14,7 +14,7 @@ from vclip.recipes.metrics.speaker_generation import (
     generation_distances,
     vendi,
 )
-from vclip.speakers.heads import Heads
+from vclip.speakers.candidates import Heads
 
 MEASURES = ("v2v", "f2v", "log_prob")
 

@@ -15,8 +15,8 @@ from torch import Tensor
 
 from vclip.arrays import Float32
 from vclip.recipes.generation import distill
-from vclip.speakers.bank import top
-from vclip.speakers.heads import Heads
+from vclip.speakers.bank import top_k
+from vclip.speakers.candidates import Heads
 from vclip.speakers.signature import RIDGES, SignatureNet
 
 HELD_OUT = 0.1  # of the heard draws, which stop a signature network's training
@@ -35,7 +35,7 @@ def ranked(
 ) -> Contender:
     """The k of candidates (M, S), expected to sound like (M, V), nearest to image_emb (N, D)."""
     scores = image_emb @ encode_voices(heads, expected).T  # (N, M)
-    return Contender(name, np.stack([candidates[top(row, k)] for row in scores]))
+    return Contender(name, np.stack([candidates[top_k(row, k)] for row in scores]))
 
 
 def unit(rows: Float32) -> Float32:

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from vclip.arrays import Float32
-from vclip.association import model
+from vclip.association.model import Association, load_association
 from vclip.errors import DataError
-from vclip.face.detector import Detector
+from vclip.face.detector import FaceDetector
 from vclip.models import fitted, load
 from vclip.models.directory import BUNDLED, ModelDirectory
 from vclip.models.download import sha256
@@ -31,8 +31,8 @@ from vclip.recipes.generation_table.draws import Manifold
 from vclip.recipes.generation_table.ear import Ear
 from vclip.recipes.generation_table.figures import Judge, Row
 from vclip.recipes.generation_table.rankers import Contender, unit
+from vclip.speakers.candidates import Heads
 from vclip.speakers.gmm import SpeakerGMM
-from vclip.speakers.heads import Heads
 from vclip.speakers.signature import SignatureNet
 from vclip.speech.vits import CoquiVits
 
@@ -77,9 +77,9 @@ class Parts:
             bank["voice_features"],
             SpeakerGMM.fit(table, n_components, seed)
             if n_components
-            else fitted.generation(directory, table),
-            fitted.signature(directory, table, bank["voice_features"]),
-            load.space(directory, bank).heads,
+            else fitted.speaker_gmm(directory, table),
+            fitted.signature_net(directory, table, bank["voice_features"]),
+            load.load_heads(directory, bank),
             "speaker_encoder" in directory.components["synthesizer"],
         )
 
@@ -121,19 +121,19 @@ class Workshop:
         entry = directory.components["image_encoder"]
         image_hash = str(entry.get("sha256") or directory.clip("image_encoder"))
         faces = FaceFeatures(
-            load.image_encoder(directory),
+            load.load_image_encoder(directory),
             image_hash,
-            Detector(self.options.yunet),
+            FaceDetector(self.options.yunet),
             VIEWS if several else 1,
         )
         voices = VoiceFeatures(self.encoder, self._voice_hash, several)
         return feature_store.pair_features(pairs, faces, voices, self.store)
 
-    def _heads(self) -> tuple[Heads, model.Association]:
+    def _heads(self) -> tuple[Heads, Association]:
         """Who ranks, and who judges: trained on other people with --halves."""
         options, train = self.options, functools.partial(evaluator.trained, self.known)
         judge = (
-            model.load(options.evaluator)
+            load_association(options.evaluator)
             if options.evaluator
             else train(1, options.seed, options.preset, options.cache)
         )

@@ -18,7 +18,7 @@ from scipy.spatial import Delaunay
 from tqdm import tqdm
 
 from vclip.errors import DataError, OutputError, reported
-from vclip.face import photo
+from vclip.face.photo import load_photo
 from vclip.recipes.data.manifest import REPO, SHARED, read_rows
 from vclip.recipes.options import add_fields, from_arguments
 
@@ -67,7 +67,7 @@ def read_people(manifest: Path, landmarks: Path) -> list[LondonFace]:
         for _, row in read_rows(manifest, ("path", "person", "expression", "age", "sex")):
             if row["expression"] == "neutral" and row["age"].isdigit():
                 path = manifest.parent / row["path"]
-                pixels = photo.load(path.read_bytes()).pixels
+                pixels = load_photo(path.read_bytes()).pixels
                 shape = np.array(points[path.stem])
                 people.append(
                     LondonFace(row["person"], float(row["age"]), row["sex"], pixels, shape)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vclip.recipes.tts.dataset import HOP, UtteranceBatch
-from vclip.speech.decoder import MIDDLE_F0
+from vclip.speech.harmonic_decoder import MIDDLE_F0
 
 N_FFT = 1024
 

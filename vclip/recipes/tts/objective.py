@@ -68,7 +68,7 @@ class VitsLosses:
             with torch.set_grad_enabled(learn):
                 part, z = encode_window(self.model, batch, g, weights.segment, self.generator)
             log_f0, voicing = decoder.pitch(z, g)
-            wav = decoder.render(decoder.excite(z, *filled(part.f0)), g).squeeze(1)
+            wav = decoder.render(decoder.excitation(z, *filled(part.f0)), g).squeeze(1)
         losses = {
             "pitch": weights.pitch_weight * pitch_loss(log_f0, voicing, part.f0),
             "mel": weights.mel_weight * self.mel(wav, part.wav),
@@ -116,7 +116,7 @@ class VitsLosses:
             z = self.model.flow(sample, mask, g=g, reverse=True)[:, :, FLOW_REACH:-FLOW_REACH]
             log_f0, voicing = decoder.pitch(z, g)
         with self.autocast():
-            wav = decoder.render(decoder.excite(z, log_f0, voicing.sigmoid()), g).squeeze(1)
+            wav = decoder.render(decoder.excitation(z, log_f0, voicing.sigmoid()), g).squeeze(1)
         real = window(batch.wav, starts * HOP, length * HOP)
         losses = {
             "text_mel": weights.prior_share * weights.mel_weight * self.mel(wav, real),

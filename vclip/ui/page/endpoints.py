@@ -15,8 +15,8 @@ from gradio.utils import get_upload_folder
 
 from vclip import audio
 from vclip.errors import InputError, VclipError
-from vclip.face import photo as face
 from vclip.face.embedder import FaceResult
+from vclip.face.photo import load_photo
 from vclip.limits import MAX_K, Source, check_length
 from vclip.pipeline import LUFS, PAUSE, FaceToVoice
 from vclip.speech.narrator import MAX_PAUSE, master
@@ -135,7 +135,7 @@ def find(model: FaceToVoice, photo: bytes, source: Source, k: int, seed: int) ->
     """The answer of /candidates. Raises InputError."""
     if not photo:
         raise InputError("there is no photo; send a file")
-    return rank(model, model.look(face.load(photo)), source, k, seed)
+    return rank(model, model.look(load_photo(photo)), source, k, seed)
 
 
 def rank(model: FaceToVoice, seen: FaceResult, source: Source, k: int, seed: int) -> dict[str, Any]:

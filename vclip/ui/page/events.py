@@ -100,7 +100,9 @@ def show(controller: VisitController, visit: Visit, names: Sequence[str] = ALL) 
         "map": lambda: controller.draw_map(visit),
         "voices": lambda: voicelist.draw(said, controller.listed(visit), picked),
         "bank": lambda: _bank(controller, visit),
-        "why": lambda: explanation.draw(said, picked, controller.explain(visit), model.worth),
+        "why": lambda: explanation.draw(
+            said, picked, controller.explain(visit), model.percentile_means
+        ),
         "shuffle": lambda: gr.update(interactive=visit.seen is not None and model.n_faces > 0),
         "control": lambda: explanation.control(
             said, controller.control(visit), visit.other, model.n_faces

@@ -4,17 +4,18 @@ import html
 import math
 from collections.abc import Mapping
 
-from vclip.association.explain import Shuffled, Why
+from vclip.association.explain import Explanation, ShuffledControl
 from vclip.speakers.candidates import Candidate
 from vclip.ui.texts import Texts
 
 
 def draw(
-    texts: Texts, picked: Candidate | None, why: Why | None, worth: Mapping[str, float]
+    texts: Texts, picked: Candidate | None, why: Explanation | None, worth: Mapping[str, float]
 ) -> str:
     """The explanation of the picked voice; elements with data-voice pick another one.
 
-    worth: what such percentiles were for voices of known people, see `FaceToVoice.worth`.
+    worth: what such percentiles were for voices of known people, see
+    `FaceToVoice.percentile_means`.
     """
     if picked is None or why is None:
         return f'<p class="hint">{texts.why_empty}</p>'
@@ -23,7 +24,7 @@ def draw(
     return "".join(lines) + weak + (_worth(texts, worth) if worth and why.n_faces else "")
 
 
-def control(texts: Texts, shuffled: Shuffled | None, index: int | None, total: int) -> str:
+def control(texts: Texts, shuffled: ShuffledControl | None, index: int | None, total: int) -> str:
     """What another face would have got, with the scores of both faces."""
     if shuffled is None or index is None:
         return f'<p class="note">{texts.control_note}</p>'
@@ -42,13 +43,13 @@ def control(texts: Texts, shuffled: Shuffled | None, index: int | None, total: i
     )
 
 
-def _fit(texts: Texts, picked: Candidate, why: Why) -> str:
+def _fit(texts: Texts, picked: Candidate, why: Explanation) -> str:
     name = f"<b>{html.escape(picked.speaker_id)}</b>"
     fit = f"<b>{why.score:.2f}</b>"
     return f"<p>{texts.why_fit.format(voice=name, fit=fit)}</p>"
 
 
-def _percentile(texts: Texts, why: Why) -> str:
+def _percentile(texts: Texts, why: Explanation) -> str:
     if why.percentile is None or math.isnan(why.percentile):
         return ""
     share = round(100 * why.percentile)
@@ -62,7 +63,7 @@ def _worth(texts: Texts, worth: Mapping[str, float]) -> str:
     return f'<p class="note">{texts.why_worth.format(pairs=worth["pairs"], **shares)}</p>'
 
 
-def _neighbours(texts: Texts, why: Why) -> str:
+def _neighbours(texts: Texts, why: Explanation) -> str:
     voices = ", ".join(f"{_pick(name)} ({cosine:.2f})" for name, cosine in why.neighbours)
     return f"<p>{texts.why_neighbours} {voices}</p>"
 

@@ -13,11 +13,11 @@ from PIL import Image
 
 from vclip.arrays import UInt8
 from vclip.card import to_json
-from vclip.face import photo as face
 from vclip.face.embedder import FaceResult
+from vclip.face.photo import Photo, crop_face, load_photo
 from vclip.limits import MAX_CHARS
 from vclip.speakers.candidates import Candidate
-from vclip.speech.narrator import PACE
+from vclip.speech.narrator import CHARACTERS_PER_SECOND
 from vclip.ui.speech.takes import file_name
 from vclip.ui.texts import Texts
 
@@ -35,7 +35,7 @@ def data_uri(pixels: UInt8, long_side: int) -> str:
     return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode()
 
 
-def face_panel(texts: Texts, photo: face.Photo | None, seen: FaceResult | None) -> str:
+def face_panel(texts: Texts, photo: Photo | None, seen: FaceResult | None) -> str:
     """The photo with its boxes, the crop that is used, and the faces to choose from."""
     if photo is None or seen is None:
         return f'<p class="hint">{texts.no_photo}</p>'
@@ -58,7 +58,7 @@ def _index(seen: FaceResult) -> int:
     return next((i for i, box in enumerate(seen.boxes) if box == seen.box), 0)
 
 
-def _photo(texts: Texts, photo: face.Photo, seen: FaceResult, chosen: int) -> str:
+def _photo(texts: Texts, photo: Photo, seen: FaceResult, chosen: int) -> str:
     height, width = photo.pixels.shape[:2]
     boxes = "" if seen.detector == "none" else _rectangles(seen, chosen)
     source = data_uri(photo.pixels, PREVIEW)
@@ -80,11 +80,11 @@ def _rectangles(seen: FaceResult, chosen: int) -> str:
     return "".join(parts)
 
 
-def _choices(texts: Texts, photo: face.Photo, seen: FaceResult, chosen: int) -> str:
+def _choices(texts: Texts, photo: Photo, seen: FaceResult, chosen: int) -> str:
     buttons = "".join(
         f'<button type="button" data-face="{i}" aria-pressed="{str(i == chosen).lower()}" '
         f'aria-label="{texts.face_number.format(n=i + 1)}">'
-        f'<img src="{data_uri(face.crop(photo, box, THUMB), THUMB)}" alt=""></button>'
+        f'<img src="{data_uri(crop_face(photo, box, THUMB), THUMB)}" alt=""></button>'
         for i, box in enumerate(seen.boxes)
     )
     return f'<div class="thumbs" role="group" aria-label="{texts.choose_face}">{buttons}</div>'
@@ -105,7 +105,7 @@ def example_strip(texts: Texts, paths: list[Path]) -> str:
 
 
 def _pixels(path: Path) -> UInt8:
-    return face.load(path.read_bytes()).pixels
+    return load_photo(path.read_bytes()).pixels
 
 
 def head(texts: Texts) -> str:
@@ -120,7 +120,8 @@ def head(texts: Texts) -> str:
 def count(texts: Texts, text: str) -> str:
     """How much of the limit a text takes, and for estimate.js what its estimates begin with."""
     return (
-        f'<p class="note" data-limit="{MAX_CHARS}" data-pace="{PACE}" data-work="{WORK}">'
+        f'<p class="note" data-limit="{MAX_CHARS}" data-pace="{CHARACTERS_PER_SECOND}" '
+        f'data-work="{WORK}">'
         f"{texts.counted(text)}</p>"
     )
 

@@ -9,7 +9,7 @@ import gradio as gr
 from vclip.limits import Source
 from vclip.pipeline import PAUSE
 from vclip.speakers.candidates import Candidate
-from vclip.speakers.voice_id import DIRECTIONS, MOST
+from vclip.speakers.voice_id import DIRECTIONS, MAX_MOVE
 from vclip.speech.narrator import MAX_PAUSE
 from vclip.speech.synthesizer import MAX_RATE, MIN_RATE
 from vclip.ui.map import voicelist
@@ -262,7 +262,7 @@ def _add_shaping(page: PageComponents, bank: list[tuple[str, str | int | float]]
     note("shape_note")
     with gr.Row(elem_id="sliders", equal_height=True):
         for n, move in enumerate(MOVES, start=1):
-            setattr(page, move, _slider(f"direction_{n}", -MOST, MOST, 0, 0.1, 200))
+            setattr(page, move, _slider(f"direction_{n}", -MAX_MOVE, MAX_MOVE, 0, 0.1, 200))
     with gr.Row(elem_id="blend", equal_height=True):
         page.partner = gr.Dropdown(
             bank, value=None, label=static("partner"), elem_id="partner", min_width=130

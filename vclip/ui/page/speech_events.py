@@ -50,7 +50,7 @@ class SpeechController:
         if (voice := visit.picked) is None:
             raise SpeakerError(visit.texts.no_voice)
         said: list[Speech] = []
-        live = self.model.live(tap(self.controller.speak(voice, *request), said), voice)
+        live = self.model.normalize_stream(tap(self.controller.speak(voice, *request), said), voice)
         is_current = session.begin("speak", epoch)
         take = self.takes.start(self.model.sample_rate)
         try:

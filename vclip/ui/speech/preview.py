@@ -5,7 +5,7 @@ from collections import OrderedDict
 
 from vclip import audio
 from vclip.pipeline import FaceToVoice
-from vclip.speech.narrator import Gate
+from vclip.speech.narrator import AdmissionGate
 
 SENTENCE = "This is how I sound."
 KIND = "mp3"  # 8 ms more than WAV on one core, a quarter of its size: 14 kB
@@ -18,7 +18,7 @@ class PreviewCache:
 
     def __init__(self, model: FaceToVoice, most: int = MOST) -> None:
         self._model, self._most = model, most
-        self._gate, self._lock = Gate(AT_ONCE), threading.Lock()
+        self._gate, self._lock = AdmissionGate(AT_ONCE), threading.Lock()
         self._made: OrderedDict[str, bytes] = OrderedDict()  # the least recently used first
 
     def get(self, speaker_id: str) -> bytes:

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from vclip.speech.decoder import MAX_F0, MIN_F0, HarmonicDecoder
+from vclip.speech.harmonic_decoder import MAX_F0, MIN_F0, HarmonicDecoder
 
 RATE, HOP = 22050, 256
 
@@ -32,7 +32,7 @@ def latents(frames: int) -> tuple[Tensor, Tensor]:
 
 def test_pulses_are_the_sum_of_all_harmonics_at_unit_power(decoder: HarmonicDecoder) -> None:
     f0 = torch.full((1, 40), 210.0)
-    pulses = decoder.pulses(f0, torch.ones(1, 40))[0].double()
+    pulses = decoder.pulse_train(f0, torch.ones(1, 40))[0].double()
     phase = 2 * math.pi * 210.0 / RATE * torch.arange(1, 40 * HOP + 1, dtype=torch.float64)
     n = int(RATE / 2 / 210)
     naive = sum(torch.cos(k * (phase - math.pi)) for k in range(1, n + 1)) * math.sqrt(2 / n)
@@ -43,7 +43,7 @@ def test_pulses_are_the_sum_of_all_harmonics_at_unit_power(decoder: HarmonicDeco
 def test_pulses_are_silent_where_unvoiced_and_follow_a_glide(decoder: HarmonicDecoder) -> None:
     f0 = torch.linspace(100, 300, 80)[None]
     voiced = (torch.arange(80) >= 40).float()[None]
-    pulses = decoder.pulses(f0, voiced)[0]
+    pulses = decoder.pulse_train(f0, voiced)[0]
     assert pulses[: 39 * HOP].abs().max() == 0
     peaks = np.flatnonzero((pulses > 0.6 * pulses.max()).numpy())
     periods = np.diff(peaks[np.diff(peaks, prepend=-9) > 3])
@@ -54,7 +54,7 @@ def test_pulses_are_silent_where_unvoiced_and_follow_a_glide(decoder: HarmonicDe
 def test_a_signal_taken_apart_and_put_together_is_the_same(decoder: HarmonicDecoder) -> None:
     frames = torch.randn(2, HOP, 12, generator=torch.Generator().manual_seed(2))
     signal = frames.transpose(1, 2).flatten(1)
-    again = decoder.synthesise(decoder.analyse(frames))[:, 0]
+    again = decoder.overlap_add(decoder.stft(frames))[:, 0]
     inner = slice(decoder.n_fft, -decoder.n_fft)
     assert again.shape == signal.shape
     assert torch.allclose(again[:, inner], signal[:, inner], atol=1e-5)
@@ -105,12 +105,14 @@ def test_intonation_is_widened_about_the_voice_and_jitter_is_not() -> None:
     time = torch.arange(400.0)
     melody, jitter = 0.1 * torch.sin(2 * math.pi * time / 200), 0.02 * torch.cos(math.pi * time)
     level, voiced = math.log(140.0), torch.ones(1, 400)
-    widened = made.intone((level + melody + jitter)[None], voiced)[0]
+    widened = made.widen_intonation((level + melody + jitter)[None], voiced)[0]
     inner = slice(20, -20)  # at the ends there is less to average
     wanted = level + 2 * melody + jitter
     torch.testing.assert_close(widened[inner], wanted[inner], atol=5e-3, rtol=0)
     made.pitch_range = 1.0
-    torch.testing.assert_close(made.intone((level + melody)[None], voiced)[0], level + melody)
+    torch.testing.assert_close(
+        made.widen_intonation((level + melody)[None], voiced)[0], level + melody
+    )
 
 
 def test_the_level_of_a_voice_is_that_of_its_voiced_frames() -> None:
@@ -119,4 +121,6 @@ def test_the_level_of_a_voice_is_that_of_its_voiced_frames() -> None:
         [torch.full((1, 60), math.log(120.0)), torch.full((1, 60), math.log(400.0))], 1
     )
     voiced = (torch.arange(120) < 60).float()[None]
-    assert made.intone(log_f0, voiced)[0, :50].exp().mean() == pytest.approx(120.0, rel=1e-3)
+    assert made.widen_intonation(log_f0, voiced)[0, :50].exp().mean() == pytest.approx(
+        120.0, rel=1e-3
+    )

@@ -37,7 +37,7 @@ class PitchHead(nn.Module):
         return log_f0.clamp(math.log(MIN_F0), math.log(MAX_F0)), voicing
 
 
-class Block(nn.Module):
+class ConvNeXtBlock(nn.Module):
     """ConvNeXt block whose norm is scaled and shifted by the speaker."""
 
     def __init__(self, width: int, hidden: int, g_channels: int, kernel: int) -> None:
@@ -91,7 +91,9 @@ class HarmonicDecoder(nn.Module):
         self.pitch = PitchHead(channels, g_channels)
         self.first = nn.Conv1d(channels + 2, width, kernel, padding=kernel // 2)
         self.condition = nn.Linear(g_channels, width)
-        self.blocks = nn.ModuleList(Block(width, hidden, g_channels, kernel) for _ in range(blocks))
+        self.blocks = nn.ModuleList(
+            ConvNeXtBlock(width, hidden, g_channels, kernel) for _ in range(blocks)
+        )
         self.norm = nn.LayerNorm(width)
         self.last = nn.Linear(width, 3 * splits * (n_fft // 2 + 1))
         self.last.weight.data *= 0.1
@@ -105,9 +107,9 @@ class HarmonicDecoder(nn.Module):
         """Latents, pitch, pulses and noise of a whole utterance, (B, C + 2 + 2 * hop, frames)."""
         log_f0, voicing = self.pitch(z, g)
         voiced = torch.sigmoid(voicing)
-        return self.excite(z, self.intone(log_f0, voiced), voiced, generator)
+        return self.excitation(z, self.widen_intonation(log_f0, voiced), voiced, generator)
 
-    def intone(self, log_f0: Tensor, voiced: Tensor, frames: int = 15) -> Tensor:
+    def widen_intonation(self, log_f0: Tensor, voiced: Tensor, frames: int = 15) -> Tensor:
         """Widen the intonation: the smooth part of log F0, by pitch_range about the voice's level.
 
         A text says little about its melody; what is predicted is an average of many, and flat.
@@ -118,18 +120,18 @@ class HarmonicDecoder(nn.Module):
         widened = log_f0 + (self.pitch_range - 1) * (smooth - level)
         return widened.clamp(math.log(MIN_F0), math.log(MAX_F0))
 
-    def excite(
+    def excitation(
         self, z: Tensor, log_f0: Tensor, voiced: Tensor, generator: torch.Generator | None = None
     ) -> Tensor:
         """The same from a known pitch: log F0 and voicing in [0, 1], (B, frames) each."""
-        pulses = self.pulses(log_f0.exp(), voiced)
+        pulses = self.pulse_train(log_f0.exp(), voiced)
         noise = torch.randn(pulses.shape, generator=generator, device=pulses.device)
         shape = (len(z), -1, self.hop)
         frames = [signal.reshape(shape).transpose(1, 2) for signal in (pulses, noise)]
         pitch = torch.stack([log_f0 - math.log(MIDDLE_F0), voiced], dim=1)
         return torch.cat([z, pitch, *frames], dim=1)
 
-    def pulses(self, f0: Tensor, voiced: Tensor) -> Tensor:
+    def pulse_train(self, f0: Tensor, voiced: Tensor) -> Tensor:
         """Band-limited pulse train of unit power where voiced; (B, frames) -> (B, frames * hop)."""
         f0, voiced = (
             F.interpolate(x.unsqueeze(1), scale_factor=self.hop, mode="linear").squeeze(1)
@@ -147,12 +149,12 @@ class HarmonicDecoder(nn.Module):
         """Filter pulses and noise: (B, C + 2 + 2 * hop, frames) -> (B, 1, frames * hop)."""
         parts = [self.channels + 2, self.hop, self.hop]
         told, pulses, noise = torch.split(prepared, parts, dim=1)
-        log_h, phase, log_n = self.filters(told, g)
-        voice = torch.polar(torch.exp(log_h), phase) * self.analyse(pulses)
-        breath = torch.exp(log_n) * self.analyse(noise)
-        return self.synthesise(voice + breath)
+        log_h, phase, log_n = self.filter_spectra(told, g)
+        voice = torch.polar(torch.exp(log_h), phase) * self.stft(pulses)
+        breath = torch.exp(log_n) * self.stft(noise)
+        return self.overlap_add(voice + breath)
 
-    def filters(self, told: Tensor, g: Tensor) -> tuple[Tensor, ...]:
+    def filter_spectra(self, told: Tensor, g: Tensor) -> tuple[Tensor, ...]:
         """Log gain and phase of the pulses' filter, log gain of the noise's; (B, steps, bins)."""
         speaker = g.squeeze(-1)
         x = self.first(told).transpose(1, 2) + self.condition(speaker).unsqueeze(1)
@@ -162,7 +164,7 @@ class HarmonicDecoder(nn.Module):
         log_h, phase, log_n = y.unflatten(2, (self.splits, 3, -1)).flatten(1, 2).unbind(2)
         return (log_h - 3).clamp(max=4), phase, (log_n - 6).clamp(max=4)  # quiet at first
 
-    def analyse(self, frames: Tensor) -> Tensor:
+    def stft(self, frames: Tensor) -> Tensor:
         """Spectra (B, steps, bins) of a signal in frames (B, hop, frames)."""
         signal = frames.transpose(1, 2).flatten(1)
         pad = (self.n_fft - self.step) // 2
@@ -170,7 +172,7 @@ class HarmonicDecoder(nn.Module):
         spectra: Tensor = torch.fft.rfft(parts.float() * self.window, norm="ortho")
         return spectra
 
-    def synthesise(self, spectra: Tensor) -> Tensor:
+    def overlap_add(self, spectra: Tensor) -> Tensor:
         """Overlap-add of spectra (B, steps, bins) -> (B, 1, steps * step)."""
         parts = torch.fft.irfft(spectra, self.n_fft, norm="ortho") * self.window
         pad = (self.n_fft - self.step) // 2
