@@ -88,7 +88,7 @@ def test_blends_lie_on_the_line(model: FaceToVoice) -> None:
 def test_moves_change_the_shape_by_what_they_say(model: FaceToVoice) -> None:
     base = model.candidate("p1")
     moved = model.candidate("move(p1;1,-2,0,0.5)")
-    change = np.subtract(model.shape(moved), model.coordinates(base))
+    change = np.subtract(model.coordinates(moved), model.coordinates(base))
     np.testing.assert_allclose(change, [1, -2, 0, 0.5], atol=1e-5)
     back = model.candidate("move(move(p1;1,-2,0,0.5);-1,2,0,-0.5)")
     np.testing.assert_allclose(back.speaker_embedding, base.speaker_embedding, atol=1e-5)
@@ -102,7 +102,7 @@ def test_shape_is_the_projection(model: FaceToVoice, gmm: SpeakerGMM) -> None:
         for axis, deviation in zip(gmm.axes[:4], gmm.deviations[:4], strict=True)
     ]
     # the mixture's own mean is the origin of the PCA but for what EM left
-    np.testing.assert_allclose(model.shape(found), naive, atol=0.02)
+    np.testing.assert_allclose(model.coordinates(found), naive, atol=0.02)
 
 
 def test_draws_near_a_voice_are_the_cloud_around_it(model: FaceToVoice) -> None:

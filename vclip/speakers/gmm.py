@@ -59,9 +59,9 @@ class SpeakerGMM:
     ) -> Float32:
         """n speaker embeddings (n, S) around centre (S,); what PCA left out of it stays.
 
-        NEAR_SPREAD is 0.4 (docs/log.md) because Resemblyzer then hears a draw as 0.91 of its centre,
-        which is 0.94 of itself in another sentence and 0.64 of other voices, and still tells it from
-        five siblings in 98 % of cases; with 0.3 that falls to 87 %.
+        NEAR_SPREAD is 0.4 (docs/log.md): Resemblyzer then hears a draw as 0.91 of its centre, which
+        is 0.94 of itself in another sentence and 0.64 of other voices, and still tells it from five
+        siblings in 98 % of cases; with 0.3 that falls to 87 %.
         """
         noise = rng.standard_normal((n, len(self.axes))) * self.deviations * spread
         return (centre + noise @ self.axes).astype(np.float32)  # (n, P) @ (P, S)
