@@ -7,7 +7,7 @@ import torch
 from torch.nn import functional as F
 
 from vclip.errors import ModelError
-from vclip.recipes.generation.distill import Config, agreement, fit, top1
+from vclip.recipes.generation.distill import DistillSettings, agreement, fit, top1
 from vclip.speakers.signature import SignatureNet
 
 
@@ -34,7 +34,7 @@ def test_distillation_learns_a_known_map_and_beats_the_mean_voice() -> None:
     generator = torch.Generator().manual_seed(0)
     x, matrix = torch.randn(600, 6, generator=generator), torch.randn(6, 4, generator=generator)
     heard = F.normalize(x @ matrix, dim=1)
-    config = Config(epochs=40, batch=64)
+    config = DistillSettings(epochs=40, batch=64)
     net = fit(config, (x[:500], heard[:500]), (x[500:], heard[500:]))
     mean = F.cosine_similarity(heard[:500].mean(0, keepdim=True), heard[500:]).mean()
     assert agreement(net, (x[500:], heard[500:])) > max(0.95, float(mean))
