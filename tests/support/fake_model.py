@@ -66,7 +66,7 @@ class FakeModel:
 
     def candidate(self, speaker_id: str, seen: FaceResult | None = None) -> Candidate:
         emb = self._emb(speaker_id)
-        kind = type(voice_id.parse(speaker_id)).__name__.lower()
+        kind = type(voice_id.parse(speaker_id)).__name__.removesuffix("Voice").lower()
         source = kind if kind in ("bank", "generated") else "shaped"
         score = float(emb @ seen.image_emb) if seen else float("nan")
         return Candidate(0, speaker_id, cast(Any, source), score, emb, emb)
