@@ -1,18 +1,30 @@
 """The app's texts: whole in both languages, the right one for each browser."""
 
+import asyncio
 import re
-from dataclasses import fields
+import sys
+from dataclasses import dataclass, fields
 from pathlib import Path
 from string import Formatter
+from typing import Any, cast
 
 import numpy as np
 import pytest
+from fake_model import FakeModel, picture
 
+from vclip.errors import InputError
+from vclip.pipeline import FaceToVoice
 from vclip.speakers.candidates import Candidate
 from vclip.ui import german, texts
-from vclip.ui.texts import ENGLISH, LANGUAGES, NAMES
+from vclip.ui.page import events
+from vclip.ui.page.speech_events import SpeechController, SpeechRequest
+from vclip.ui.session import VisitorSession
+from vclip.ui.speech.takes import TakeStore
+from vclip.ui.texts import ENGLISH, LANGUAGES, NAMES, Texts
+from vclip.ui.visit import Visit, VisitController
 
 GERMAN = LANGUAGES["de"]
+HELLO = SpeechRequest("Hello.", 0, 1.0, 0.0)
 # a name; what is said, since the voices speak English; what both languages write alike
 SAME = {"title", "text", "pause", "take", "said_seconds"}
 
@@ -65,12 +77,91 @@ def test_the_language_that_a_browser_asks_for(header: str | None, language: str)
     assert texts.of(header).language == language
 
 
-@pytest.mark.parametrize("name", sorted(NAMES))
-def test_every_text_is_shown_somewhere(name: str) -> None:
-    folder = Path(texts.__file__).parent
-    code = "".join(path.read_text() for path in folder.glob("*.py") if path.stem != "german")
-    numbered = rf'f"{name.rpartition("_")[0]}_\{{'  # as direction_{n}
-    assert re.search(rf'\.{name}\b(?!\()|"{name}"|{numbered}', code)
+def watched(kind: type[Texts], read: set[str]) -> Texts:
+    """English that notes which of its texts are read."""
+
+    class Watched(kind):  # type: ignore[misc, valid-type]
+        def __getattribute__(self, name: str) -> Any:
+            read.add(name)
+            return super().__getattribute__(name)
+
+    return Watched()
+
+
+def unread(kind: type[Texts], folder: Path, monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """Names of texts that no state of the page reads, whether here or in the browser (`static`)."""
+    read: set[str] = set()
+    english, i18n = watched(kind, read), texts.I18N
+    monkeypatch.setattr(texts, "I18N", lambda name: (read.add(name), i18n(name))[1])
+    monkeypatch.setitem(LANGUAGES, "en", english)
+    for module in [module for name, module in sys.modules.items() if name.startswith("vclip.ui")]:
+        if hasattr(module, "ENGLISH"):
+            monkeypatch.setattr(module, "ENGLISH", english)
+    model = FakeModel()
+    model.zero_shot = True
+    model.worth = {"pairs": 138, "own": 0.79, "others": 0.55, "same_sex": 0.744}
+    controller, takes = VisitController(cast(FaceToVoice, model)), TakeStore(folder)
+    asyncio.run(built(controller, takes))
+    show_every_state(controller)
+    show_every_message(controller)
+    session = VisitorSession()
+    session.visit = controller.search(controller.open_photo(Visit(), picture(90)), "both", 0, 3)
+    speaker = SpeechController(controller, takes)
+    for steps in (speaker.speak, speaker.compare):
+        list(steps(session, HELLO))
+    return {field.name for field in fields(kind)} - {"language"} - read
+
+
+async def built(controller: VisitController, takes: TakeStore) -> None:
+    """In a running loop: without one Gradio opens some, for ever."""
+    events.build(controller, takes, stage=True, study=True)
+
+
+def show_every_state(controller: VisitController) -> None:
+    face = controller.open_photo(Visit(), picture(90))
+    for visit in (
+        Visit(),
+        face,
+        controller.move(face, 1, 0, 0, 0),
+        controller.search_near(face),
+        controller.shuffle(face),
+        controller.read(Visit(), "an old man"),
+    ):
+        events.show(controller, visit)
+
+
+def show_every_message(controller: VisitController) -> None:
+    face = controller.open_photo(Visit(), picture(90))
+    for step, visit, *inputs in [
+        (controller.use_whole, face),
+        (controller.search, face, "both", None, 3),
+        (controller.search, face, "both", 0, 0),
+        (controller.search_near, Visit()),
+        (controller.search_near, controller.pick(Visit(), "p3")),
+        (controller.blend, face, None, 0.5),
+        (None, face),  # a mistake of ours
+    ]:
+        session = VisitorSession()
+        session.visit = visit
+        run = events.guarded(controller, step, events.MESSAGES, "face_message")
+        _, told, *_ = run(session, *inputs)
+        assert told
+    speaker = SpeechController(controller, cast(TakeStore, None))
+    for steps in (speaker.speak, speaker.compare):
+        with pytest.raises(InputError):
+            next(steps(VisitorSession(), HELLO))
+
+
+@dataclass(frozen=True)
+class Planted(Texts):
+    nobody_shows_this: str = "A text that was left behind."
+
+
+@pytest.mark.parametrize(("kind", "left_over"), [(Texts, set()), (Planted, {"nobody_shows_this"})])
+def test_every_text_is_shown_somewhere(
+    kind: type[Texts], left_over: set[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert unread(kind, tmp_path, monkeypatch) == left_over
 
 
 def test_static_texts_are_keys_that_exist() -> None:
