@@ -3,19 +3,9 @@
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
+from accessibility import complaints
 from playwright.sync_api import Page, expect
 from running import Visitor
-
-
-def complaints(page: Page) -> list[str]:
-    """Violations that keep somebody from using the page, with the first element of each."""
-    found = Axe().run(page).response["violations"]
-    return [
-        f"{one['id']}: {one['nodes'][0]['target']} {one['nodes'][0]['failureSummary']}"
-        for one in found
-        if one["impact"] in ("serious", "critical")
-    ]
 
 
 def use(page: Page) -> None:

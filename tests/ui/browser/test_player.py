@@ -104,9 +104,9 @@ def test_stop_silences_at_once_and_frees_the_reader(visit: Visitor, studio: Stud
     take.feed(tone(5.0))
     visit.never("sounds() > 0")
     deadline = time.monotonic() + PATIENCE
-    while take._listeners and time.monotonic() < deadline:
+    while take.n_listeners and time.monotonic() < deadline:
         time.sleep(0.01)
-    assert len(take._listeners) == 0
+    assert take.n_listeners == 0
 
 
 def test_no_take_is_played_twice_however_it_is_drawn(visit: Visitor, studio: Studio) -> None:

@@ -104,10 +104,17 @@ def test_page_builds_and_names_its_endpoints(
 
 
 def test_the_queue_is_bounded_and_the_work_is_shared(
-    controller: VisitController, tmp_path: Path
+    controller: VisitController, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    queue, sizes = gr.Blocks.queue, []
+
+    def noted(page: gr.Blocks, **options: Any) -> gr.Blocks:
+        sizes.append(options.get("max_size"))
+        return queue(page, **options)
+
+    monkeypatch.setattr(gr.Blocks, "queue", noted)
     built = asyncio.run(build(controller, tmp_path, False))
-    assert built._queue.max_size == 32
+    assert sizes[-1] == 32  # Gradio itself begins with a queue without a limit
     limits: dict[str, set[Any]] = {}
     for f in built.fns.values():
         if f.concurrency_id in ("search", "speech"):

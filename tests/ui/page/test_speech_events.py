@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-import time
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import cast
@@ -41,6 +41,21 @@ def session(speaker: SpeechController) -> VisitorSession:
 @pytest.fixture
 def visit(session: VisitorSession) -> Visit:
     return session.visit
+
+
+class WatchedLock:
+    """Tells when somebody waits for it."""
+
+    def __init__(self) -> None:
+        self.lock, self.awaited = threading.Lock(), threading.Event()
+
+    def __enter__(self) -> None:
+        if not self.lock.acquire(blocking=False):
+            self.awaited.set()
+            self.lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self.lock.release()
 
 
 def token(player: str) -> str:
@@ -137,10 +152,11 @@ def test_speaking_waits_for_the_step_that_is_being_taken(
     speaker: SpeechController, session: VisitorSession
 ) -> None:
     """Who picks a voice and presses Speak at once hears that voice."""
+    lock = session.lock = WatchedLock()
     with ThreadPoolExecutor(1) as pool:
-        with session.lock:
+        with lock:
             spoken = pool.submit(lambda: list(speaker.speak(session, HELLO)))
-            time.sleep(0.05)
+            assert lock.awaited.wait(10)
             session.visit = speaker.controller.pick(session.visit, "p4")
         spoken.result(10)
     assert session.spoken[0].speaker_id == "p4"

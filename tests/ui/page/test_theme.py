@@ -1,8 +1,12 @@
 """The theme can be read in light and dark: WCAG 2.2 contrast, worked out from its own variables."""
 
+import asyncio
 import re
 
+import gradio as gr
 import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
 
 from vclip.ui.page import theme as look
 
@@ -26,9 +30,28 @@ PAIRS = [  # text and what it stands on
 ]
 
 
-def variables(is_dark: bool) -> dict[str, str]:
+@pytest.fixture(scope="module")
+def client() -> TestClient:
+    """A page in this theme, as Gradio serves it."""
+
+    async def mounted() -> FastAPI:  # in a running loop: without one Gradio opens some, for ever
+        with gr.Blocks(analytics_enabled=False) as page:
+            gr.HTML("")
+        return gr.mount_gradio_app(
+            FastAPI(), page, path="/", theme=look.theme(), ssr_mode=False, run_history=False
+        )
+
+    return TestClient(asyncio.run(mounted()))
+
+
+@pytest.fixture(scope="module")
+def css(client: TestClient) -> str:
+    return client.get("/theme.css").text
+
+
+def variables(css: str, is_dark: bool) -> dict[str, str]:
     """The CSS variables of a mode; dark ones replace light ones."""
-    light, dark = look.theme()._get_theme_css().split(":root.dark, :root .dark {", 1)
+    light, dark = css.split(":root.dark, :root .dark {", 1)
     found = re.findall(r"--([\w-]+): ([^;]+);", light)
     return dict(found + (re.findall(r"--([\w-]+): ([^;]+);", dark) if is_dark else []))
 
@@ -62,15 +85,14 @@ def test_contrast_of_known_colours() -> None:
 
 @pytest.mark.parametrize("is_dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize(("text", "ground"), PAIRS)
-def test_text_can_be_read(text: str, ground: str, is_dark: bool) -> None:
-    known = variables(is_dark)
+def test_text_can_be_read(css: str, text: str, ground: str, is_dark: bool) -> None:
+    known = variables(css, is_dark)
     assert contrast(colour(known, text), colour(known, ground)) >= 4.5
 
 
-def test_nothing_of_the_theme_is_fetched() -> None:
-    theme = look.theme()
-    assert theme._stylesheets == []
-    assert set(re.findall(r"https?://[\w./]+", theme._get_theme_css())) == {SVG}
+def test_nothing_of_the_theme_is_fetched(client: TestClient, css: str) -> None:
+    assert client.get("/config").json()["stylesheets"] == []
+    assert set(re.findall(r"https?://[\w./]+", css)) == {SVG}
     assert "<link" not in look.head(stage=True) and "src=" not in look.head(stage=True)
     assert all(path.is_file() for path in [*look.CSS, look.ICON, look.THUMBNAIL])
 

@@ -112,8 +112,8 @@ def test_who_hangs_up_is_forgotten(client: httpx.Client, takes: TakeStore) -> No
         take.feed(noise())
         stream = response.iter_raw()  # which hangs up when it is collected
         assert next(stream)
-        assert len(take._listeners) == 1
-    wait(lambda: len(take._listeners) == 0)  # though nothing more was spoken
+        assert take.n_listeners == 1
+    wait(lambda: take.n_listeners == 0)  # though nothing more was spoken
     take.feed(noise())
     take.finish(noise(), CARD)
     assert client.get(f"/takes/{take.token}.wav").status_code == 200

@@ -5,7 +5,7 @@ import random
 import threading
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -86,32 +86,42 @@ def test_readers_hear_what_was_fed_however_it_interleaves(takes: TakeStore, seed
         take.feed(piece)
         time.sleep(rng.choice([0, 0, 0.001]))
     readers.append(Reader(take))
-    wait(lambda: take._listeners or not readers[-1].is_alive())
+    wait(lambda: take.n_listeners or not readers[-1].is_alive())
     take.finish(join(pieces), CARD)
     late = Reader(take)
     expected = b"".join(pcm(piece) for piece in pieces)
     assert all(reader.all() == expected for reader in [*readers, late])
-    assert len(take._listeners) == 0
+    assert take.n_listeners == 0
 
 
-def test_readers_wait_without_work(takes: TakeStore) -> None:
+def test_readers_wait_without_work(takes: TakeStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They sleep until they are woken, once for each piece; polling would wait more often."""
+    waits: list[None] = []
+
+    class CountedEvent(asyncio.Event):
+        async def wait(self) -> Literal[True]:
+            waits.append(None)
+            return await super().wait()
+
+    monkeypatch.setattr(asyncio, "Event", CountedEvent)
     take = takes.start(SAMPLE_RATE)
     readers = [Reader(take) for _ in range(5)]
-    wait(lambda: len(take._listeners) == 5)
-    before = time.process_time()
-    time.sleep(0.4)
-    assert time.process_time() - before < 0.1
+    wait(lambda: len(waits) == 5)
+    for n in (1, 2):
+        take.feed(noise(n))
+        wait(lambda n=n: len(waits) >= 5 + 5 * n)
     take.fail()
-    assert [reader.all() for reader in readers] == [b""] * 5
+    assert [reader.all() for reader in readers] == [pcm(noise(1)) + pcm(noise(2))] * 5
+    assert len(waits) == 15
 
 
 def test_who_leaves_harms_nobody(takes: TakeStore) -> None:
     take = takes.start(SAMPLE_RATE)
     leaver, stayer = Reader(take, pieces=1), Reader(take)
-    wait(lambda: len(take._listeners) == 2)
+    wait(lambda: take.n_listeners == 2)
     take.feed(noise(0))
     assert leaver.all() == pcm(noise(0))  # and its event loop is closed
-    wait(lambda: len(take._listeners) == 1)
+    wait(lambda: take.n_listeners == 1)
     take.feed(noise(1))
     take.finish(join([noise(0), noise(1)]), CARD)
     assert stayer.all() == pcm(noise(0)) + pcm(noise(1))
@@ -124,7 +134,7 @@ def test_a_loop_that_was_closed_under_its_reader_harms_nobody(takes: TakeStore) 
     assert loop.run_until_complete(anext(stream)) == pcm(noise(0))
     loop.close()
     stayer = Reader(take)
-    wait(lambda: len(take._listeners) == 2)
+    wait(lambda: take.n_listeners == 2)
     take.feed(noise(1))
     take.fail()
     assert stayer.all() == pcm(noise(0)) + pcm(noise(1))
@@ -135,7 +145,7 @@ def test_a_take_that_ends_early_ends_its_readers(takes: TakeStore, end: Any) -> 
     take = takes.start(SAMPLE_RATE)
     take.feed(noise(0))
     reader = Reader(take)
-    wait(lambda: len(take._listeners) == 1)
+    wait(lambda: take.n_listeners == 1)
     end(take)
     take.feed(noise(1))  # whoever speaks does not know yet
     assert reader.all() == pcm(noise(0))
@@ -163,13 +173,18 @@ def test_a_format_is_encoded_once_for_all_who_ask(
     take.finish(noise(0), CARD)
     encode, calls = audio.encode, []
 
+    together = threading.Barrier(4)
+
     def counted(wav: Any, sample_rate: int, kind: str) -> bytes:
         calls.append(kind)
-        time.sleep(0.05)
         return encode(wav, sample_rate, kind)
 
+    def ask() -> None:
+        together.wait()
+        take.file("mp3")
+
     monkeypatch.setattr(audio, "encode", counted)
-    threads = [threading.Thread(target=take.file, args=["mp3"]) for _ in range(4)]
+    threads = [threading.Thread(target=ask) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -14,9 +14,7 @@ import soundfile
 
 from vclip import audio
 from vclip.arrays import Float32
-from vclip.speech.synthesizer import (
-    Speech,
-)
+from vclip.speech.synthesizer import Speech
 
 MOST = 400  # takes that are kept; about a minute of speech each fills 3 GB
 SECONDS = 3600  # that a take is kept, to replay and download it; a visit after its last event
@@ -44,6 +42,11 @@ class SpeechTake:
         self._lock, self._encoding = threading.Lock(), threading.Lock()
         self._pieces: list[bytes] = []
         self._listeners: set[Callable[[], None]] = set()
+
+    @property
+    def n_listeners(self) -> int:
+        """How many hear it just now."""
+        return len(self._listeners)
 
     def feed(self, speech: Speech) -> None:
         """More of it for those who listen; nothing once it has ended."""
