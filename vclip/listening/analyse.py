@@ -63,9 +63,9 @@ def write(folder: Path, results: analysis.StudyResults, study: Study | None) -> 
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "results.json").write_text(json.dumps(results.as_dict(), indent=1))
         (folder / "report.txt").write_text(report.text(results, study) + "\n")
-        for name, figure in charts.figures(results).items():
-            (folder / f"{name}.svg").write_bytes(charts.svg(figure))
-            (folder / f"{name}.pdf").write_bytes(charts.pdf(figure))
+        for name, files in charts.rendered(results).items():
+            for kind, data in files.items():
+                (folder / f"{name}.{kind}").write_bytes(data)
     except OSError as error:
         raise OutputError(f"cannot write to {folder}: {error.strerror or error}") from error
 

@@ -46,13 +46,13 @@ def test_shrout_and_fleiss_1979() -> None:
     two = agreement.icc(SHROUT_FLEISS)
     assert (two.kind, two.k) == ("ICC(2,k)", 4)
     assert (two.single, two.mean) == pytest.approx((0.29, 0.62), abs=5e-3)
-    one = agreement._one_way(SHROUT_FLEISS)
+    one = agreement.one_way(SHROUT_FLEISS)
     assert (one.single, one.mean) == pytest.approx((0.17, 0.44), abs=5e-3)
 
 
 def test_steps_of_spearman_brown() -> None:
     """The mean of four judges is one judge stepped up four times."""
-    one = agreement._one_way(SHROUT_FLEISS)
+    one = agreement.one_way(SHROUT_FLEISS)
     assert agreement.spearman_brown(one.single, 4) == pytest.approx(one.mean)
     assert agreement.spearman_brown(0.5) == pytest.approx(2 / 3)
 

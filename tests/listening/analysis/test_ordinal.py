@@ -29,7 +29,7 @@ def simulated(
 
 def test_without_random_effects_it_is_statsmodels_ordered_model() -> None:
     rows = simulated(np.random.default_rng(0), (0, 0), (20, 5))
-    design = ordinal._treatment(rows["condition"].to_numpy(), list("abc"))
+    design = ordinal.treatment_coding(rows["condition"].to_numpy(), list("abc"))
     model = ordinal.OrdinalModel(rows["value"].to_numpy() - 1, 5, design, {})
     value = model.mode({})
     theirs = OrderedModel(rows["value"].to_numpy(), design, distr="logit")
@@ -44,7 +44,7 @@ def test_without_random_effects_it_is_statsmodels_ordered_model() -> None:
 
 def test_gradient_is_the_slope_of_the_value() -> None:
     rows = simulated(np.random.default_rng(0), (0.5, 0.5), (6, 4))
-    design = ordinal._treatment(rows["condition"].to_numpy(), list("abc"))
+    design = ordinal.treatment_coding(rows["condition"].to_numpy(), list("abc"))
     model = ordinal.OrdinalModel(rows["value"].to_numpy() - 1, 5, design, ordinal.groups(rows))
     rng = np.random.default_rng(1)
     params = model.params + 0.1 * rng.standard_normal(len(model.params))

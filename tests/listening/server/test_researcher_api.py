@@ -16,6 +16,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from study_server import TOKEN, study
 
+from vclip.listening.analysis import rating_table
 from vclip.listening.design.study import Study
 from vclip.listening.design.study_file import load
 from vclip.listening.design.trials import Counts, cells
@@ -61,7 +62,7 @@ class Shelf:
 
     def counts(self) -> Counts:
         return Counts.of(
-            self.study, [[monitor.trial(r) for r in self.found if r.purpose == "rating"]]
+            self.study, [[rating_table.trial(r) for r in self.found if r.purpose == "rating"]]
         )
 
     def raters(self) -> list[Progress]:

@@ -1,4 +1,4 @@
-"""How much raters agree, and how far their means can be relied on.
+"""Agreement of raters, and the reliability of their means.
 
 Krippendorff's alpha asks whether one rater could stand for another; it is low where taste differs
 and says little of means. Reliability of the mean asks whether other raters would put the stimuli
@@ -72,7 +72,7 @@ def alpha(table: Float64, level: Literal["interval", "ordinal"] = "ordinal") -> 
 
 def icc(table: Float64) -> Reliability:
     """ICC(2,·) of a full table of raters × units (R, U), ICC(1,·) of one with gaps."""
-    return _two_way(table) if np.isfinite(table).all() and min(table.shape) > 1 else _one_way(table)
+    return _two_way(table) if np.isfinite(table).all() and min(table.shape) > 1 else one_way(table)
 
 
 def _two_way(table: Float64) -> Reliability:
@@ -89,7 +89,7 @@ def _two_way(table: Float64) -> Reliability:
     return Reliability("ICC(2,k)", float(k), single, mean)
 
 
-def _one_way(table: Float64) -> Reliability:
+def one_way(table: Float64) -> Reliability:
     """One-way random effects with unequal counts: k is their usual average."""
     known = np.isfinite(table)
     counts = known.sum(axis=0)

@@ -1,4 +1,4 @@
-"""Figures of results, as SVG and PDF; drawn without pyplot, so that requests share nothing."""
+"""Figures of results as SVG and PDF; drawn without pyplot, so that requests share nothing."""
 
 import io
 import textwrap
@@ -19,13 +19,13 @@ from vclip.listening.analysis.results import QuestionResults, StudyResults
 WIDTH, BAR = 6.0, 0.38  # inches: of a figure, of each line in it
 LONGEST = 28  # characters of a line of a name
 INK, POINT, FAINT = "#222222", "#1b4f8a", "#b8b8b8"
-LIKERT = (
+LIKERT = [
     "#8c2d04",
     "#e08b4f",
     "#d9d9d9",
     "#6f9fcf",
     "#1b4f8a",
-)  # 1 to 5; in grey their order tells
+]  # 1 to 5; in grey, too
 _settings = threading.Lock()  # matplotlib's are one for all threads
 
 
@@ -33,14 +33,17 @@ def figures(results: StudyResults) -> dict[str, Figure]:
     """All figures of all questions by name: QUESTION_means, _histogram, _preferences, _accuracy."""
     found: dict[str, Figure] = {}
     for question in results.questions:
-        if question.means:
-            found[f"{question.id}_means"] = means(question, results.labels)
-            found[f"{question.id}_histogram"] = histogram(question, results.labels)
-        if question.preferences:
-            found[f"{question.id}_preferences"] = preferences(question, results.labels)
-        if question.accuracies:
-            found[f"{question.id}_accuracy"] = accuracy(question, results.labels)
+        drawn = [means, histogram] if question.means else []
+        drawn += [preferences] if question.preferences else []
+        drawn += [accuracy] if question.accuracies else []
+        found |= {f"{question.id}_{d.__name__}": d(question, results.labels) for d in drawn}
     return found
+
+
+def rendered(results: StudyResults) -> dict[str, dict[str, bytes]]:
+    """All figures as files: by name, then by "svg" and "pdf"."""
+    drawn = figures(results).items()
+    return {name: {"svg": svg(figure), "pdf": pdf(figure)} for name, figure in drawn}
 
 
 def svg(figure: Figure) -> bytes:
@@ -75,10 +78,10 @@ def histogram(question: QuestionResults, labels: dict[str, str]) -> Figure:
     shares = 100 * counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)  # (C, K)
     ramp = mpl.colormaps["viridis"](np.linspace(0.05, 0.95, len(steps)))
     colors = LIKERT if len(steps) == len(LIKERT) else [tuple(color) for color in ramp]
-    left = np.zeros(len(names))
-    for step, share, color in zip(steps, shares.T, colors, strict=True):
-        axes.barh(range(len(names)), share, left=left, color=color, label=step, height=0.7)
-        left += share
+    left = np.cumsum(shares, axis=1) - shares
+    for i, (step, color) in enumerate(zip(steps, colors, strict=True)):
+        options = {"left": left[:, i], "color": color, "label": step, "height": 0.7}
+        axes.barh(range(len(names)), shares[:, i], **options)
     _scale(axes, "share of answers in %", (0, 100))
     figure.legend(loc="outside upper center", ncols=5, frameon=False, fontsize=8)
     return figure
@@ -97,8 +100,8 @@ def preferences(question: QuestionResults, labels: dict[str, str]) -> Figure:
 
 def accuracy(question: QuestionResults, labels: dict[str, str]) -> Figure:
     """Share of right answers with its two-way interval, and chance."""
-    names = [_pair(found.name, labels) for found in question.accuracies]
-    figure, axes = _lines(names)
+    pairs = [found.name.split() for found in question.accuracies]
+    figure, axes = _lines([" – ".join(labels.get(name, name) for name in pair) for pair in pairs])
     _intervals(axes, [found.two_way for found in question.accuracies], 100)
     axes.axvline(100 * question.accuracies[0].chance, color=INK, lw=1, ls="--", zorder=0)
     _scale(axes, "right answers in % and 95 % interval; dashed: chance", (0, 100))
@@ -129,14 +132,9 @@ def _scale(axes: Axes, label: str, limits: tuple[float, float] | None = None) ->
 
 def _intervals(axes: Axes, found: Sequence[Interval], unit: float = 1.0) -> None:
     for y, one in enumerate(found):
-        axes.plot(
-            [unit * one.low, unit * one.high], [y, y], color=POINT, lw=2.5, alpha=0.5, clip_on=False
-        )
+        ends = [unit * one.low, unit * one.high]
+        axes.plot(ends, [y, y], color=POINT, lw=2.5, alpha=0.5, clip_on=False)
         axes.plot([unit * one.value], [y], "o", color=POINT, ms=6, clip_on=False)
-
-
-def _pair(name: str, labels: dict[str, str]) -> str:
-    return " – ".join(labels.get(part, part) for part in name.split())
 
 
 def _saved(figure: Figure, save: Callable[..., None], metadata: dict[str, None]) -> bytes:

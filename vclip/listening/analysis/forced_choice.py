@@ -1,4 +1,4 @@
-"""Questions with a right answer (ABX, which voice of k belongs to the face): accuracy, chance."""
+"""Forced choice with a right answer (ABX, k-AFC: whose voice is it): accuracy against chance."""
 
 from dataclasses import dataclass
 

@@ -13,7 +13,7 @@ Wald's. The bootstrap stays the main result.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from math import isfinite, log, nan, sqrt
+from math import log, nan, sqrt
 
 import numpy as np
 import numpy.typing as npt
@@ -65,14 +65,13 @@ def fit(rows: pd.DataFrame, names: Sequence[str]) -> OrdinalFit | None:
     present = [name for name in names if (rows["condition"] == name).any()]
     if len(levels) < 2 or len(present) < 2:
         return None
-    design = _treatment(rows["condition"].to_numpy(), present)
+    design = treatment_coding(rows["condition"].to_numpy(), present)
     model = OrdinalModel(answers, len(levels), design, groups(rows))
     sd, converged = model.search()
     cuts = len(levels) - 1
-    effects = np.concatenate([[0.0], model.params[cuts : cuts + len(present) - 1]])
-    covariance = np.zeros((len(present), len(present)))
     fixed = slice(cuts, cuts + len(present) - 1)
-    covariance[1:, 1:] = model.covariance[fixed, fixed]
+    effects = np.pad(model.params[fixed], (1, 0))  # of the first condition 0
+    covariance = np.pad(model.covariance[fixed, fixed], (1, 0))
     known = np.where(np.diag(model.covariance) < MOST**2, model.params, nan)
     return OrdinalFit(
         thresholds=[float(x) for x in known[:cuts]],
@@ -206,20 +205,20 @@ def _ahead(first: Float64, second: Float64, third: Float64) -> Float64:
 
 
 def _contrasts(names: Sequence[str], effects: Float64, covariance: Float64) -> list[Contrast]:
-    pairs = list(combinations(range(len(names)), 2))
-    values = [float(effects[i] - effects[j]) for i, j in pairs]
-    variances = [covariance[i, i] + covariance[j, j] - 2 * covariance[i, j] for i, j in pairs]
-    errors = [sqrt(max(float(v), 0.0)) for v in variances]
-    errors = [se if 0 < se < MOST else nan for se in errors]
-    values = [v if isfinite(se) else nan for v, se in zip(values, errors, strict=True)]
-    p = [float(2 * stats.norm.sf(abs(v) / se)) for v, se in zip(values, errors, strict=True)]
+    pairs = np.array(list(combinations(range(len(names)), 2)))
+    rows = np.eye(len(names))[pairs[:, 0]] - np.eye(len(names))[pairs[:, 1]]  # (pairs, M)
+    errors = np.sqrt(np.maximum(np.einsum("pi,ij,pj->p", rows, covariance, rows), 0.0))
+    errors = np.where((errors > 0) & (errors < MOST), errors, nan)
+    values = np.where(np.isfinite(errors), rows @ effects, nan)
+    p = 2 * stats.norm.sf(np.abs(values) / errors)
+    columns = (values.tolist(), errors.tolist(), p.tolist(), holm(p))
     return [
-        Contrast(names[i], names[j], *rest)
-        for (i, j), *rest in zip(pairs, values, errors, p, holm(p), strict=True)
+        Contrast(names[i], names[j], *figures)
+        for (i, j), *figures in zip(pairs, *columns, strict=True)
     ]
 
 
-def _treatment(labels: npt.NDArray[np.object_], names: Sequence[str]) -> Float64:
+def treatment_coding(labels: npt.NDArray[np.object_], names: Sequence[str]) -> Float64:
     """One column for each name but the first, (N, n − 1)."""
     return np.stack([labels == name for name in names[1:]], axis=1).astype(float)
 

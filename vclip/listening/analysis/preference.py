@@ -10,7 +10,6 @@ finite where one condition always wins; what only it determines is nan.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations
 from math import nan
 
 import numpy as np
@@ -18,15 +17,11 @@ import pandas as pd
 from scipy.special import softmax
 
 from vclip.arrays import Float64, Indices
-from vclip.listening.analysis.bootstrap import (
-    Interval,
-    TwoWayBootstrap,
-)
+from vclip.listening.analysis.bootstrap import Interval, TwoWayBootstrap
 from vclip.listening.analysis.scores import PairComparison, compared
 
 RIDGE = 1e-6
 STEPS, STRIDE = 100, 2.0  # of Newton's method; the longest one
-OUTCOMES = ("first", "second", "tie")
 
 
 @dataclass(frozen=True)
@@ -67,14 +62,8 @@ class PairedChoices:
     @property
     def features(self) -> Float64:
         """z (N, 3, P): strengths by the basis, then position, then tie; two outcomes without."""
-        strengths = np.stack(
-            [
-                self.basis[self.first],
-                self.basis[self.second],
-                (self.basis[self.first] + self.basis[self.second]) / 2,
-            ],
-            axis=1,
-        )  # (N, 3, M − 1)
+        first, second = self.basis[self.first], self.basis[self.second]
+        strengths = np.stack([first, second, (first + second) / 2], axis=1)  # (N, 3, M − 1)
         rest = np.zeros((len(self.first), 3, 2))
         rest[:, 0, 0] = rest[:, 2, 1] = 1
         z: Float64 = np.concatenate([strengths, rest], axis=2)
@@ -103,17 +92,14 @@ def preferences(
         value, moved = float(theta @ direction), pulls @ direction
         return two_way.interval(value, value + two_way.totals(moved), moved)
 
-    rest = len(theta) - n
-    rows_of = [np.concatenate([pairs.basis[i], np.zeros(rest)]) for i in range(len(names))]
-    found = list(combinations(range(len(names)), 2))
+    rows_of = np.pad(pairs.basis, ((0, 0), (0, len(theta) - n)))  # strengths of params, (M, P)
+    strength = dict(zip(names, rows_of, strict=True))
     return Preferences(
         strengths=[
-            Strength(name, interval(rows_of[i]), *_wins(pairs, i)) for i, name in enumerate(names)
+            Strength(name, interval(strength[name]), *_wins(pairs, i))
+            for i, name in enumerate(names)
         ],
-        comparisons=compared(
-            [(names[i], names[j]) for i, j in found],
-            [interval(rows_of[i] - rows_of[j]) for i, j in found],
-        ),
+        comparisons=compared(names, lambda a, b: interval(strength[a] - strength[b])),
         position=interval(np.eye(len(theta))[n]),
         tie=interval(np.eye(len(theta))[-1]).value if pairs.ties else nan,
         n=len(rows),

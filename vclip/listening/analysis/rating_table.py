@@ -1,6 +1,6 @@
-"""Ratings as a table, CSV and JSON with a data dictionary.
+"""Table of ratings, with its data dictionary: a data frame, CSV, JSON and ZIP.
 
-One row a judgement; one row a sound for multi. Raters are numbers: nobody's address, token or code
+One row a rating; one row a sound for multi. Raters are numbers: nobody's address, token or code
 is in a store's ratings, so none can be here.
 """
 
@@ -9,14 +9,14 @@ import json
 import zipfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pandas as pd
 
 from vclip.errors import StudyError
 from vclip.listening.analysis import exclusion
 from vclip.listening.design.study import ACR, SLOTS, Study
-from vclip.listening.design.trials import Trial, correct
+from vclip.listening.design.trials import Purpose, Trial, correct
 from vclip.listening.store.store import Rating
 
 COLUMNS = {
@@ -134,21 +134,30 @@ def _check(table: pd.DataFrame, name: str) -> None:
         raise StudyError(f"{name}, line {n + 2}: {told} is no rating; give what the export wrote")
 
 
+def trial(rating: Rating) -> Trial:
+    """The trial that a rating answered."""
+    return Trial(
+        position=rating.position,
+        question=rating.question,
+        item=rating.item,
+        conditions=rating.conditions,
+        items=rating.items,
+        purpose=cast(Purpose, rating.purpose),
+        expected=rating.expected,
+    )
+
+
 def _rows(rating: Rating, study: Study | None) -> Iterator[dict[str, Any]]:
     """One row, or one for each slot of multi."""
-    shared = {name: getattr(rating, name) for name in ("study", "version", "rater", "position")}
-    shared |= {name: getattr(rating, name) for name in ("question", "type", "item", "purpose")}
-    shared |= {
+    same = "study version rater position question type item purpose heard seconds created"
+    shared = {name: getattr(rating, name) for name in same.split()} | {
         "conditions": " ".join(rating.conditions),
         "items": " ".join(rating.items),
         "first": next(iter(rating.conditions), ""),
         "expected": rating.expected or "",
         "correct": _correct(rating, study),
-        "chance": _chance(rating),
-        "heard": rating.heard,
+        "chance": {"abx": 0.5, "afc": 1 / max(len(rating.items), 1)}.get(rating.type),
         "plays": " ".join(str(n) for n in rating.plays),
-        "seconds": rating.seconds,
-        "created": rating.created,
         "stimuli": " ".join(_sounds(rating, study)) if study else "",
         "excluded": False,
         "reason": "",
@@ -158,25 +167,12 @@ def _rows(rating: Rating, study: Study | None) -> Iterator[dict[str, Any]]:
             one = rating.conditions[SLOTS.index(slot)]
             yield shared | {"condition": one, "answer": f"{value:g}", "value": value, "chosen": ""}
         return
-    acr = rating.type in ACR
-    yield shared | {
-        "condition": rating.conditions[0] if acr else "",
-        "answer": rating.value,
-        "value": float(rating.value) if acr else None,
-        "chosen": "" if acr else _chosen(rating, rating.value),
-    }
-
-
-def _chosen(rating: Rating, value: str) -> str:
-    """What stands behind a slot."""
-    behind = rating.items or rating.conditions
-    return value if value == "tie" else behind[SLOTS.index(value)]
-
-
-def _chance(rating: Rating) -> float | None:
-    if rating.type == "abx":
-        return 0.5
-    return 1 / len(rating.items) if rating.type == "afc" else None
+    shared |= {"condition": "", "answer": rating.value, "value": None, "chosen": ""}
+    if rating.type in ACR:
+        yield shared | {"condition": rating.conditions[0], "value": float(rating.value)}
+    else:
+        slots = dict(zip(SLOTS, rating.items or rating.conditions, strict=False))
+        yield shared | {"chosen": {**slots, "tie": "tie"}[rating.value]}
 
 
 def _correct(rating: Rating, study: Study | None) -> bool | None:
@@ -185,15 +181,12 @@ def _correct(rating: Rating, study: Study | None) -> bool | None:
         return None
     if study is None:
         return rating.value == rating.expected
-    found = (rating.position, rating.question, rating.item, rating.conditions, rating.items)
-    purpose: Any = rating.purpose
-    return correct(study, Trial(*found, purpose, rating.expected), rating.value)
+    return correct(study, trial(rating), rating.value)
 
 
 def _sounds(rating: Rating, study: Study) -> Iterator[str]:
     """SHA-256 of each sound; nothing for what the study file no longer has."""
-    known = {item.id: item for item in study.items}
-    of = rating.items or (rating.item,) * len(rating.conditions)
-    for name, condition in zip(of, rating.conditions, strict=False):
-        if name in known and condition in known[name].stimuli:
-            yield known[name].stimuli[condition].sha256
+    known = {item.id: item.stimuli for item in study.items}
+    for name, condition in trial(rating).sounds:
+        if stimulus := known.get(name, {}).get(condition):
+            yield stimulus.sha256

@@ -1,12 +1,12 @@
-"""Everything that is worked out from a table of ratings (`export.frame`), question by question.
+"""Results of a study: everything worked out from its table of ratings, question by question.
 
-`report` turns it into words and figures; `python -m vclip.listening.analyse` prints it.
+`report` turns them into words, `charts` into figures.
 """
 
+import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
-from math import isfinite
 from platform import python_version
 from typing import Any
 
@@ -70,8 +70,8 @@ class StudyResults:
     questions: list[QuestionResults]
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON, which knows no nan."""
-        found: dict[str, Any] = _plain(asdict(self))
+        """As JSON has it, which knows no nan: None instead."""
+        found: dict[str, Any] = json.loads(json.dumps(asdict(self)), parse_constant=lambda _: None)
         return found
 
 
@@ -93,14 +93,16 @@ def analyse(
             "there are no ratings" if rated.empty else "every rater is excluded; look at them raw"
         )
     reasons = exclusion.reasons_of(frame)
-    names = order(study, left)
-    ids = [q.id for q in study.questions] if study else sorted(left["question"].unique())
-    by_question = {name: rows for name, rows in left.groupby("question")}
+    labels = _labels(study, left)
+    prompts = {q.id: q.prompt for q in study.questions} if study else {}
+    by_question = {str(name): rows for name, rows in left.groupby("question")}  # sorted
     # matrices are small: threads of BLAS only spin, and take the processor from raters' requests
     with threadpool_limits(limits=1, user_api="blas"):
         questions = [
-            answered(by_question[name], names, _prompt(study, name), draws, seed + i)
-            for i, name in enumerate(ids)
+            question_results(
+                by_question[name], list(labels), prompts.get(name, ""), draws, seed + i
+            )
+            for i, name in enumerate(prompts or by_question)
             if name in by_question
         ]
     first, trials = left.iloc[0], left.drop_duplicates(["rater", "position"])
@@ -113,8 +115,7 @@ def analyse(
         raw=raw,
         draws=draws,
         seed=seed,
-        labels=dict(zip(names, names, strict=True))
-        | {c.id: c.label for c in (study.conditions if study else []) if c.id in names},
+        labels=labels,
         n_raters=left["rater"].nunique(),
         n_excluded=0 if raw else len(reasons),
         excluded_by=exclusion.by_rule(reasons),
@@ -126,7 +127,7 @@ def analyse(
     )
 
 
-def answered(
+def question_results(
     rows: pd.DataFrame, names: Sequence[str], prompt: str, draws: int, seed: int
 ) -> QuestionResults:
     """One question's rows, not empty; names: all conditions in their order."""
@@ -152,26 +153,14 @@ def answered(
 
 
 def software() -> dict[str, str]:
-    """What numbers depend on, by version."""
+    """Versions of what the numbers depend on."""
     packages = ("numpy", "scipy", "pandas", "krippendorff")
     return {"vclip": __version__, "Python": python_version(), **{p: version(p) for p in packages}}
 
 
-def order(study: Study | None, frame: pd.DataFrame) -> list[str]:
-    """Conditions that were rated, in the order of the study file; without one, by name."""
+def _labels(study: Study | None, frame: pd.DataFrame) -> dict[str, str]:
+    """Of conditions that were rated, in the order of the study file; without one, by name."""
     shown = {name for row in frame["conditions"].unique() for name in str(row).split()}
-    return [c.id for c in study.conditions if c.id in shown] if study else sorted(shown)
-
-
-def _prompt(study: Study | None, name: str) -> str:
-    """What raters were asked; nothing of a question that the file no longer has."""
-    return next((q.prompt for q in study.questions if q.id == name), "") if study else ""
-
-
-def _plain(value: Any) -> Any:
-    """Without nan, recursively."""
-    if isinstance(value, dict):
-        return {key: _plain(one) for key, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(one) for one in value]
-    return None if isinstance(value, float) and not isfinite(value) else value
+    if study is None:
+        return {name: name for name in sorted(shown)}
+    return {c.id: c.label for c in study.conditions if c.id in shown}

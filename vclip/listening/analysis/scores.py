@@ -1,6 +1,6 @@
-"""Questions answered by a number (ACR 1–5, multi 0–100): means, comparisons, histogram, power."""
+"""Mean scores of conditions (ACR 1–5, multi 0–100): comparisons, Holm's correction, power."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from math import isfinite, nan
@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from vclip.arrays import Float64
 from vclip.listening.analysis.bootstrap import Interval, TwoWayBootstrap
 
 ALPHA, POWER = 0.05, 0.8
@@ -51,14 +52,14 @@ def means(
     """Each condition's mean; rows (N) have condition and value, two_way is of the same rows."""
     values, of = rows["value"].to_numpy(float), rows["condition"].to_numpy()
     multi = bool((rows["type"] == "multi").any())
-    found = []
-    for name in names:
-        chosen = of == name
-        mine = values[chosen]
+
+    def mean(name: str) -> ConditionMean:
+        mine = values[of == name]
         sd = float(mine.std(ddof=1)) if len(mine) > 1 else nan
-        mean = two_way.mean(values, chosen).within(*((0, 100) if multi else (1, 5)))
-        found.append(ConditionMean(name, len(mine), mean, sd, histogram(mine, multi)))
-    return found
+        found = two_way.mean(values, of == name).within(*((0, 100) if multi else (1, 5)))
+        return ConditionMean(name, len(mine), found, sd, histogram(mine, multi))
+
+    return [mean(name) for name in names]
 
 
 def comparisons(
@@ -66,21 +67,19 @@ def comparisons(
 ) -> list[PairComparison]:
     """All pairs of conditions, in the order of names."""
     values, of = rows["value"].to_numpy(float), rows["condition"].to_numpy()
-    pairs = list(combinations(names, 2))
-    differences = [two_way.difference(values, of == one, of == other) for one, other in pairs]
-    return compared(pairs, differences)
+    return compared(names, lambda a, b: two_way.difference(values, of == a, of == b))
 
 
 def compared(
-    pairs: Sequence[tuple[str, str]], differences: Sequence[Interval]
+    names: Sequence[str], difference: Callable[[str, str], Interval]
 ) -> list[PairComparison]:
-    """Comparisons of one family, with Holm's correction."""
-    corrected = holm([difference.p for difference in differences])
+    """All pairs of conditions as one family of tests, with Holm's correction."""
+    pairs = list(combinations(names, 2))
+    found = [difference(one, other) for one, other in pairs]
+    corrected = holm([one.p for one in found])
     return [
-        PairComparison(
-            one, other, difference, difference.p, p, detectable(difference.se, difference.df)
-        )
-        for (one, other), difference, p in zip(pairs, differences, corrected, strict=True)
+        PairComparison(*pair, one, one.p, p_holm, detectable(one.se, one.df))
+        for pair, one, p_holm in zip(pairs, found, corrected, strict=True)
     ]
 
 
@@ -108,11 +107,12 @@ def detectable(se: float, df: float) -> float:
     return float((stats.t.ppf(1 - ALPHA / 2, df) + stats.t.ppf(POWER, df)) * se)
 
 
-def histogram(
-    values: "np.ndarray[tuple[int], np.dtype[np.float64]]", multi: bool
-) -> dict[str, int]:
+def histogram(values: Float64, multi: bool) -> dict[str, int]:
     """How often each value was given; multi by tens, the last from 90 to 100."""
     if not multi:
         return {str(k): int((values == k).sum()) for k in range(1, 6)}
-    bins = np.minimum(values // 10, 9).astype(int)
-    return {f"{10 * k}–{100 if k == 9 else 10 * k + 9}": int((bins == k).sum()) for k in range(10)}
+    counts, _ = np.histogram(values, np.arange(0, 101, 10))
+    return {
+        f"{k}–{100 if k == 90 else k + 9}": int(n)
+        for k, n in zip(range(0, 91, 10), counts, strict=True)
+    }

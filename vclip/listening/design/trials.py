@@ -35,6 +35,12 @@ class Trial:
     purpose: Purpose = "rating"
     expected: str | None = None
 
+    @property
+    def sounds(self) -> list[tuple[str, str]]:
+        """Item and condition of each slot."""
+        items = self.items or (self.item,) * len(self.conditions)
+        return list(zip(items, self.conditions, strict=True))
+
 
 Order = tuple[str, str, tuple[str, ...]]
 """Question, item, and the order: conditions as presented; afc: whose voices they were."""

@@ -1,6 +1,6 @@
-"""What the researcher's page shows of a running study: counts, raters, exclusions, results.
+"""Monitor of a running study, for the researcher: counts per cell, raters, exclusions, results.
 
-Counts are worked out anew from the store's ratings. What raters are judged by is kept until
+Counts are worked out anew from the store's ratings. What raters are excluded for is kept until
 ratings have come; so is the analysis, which takes seconds for a large study and rests four times as
 long as it works.
 """
@@ -8,7 +8,7 @@ long as it works.
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -18,7 +18,7 @@ from vclip.errors import StudyError
 from vclip.listening.analysis import charts, exclusion, rating_table, report
 from vclip.listening.analysis import results as analysis
 from vclip.listening.design.study import Question, Study
-from vclip.listening.design.trials import Cell, Trial, cell_of, cells
+from vclip.listening.design.trials import Cell, cell_of, cells
 from vclip.listening.store.store import Progress, Rating, Store
 
 Selection = Literal["raw", "clean"]
@@ -32,7 +32,7 @@ class AnalysisSnapshot:
     results: dict[str, Any] | None
     text: str
     message: str
-    figures: dict[str, tuple[bytes, bytes]]  # SVG and PDF by name
+    figures: dict[str, dict[str, bytes]]  # by name, then svg and pdf
     stamp: str
 
 
@@ -47,7 +47,7 @@ class StudyMonitor:
         self._judged: tuple[str, exclusion.Reasons] = ("", {})  # by the stamp of the ratings
 
     def table(self, view: Selection) -> pd.DataFrame:
-        """All judgements, marked; of the raters who broke no rule where clean."""
+        """All ratings, marked; of the raters who broke no rule where clean."""
         table = rating_table.frame(self.store.ratings(), self.study)
         return table if view == "raw" else exclusion.clean(table)
 
@@ -56,25 +56,25 @@ class StudyMonitor:
         ratings = known(self.study, self.store.ratings())
         mark, reasons = self._reasons(ratings)
         shown = [r for r in ratings if view == "raw" or r.rater not in reasons]
-        raters = self.store.raters()
+        raters, study = self.store.raters(), self.study
+        rated = Counter(
+            cell_of(study, rating_table.trial(r)) for r in shown if r.purpose == "rating"
+        )
+        planned = self.store.counts().cells  # made or reserved, by whomever
+        head = {"id": study.study, "version": study.version, "title": study.title}
         return {
-            "study": {
-                "id": self.study.study,
-                "version": self.study.version,
-                "title": self.study.title,
-                "sha256": self.study.sha256,
-            },
+            "study": {**head, "sha256": study.sha256},
             "view": view,
             "stamp": mark,
             "totals": {
                 "raters": len(raters),
                 "complete": sum(one.complete for one in raters),
                 "excluded": len(reasons),
-                "ratings": sum(r.purpose == "rating" for r in shown),
+                "ratings": rated.total(),
             },
             "excluded_by": exclusion.by_rule(reasons),
-            "questions": grids(self.study, shown, self.store.counts().cells),
-            "raters": [person(one, reasons.get(one.rater, [])) for one in raters],
+            "questions": [_grid(study, question, rated, planned) for question in study.questions],
+            "raters": [_rater(one, reasons.get(one.rater, [])) for one in raters],
         }
 
     def _reasons(self, ratings: list[Rating]) -> tuple[str, exclusion.Reasons]:
@@ -86,7 +86,7 @@ class StudyMonitor:
         return judged
 
     def analysed(self, view: Selection) -> AnalysisSnapshot:
-        """Of the ratings there are, or of those there were a moment ago."""
+        """The analysis of the ratings there are, or of those there were a moment ago."""
         with self._working:  # one at a time: raters wait for the same processor
             kept = self._kept.get(view)
             if kept and time.monotonic() < self._rested[view]:
@@ -106,17 +106,13 @@ class StudyMonitor:
             results = analysis.analyse(self.study, table, self._draws, raw=view == "raw")
         except StudyError as error:
             return AnalysisSnapshot(None, "", str(error), {}, mark)
-        drawn = charts.figures(results).items()
-        figures = {name: (charts.svg(figure), charts.pdf(figure)) for name, figure in drawn}
-        return AnalysisSnapshot(
-            results.as_dict(), report.text(results, self.study), "", figures, mark
-        )
+        text = report.text(results, self.study)
+        return AnalysisSnapshot(results.as_dict(), text, "", charts.rendered(results), mark)
 
 
 def known(study: Study, ratings: Iterable[Rating]) -> list[Rating]:
     """Without those of questions and items that the study file no longer has."""
-    questions = {question.id for question in study.questions}
-    items = {item.id for item in study.items}
+    questions, items = ({part.id for part in parts} for parts in (study.questions, study.items))
     return [r for r in ratings if r.question in questions and r.item in items]
 
 
@@ -126,27 +122,16 @@ def stamp(ratings: list[Rating]) -> str:
     return f"{len(ratings)} {len({rating.rater for rating in ratings})} {last}"
 
 
-def grids(study: Study, ratings: list[Rating], counted: Any) -> list[dict[str, Any]]:
-    """Of each question how many ratings each cell has, items down, conditions across.
-
-    counted: ratings of each cell that are made or reserved; all of them, whoever made them.
-    """
-    rated = Counter(cell_of(study, trial(r)) for r in ratings if r.purpose == "rating")
-    return [_grid(study, question, rated, counted) for question in study.questions]
-
-
-def _grid(study: Study, question: Question, rated: Counter[Cell], counted: Any) -> dict[str, Any]:
-    mine = [cell for cell in cells(study) if cell.question == question.id]
-    columns = list(dict.fromkeys(cell.conditions for cell in mine))
-    rows = list(dict.fromkeys(cell.item for cell in mine))
+def _grid(
+    study: Study, question: Question, rated: Mapping[Cell, int], planned: Mapping[Cell, int]
+) -> dict[str, Any]:
+    """How many ratings each cell of a question has, items down, conditions across."""
+    mine = {(c.item, c.conditions): c for c in cells(study) if c.question == question.id}
+    columns = list(dict.fromkeys(conditions for _, conditions in mine))
     labels = {condition.id: condition.label for condition in study.conditions}
-    of = {(cell.item, cell.conditions): cell for cell in mine}
 
-    def show(item: str, conditions: tuple[str, ...]) -> dict[str, int] | None:
-        cell = of.get((item, conditions))
-        if cell is None:
-            return None
-        return {"rated": rated[cell], "planned": counted.get(cell, 0)}
+    def show(cell: Cell | None) -> dict[str, int] | None:
+        return {"rated": rated.get(cell, 0), "planned": planned.get(cell, 0)} if cell else None
 
     return {
         "id": question.id,
@@ -154,16 +139,14 @@ def _grid(study: Study, question: Question, rated: Counter[Cell], counted: Any) 
         "prompt": question.prompt,
         "quota": study.design.ratings_per_cell,
         "columns": [" – ".join(labels[name] for name in names) or "all" for names in columns],
-        "rows": [{"item": name, "cells": [show(name, c) for c in columns]} for name in rows],
+        "rows": [
+            {"item": name, "cells": [show(mine.get((name, c))) for c in columns]}
+            for name in dict.fromkeys(item for item, _ in mine)
+        ],
     }
 
 
-def trial(rating: Rating) -> Trial:
-    """What was rated, as far as counting needs it."""
-    return Trial(rating.position, rating.question, rating.item, rating.conditions, rating.items)
-
-
-def person(progress: Progress, reasons: list[str]) -> dict[str, Any]:
+def _rater(progress: Progress, reasons: list[str]) -> dict[str, Any]:
     """One line of the page's table; nothing but a number says who it is."""
     screened = [mark.result.get("passed") for mark in progress.marks if mark.kind == "headphones"]
     return {

@@ -14,12 +14,12 @@ from fastapi import APIRouter, Depends, Header, HTTPException, Response
 from vclip.listening.analysis import rating_table
 from vclip.listening.server.monitor import Selection, StudyMonitor
 
-KINDS = {"csv": "text/csv", "json": "application/json", "zip": "application/zip"}
+EXPORT_TYPES = {"csv": "text/csv", "json": "application/json", "zip": "application/zip"}
 WAIT = 0.1  # seconds that each wrong token takes
-DRAWN = {"svg": "image/svg+xml", "pdf": "application/pdf"}
+FIGURE_TYPES = {"svg": "image/svg+xml", "pdf": "application/pdf"}
 
 
-def router(live: StudyMonitor, token: str) -> APIRouter:
+def router(monitor: StudyMonitor, token: str) -> APIRouter:
     """All routes of the researcher."""
 
     brake = asyncio.Lock()
@@ -35,11 +35,11 @@ def router(live: StudyMonitor, token: str) -> APIRouter:
 
     @api.get("/summary")
     def summary(view: Selection = "clean") -> dict[str, Any]:
-        return live.summary(view)
+        return monitor.summary(view)
 
     @api.get("/results")
     def results(view: Selection = "clean") -> dict[str, Any]:
-        found = live.analysed(view)
+        found = monitor.analysed(view)
         return {
             "results": found.results,
             "text": found.text,
@@ -50,17 +50,17 @@ def router(live: StudyMonitor, token: str) -> APIRouter:
 
     @api.get("/figures/{name}.{kind}")
     def figure(name: str, kind: str, view: Selection = "clean") -> Response:
-        drawn = live.analysed(view).figures.get(name)
-        if drawn is None or kind not in DRAWN:
+        drawn = monitor.analysed(view).figures.get(name, {}).get(kind)
+        if drawn is None:
             raise HTTPException(404, "there is no such figure")
-        return _file(drawn[list(DRAWN).index(kind)], DRAWN[kind], f"{name}.{kind}")
+        return _file(drawn, FIGURE_TYPES[kind], f"{name}.{kind}")
 
     @api.get("/export.{kind}")
     def exported(kind: str, view: Selection = "clean") -> Response:
-        if kind not in KINDS:
-            raise HTTPException(404, f"there is no {kind}; take one of {', '.join(KINDS)}")
-        name = f"{live.study.study}_{view}.{kind}"
-        return _file(_written(live, live.table(view), kind), KINDS[kind], name)
+        if kind not in EXPORT_TYPES:
+            raise HTTPException(404, f"there is no {kind}; take one of {', '.join(EXPORT_TYPES)}")
+        name = f"{monitor.study.study}_{view}.{kind}"
+        return _file(_written(monitor, monitor.table(view), kind), EXPORT_TYPES[kind], name)
 
     @api.get("/dictionary.csv")
     def dictionary() -> Response:
@@ -71,10 +71,10 @@ def router(live: StudyMonitor, token: str) -> APIRouter:
     return api
 
 
-def _written(live: StudyMonitor, table: pd.DataFrame, kind: str) -> bytes:
+def _written(monitor: StudyMonitor, table: pd.DataFrame, kind: str) -> bytes:
     if kind == "zip":
-        return rating_table.archive(table, live.study)
-    text = rating_table.csv(table) if kind == "csv" else rating_table.as_json(table, live.study)
+        return rating_table.archive(table, monitor.study)
+    text = rating_table.csv(table) if kind == "csv" else rating_table.as_json(table, monitor.study)
     return text.encode()
 
 

@@ -157,9 +157,7 @@ def _told(study: Study, question: Question, trial: Trial) -> str:
 
 def stimuli(study: Study, trial: Trial) -> list[Stimulus]:
     """Of each slot."""
-    items = trial.items or (trial.item,) * len(trial.conditions)
-    pairs = zip(items, trial.conditions, strict=True)
-    return [study.item(item).stimuli[condition] for item, condition in pairs]
+    return [study.item(item).stimuli[condition] for item, condition in trial.sounds]
 
 
 def take(session: RaterSession, answer: Answer, lengths: Sequence[float]) -> Answer:

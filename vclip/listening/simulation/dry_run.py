@@ -11,7 +11,7 @@ from vclip.listening.analysis import results
 from vclip.listening.design.plan import plan
 from vclip.listening.design.study import ACR, Study
 from vclip.listening.design.trials import Counts, Trial
-from vclip.listening.simulation.raters import GroundTruth, RaterPanel, SimulatedRater, StimulusId
+from vclip.listening.simulation.raters import GroundTruth, RaterPanel, SimulatedRater
 from vclip.listening.store.store import Rating
 
 
@@ -50,18 +50,12 @@ def rated(
         items=trial.items,
         purpose=trial.purpose,
         expected=trial.expected,
-        value=panel.answer(rater, trial.question, sounds(trial), trial.item, told, rng),
+        value=panel.answer(rater, trial.question, trial.sounds, trial.item, told, rng),
         seconds=float(rater.seconds * rng.lognormal(0, 0.3)),
         heard=1.0,
         plays=(1,) * len(trial.conditions),
         created="2026-01-01T00:00:00.000+00:00",
     )
-
-
-def sounds(trial: Trial) -> list[StimulusId]:
-    """Item and condition of each slot."""
-    of = trial.items or (trial.item,) * len(trial.conditions)
-    return list(zip(of, trial.conditions, strict=True))
 
 
 def covered(
