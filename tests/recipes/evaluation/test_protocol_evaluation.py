@@ -127,10 +127,11 @@ def test_trials_with_missing_media_are_left_out_and_counted(
     gone = set(p1.media("face")[:5])
     (trials,) = p1.verification
     n_gone = sum(key in gone for key in trials.faces)
-    line = by_name(parts)["verification", trials.name, "AUC"]
+    lines = by_name(parts)
+    line = lines["verification", trials.name, "AUC"]
     assert line.missing == n_gone > 0 and line.used == len(trials.faces) - n_gone
     for key, before in by_name(whole).items():
-        after = by_name(parts)[key]
+        after = lines[key]
         assert after.used + after.missing == before.used + before.missing
         assert after.missing >= before.missing
 

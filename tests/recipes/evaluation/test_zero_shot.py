@@ -20,6 +20,7 @@ from vclip.models.clip_folder import clip_hash
 from vclip.recipes.data.feature_store import PairFeatures, Report
 from vclip.recipes.data.manifest import read_pairs
 from vclip.recipes.evaluation import association, protocols, zero_shot
+from vclip.recipes.evaluation.model_features import load_heads
 from vclip.recipes.metrics.verification import auc
 
 PEOPLE = {f"p{i}": SpeakerProfile("FM"[i % 2], 20 + i % 4) for i in range(16)}
@@ -145,15 +146,15 @@ def test_a_protocol_under_the_bridge(
 
 def test_a_model_without_an_association_is_its_bridge(folder: Path, tmp_path: Path) -> None:
     """Then the voice is heard: a ridge regression says which description it would have."""
-    heads = zero_shot.load_heads(make_zero_shot(tmp_path / "m"))
+    heads = load_heads(make_zero_shot(tmp_path / "m"))
     assert isinstance(heads, ZeroShotHeads)
     assert (heads.image_dimension, heads.voice_dimension) == (12, 256)
     with pytest.raises(ModelError):
-        zero_shot.load_heads(tmp_path)
+        load_heads(tmp_path)
     save_association(
         tmp_path / "m" / "association.safetensors", Association(AssociationConfig(12)), {}
     )
-    assert isinstance(zero_shot.load_heads(tmp_path / "m"), Association)
+    assert isinstance(load_heads(tmp_path / "m"), Association)
 
 
 def test_features_that_the_bridge_cannot_read(

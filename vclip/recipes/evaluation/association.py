@@ -45,7 +45,12 @@ from vclip.recipes.data.feature_store import (
 )
 from vclip.recipes.data.manifest import SHARED, Labelled, Pair, read_labelled, read_pairs
 from vclip.recipes.evaluation import protocol_report, zero_shot
-from vclip.recipes.evaluation.protocol_evaluation import check_fit
+from vclip.recipes.evaluation.model_features import (
+    check_fit,
+    fitting_features,
+    load_heads,
+    sees_by_clip,
+)
 from vclip.recipes.evaluation.protocols import READERS
 from vclip.recipes.metrics import cross_modal
 from vclip.speakers.candidates import Heads
@@ -158,7 +163,7 @@ def stored_features(
     arguments: argparse.Namespace, pairs: Sequence[Pair], model: Heads
 ) -> tuple[PairFeatures, None, str]:
     """Features from shards, which know no labelled media for the sex-only scores."""
-    faces, voices = protocol_report.fitting_features(arguments.features, arguments.model)
+    faces, voices = fitting_features(arguments.features, arguments.model)
     check_fit(faces, voices, model)
     detector = str(faces.about.get("detector", "unknown"))
     return shards.pair_features(pairs, faces, voices), None, detector
@@ -173,9 +178,9 @@ def described_scores(arguments: argparse.Namespace, features: PairFeatures) -> F
 def evaluate(arguments: argparse.Namespace) -> Evaluation:
     """Features, scores and figures of one manifest under one model directory."""
     folder = directory.find_model(arguments.model)
-    if not arguments.features and zero_shot.sees_by_clip(folder):
+    if not arguments.features and sees_by_clip(folder):
         raise DataError(f"{folder} sees by a CLIP; give its --features (--image-encoder clip)")
-    model = zero_shot.load_heads(folder)
+    model = load_heads(folder)
     pairs = read_pairs(arguments.pairs, arguments.split)
     features, baseline, detector = (
         stored_features(arguments, pairs, model)
@@ -208,19 +213,14 @@ def evaluate_listed(arguments: argparse.Namespace) -> str:
     """The figures of a published protocol, or the files to be sent to its organisers."""
     if not arguments.lists or not arguments.features:
         raise DataError("--protocol needs the --lists it consists of and --features to score")
+    model = None if arguments.zero_shot else arguments.model
     lists = (arguments.protocol, arguments.lists, arguments.meta, arguments.features)
-    draws = (arguments.draws, arguments.seed)
-    if arguments.zero_shot:
-        model = "zero-shot bridge"
-        found = protocol_report.load_zero_shot(*lists, *draws)
-    else:
-        model = arguments.model
-        found = protocol_report.load(*lists, model, *draws)
+    found = protocol_report.load(*lists, model, arguments.draws, arguments.seed)
     if arguments.submission:
         written = protocol_report.submit(found, arguments.submission, arguments.heard)
         return "\n".join(map(str, written))
     show = protocol_report.as_json if arguments.json else protocol_report.table
-    return show(found, model)
+    return show(found, model or "zero-shot bridge")
 
 
 def parser() -> argparse.ArgumentParser:

@@ -7,7 +7,7 @@ score: it is left out and counted beside the figure.
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,6 +15,7 @@ import torch
 from vclip.arrays import Bools, Float32, Float64, Int64, Strings
 from vclip.errors import DataError
 from vclip.recipes.evaluation.media import index_media, person_of
+from vclip.recipes.evaluation.model_features import MediaFeatures, check_fit
 from vclip.recipes.evaluation.trials import (
     MatchingTrials,
     Modality,
@@ -28,24 +29,6 @@ from vclip.speakers.candidates import Heads
 
 BATCH = 4096
 WAYS = {"voice": "voice to face", "face": "face to voice"}
-
-
-class MediaFeatures(Protocol):
-    """One side of `vclip.recipes.data.shards`, as far as it is needed here."""
-
-    @property
-    def dimension(self) -> int:
-        """Columns."""
-        ...
-
-    @property
-    def keys(self) -> list[str]:
-        """Every path with features."""
-        ...
-
-    def matrix(self, keys: Sequence[str]) -> Float32:
-        """The plain features of some, (n, dimension)."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -97,19 +80,6 @@ class EmbeddedMedia:
     def rows(self, keys: Iterable[str]) -> Int64:
         """Row of every key in emb, -1 where it is missing."""
         return np.array([self._row.get(key, -1) for key in keys], dtype=np.int64)
-
-
-def check_fit(faces: MediaFeatures, voices: MediaFeatures, heads: Heads) -> None:
-    """Raises DataError unless the heads read features of these dimensions."""
-    for what, side, expected in (
-        ("image", faces, heads.image_dimension),
-        ("voice", voices, heads.voice_dimension),
-    ):
-        if side.dimension != expected:
-            raise DataError(
-                f"{what} features have {side.dimension} columns, the model's heads read "
-                f"{expected}; make features with the encoder that the model was trained on"
-            )
 
 
 class ProtocolEvaluation:

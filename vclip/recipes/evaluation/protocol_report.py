@@ -1,17 +1,16 @@
-"""The figures of a published protocol: `python -m vclip.recipes.evaluation.association
---protocol p1 …`."""
+"""Figures of a published protocol as a table or JSON, or the score files its organisers ask for."""
 
 import json
 from pathlib import Path
 
 import numpy as np
 
-from vclip.association.model import load_association_metadata
 from vclip.errors import DataError, OutputError
 from vclip.models import directory
-from vclip.recipes.data.shards import Shards, open_features
+from vclip.recipes.data.shards import open_features
 from vclip.recipes.evaluation import protocols, zero_shot
 from vclip.recipes.evaluation.media import media_key, person_of
+from vclip.recipes.evaluation.model_features import fitting_features, load_heads
 from vclip.recipes.evaluation.protocol_evaluation import ProtocolEvaluation
 
 
@@ -20,60 +19,28 @@ def load(
     lists: Path,
     meta: Path | None,
     features: Path,
-    model: str,
+    model: str | None,
     draws: int,
     seed: int,
 ) -> ProtocolEvaluation:
-    """Everything that a command line names. Raises DataError, ModelError."""
-    read, ids = protocols.read(protocol, lists, meta)
-    heads = zero_shot.load_heads(directory.find_model(model))
-    return ProtocolEvaluation(read, ids, fitting_features(features, model), heads, draws, seed)
+    """Everything that a command line names; without a model, the zero-shot bridge instead of one.
 
-
-def fitting_features(features: Path, model: str) -> tuple[Shards, Shards]:
-    """Faces and voices of a folder; DataError if the model's heads know other encoders' features.
-
-    Another encoder of the same dimension would score like chance without a word.
+    The bridge has descriptions of speakers in the place of voices. Raises DataError, ModelError.
     """
-    faces, voices = open_features(features)
-    path = directory.find_model(model) / "association.safetensors"
-    if not path.is_file():  # the zero-shot bridge was trained on no features
-        return faces, voices
-    known = load_association_metadata(path)
-    voice = known.get("voice_encoder")
-    for what, side, trained_on in (
-        ("face", faces, known.get("face_encoder_sha256")),
-        ("voice", voices, voice.get("sha256") if isinstance(voice, dict) else None),
-    ):
-        made_by = side.about.get("weights_sha256")
-        if trained_on and made_by and trained_on != made_by:
-            raise DataError(
-                f"the {what} features are {side.about.get('spec', 'another encoder')}'s, not of "
-                f"the encoder that the heads of {model} were trained on; make them with that one"
-            )
-    return faces, voices
-
-
-def load_zero_shot(
-    protocol: protocols.ProtocolName,
-    lists: Path,
-    meta: Path | None,
-    features: Path,
-    draws: int,
-    seed: int,
-) -> ProtocolEvaluation:
-    """The same with descriptions of speakers in the place of voices. Raises likewise."""
     read, ids = protocols.read(protocol, lists, meta)
-    people = zero_shot.read_meta(meta or lists / "vox1_meta.csv")
+    if model is not None:
+        heads = load_heads(directory.find_model(model))
+        return ProtocolEvaluation(read, ids, fitting_features(features, model), heads, draws, seed)
     faces, voices = open_features(features)
     encoder = zero_shot.text_encoder(faces.about)
-
-    def speaker_of(key: str) -> str:
-        return person_of(media_key(key, ids))
-
-    described = zero_shot.DescribedVoices(voices.keys, speaker_of, people, encoder)
-    heads = zero_shot.IdentityHeads(encoder.dimension)
-    return ProtocolEvaluation(read, ids, (faces, described), heads, draws, seed)
+    described = zero_shot.DescribedVoices(
+        voices.keys,
+        lambda path: person_of(media_key(path, ids)),
+        zero_shot.read_meta(meta or lists / "vox1_meta.csv"),
+        encoder,
+    )
+    bridge = zero_shot.IdentityHeads(encoder.dimension)
+    return ProtocolEvaluation(read, ids, (faces, described), bridge, draws, seed)
 
 
 def table(evaluation: ProtocolEvaluation, model: str) -> str:

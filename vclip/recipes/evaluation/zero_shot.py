@@ -16,35 +16,15 @@ from torch.nn import functional as F
 
 from vclip.arrays import Float32, Float64
 from vclip.association import zero_shot
-from vclip.association.model import load_association
 from vclip.association.zero_shot import SpeakerProfile, TextEncoder
 from vclip.errors import DataError
 from vclip.face.clip import ClipTextEncoder
-from vclip.models import load
 from vclip.models.clip_folder import clip_hash, find_clip
-from vclip.models.directory import DESCRIPTION, ModelDirectory
 from vclip.recipes.data.feature_store import PairFeatures
 from vclip.recipes.data.manifest import read_rows, sex_of
 from vclip.recipes.evaluation.media import read_metadata
-from vclip.speakers.candidates import Heads
 
 COLUMNS = ("VoxCeleb1 ID", "Gender", "Nationality")
-
-
-def sees_by_clip(folder: Path) -> bool:
-    """Whether a CLIP is the image encoder of a model directory; parts of one need no vclip.json."""
-    described = (folder / DESCRIPTION).is_file()
-    return described and ModelDirectory.open(str(folder)).clip("image_encoder") is not None
-
-
-def load_heads(folder: Path) -> Heads:
-    """The association in a model directory, or the bridge that stands in for it. ModelError."""
-    path = folder / "association.safetensors"
-    if path.is_file() or not sees_by_clip(folder):
-        return load_association(path)
-    opened = ModelDirectory.open(str(folder))
-    with np.load(opened.file("bank"), allow_pickle=False) as bank:
-        return load.load_heads(opened, bank)
 
 
 def text_encoder(faces: Mapping[str, Any]) -> ClipTextEncoder:
