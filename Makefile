@@ -26,15 +26,17 @@ bench: .venv/.dev
 screenshots: .venv/.dev
 	$(BIN)/python -m vclip.recipes.showcase.screenshots
 
-# After a new VITS or new heads: everything of the bundled model that follows from them.
+# After a new VITS or new heads: everything of the bundled model that follows from them, with
+# voices, faces and pairs of the folder DATA.
+DATA ?= ../shared/data
 models: .venv/.dev
-	$(BIN)/python -m vclip.recipes.generation.build_bank --manifest ../shared/data/voices/manifest.csv
-	$(BIN)/python -m vclip.recipes.generation.describe_bank --manifest ../shared/data/voices/manifest.csv
+	$(BIN)/python -m vclip.recipes.generation.build_bank --manifest $(DATA)/voices/manifest.csv
+	$(BIN)/python -m vclip.recipes.generation.describe_bank --manifest $(DATA)/voices/manifest.csv
 	$(BIN)/python -m vclip.recipes.generation.fit_gmm
 	$(BIN)/python -m vclip.recipes.generation.distill
-	$(BIN)/python -m vclip.recipes.generation.reference_faces
+	$(BIN)/python -m vclip.recipes.generation.reference_faces --utk $(DATA)/faces/utk.csv
 	$(BIN)/python -m vclip.recipes.generation.assemble
-	$(BIN)/python -m vclip.recipes.generation.reference_faces --pairs ../shared/data/pairs/avspeech.csv --split dev
+	$(BIN)/python -m vclip.recipes.generation.reference_faces --pairs $(DATA)/pairs/avspeech.csv --split dev
 	$(BIN)/python -m vclip.recipes.generation.assemble
 	$(BIN)/python -m vclip.listening.build assets/studies/demo/recipe.json
 

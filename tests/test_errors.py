@@ -47,7 +47,6 @@ FAULTS = {
     ],
     "generation_table.draws": ["--table", "{tmp}/none.csv"],
     "generation_table.table": ["bundled", "--pairs", "{tmp}/none.csv"],
-    "association.learning_curve": ["--pairs", "{tmp}/none.csv"],
     "bench.features": ["--clips", "1"],
     "bench.search": ["--sizes", "0"],
     "bench.training": ["--rows", "1"],

@@ -11,6 +11,7 @@ import torch
 from conftest import REPO
 from safetensors import safe_open
 from safetensors.torch import save_file
+from tiny_encoders import save_small, small
 
 from vclip.association.voice_encoder import ResemblyzerEncoder
 from vclip.audio import load_wav, resample
@@ -20,21 +21,8 @@ from vclip.face import encoder
 BUNDLED = REPO / "assets/models/bundled/face_encoder.safetensors"
 
 
-def small() -> encoder.SmallFaceEncoder:
-    """A tiny net with weights of its own."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        return encoder.SmallFaceEncoder(32, (4, 4, 12), (1, 2)).eval()
-
-
 def pictures(n: int, size: int = 32, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 256, (n, size, size, 3), dtype=np.uint8)
-
-
-def write(path: Path, net: encoder.SmallFaceEncoder, **changes: object) -> Path:
-    about = {"architecture": {**net.architecture, **changes}}
-    save_file(net.state_dict(), path, metadata={"vclip": json.dumps(about)})
-    return path
 
 
 def test_features_are_raw_float32_of_the_declared_shape() -> None:
@@ -107,7 +95,7 @@ def test_input_covers_minus_one_to_one_with_channels_first() -> None:
 
 def test_save_and_load_give_the_same_features(tmp_path: Path) -> None:
     net = small()
-    loaded = encoder.load_face_encoder(write(tmp_path / "face.safetensors", net))
+    loaded = encoder.load_face_encoder(save_small(tmp_path / "face.safetensors", net))
     assert (loaded.image_size, loaded.dimension) == (32, 16)
     np.testing.assert_array_equal(loaded.encode(pictures(3)), net.encode(pictures(3)))
 
@@ -116,8 +104,8 @@ def test_broken_files_are_model_errors(tmp_path: Path) -> None:
     net = small()
     (tmp_path / "garbage").write_bytes(b"no tensors here" * 10)
     save_file(net.state_dict(), tmp_path / "bare")
-    write(tmp_path / "other", net, widths=[4, 4, 16])
-    write(tmp_path / "unknown", net, layers=3)
+    save_small(tmp_path / "other", net, widths=[4, 4, 16])
+    save_small(tmp_path / "unknown", net, layers=3)
     for name in ("missing", "garbage", "bare", "other", "unknown"):
         with pytest.raises(ModelError, match=r"face_encoder\.train") as caught:
             encoder.load_face_encoder(tmp_path / name)

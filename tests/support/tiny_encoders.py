@@ -1,10 +1,13 @@
-"""Checkpoints of the paper's frozen encoders in their true file formats, small and untrained."""
+"""Checkpoints of frozen encoders in their true file formats, small and untrained."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import save_file
 
+from vclip.face.encoder import SmallFaceEncoder
 from vclip.runtime import ensure_torchaudio
 
 SEEN = {  # a vision tower for pictures of 32 × 32
@@ -96,4 +99,18 @@ def save_clovaai(path: Path, network: Any) -> Path:
         for name, w in network.state_dict().items()
     }
     torch.save({**weights, "__L__.fc.weight": torch.zeros(3, 2), "__L__.w": torch.ones(1)}, path)
+    return path
+
+
+def small() -> SmallFaceEncoder:
+    """A tiny face encoder with weights of its own."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return SmallFaceEncoder(32, (4, 4, 12), (1, 2)).eval()
+
+
+def save_small(path: Path, net: SmallFaceEncoder, **changes: object) -> Path:
+    """As the recipe writes it, with changes of what the file tells of itself."""
+    about = {"architecture": {**net.architecture, **changes}}
+    save_file(net.state_dict(), path, metadata={"vclip": json.dumps(about)})
     return path

@@ -3,12 +3,13 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from vclip import audio
 from vclip.face.detector import FaceDetector
 from vclip.face.photo import Box, Photo
-from vclip.recipes.data import feature_store
+from vclip.recipes.data import features
 
 
 class CountingImages:
@@ -54,10 +55,8 @@ def make_media(folder: Path, n: int = 3, seconds: float = 3.5) -> Path:
     return folder / "pairs.csv"
 
 
-def make_extractors(
-    n_views: int = 1, windows: bool = False
-) -> tuple[feature_store.FaceFeatures, feature_store.VoiceFeatures]:
-    return (
-        feature_store.FaceFeatures(CountingImages(), "hash", NoFaces(), n_views),
-        feature_store.VoiceFeatures(CountingVoices(), "hash", windows),
-    )
+def toy_features(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Quick encoders and a quick detector in place of those that make features."""
+    monkeypatch.setattr(features, "image_encoder", lambda spec: (CountingImages(), "0" * 64))
+    monkeypatch.setattr(features, "voice_encoder", lambda spec: (CountingVoices(), "1" * 64))
+    monkeypatch.setattr(features, "FaceDetector", NoFaces)

@@ -9,7 +9,7 @@ import pytest
 import torch
 from planted import write_features
 from toy_pairs import toy_pairs, toy_sides
-from toys import CountingImages, CountingVoices, make_media
+from toys import make_media, toy_features
 
 from vclip.association.model import load_association, load_association_metadata
 from vclip.errors import DataError
@@ -19,7 +19,6 @@ from vclip.recipes.association.batches import LabelData, PairData
 from vclip.recipes.association.distributed import Group
 from vclip.recipes.association.objective import Chance, Objective
 from vclip.recipes.association.settings import PRESETS, FitConfig
-from vclip.recipes.data import encoders
 from vclip.recipes.data.manifest import Pair
 from vclip.recipes.options import from_arguments
 
@@ -143,10 +142,9 @@ def test_without_a_split_persons_are_held_out_whole() -> None:
 
 
 def run(folder: Path, monkeypatch: pytest.MonkeyPatch, *more: str) -> int:
-    monkeypatch.setattr(encoders, "image_encoder", lambda spec: (CountingImages(), "hash"))
-    monkeypatch.setattr(encoders, "voice_encoder", lambda spec: (CountingVoices(), "hash"))
+    toy_features(monkeypatch)
     options = f"--pairs {folder}/pairs.csv --image-encoder {folder}/face.safetensors "
-    options += f"--out {folder}/new/out.safetensors --store {folder}/s.sqlite --views 3 "
+    options += f"--out {folder}/new/out.safetensors --store {folder}/store --views 3 "
     options += "--preset bundled --yunet none --steps 4 --check-every 2 --label-weight 0"
     return train.main([*options.split(), *more])
 
@@ -171,12 +169,10 @@ def test_labelled_media_are_optional(
     make_media(tmp_path, n=9)
     (tmp_path / "faces.csv").write_text("path,sex\n1.png,F\n2.png,M\nnone.png,M\n")
     (tmp_path / "voices.csv").write_text("path,source,sex\n1.wav,vctk,F\n2.wav,vctk,M\n")
-    monkeypatch.setattr(training_data, "UTK", tmp_path / "faces.csv")
-    monkeypatch.setattr(training_data, "VOICES", tmp_path / "missing.csv")
-    assert run(tmp_path, monkeypatch, "--label-weight", "1") == 0
+    faces, voices = (["--utk", f"{tmp_path}/faces.csv"], ["--voices", f"{tmp_path}/voices.csv"])
+    assert run(tmp_path, monkeypatch, "--label-weight", "1", *faces) == 0
     assert "pairs only" in capsys.readouterr().out
-    monkeypatch.setattr(training_data, "VOICES", tmp_path / "voices.csv")
-    assert run(tmp_path, monkeypatch, "--label-weight", "1") == 0
+    assert run(tmp_path, monkeypatch, "--label-weight", "1", *faces, *voices) == 0
     assert "labelled: 2 faces, 2 voices" in capsys.readouterr().out
 
 

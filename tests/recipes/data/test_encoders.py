@@ -11,8 +11,13 @@ from vclip.errors import DataError, ModelError
 from vclip.face.clip import ClipImageEncoder
 from vclip.face.encoder import SmallFaceEncoder
 from vclip.models.clip_folder import clip_hash
-from vclip.recipes.data.encoders import BUNDLED_FACES, image_encoder, voice_encoder
-from vclip.recipes.data.feature_store import file_hash, resemblyzer_hash
+from vclip.recipes.data.encoders import (
+    BUNDLED_FACES,
+    image_encoder,
+    resemblyzer_hash,
+    voice_encoder,
+)
+from vclip.recipes.data.manifest import file_hash
 
 
 def test_the_bundled_face_encoder_by_name_or_by_file() -> None:

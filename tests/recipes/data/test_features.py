@@ -1,6 +1,7 @@
 """The command that makes shards: right, whole, resumable, the same by any number of processes."""
 
 import csv
+import hashlib
 import os
 import shutil
 import signal
@@ -8,31 +9,28 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from conftest import REPO
-from test_clips import tone, write_clip
-from test_encoders import small, write
-from tiny_encoders import coqui_hasp, save_clip, save_coqui
-from toys import CountingImages, CountingVoices, NoFaces, make_media
+from tiny_encoders import coqui_hasp, save_clip, save_coqui, save_small, small
+from toy_clips import tone, write_clip
+from toys import CountingImages, CountingVoices, NoFaces, make_media, toy_features
 
 from vclip import audio
 from vclip.association.hasp import HaspEncoder
+from vclip.errors import DataError
 from vclip.face.clip import ClipImageEncoder
 from vclip.face.photo import Photo, crop_face, load_photo, whole_photo
-from vclip.recipes.data import clips, extraction, feature_store, features, shards
-from vclip.recipes.data.manifest import read_pairs
+from vclip.recipes.data import clips, extraction, features, shards, views
+from vclip.recipes.data.manifest import read_labelled, read_pairs
 
 
 @pytest.fixture()
 def toy_encoders(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Quick encoders and a quick detector in place of those of the command line."""
-    monkeypatch.setattr(features, "image_encoder", lambda spec: (CountingImages(), "0" * 64))
-    monkeypatch.setattr(features, "voice_encoder", lambda spec: (CountingVoices(), "1" * 64))
-    monkeypatch.setattr(features, "Detector", NoFaces)
+    toy_features(monkeypatch)
 
 
 def run(media: Path, out: Path, *options: str) -> int:
@@ -52,19 +50,26 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.usefixtures("toy_encoders")
-def test_shards_hold_what_the_small_recipes_compute(tmp_path: Path) -> None:
-    """Another way to the same rows: one file after the other, through the feature store."""
+def test_the_first_row_is_what_the_app_computes_and_others_are_views_of_it(tmp_path: Path) -> None:
+    """One file after the other, step by step, gives the same rows."""
     media = make_media(tmp_path, n=5)
     assert run(media, tmp_path / "out", "--views", "4", "--windows", "--batch", "8") == 0
     faces, voices = shards.open_features(tmp_path / "out")
-    store, report = feature_store.FeatureStore(tmp_path / "s"), feature_store.Report()
-    one = feature_store.FaceFeatures(CountingImages(), "", NoFaces(), 4)
-    other = feature_store.VoiceFeatures(CountingVoices(), "", windows=True)
-    pairs = read_pairs(media)
-    for pair in pairs:
-        np.testing.assert_allclose(faces.rows(pair.face_key), one(pair.face, store, report))
-        np.testing.assert_allclose(voices.rows(pair.voice_key), other(pair.voice, store, report))
-    assert faces.whole == {"0.png"} == {Path(name).name for name in report.whole_pictures}
+    for pair in read_pairs(media):
+        picture = load_photo(pair.face.read_bytes())
+        box = next(iter(NoFaces().find(picture)), whole_photo(picture))
+        seed = int(hashlib.sha256(pair.face.read_bytes()).hexdigest()[:8], 16)
+        crops = views.face_views(picture, box, 16, 4, seed)
+        crop = crop_face(picture, box, 16)
+        np.testing.assert_array_equal(crops[:2], [crop, crop[:, ::-1]])
+        np.testing.assert_allclose(faces.rows(pair.face_key), CountingImages().encode(crops))
+        wav, rate = audio.load_wav(pair.voice)
+        starts = (0, 16000)  # 3.5 s hold windows of 2 s from 0 s and 1 s
+        heard = [wav, *(wav[start : start + 32000] for start in starts)]
+        want = [CountingVoices().encode(part, rate) for part in heard]
+        np.testing.assert_allclose(voices.rows(pair.voice_key), want)
+    assert faces.whole == {"0.png"}
+    assert len(np.unique(faces.rows("2.png"), axis=0)) == 3  # this encoder cannot see mirroring
     assert len(list((tmp_path / "out" / "faces").iterdir())) == 3
     assert faces.about["detector"] == "haar" and faces.about["views"] == 4
     assert voices.about["windows"] == [2.0, 1.0]
@@ -75,8 +80,8 @@ def test_whole_pictures_go_through_no_detector(tmp_path: Path) -> None:
     media = make_media(tmp_path)
     assert run(media, tmp_path / "out", "--crop", "whole") == 0
     faces, _ = shards.open_features(tmp_path / "out")
-    photo = load_photo((tmp_path / "1.png").read_bytes())
-    crop = crop_face(photo, whole_photo(photo), 16)
+    picture = load_photo((tmp_path / "1.png").read_bytes())
+    crop = crop_face(picture, whole_photo(picture), 16)
     np.testing.assert_allclose(faces.rows("1.png"), CountingImages().encode(crop[None]))
     assert not faces.whole and faces.about["detector"] == "none"
 
@@ -110,6 +115,8 @@ def test_corrupt_files_are_skipped_and_listed(
     assert "ZeroDivisionError" in listed["faces", "5.png"]
     told = capsys.readouterr().out
     assert "faces: 3 files" in told and "3 skipped" in told and "voices: 4 files" in told
+    with pytest.raises(DataError, match=r"1 of 6 rows can be used; 1\.png"):
+        shards.pair_features(read_pairs(media), faces, voices)
 
 
 @pytest.mark.usefixtures("toy_encoders")
@@ -225,6 +232,75 @@ def test_other_settings_or_another_manifest_need_another_folder(
         assert "must be at least 1" in capsys.readouterr().err
 
 
+def counted(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """Media that are read from now on, in the order of the calls."""
+    read: list[Path] = []
+
+    def noted(name: str) -> Callable[[Path], object]:
+        original = getattr(clips, name)
+        return lambda path: (read.append(path), original(path))[1]
+
+    for name in ("read_picture", "read_voice"):
+        monkeypatch.setattr(extraction, name, noted(name))
+    return read
+
+
+@pytest.mark.usefixtures("toy_encoders")
+def test_recipes_make_features_once_and_anew_for_other_encoders_settings_or_manifests(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    media, store = make_media(tmp_path), tmp_path / "store"
+    read = counted(monkeypatch)
+    first = features.make_features(media, "a", "b", store=store)
+    assert len(read) == 6 and first.parent == store
+    (first / "voices" / "shard-00000.npz").unlink()  # as after an interruption
+    assert features.make_features(media, "a", "b", store=store) == first and len(read) == 6 + 3
+    assert features.make_features(media, "a", "b", store=store) == first and len(read) == 6 + 3
+    one = features.make_features(media, "a", store=store)
+    assert len(read) == 12 and len(shards.open_features(one)[1]) == 0
+    others = {first, one, features.make_features(media, "a", "b", store=store, views=2)}
+    monkeypatch.setattr(features, "voice_encoder", lambda spec: (CountingVoices(), "2" * 64))
+    others.add(features.make_features(media, "a", "b", store=store))
+    media.write_text(media.read_text() + "p9,0.png,1.wav,F,train\n")
+    others.add(features.make_features(media, "a", "b", store=store))
+    assert len(others) == 5
+
+
+@pytest.mark.usefixtures("toy_encoders")
+def test_lists_of_pictures_or_of_recordings_have_features_of_one_side(tmp_path: Path) -> None:
+    make_media(tmp_path)
+    (tmp_path / "faces.csv").write_text("path,age,sex\n1.png,30,F\n2.png,40,M\nnone.png,1,F\n")
+    (tmp_path / "voices.csv").write_text("path,source,sex\n1.wav,vctk,F\n2.wav,vctk,\n")
+    made = features.make_features(tmp_path / "faces.csv", "a", store=tmp_path / "store")
+    faces, voices = shards.open_features(made)
+    assert (faces.keys, voices.keys) == (["1.png", "2.png"], [])
+    kept, rows = shards.labelled_features(read_labelled(tmp_path / "faces.csv"), faces)
+    assert [row.sex for row in kept] == ["F", "M"]
+    np.testing.assert_array_equal(rows[1], faces.rows("2.png"))
+    assert run(tmp_path / "voices.csv", tmp_path / "out") == 0
+    faces, voices = shards.open_features(tmp_path / "out")
+    assert (faces.keys, voices.keys) == ([], ["1.wav", "2.wav"])
+
+
+@pytest.mark.usefixtures("toy_encoders")
+def test_recipes_try_again_what_was_skipped(tmp_path: Path) -> None:
+    media = make_media(tmp_path)
+    hidden = (tmp_path / "1.png").rename(tmp_path / "elsewhere")
+    made = features.make_features(media, "a", "b", store=tmp_path / "store")
+    assert list(shards.open_features(made)[0].skipped) == ["1.png"]
+    hidden.rename(tmp_path / "1.png")
+    assert features.make_features(media, "a", "b", store=tmp_path / "store") == made
+    assert not shards.open_features(made)[0].skipped
+
+
+def test_recordings_need_a_voice_encoder(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    media = make_media(tmp_path)
+    assert features.main(["--pairs", str(media), "--out", str(tmp_path / "out")]) == 2
+    assert "--voice-encoder is missing" in capsys.readouterr().err
+
+
 def test_reading_is_ahead_in_order_and_bounded() -> None:
     begun: list[int] = []
     gate = threading.Semaphore(0)
@@ -263,7 +339,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Tiny encoders and a manifest of clips: video with sound, and with sound beside it."""
     folder = tmp_path_factory.mktemp("world")
     save_clip(folder / "clip")
-    write(folder / "face.safetensors", small())
+    save_small(folder / "face.safetensors", small())
     save_coqui(folder / "hasp.pth", coqui_hasp())
     lines = ["person,face,voice,sex,split,clip"]
     for i in range(6):
@@ -308,8 +384,8 @@ def test_clips_are_seen_and_heard_by_clip_and_h_asp(world: Path, tmp_path: Path)
     assert features.main(command(world, tmp_path / "out", "clip")) == 0
     faces, voices = shards.open_features(tmp_path / "out")
     assert len(faces) == 12 and len(voices) == 7 and not faces.skipped
-    photo = clips.read_picture(world / "3.mp4#at=0.5")
-    crop = crop_face(photo, whole_photo(photo), 32)
+    picture = clips.read_picture(world / "3.mp4#at=0.5")
+    crop = crop_face(picture, whole_photo(picture), 32)
     want = ClipImageEncoder(world / "clip", "cpu").encode(crop[None])
     np.testing.assert_allclose(faces.rows("3.mp4#at=0.5"), want, atol=1e-5)
     want = HaspEncoder(world / "hasp.pth", "cpu").encode(*clips.read_voice(world / "apart.m4a"))

@@ -3,17 +3,11 @@
 from pathlib import Path
 
 import pytest
+from toy_clips import touch
 
 from vclip.errors import DataError
 from vclip.recipes.data import layouts
 from vclip.recipes.data.layouts import Clip, Person
-
-
-def touch(root: Path, *names: str) -> Path:
-    for name in names:
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).touch()
-    return root
 
 
 def told(clips: list[Clip], root: Path) -> list[tuple[str, str, list[str], str]]:

@@ -6,9 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from test_clips import tone, write_clip
-from test_layouts import touch
-from toys import CountingImages, CountingVoices, NoFaces
+from toy_clips import tone, touch, write_clip
+from toys import toy_features
 
 from vclip import audio
 from vclip.errors import DataError
@@ -174,9 +173,7 @@ def test_from_voxceleb_folders_to_features(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Real files in both data sets' layouts through both commands."""
-    monkeypatch.setattr(features, "image_encoder", lambda spec: (CountingImages(), "0"))
-    monkeypatch.setattr(features, "voice_encoder", lambda spec: (CountingVoices(), "1"))
-    monkeypatch.setattr(features, "Detector", NoFaces)
+    toy_features(monkeypatch)
     two, one = tmp_path / "vox2", tmp_path / "vox1"
     for i in range(4):
         name = f"id0000{i}/vid/00001"

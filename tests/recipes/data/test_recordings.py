@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from vclip.recipes.data.recordings import Voices, median_f0, read_speakers
+from vclip.recipes.data import features
+from vclip.recipes.data.recordings import SpeakerVoices, median_f0, read_speakers
 from vclip.recipes.data.voice_sex import THRESHOLD, SexProbe
 from vclip.recipes.generation import build_bank
 
@@ -51,14 +52,15 @@ def manifest(tmp_path: Path) -> Path:
 
 
 def run(manifest: Path, *more: str) -> int:
-    options = ["--manifest", str(manifest), "--store", str(manifest.parent / "store.sqlite")]
+    options = ["--manifest", str(manifest), "--store", str(manifest.parent / "store")]
     return build_bank.main(["--directory", str(manifest.parent / "m"), *options, *more])
 
 
 def test_bank_of_recordings(
     manifest: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(build_bank, "voice_encoder", lambda spec: (Hearing(), "hash"))
+    for module in (build_bank, features):
+        monkeypatch.setattr(module, "voice_encoder", lambda spec: (Hearing(), "hash"))
     assert run(manifest, "--recordings", "other", "--rename", "c", "p") == 0
     with np.load(manifest.parent / "m" / "bank.npz", allow_pickle=False) as bank:
         assert bank["speaker_ids"].tolist() == ["p0", "p1", "p2"]
@@ -87,7 +89,8 @@ def test_what_cannot_be_built(
     more: list[str],
     message: str,
 ) -> None:
-    monkeypatch.setattr(build_bank, "voice_encoder", lambda spec: (Hearing(), "hash"))
+    for module in (build_bank, features):
+        monkeypatch.setattr(module, "voice_encoder", lambda spec: (Hearing(), "hash"))
     assert run(manifest, *more) == 2
     assert message in capsys.readouterr().err.splitlines()[-1]
     assert not (manifest.parent / "m" / "bank.npz").exists()
@@ -114,7 +117,7 @@ def test_the_probe_hears_more_than_pitch() -> None:
     sex = np.array(["F", "M"] * 60)
     features = rng.normal(size=(120, 64)) + 1.5 * (sex == "F")[:, None]
     f0 = THRESHOLD * 2 ** (0.25 * rng.normal(size=120) + np.where(sex == "F", 0.3, -0.3))
-    voices = Voices(
+    voices = SpeakerVoices(
         [f"s{i}" for i in range(120)],
         features.astype(np.float32),
         f0.astype(np.float32),

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from toys import make_extractors, make_media
+from toys import make_media, toy_features
 
 from vclip.association.model import (
     Association,
@@ -16,8 +16,8 @@ from vclip.association.model import (
 )
 from vclip.face.encoder import load_face_encoder
 from vclip.models import directory as weights
-from vclip.recipes.data.feature_store import FeatureStore, file_hash, pair_features
-from vclip.recipes.data.manifest import read_pairs
+from vclip.recipes.data.manifest import file_hash
+from vclip.recipes.data.shards import MediaReport, PairFeatures, Shards
 from vclip.recipes.evaluation import association as evaluate
 
 
@@ -25,15 +25,11 @@ from vclip.recipes.evaluation import association as evaluate
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Six persons, a model directory `model`, no labelled data for the baseline."""
 
-    def fake(weights: Path, detector: object) -> object:
-        return make_extractors()
-
     make_media(tmp_path, n=6)
     model = Association(AssociationConfig(image_dimension=12, voice_dimension=2, image_hidden=4))
     (tmp_path / "model").mkdir()
     save_association(tmp_path / "model" / "association.safetensors", model, {})
-    monkeypatch.setattr(evaluate, "extractors", fake)
-    monkeypatch.setattr(evaluate, "VOICES", tmp_path / "none.csv")
+    toy_features(monkeypatch)
     return tmp_path
 
 
@@ -63,7 +59,7 @@ def test_the_table_names_every_figure(folder: Path, capsys: pytest.CaptureFixtur
 
 
 def test_the_sex_baseline_learns_from_labelled_media_only(
-    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     rows = (folder / "pairs.csv").read_text().splitlines()[1:]
     cells = [row.split(",") for row in rows]
@@ -71,30 +67,27 @@ def test_the_sex_baseline_learns_from_labelled_media_only(
     voices = ["path,source,sex", *(f"{c[2]},vctk,{c[3]}" for c in cells)]
     (folder / "faces.csv").write_text("\n".join(faces))
     (folder / "voices.csv").write_text("\n".join(voices))
-    monkeypatch.setattr(evaluate, "VOICES", folder / "voices.csv")
-    assert run(folder, "--json", "--utk", f"{folder}/faces.csv") == 0
+    labelled = ["--utk", f"{folder}/faces.csv", "--voices", f"{folder}/voices.csv"]
+    assert run(folder, "--json", *labelled) == 0
     assert json.loads(capsys.readouterr().out)["sex_only"] is not None
 
 
-def test_sex_scores_are_the_probability_that_both_agree(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_sex_scores_are_the_probability_that_both_agree(monkeypatch: pytest.MonkeyPatch) -> None:
     chances = iter([np.array([0.9] * 6), np.array([0.2] * 6)])
     monkeypatch.setattr(evaluate, "probability_female", lambda *_: next(chances))
-    monkeypatch.setattr(evaluate, "read_labelled", lambda *_: [])
-    store = FeatureStore(folder / "s.sqlite")
-    features = pair_features(read_pairs(folder / "pairs.csv"), *make_extractors(), store)
-    scores = evaluate.sex_scores(features, *make_extractors(), store, folder / "utk.csv")
+    monkeypatch.setattr(evaluate, "labelled_features", lambda *_: ([], [np.zeros((1, 2))]))
+    nobody = ([], Shards(Path(), {"dimension": 2, "shards": 0}))
+    features = PairFeatures([], [np.zeros((1, 2), "f4")], [np.zeros((1, 2), "f4")], MediaReport())
+    scores = evaluate.sex_scores(features, nobody, nobody)
     np.testing.assert_allclose(scores, np.full((6, 6), 0.9 * 0.2 + 0.1 * 0.8))
 
 
 def test_a_probe_finds_a_direction_that_is_there() -> None:
     rng = np.random.default_rng(0)
     sex = np.array(["F", "M"] * 30)
-    features = rng.normal(size=(60, 4)) + 3.0 * (sex == "F")[:, None]
+    features = (rng.normal(size=(60, 4)) + 3.0 * (sex == "F")[:, None]).astype("f4")
     rows = [evaluate.Labelled(Path(str(i)), s, None) for i, s in enumerate(sex)]
-    known = {row.path: features[i : i + 1].astype("f4") for i, row in enumerate(rows)}
-    chance = evaluate.probability_female(rows, known, features.astype("f4"))
+    chance = evaluate.probability_female(rows, features, features)
     assert ((chance > 0.5) == (sex == "F")).all()
 
 

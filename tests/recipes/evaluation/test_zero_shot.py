@@ -17,8 +17,8 @@ from vclip.association.zero_shot import SpeakerProfile, ZeroShotHeads
 from vclip.errors import DataError, ModelError
 from vclip.face.clip import ClipTextEncoder
 from vclip.models.clip_folder import clip_hash
-from vclip.recipes.data.feature_store import PairFeatures, Report
 from vclip.recipes.data.manifest import read_pairs
+from vclip.recipes.data.shards import MediaReport, PairFeatures
 from vclip.recipes.evaluation import association, protocols, zero_shot
 from vclip.recipes.evaluation.model_features import load_heads
 from vclip.recipes.metrics.verification import auc
@@ -65,7 +65,9 @@ def test_scores_are_those_of_each_pair_alone(folder: Path) -> None:
     image = np.random.default_rng(1).normal(size=(16, encoder.dimension)).astype(np.float32)
     pairs = read_pairs(folder / "pairs.csv")
     found = zero_shot.pair_scores(
-        PairFeatures(pairs, list(image[:, None]), list(image[:, None]), Report()), PEOPLE, encoder
+        PairFeatures(pairs, list(image[:, None]), list(image[:, None]), MediaReport()),
+        PEOPLE,
+        encoder,
     )
     for i in (0, 7):
         for j in (3, 7, 15):
@@ -108,7 +110,7 @@ def test_the_table_recovers_what_was_planted(
 def test_shuffled_people_are_chance(folder: Path) -> None:
     encoder, pairs = ClipTextEncoder(folder / "clip"), read_pairs(folder / "pairs.csv")
     image = bridge.embed_descriptions(encoder, [PEOPLE[pair.person].describe() for pair in pairs])
-    features = PairFeatures(pairs, list(image[:, None]), list(image[:, None]), Report())
+    features = PairFeatures(pairs, list(image[:, None]), list(image[:, None]), MediaReport())
     names = list(PEOPLE)
     aucs = []
     for seed in range(30):

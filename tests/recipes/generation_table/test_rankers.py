@@ -9,8 +9,8 @@ from planted import plain_heads
 
 from vclip.errors import DataError
 from vclip.recipes.association import settings
-from vclip.recipes.data.feature_store import FeatureStore, PairFeatures, Report
 from vclip.recipes.data.manifest import Pair
+from vclip.recipes.data.shards import MediaReport, PairFeatures
 from vclip.recipes.generation_table import evaluator, rankers
 from vclip.recipes.generation_table.ear import SENTENCES, Ear
 from vclip.recipes.generation_table.rankers import unit
@@ -42,7 +42,7 @@ class Hearing:
 
 @pytest.fixture
 def ear(tmp_path: Path) -> Ear:
-    return Ear(Talker(), Hearing(), ("tts", "voices"), FeatureStore(tmp_path / "s.sqlite"))
+    return Ear(Talker(), Hearing(), ("tts", "voices"), tmp_path / "store")
 
 
 def table(n: int = 20, seed: int = 0) -> np.ndarray:
@@ -57,14 +57,14 @@ def test_every_voice_is_spoken_once_and_sounds_the_same_in_any_company(
     assert ear._synthesizer.calls == 20
     again = ear.hear(rows[::-1], "the same backwards")
     np.testing.assert_array_equal(again, first[::-1])
-    other = Ear(Talker(), Hearing(), ("tts", "voices"), FeatureStore(tmp_path / "s.sqlite"))
+    other = Ear(Talker(), Hearing(), ("tts", "voices"), tmp_path / "store")
     np.testing.assert_array_equal(other.hear(rows, "another run"), first)
     assert ear._synthesizer.calls == 20 and other._synthesizer.calls == 0
 
 
 def test_other_weights_are_heard_anew(ear: Ear, tmp_path: Path) -> None:
     ear.hear(table(3), "some")
-    other = Ear(Talker(), Hearing(), ("tts 2", "voices"), FeatureStore(tmp_path / "s.sqlite"))
+    other = Ear(Talker(), Hearing(), ("tts 2", "voices"), tmp_path / "store")
     other.hear(table(3), "some")
     assert other._synthesizer.calls == 3
 
@@ -163,7 +163,7 @@ def world(n: int = 80, width: int = 8) -> PairFeatures:
         pairs,
         [r[None].astype("f4") for r in image],
         [r[None].astype("f4") for r in voice],
-        Report(),
+        MediaReport(),
     )
 
 

@@ -11,6 +11,7 @@ from toy_model import make_model
 
 from vclip import audio
 from vclip.recipes.association import settings
+from vclip.recipes.data import features
 from vclip.recipes.generation_table import table, workshop
 from vclip.recipes.generation_table.draws import Density
 from vclip.recipes.generation_table.figures import (
@@ -136,10 +137,11 @@ def options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
         audio.save(tmp_path / f"{i}.wav", wav.astype("f4"), 16000)
         lines.append(f"p{i},{i}.png,{i}.wav,{'FM'[i % 2]},{'dev' if i < 4 else 'train'}")
     (tmp_path / "pairs.csv").write_text("\n".join(lines) + "\n")
-    monkeypatch.setattr(workshop, "voice_encoder", lambda spec: (Spectra(), "hash"))
+    for module in (workshop, features):
+        monkeypatch.setattr(module, "voice_encoder", lambda spec: (Spectra(), "hash"))
     quick = settings.FitConfig(couplings=2, coupling_hidden=8, steps=3, batch=4, check_every=3)
     monkeypatch.setitem(settings.PRESETS, "bundled", quick)
-    text = f"{tmp_path} --pairs {tmp_path}/pairs.csv --store {tmp_path}/s.sqlite"
+    text = f"{tmp_path} --pairs {tmp_path}/pairs.csv --store {tmp_path}/store"
     text += f" --cache {tmp_path}/cache --k 2 --n 20 --listened 12 --spoken 6 --draws 20"
     return text.split()
 

@@ -36,12 +36,11 @@ from vclip.recipes.association.training_data import (
     Material,
     describe,
     drawn,
-    from_media,
-    from_shards,
     pair_data,
+    read_training_data,
 )
 from vclip.recipes.data.encoders import IMAGE_CHOICES, VOICE_CHOICES
-from vclip.recipes.data.feature_store import STORE
+from vclip.recipes.data.features import STORE
 from vclip.recipes.data.manifest import REPO, SHARED
 from vclip.recipes.metrics import cross_modal
 from vclip.recipes.options import add_fields, from_arguments
@@ -62,8 +61,7 @@ def read(arguments: argparse.Namespace, config: FitConfig, group: Group) -> Mate
             f"{group.world} processes train from shards; make them with "
             "python -m vclip.recipes.data.features and give --features DIR"
         )
-    source = from_shards if arguments.features else from_media
-    found = source(arguments, config.seed, labelled)
+    found = read_training_data(arguments, config.seed, labelled)
     held = drawn(found.held, arguments.dev_rows, config.seed)
     return Material(found.known, held, found.labels, found.about)
 
@@ -139,7 +137,9 @@ def parser(preset: str) -> argparse.ArgumentParser:
     options.add_argument("--voice-encoder", default="resemblyzer", help=VOICE_CHOICES)
     options.add_argument("--views", type=int, default=8, help="views of every face (default: 8)")
     options.add_argument("--yunet", type=Path, default=YUNET, help="its ONNX file; Haar without it")
-    options.add_argument("--store", type=Path, default=STORE, help="feature cache")
+    options.add_argument("--utk", type=Path, help="labelled faces (path, sex)")
+    options.add_argument("--voices", type=Path, help="labelled voices (path, sex, source)")
+    options.add_argument("--store", type=Path, default=STORE, help="folder of features made here")
     options.add_argument("--threads", type=int, default=1, help="others change the last bits (1)")
     options.add_argument(
         "--licence", default=LICENCE[preset], help="the weights' terms, written into the file"

@@ -2,27 +2,17 @@
 
 import argparse
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from vclip.errors import DataError
-from vclip.face.detector import FaceDetector
 from vclip.recipes.association.batches import LabelData, PairData, Side, index_of
 from vclip.recipes.data import shards
-from vclip.recipes.data.encoders import extractors
-from vclip.recipes.data.feature_store import (
-    Extractor,
-    FaceFeatures,
-    FeatureStore,
-    PairFeatures,
-    Report,
-    VoiceFeatures,
-    extract,
-    file_hash,
-    pair_features,
-)
-from vclip.recipes.data.manifest import Labelled, Pair, read_labelled, read_pairs
-from vclip.recipes.evaluation.association import PROBE_SOURCES, UTK, VOICES
+from vclip.recipes.data.features import make_features
+from vclip.recipes.data.manifest import Labelled, Pair, file_hash, read_labelled, read_pairs
+from vclip.recipes.data.shards import PairFeatures, labelled_features, open_features, pair_features
+from vclip.recipes.evaluation.association import PROBE_SOURCES
 
 
 @dataclass(frozen=True)
@@ -65,62 +55,49 @@ def drawn(features: PairFeatures, n: int, seed: int) -> PairFeatures:
     return PairFeatures([features.pairs[i] for i in kept], image, voice, features.report)
 
 
-def label_data(faces: FaceFeatures, voices: VoiceFeatures, store: FeatureStore) -> LabelData | None:
-    """UTK faces and labelled voices, if they are there; the label is the sex.
+def label_data(arguments: argparse.Namespace) -> LabelData | None:
+    """Labelled faces and voices, if both are named; the label is the sex.
 
     Age would be a second label, but hardly any of the voices has one.
     """
-    if not (UTK.is_file() and VOICES.is_file()):
-        print(f"no labelled media at {UTK} and {VOICES}: training on the pairs only")
+    if not (arguments.utk and arguments.voices):
+        print("no labelled media (--utk, --voices): training on the pairs only")
         return None
-    report = Report()
-
-    def side(rows: list[Labelled], extractor: Extractor) -> tuple[Side, list[str]]:
-        known = extract([row.path for row in rows], extractor, store, report, "labelled")
-        used = [row for row in rows if row.path in known]
-        return Side([known[row.path] for row in used]), [row.sex for row in used]
-
-    image, image_sex = side(read_labelled(UTK), faces)
-    voice, voice_sex = side(read_labelled(VOICES, PROBE_SOURCES), voices)
-    print(f"labelled: {len(image)} faces, {len(voice)} voices", *report.lines(), sep="\n")
+    how: dict[str, Any] = {"store": arguments.store, "yunet": arguments.yunet}
+    seen, _ = open_features(make_features(arguments.utk, arguments.image_encoder, **how))
+    made = make_features(arguments.voices, None, arguments.voice_encoder, windows=True, **how)
+    _, heard = open_features(made)
+    image, image_sex = _labelled(read_labelled(arguments.utk), seen)
+    voice, voice_sex = _labelled(read_labelled(arguments.voices, PROBE_SOURCES), heard)
+    print(f"labelled: {len(image)} faces, {len(voice)} voices")
     labels = index_of(image_sex + voice_sex)
     return LabelData(image, voice, labels[: len(image)], labels[len(image) :])
 
 
-def from_media(arguments: argparse.Namespace, seed: int, labelled: bool) -> Material:
-    """Features of the manifest's media, made now or found in the cache."""
-    rows = split_pairs(read_pairs(arguments.pairs), seed)
-    detector, store = FaceDetector(arguments.yunet), FeatureStore(arguments.store)
-    faces, voices = extractors(
-        arguments.image_encoder, detector, arguments.views, True, arguments.voice_encoder
-    )
-    labels = None
-    if labelled:
-        plain = FaceFeatures(faces.encoder, faces.weights_hash, detector)
-        labels = label_data(plain, voices, store)
-    known, held = (pair_features(part, faces, voices, store) for part in rows)
-    about: dict[str, object] = {
-        "face_encoder_sha256": faces.weights_hash,
-        "voice_encoder": {"name": arguments.voice_encoder, "sha256": voices.weights_hash},
-        "detector": detector.name,
-        "data": {
-            "pairs": arguments.pairs.name,
-            "pairs_sha256": file_hash(arguments.pairs),
-            "labelled": [UTK.name, *PROBE_SOURCES] if labels else [],
-        },
-    }
-    return Material(known, held, labels, about)
+def _labelled(rows: list[Labelled], media: shards.Shards) -> tuple[Side, list[str]]:
+    kept, features = labelled_features(rows, media)
+    return Side(features), [row.sex for row in kept]
 
 
-def from_shards(arguments: argparse.Namespace, seed: int, labelled: bool) -> Material:
-    """Features of the manifest's rows from the shards that `features` has made."""
-    if labelled:
+def read_training_data(arguments: argparse.Namespace, seed: int, labelled: bool) -> Material:
+    """Features of the manifest's rows from shards, which are made first if none are named."""
+    if arguments.features and labelled:
         raise DataError("labelled media have no shards; use --label-steps 0 --label-weight 0")
-    rows, opened = read_pairs(arguments.pairs), shards.open_features(arguments.features)
-    known, held = (shards.pair_features(part, *opened) for part in split_pairs(rows, seed))
-    about = shards.describe(arguments.features)
+    folder = arguments.features or make_features(
+        arguments.pairs,
+        arguments.image_encoder,
+        arguments.voice_encoder,
+        store=arguments.store,
+        yunet=arguments.yunet,
+        views=arguments.views,
+        windows=True,
+    )
+    rows, opened = read_pairs(arguments.pairs), open_features(folder)
+    known, held = (pair_features(part, *opened) for part in split_pairs(rows, seed))
+    labels = label_data(arguments) if labelled else None
+    about = shards.describe(folder)
     faces, voices = about[shards.FACES], about[shards.VOICES]
-    told = {
+    told: dict[str, object] = {
         "face_encoder_sha256": faces.get("weights_sha256"),
         "voice_encoder": {"name": voices.get("spec"), "sha256": voices.get("weights_sha256")},
         "detector": faces.get("detector"),
@@ -128,9 +105,10 @@ def from_shards(arguments: argparse.Namespace, seed: int, labelled: bool) -> Mat
             "pairs": arguments.pairs.name,
             "pairs_sha256": file_hash(arguments.pairs),
             "features": about,
+            "labelled": [arguments.utk.name, *PROBE_SOURCES] if labels else [],
         },
     }
-    return Material(known, held, None, told)
+    return Material(known, held, labels, told)
 
 
 def describe(data: PairFeatures, name: str) -> str:

@@ -29,7 +29,7 @@ from vclip.face.encoder import load_face_encoder
 from vclip.face.photo import load_photo
 from vclip.recipes.bench import timing
 from vclip.recipes.data.encoders import BUNDLED_FACES, voice_encoder
-from vclip.recipes.data.extraction import Faces, Side, Voices
+from vclip.recipes.data.extraction import Extractor, FaceExtractor, VoiceExtractor
 from vclip.recipes.data.manifest import REPO
 from vclip.recipes.options import parse
 from vclip.runtime import ensure_torchaudio
@@ -102,16 +102,16 @@ def measure(n_clips: int, folder: Path, yunet: Path | None) -> dict[str, float]:
     rng = np.random.default_rng(0)
     paths = [write_clip(folder / f"{i}.mp4", rng) for i in range(n_clips)]
     clip, new_detector = full_size_clip(folder), functools.partial(FaceDetector, yunet)
-    seen: dict[str, Side] = {
-        "CLIP ViT-B/32": Faces(clip, new_detector),
-        "bundled face encoder": Faces(load_face_encoder(BUNDLED_FACES), new_detector),
+    seen: dict[str, Extractor] = {
+        "CLIP ViT-B/32": FaceExtractor(clip, new_detector),
+        "bundled face encoder": FaceExtractor(load_face_encoder(BUNDLED_FACES), new_detector),
     }
-    heard: dict[str, Side] = {
-        "H/ASP": Voices(full_size_hasp(folder)),
-        "Resemblyzer": Voices(voice_encoder("resemblyzer")[0]),
+    heard: dict[str, Extractor] = {
+        "H/ASP": VoiceExtractor(full_size_hasp(folder)),
+        "Resemblyzer": VoiceExtractor(voice_encoder("resemblyzer")[0]),
     }
     figures = {
-        "first frame, no detection": timed(Faces(clip, None).read, paths),
+        "first frame, no detection": timed(FaceExtractor(clip, None).read, paths),
         f"first frame, {new_detector().name}, crop": timed(seen["CLIP ViT-B/32"].read, paths),
     }
     for name, side in seen.items():

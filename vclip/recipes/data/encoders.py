@@ -5,22 +5,17 @@ commit; OWNER/NAME@COMMIT of the Hugging Face hub; or the directory of a saved C
 voices: `resemblyzer`; `hasp:FILE`, a checkpoint of H/ASP.
 """
 
+import importlib.util
 from pathlib import Path
 
 from vclip.association import hasp
 from vclip.association.voice_encoder import ResemblyzerEncoder, VoiceEncoder
 from vclip.errors import DataError
 from vclip.face import clip
-from vclip.face.detector import FaceDetector
 from vclip.face.encoder import ImageEncoder, load_face_encoder
 from vclip.models.clip_folder import clip_hash, find_clip
 from vclip.models.directory import BUNDLED
-from vclip.recipes.data.feature_store import (
-    FaceFeatures,
-    VoiceFeatures,
-    file_hash,
-    resemblyzer_hash,
-)
+from vclip.recipes.data.manifest import file_hash
 
 BUNDLED_FACES = BUNDLED / "face_encoder.safetensors"
 IMAGE_CHOICES = "bundled, FILE.safetensors, clip, OWNER/NAME@COMMIT, or the directory of a CLIP"
@@ -54,13 +49,9 @@ def voice_encoder(spec: str) -> tuple[VoiceEncoder, str]:
     raise DataError(f"there is no voice encoder {spec!r}; use {VOICE_CHOICES}")
 
 
-def extractors(
-    image: str | Path,
-    detector: FaceDetector,
-    n_views: int = 1,
-    windows: bool = False,
-    voice: str = "resemblyzer",
-) -> tuple[FaceFeatures, VoiceFeatures]:
-    """Both frozen sides by their specs, for features made on the fly."""
-    faces = FaceFeatures(*image_encoder(str(image)), detector, n_views)
-    return faces, VoiceFeatures(*voice_encoder(voice), windows)
+def resemblyzer_hash() -> str:
+    """SHA-256 of the weights inside the resemblyzer package, '' where it isn't installed."""
+    spec = importlib.util.find_spec("resemblyzer")
+    folder = Path(spec.origin).parent if spec and spec.origin else None
+    weights = folder / "pretrained.pt" if folder else None
+    return file_hash(weights) if weights and weights.is_file() else ""

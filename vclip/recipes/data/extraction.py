@@ -1,5 +1,6 @@
-"""From media files to rows of features: threads read and cut, the encoder takes what is ready."""
+"""Feature extraction from media files: threads read and cut, the encoder takes what is ready."""
 
+import hashlib
 import logging
 import threading
 from collections import deque
@@ -18,8 +19,8 @@ from vclip.errors import DataError, ImageError
 from vclip.face.detector import FaceDetector
 from vclip.face.encoder import ImageEncoder
 from vclip.face.photo import Box, Photo, whole_photo
-from vclip.recipes.data.clips import read_picture, read_voice
-from vclip.recipes.data.feature_store import picture_hash
+from vclip.recipes.data.clips import file_of, read_picture, read_voice
+from vclip.recipes.data.manifest import file_hash
 from vclip.recipes.data.shards import Shard
 from vclip.recipes.data.views import (
     HOP,
@@ -30,33 +31,33 @@ from vclip.recipes.data.views import (
 
 log = logging.getLogger(__name__)
 Item = TypeVar("Item")
-Made = TypeVar("Made")
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
-class Ready:
+class Decoded:
     """What a file holds for its encoder; whole: no face was found, so all of the picture is in."""
 
     content: Any
     whole: bool = False
 
 
-class Side(Protocol):
+class Extractor(Protocol):
     """How one kind of media becomes features."""
 
     batch: int  # files encoded at once
     about: dict[str, object]  # all settings that decide the result
 
-    def read(self, path: Path) -> Ready:
+    def read(self, path: Path) -> Decoded:
         """Called by many threads. Raises ImageError or DataError."""
         ...
 
-    def encode(self, ready: Sequence[Ready]) -> list[Float32]:
+    def encode(self, decoded: Sequence[Decoded]) -> list[Float32]:
         """Rows (views, F) of each, the plain one first. DataError only for a batch of one."""
         ...
 
 
-class Faces:
+class FaceExtractor:
     """Pictures → image_features, through the app's own detection and crop; or of all of them."""
 
     def __init__(
@@ -76,30 +77,30 @@ class Faces:
             "detector": new_detector().name if new_detector else "none",
         }
 
-    def read(self, path: Path) -> Ready:
+    def read(self, path: Path) -> Decoded:
         """The crops (views, size, size, 3) of a picture's largest face."""
-        photo = read_picture(path)
-        boxes = self._find(photo)
-        seed = int(picture_hash(path)[:8], 16) if self.n_views > 2 else 0  # others need no chance
-        box = boxes[0] if boxes else whole_photo(photo)
-        crops = face_views(photo, box, self.encoder.image_size, self.n_views, seed)
-        return Ready(crops, whole=not boxes and self._new_detector is not None)
+        picture = read_picture(path)
+        boxes = self._find(picture)
+        seed = seed_of(path) if self.n_views > 2 else 0  # others need no chance
+        box = boxes[0] if boxes else whole_photo(picture)
+        crops = face_views(picture, box, self.encoder.image_size, self.n_views, seed)
+        return Decoded(crops, whole=not boxes and self._new_detector is not None)
 
-    def _find(self, photo: Photo) -> list[Box]:
+    def _find(self, picture: Photo) -> list[Box]:
         if self._new_detector is None:
             return []
         if not hasattr(self._own, "detector"):
             self._own.detector = self._new_detector()
-        found: list[Box] = self._own.detector.find(photo)
+        found: list[Box] = self._own.detector.find(picture)
         return found
 
-    def encode(self, ready: Sequence[Ready]) -> list[Float32]:
+    def encode(self, decoded: Sequence[Decoded]) -> list[Float32]:
         """All crops of all pictures at once."""
-        images: UInt8 = np.concatenate([one.content for one in ready])
-        return list(self.encoder.encode(images).reshape(len(ready), self.n_views, -1))
+        images: UInt8 = np.concatenate([one.content for one in decoded])
+        return list(self.encoder.encode(images).reshape(len(decoded), self.n_views, -1))
 
 
-class Voices:
+class VoiceExtractor:
     """Recordings → voice_features of the whole and, if asked, of windows of it."""
 
     batch = 1  # recordings differ in length
@@ -112,22 +113,32 @@ class Voices:
             "windows": [WINDOW, HOP] if windows else None,
         }
 
-    def read(self, path: Path) -> Ready:
+    def read(self, path: Path) -> Decoded:
         """wav (T,) at the encoder's sample rate."""
         wav, rate = read_voice(path)
-        return Ready(resample(wav, rate, self.encoder.sample_rate))
+        return Decoded(resample(wav, rate, self.encoder.sample_rate))
 
-    def encode(self, ready: Sequence[Ready]) -> list[Float32]:
+    def encode(self, decoded: Sequence[Decoded]) -> list[Float32]:
         """One recording."""
-        (one,) = ready
+        (one,) = decoded
         return [voice_rows(self.encoder, one.content, self.encoder.sample_rate, self.windows)]
 
 
+def seed_of(picture: Path) -> int:
+    """32 bits that follow from a file's content and from which frame of it is meant. DataError."""
+    path = file_of(picture)
+    digest = file_hash(path)
+    if path != picture:
+        frame = picture.name.removeprefix(path.name)
+        digest = hashlib.sha256(f"1|{digest}|{frame}".encode()).hexdigest()
+    return int(digest[:8], 16)
+
+
 def ahead_of(
-    items: Iterable[Item], work: Callable[[Item], Made], workers: int, ahead: int
-) -> Iterator[tuple[Item, Made]]:
+    items: Iterable[Item], work: Callable[[Item], Result], workers: int, ahead: int
+) -> Iterator[tuple[Item, Result]]:
     """Each item with what work made of it, in order; threads are at most `ahead` items ahead."""
-    pool, waiting = ThreadPoolExecutor(workers), deque[tuple[Item, Future[Made]]]()
+    pool, waiting = ThreadPoolExecutor(workers), deque[tuple[Item, Future[Result]]]()
     try:
         for item in items:
             waiting.append((item, pool.submit(work, item)))
@@ -140,13 +151,13 @@ def ahead_of(
         pool.shutdown(cancel_futures=True)
 
 
-def read_or_reason(side: Side, path: Path) -> Ready | str:
+def read_or_reason(extractor: Extractor, path: Path) -> Decoded | str:
     """What a file holds, or why it cannot be used.
 
     Whatever is raised: decoders meet a million files here, and one must not end a run of hours.
     """
     try:
-        return side.read(path)
+        return extractor.read(path)
     except (DataError, ImageError) as error:
         return str(error)
     except Exception as error:
@@ -154,14 +165,14 @@ def read_or_reason(side: Side, path: Path) -> Ready | str:
         return f"{type(error).__name__}: {error}"
 
 
-def add(shard: Shard, side: Side, batch: Sequence[tuple[str, Ready | str]]) -> None:
+def add(shard: Shard, extractor: Extractor, batch: Sequence[tuple[str, Decoded | str]]) -> None:
     """Encode what could be read of a batch of keys, note the rest."""
     shard.skipped.update({key: one for key, one in batch if isinstance(one, str)})
-    good = [(key, one) for key, one in batch if isinstance(one, Ready)]
+    good = [(key, one) for key, one in batch if isinstance(one, Decoded)]
     if not good:
         return
     try:
-        found = side.encode([one for _, one in good])
+        found = extractor.encode([one for _, one in good])
     except DataError as error:
         shard.skipped.update({key: str(error) for key, _ in good})
         return

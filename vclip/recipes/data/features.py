@@ -1,33 +1,35 @@
-"""Frozen features of a manifest's faces and voices, once, as shards (paper.md §1.1, 1.2).
+"""Frozen features of a manifest's faces and voices, computed once, as shards (Vclip §1.2).
 
     python -m vclip.recipes.data.features --pairs CSV --out DIR --image-encoder clip \\
         --voice-encoder hasp:baseline_v2_smproto.model
 
-On several GPUs or nodes: `torchrun --nproc-per-node 8 -m vclip.recipes.data.features …`, or any
-launcher
-that sets RANK, WORLD_SIZE and LOCAL_RANK. Each process makes every WORLD_SIZE-th shard, and the
-shards are the same however many make them. A killed run goes on at the first shard that is not
-there. Media that cannot be used are skipped and listed in skipped.csv; `--retry` makes the shards
-anew that lack some. A file is known by its path: one that changes needs another folder.
+The manifest is a CSV with the columns person, face, voice, sex, as `vclip.recipes.data.prepare`
+writes it, or a list with the column path of pictures or recordings of any people. On several GPUs
+or nodes: `torchrun --nproc-per-node 8 -m vclip.recipes.data.features …`, or any launcher that sets
+RANK, WORLD_SIZE and LOCAL_RANK. Each process makes every WORLD_SIZE-th shard, and the shards are
+the same however many make them. A killed run goes on at the first shard that is not there. Media
+that cannot be used are skipped and listed in skipped.csv; `--retry` makes the shards anew that lack
+some. A file is known by its path: one that changes needs another folder.
 """
 
-import argparse
 import csv
 import functools
+import hashlib
 import io
 import itertools
 import json
 import logging
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import cv2
 import torch
 from tqdm import tqdm
+from tyro.conf import arg
 
 from vclip.errors import DataError, reported
 from vclip.face.detector import FaceDetector
@@ -37,9 +39,15 @@ from vclip.recipes.data.encoders import (
     image_encoder,
     voice_encoder,
 )
-from vclip.recipes.data.extraction import Faces, Side, Voices, add, ahead_of, read_or_reason
-from vclip.recipes.data.feature_store import file_hash
-from vclip.recipes.data.manifest import read_pairs
+from vclip.recipes.data.extraction import (
+    Extractor,
+    FaceExtractor,
+    VoiceExtractor,
+    add,
+    ahead_of,
+    read_or_reason,
+)
+from vclip.recipes.data.manifest import REPO, file_hash, read_media
 from vclip.recipes.data.shards import (
     DESCRIPTION,
     FACES,
@@ -53,21 +61,57 @@ from vclip.recipes.data.shards import (
     skipped_in,
     write_shard,
 )
+from vclip.recipes.options import parse
 
 SKIPPED = "skipped.csv"
 SURE = 16  # files of a first shard that are not all broken by chance
+STORE = REPO / "build" / "features"  # of what recipes make for themselves
 Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
-class Process:
+class FeatureSettings:
+    """The command line; without the spec of an encoder its side is left out."""
+
+    pairs: Path
+    """manifest of pairs, or list of pictures or recordings (CSV)"""
+    out: Path
+    """folder of the shards"""
+    image_encoder: Annotated[str | None, arg(help=IMAGE_CHOICES)] = "clip"
+    voice_encoder: Annotated[str | None, arg(help=VOICE_CHOICES)] = None
+    views: int = 1
+    """views of every face"""
+    windows: bool = False
+    """also windows of the recordings"""
+    crop: Literal["face", "whole"] = "face"
+    """of a picture"""
+    yunet: Path | None = None
+    """YuNet's ONNX file; Haar cascade without it"""
+    shard_size: int = 4096
+    """files in a shard"""
+    batch: int = 256
+    """images encoded at once"""
+    workers: int = min(16, os.cpu_count() or 1)
+    """threads that read files"""
+    retry: bool = False
+    """try again what was skipped"""
+
+    def __post_init__(self) -> None:
+        """Raises DataError for numbers with which nothing could be made."""
+        for name in ("views", "shard_size", "batch", "workers"):
+            if getattr(self, name) < 1:
+                raise DataError(f"--{name.replace('_', '-')} must be at least 1")
+
+
+@dataclass(frozen=True)
+class Worker:
     """Which of how many this one is, as torchrun and accelerate say."""
 
     rank: int = 0
     world: int = 1
 
     @classmethod
-    def from_environment(cls) -> "Process":
+    def from_environment(cls) -> "Worker":
         """One of one without a launcher; its GPU is chosen by LOCAL_RANK."""
         if torch.cuda.is_available():
             torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", 0)) % torch.cuda.device_count())
@@ -75,11 +119,11 @@ class Process:
 
 
 @dataclass(frozen=True)
-class Work:
+class MediaShards:
     """One side of a manifest: its media, cut into shards."""
 
     name: str
-    side: Side
+    extractor: Extractor
     media: dict[str, Path]  # by key, in the manifest's order
     shard_size: int
 
@@ -93,14 +137,14 @@ class Work:
         return {
             "spec": spec,
             "weights_sha256": weights_hash,
-            **self.side.about,
+            **self.extractor.about,
             "files": len(self.media),
             "shards": len(self.shards),
         }
 
-    def missing(self, folder: Path, process: Process, retry: bool) -> list[int]:
+    def missing(self, folder: Path, worker: Worker, retry: bool) -> list[int]:
         """Numbers of the shards that this process has yet to make."""
-        mine = range(process.rank, len(self.shards), process.world)
+        mine = range(worker.rank, len(self.shards), worker.world)
         return [i for i in mine if not _done(shard_path(folder / self.name, i), retry)]
 
 
@@ -115,37 +159,38 @@ def batched(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
         yield batch
 
 
-def make(work: Work, folder: Path, numbers: Sequence[int], workers: int, bar: Any) -> None:
+def make(part: MediaShards, folder: Path, numbers: Sequence[int], workers: int, bar: Any) -> None:
     """Make these shards. Raises DataError if nothing of the first one can be used."""
-    shards, side = work.shards, work.side
+    shards, extractor = part.shards, part.extractor
     tasks = ((i, key) for i in numbers for key in shards[i])
     stream = ahead_of(
         tasks,
-        lambda task: read_or_reason(side, work.media[task[1]]),
+        lambda task: read_or_reason(extractor, part.media[task[1]]),
         workers,
-        ahead=max(4 * workers, 2 * side.batch),
+        ahead=max(4 * workers, 2 * extractor.batch),
     )
     skipped = 0
     for i, group in itertools.groupby(stream, key=lambda made: made[0][0]):
         shard = Shard()
-        for batch in batched(((key, ready) for (_, key), ready in group), side.batch):
-            add(shard, side, batch)
+        for batch in batched(((key, ready) for (_, key), ready in group), extractor.batch):
+            add(shard, extractor, batch)
             bar.update(len(batch))
             bar.set_postfix(skipped=skipped + len(shard.skipped), refresh=False)
         skipped += len(shard.skipped)
         if i == numbers[0] and not shard.rows and len(shards[i]) >= SURE:
             key, reason = next(iter(shard.skipped.items()))
             raise DataError(
-                f"none of the first {len(shards[i])} {work.name} can be used; {key}: {reason}"
+                f"none of the first {len(shards[i])} {part.name} can be used; {key}: {reason}"
             )
-        write_shard(shard_path(folder / work.name, i), shard, int(str(side.about["dimension"])))
+        dimension = int(str(extractor.about["dimension"]))
+        write_shard(shard_path(folder / part.name, i), shard, dimension)
 
 
-def check_description(folder: Path, about: dict[str, Any], process: Process) -> None:
+def check_description(folder: Path, about: Mapping[str, Any], worker: Worker) -> None:
     """Write features.json, or see that the one there tells the same. Raises DataError."""
     path = folder / DESCRIPTION
     if not path.is_file():
-        with replaced(path, process.rank) as file:
+        with replaced(path, worker.rank) as file:
             file.write((json.dumps(about, indent=1) + "\n").encode())
     other = _essence(describe(folder))
     for name, value in _essence(about).items():
@@ -156,7 +201,7 @@ def check_description(folder: Path, about: dict[str, Any], process: Process) -> 
             )
 
 
-def _essence(about: dict[str, Any]) -> dict[str, Any]:
+def _essence(about: Mapping[str, Any]) -> dict[str, Any]:
     """What must not change between runs; paths may."""
     flat = {"manifest": about["manifest"]["sha256"], "shard size": about["shard_size"]}
     for side in (FACES, VOICES):
@@ -164,7 +209,7 @@ def _essence(about: dict[str, Any]) -> dict[str, Any]:
     return flat
 
 
-def summarise(folder: Path, process: Process) -> str:
+def summarise(folder: Path, worker: Worker) -> str:
     """Write skipped.csv and say what there is; or which shards other processes still make."""
     try:
         sides = dict(zip((FACES, VOICES), open_features(folder), strict=True))
@@ -175,102 +220,110 @@ def summarise(folder: Path, process: Process) -> str:
     writer.writerow(("side", "file", "reason"))
     for name, side in sides.items():
         writer.writerows((name, *item) for item in side.skipped.items())
-    with replaced(folder / SKIPPED, process.rank) as file:
+    with replaced(folder / SKIPPED, worker.rank) as file:
         file.write(table.getvalue().encode())
     told = [
         f"{name}: {len(side)} files have features ({side.dimension}), {len(side.skipped)} skipped"
         + (f", {len(side.whole)} without a face found" if name == FACES else "")
         for name, side in sides.items()
+        if len(side) or side.skipped
     ]
     return "\n".join([*told, f"wrote {folder}; what was skipped is in {folder / SKIPPED}"])
 
 
-def works(arguments: argparse.Namespace) -> tuple[list[Work], dict[str, Any]]:
-    """Both sides of the command line, and what features.json says of them. VclipError."""
-    pairs = read_pairs(arguments.pairs)
-    images, image_hash = image_encoder(arguments.image_encoder)
-    sounds, voice_hash = voice_encoder(arguments.voice_encoder)
-    new_detector = functools.partial(FaceDetector, arguments.yunet)
-    faces = Faces(
-        images,
-        new_detector if arguments.crop == "face" else None,
-        arguments.views,
-        max(1, arguments.batch // arguments.views),
-    )
-    size = arguments.shard_size
-    pictures = Work(FACES, faces, {pair.face_key: pair.face for pair in pairs}, size)
-    recordings = Work(
-        VOICES,
-        Voices(sounds, arguments.windows),
-        {pair.voice_key: pair.voice for pair in pairs},
-        size,
-    )
-    about = {
+def plan(settings: FeatureSettings) -> tuple[list[MediaShards], dict[str, Any]]:
+    """The sides that are asked for, and what features.json says of them. Raises VclipError."""
+    faces, voices = read_media(settings.pairs)
+    parts = []
+    about: dict[str, Any] = {
         "version": VERSION,
-        "manifest": {"name": str(arguments.pairs), "sha256": file_hash(arguments.pairs)},
-        "shard_size": size,
-        FACES: pictures.about(arguments.image_encoder, image_hash),
-        VOICES: recordings.about(arguments.voice_encoder, voice_hash),
+        "manifest": {"name": str(settings.pairs), "sha256": file_hash(settings.pairs)},
+        "shard_size": settings.shard_size,
+        FACES: NOTHING,
+        VOICES: NOTHING,
     }
-    return [pictures, recordings], about
+    if faces and settings.image_encoder:
+        images, digest = image_encoder(settings.image_encoder)
+        detector = functools.partial(FaceDetector, settings.yunet)
+        seen = FaceExtractor(
+            images,
+            detector if settings.crop == "face" else None,
+            settings.views,
+            max(1, settings.batch // settings.views),
+        )
+        parts.append(MediaShards(FACES, seen, faces, settings.shard_size))
+        about[FACES] = parts[-1].about(settings.image_encoder, digest)
+    if voices and settings.voice_encoder:
+        sounds, digest = voice_encoder(settings.voice_encoder)
+        heard = VoiceExtractor(sounds, settings.windows)
+        parts.append(MediaShards(VOICES, heard, voices, settings.shard_size))
+        about[VOICES] = parts[-1].about(settings.voice_encoder, digest)
+    return parts, about
 
 
-def run(arguments: argparse.Namespace) -> str:
-    """Make what is missing; return the closing report."""
-    process = Process.from_environment()
-    sides, about = works(arguments)
-    check_description(arguments.out, about, process)
-    for work in sides:
-        numbers = work.missing(arguments.out, process, arguments.retry)
-        shards = work.shards
-        mine = range(process.rank, len(shards), process.world)
+NOTHING = {"dimension": 0, "files": 0, "shards": 0}  # features.json of a side without media
+
+
+def run(settings: FeatureSettings, parts: Sequence[MediaShards], about: Mapping[str, Any]) -> None:
+    """Make this process's shards, as far as they are missing."""
+    worker = Worker.from_environment()
+    check_description(settings.out, about, worker)
+    for part in parts:
+        numbers = part.missing(settings.out, worker, settings.retry)
+        shards = part.shards
+        mine = range(worker.rank, len(shards), worker.world)
         left = sum(len(shards[i]) for i in numbers)
         total = sum(len(shards[i]) for i in mine)
         with tqdm(
-            desc=work.name + (f", 1 of {process.world} processes" if process.world > 1 else ""),
+            desc=part.name + (f", 1 of {worker.world} processes" if worker.world > 1 else ""),
             total=total,
             initial=total - left,
             unit=" files",
-            disable=process.rank > 0,
+            disable=worker.rank > 0,
             mininterval=0.1 if sys.stderr.isatty() else 30,  # a log file wants fewer lines
         ) as bar:
             if numbers:
-                make(work, arguments.out, numbers, arguments.workers, bar)
-    return summarise(arguments.out, process)
+                make(part, settings.out, numbers, settings.workers, bar)
 
 
-def parser() -> argparse.ArgumentParser:
-    """The command line; the default image encoder is the paper's."""
-    options = argparse.ArgumentParser(
-        prog="python -m vclip.recipes.data.features",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+def make_features(
+    manifest: Path,
+    image_encoder: str | None = None,
+    voice_encoder: str | None = None,
+    *,
+    store: Path = STORE,
+    yunet: Path | None = None,
+    views: int = 1,
+    windows: bool = False,
+) -> Path:
+    """The folder of a manifest's shards, made below `store` as far as they are not there.
+
+    Its name follows from the manifest's place and content, the encoders and the settings. Media
+    that could not be used are tried again. Raises VclipError.
+    """
+    settings = FeatureSettings(
+        manifest, store, image_encoder, voice_encoder, views, windows, yunet=yunet, retry=True
     )
-    options.add_argument("--pairs", type=Path, required=True, help="manifest of pairs (CSV)")
-    options.add_argument("--out", type=Path, required=True, help="folder of the shards")
-    options.add_argument("--image-encoder", default="clip", help=f"{IMAGE_CHOICES} (default: clip)")
-    options.add_argument("--voice-encoder", required=True, help=VOICE_CHOICES)
-    options.add_argument("--views", type=int, default=1, help="views of every face (default: 1)")
-    options.add_argument("--windows", action="store_true", help="also windows of the recordings")
-    options.add_argument("--crop", choices=("face", "whole"), default="face", help="of a picture")
-    options.add_argument("--yunet", type=Path, help="YuNet's ONNX file; Haar cascade without it")
-    options.add_argument("--shard-size", type=int, default=4096, help="files (default: 4096)")
-    options.add_argument("--batch", type=int, default=256, help="images encoded at once")
-    options.add_argument("--workers", type=int, default=min(16, os.cpu_count() or 1))
-    options.add_argument("--retry", action="store_true", help="try again what was skipped")
-    return options
+    settings = replace(settings, shard_size=256)  # what is tried again costs little
+    parts, about = plan(settings)
+    decisive = json.dumps([str(manifest.resolve()), _essence(about)], sort_keys=True)
+    digest = hashlib.sha256(decisive.encode()).hexdigest()
+    settings = replace(settings, out=store / f"{manifest.stem}-{digest[:12]}")
+    run(settings, parts, about)
+    return settings.out
 
 
 @reported
 def main(argv: list[str] | None = None) -> int:
     """Make the shards; 2 and one line on stderr for input that cannot be used."""
-    arguments = parser().parse_args(argv)
+    settings = parse(FeatureSettings, argv)
     logging.basicConfig(level=logging.ERROR)
     cv2.setNumThreads(1)  # files are what is done in parallel
-    for name in ("views", "shard_size", "batch", "workers"):
-        if getattr(arguments, name) < 1:
-            raise DataError(f"--{name.replace('_', '-')} must be at least 1")
-    print(run(arguments))
+    if settings.voice_encoder is None and read_media(settings.pairs)[1]:
+        raise DataError(f"--voice-encoder is missing: {VOICE_CHOICES}")
+    parts, about = plan(settings)
+    run(settings, parts, about)
+    print(summarise(settings.out, Worker.from_environment()))
     return 0
 
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vclip.errors import DataError
+from vclip.models.download import sha256
+from vclip.recipes.data.clips import SOUNDS
 
 REPO = Path(__file__).resolve().parents[3]
 SHARED = REPO.parent / "shared" / "data"
@@ -50,6 +52,20 @@ class Labelled:
     age: float | None
     source: str = ""
     speaker: str = ""
+    root: Path = Path()  # the manifest's folder
+
+    @property
+    def key(self) -> str:
+        """The file as the manifest names it: its key in feature shards."""
+        return key_of(self.path, self.root)
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file's bytes, hexadecimal. Raises DataError if it cannot be read."""
+    try:
+        return sha256(path)
+    except OSError as error:
+        raise DataError(f"cannot read {path}: {error.strerror or error}") from error
 
 
 def read_rows(path: Path, columns: tuple[str, ...]) -> Iterator[tuple[int, dict[str, str]]]:
@@ -117,7 +133,23 @@ def read_labelled(path: Path, sources: tuple[str, ...] = ()) -> list[Labelled]:
         if sex and (not sources or source in sources):
             age = float(row["age"]) if row.get("age", "").replace(".", "", 1).isdigit() else None
             file = path.parent / row["path"]
-            rows.append(Labelled(file, sex, age, source, row.get("speaker", "")))
+            speaker = row.get("speaker", "")
+            rows.append(Labelled(file, sex, age, source, speaker, path.parent))
     if not rows:
         raise DataError(f"{path} has no rows with a known sex from {sources or 'any source'}")
     return rows
+
+
+def read_media(path: Path) -> tuple[dict[str, Path], dict[str, Path]]:
+    """Pictures and recordings of a manifest by key, each once and in its order. Raises DataError.
+
+    Those of pairs; or of a list with the column path, whose recordings are known by their suffix.
+    """
+    if "path" not in next((row for _, row in read_rows(path, ())), {}):
+        pairs = read_pairs(path)
+        return {p.face_key: p.face for p in pairs}, {p.voice_key: p.voice for p in pairs}
+    sides: tuple[dict[str, Path], dict[str, Path]] = ({}, {})
+    for _, row in read_rows(path, ("path",)):
+        media = path.parent / row["path"]
+        sides[media.suffix.lower() in SOUNDS][key_of(media, path.parent)] = media
+    return sides

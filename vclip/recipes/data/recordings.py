@@ -1,6 +1,5 @@
 """Speakers of a manifest of recordings: what a voice encoder hears of each, and their pitch."""
 
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,19 +8,17 @@ import numpy as np
 from tqdm import tqdm
 
 from vclip.arrays import Float32
-from vclip.association.voice_encoder import VoiceEncoder
 from vclip.audio import load_wav
 from vclip.errors import DataError
 from vclip.recipes.data.acoustics import pitch
-from vclip.recipes.data.feature_store import FeatureStore, Report, VoiceFeatures, extract
-from vclip.recipes.data.manifest import read_rows, sex_of
+from vclip.recipes.data.manifest import key_of, read_rows, sex_of
+from vclip.recipes.data.shards import Shards
 
-log = logging.getLogger(__name__)
 COLUMNS = ("path", "source", "speaker", "sex")
 
 
 @dataclass(frozen=True)
-class Voices:
+class SpeakerVoices:
     """Speakers with voice_features (N, V) of unit norm, median F0 (N,) in Hz, and sex.
 
     sex is 'F', 'M' or '' where the manifest does not tell.
@@ -67,20 +64,20 @@ def read_speakers(manifest: Path, source: str) -> dict[str, tuple[str, list[Path
     return speakers
 
 
-def listen(
-    manifest: Path, source: str, encoder: VoiceEncoder, weights_hash: str, store: FeatureStore
-) -> Voices:
-    """Every speaker of a source. Raises DataError if one has no usable recording."""
+def listen(manifest: Path, source: str, recordings: Shards) -> SpeakerVoices:
+    """Every speaker of a source; recordings: the manifest's voice features.
+
+    Raises DataError if a speaker has no usable recording.
+    """
     speakers = read_speakers(manifest, source)
-    report = Report()
-    paths = [path for _, files in speakers.values() for path in files]
-    found = extract(paths, VoiceFeatures(encoder, weights_hash), store, report, source)
     features, f0 = [], []
-    for speaker, (_, files) in tqdm(speakers.items(), desc="pitch", disable=None):
-        usable = [path for path in files if path in found]
+    for speaker, (_, files) in tqdm(speakers.items(), desc=f"pitch of {source}", disable=None):
+        keys = {path: key_of(path, manifest.parent) for path in files}
+        usable = [path for path in files if keys[path] in recordings]
         if not usable:
-            raise DataError(f"no recording of {speaker} can be used; {report.skipped[0]}")
-        features.append(mean_voice([found[path][0] for path in usable]))
+            reason = recordings.why_not(keys[files[0]])
+            raise DataError(f"no recording of {speaker} can be used; {reason}")
+        features.append(mean_voice(list(recordings.matrix([keys[path] for path in usable]))))
         f0.append(median_f0([load_wav(path) for path in usable]))
     sexes = [sex for sex, _ in speakers.values()]
-    return Voices(list(speakers), np.stack(features), np.array(f0, dtype=np.float32), sexes)
+    return SpeakerVoices(list(speakers), np.stack(features), np.array(f0, dtype=np.float32), sexes)

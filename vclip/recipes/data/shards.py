@@ -24,8 +24,7 @@ import numpy as np
 
 from vclip.arrays import Float32, Strings
 from vclip.errors import DataError
-from vclip.recipes.data.feature_store import PairFeatures, Report
-from vclip.recipes.data.manifest import Pair
+from vclip.recipes.data.manifest import Labelled, Pair
 
 VERSION = 1
 DESCRIPTION = "features.json"
@@ -175,13 +174,57 @@ def open_features(folder: Path) -> tuple[Shards, Shards]:
     return Shards(folder / FACES, about[FACES]), Shards(folder / VOICES, about[VOICES])
 
 
+@dataclass
+class MediaReport:
+    """What could not be used, and where no face was found so that the whole picture was taken."""
+
+    whole_pictures: list[str] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+
+    def lines(self) -> list[str]:
+        """For people: counts first, then one line per skipped file."""
+        return [
+            f"no face found, whole picture used: {len(self.whole_pictures)}",
+            f"skipped: {len(self.skipped)}",
+            *(f"  {reason}" for reason in self.skipped),
+        ]
+
+
+@dataclass(frozen=True)
+class PairFeatures:
+    """Manifest rows with both sides usable; per row the views (A, F) and the windows (C, V)."""
+
+    pairs: list[Pair]
+    image: list[Float32]
+    voice: list[Float32]
+    report: MediaReport
+
+    def first(self) -> tuple[Float32, Float32]:
+        """image_features (N, F) and voice_features (N, V) as the app computes them."""
+        return np.stack([rows[0] for rows in self.image]), np.stack([r[0] for r in self.voice])
+
+    def by_clip(self) -> "PairFeatures":
+        """Rows of one clip as one row: its first, with the views of all its pictures."""
+        rows: dict[object, list[int]] = {}
+        for i, pair in enumerate(self.pairs):
+            key = (pair.person, pair.clip, pair.voice) if pair.clip else i
+            rows.setdefault(key, []).append(i)
+        first = [group[0] for group in rows.values()]
+        views = [
+            self.image[g[0]] if len(g) == 1 else np.concatenate([self.image[i] for i in g])
+            for g in rows.values()
+        ]
+        kept = [self.pairs[i] for i in first]
+        return PairFeatures(kept, views, [self.voice[i] for i in first], self.report)
+
+
 def pair_features(pairs: Sequence[Pair], faces: Shards, voices: Shards) -> PairFeatures:
     """Features of the rows that have both; the others are listed in the report.
 
     Rows of one clip become one row, whose views are those of all its pictures, the first one's
     first. Raises DataError if fewer than two rows remain.
     """
-    report, rows = Report(), [(pair, pair.face_key, pair.voice_key) for pair in pairs]
+    report, rows = MediaReport(), [(pair, pair.face_key, pair.voice_key) for pair in pairs]
     missing = [(faces, key) for _, key, _ in rows if key not in faces]
     missing += [(voices, key) for _, _, key in rows if key not in voices]
     report.skipped = list(dict.fromkeys(shards.why_not(key) for shards, key in missing))
@@ -192,3 +235,11 @@ def pair_features(pairs: Sequence[Pair], faces: Shards, voices: Shards) -> PairF
         raise DataError(f"{len(kept)} of {len(pairs)} rows can be used; {reason}")
     image, voice = [faces.rows(key) for _, key, _ in kept], [voices.rows(key) for *_, key in kept]
     return PairFeatures([pair for pair, *_ in kept], image, voice, report).by_clip()
+
+
+def labelled_features(
+    rows: Sequence[Labelled], media: Shards
+) -> tuple[list[Labelled], list[Float32]]:
+    """The rows that have features, and those features (versions, F) of each."""
+    kept = [row for row in rows if row.key in media]
+    return kept, [media.rows(row.key) for row in kept]

@@ -16,7 +16,7 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from vclip.arrays import Bools, Float32, Float64, Strings
 from vclip.errors import DataError
-from vclip.recipes.data.recordings import Voices
+from vclip.recipes.data.recordings import SpeakerVoices
 
 THRESHOLD = 165.0  # Hz; median F0 against it agrees with 98 % of VCTK's sex labels
 FOLDS = 10
@@ -31,7 +31,7 @@ def by_pitch(f0: Float32) -> Strings:
     return np.where(np.asarray(f0) > THRESHOLD, "F", "M")
 
 
-def inputs(voices: Voices) -> Float64:
+def inputs(voices: SpeakerVoices) -> Float64:
     """(N, V + 1): voice features and log2 F0."""
     return np.column_stack([voices.voice_features, np.log2(voices.f0)]).astype(np.float64)
 
@@ -57,7 +57,7 @@ class SexProbe:
     figures: dict[str, float]
 
     @classmethod
-    def fit(cls, sources: Sequence[Voices]) -> "SexProbe":
+    def fit(cls, sources: Sequence[SpeakerVoices]) -> "SexProbe":
         """Fit to labelled voices of several sources. Raises DataError without both sexes."""
         sex = np.array([sex for voices in sources for sex in voices.sex])
         known = sex != ""
@@ -74,7 +74,7 @@ class SexProbe:
         }
         return cls(_probe().fit(rows, sex), figures)
 
-    def judge(self, voices: Voices) -> tuple[Strings, dict[str, float]]:
+    def judge(self, voices: SpeakerVoices) -> tuple[Strings, dict[str, float]]:
         """'F' or 'M' of every voice (N,), and how often probe and F0 agree."""
         sex = self.model.predict(inputs(voices))
         return np.asarray(sex, dtype="<U1"), {

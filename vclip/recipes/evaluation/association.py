@@ -21,6 +21,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -30,20 +31,11 @@ from sklearn.preprocessing import StandardScaler
 
 from vclip.arrays import Float32, Float64
 from vclip.errors import DataError, reported
-from vclip.face.detector import FaceDetector
 from vclip.models import directory
 from vclip.recipes.data import shards
-from vclip.recipes.data.encoders import extractors
-from vclip.recipes.data.feature_store import (
-    STORE,
-    Extractor,
-    FeatureStore,
-    PairFeatures,
-    Report,
-    extract,
-    pair_features,
-)
-from vclip.recipes.data.manifest import SHARED, Labelled, Pair, read_labelled, read_pairs
+from vclip.recipes.data.features import STORE, make_features
+from vclip.recipes.data.manifest import Labelled, Pair, read_labelled, read_pairs
+from vclip.recipes.data.shards import PairFeatures, labelled_features, open_features, pair_features
 from vclip.recipes.evaluation import protocol_report, zero_shot
 from vclip.recipes.evaluation.model_features import (
     check_fit,
@@ -55,8 +47,6 @@ from vclip.recipes.evaluation.protocols import READERS
 from vclip.recipes.metrics import cross_modal
 from vclip.speakers.candidates import Heads
 
-UTK = SHARED / "faces" / "utk.csv"
-VOICES = SHARED / "voices" / "manifest.csv"
 PROBE_SOURCES = ("librispeech", "vctk")
 ROWS = {
     "auc": "AUC, all cross pairs",
@@ -75,29 +65,23 @@ def association_scores(model: Heads, features: PairFeatures) -> Float64:
     return np.asarray(scores.double().numpy())
 
 
-def probability_female(
-    rows: Sequence[Labelled], known: dict[Path, Float32], of: Float32
-) -> Float32:
-    """P(female) (N,) of features of (N, dimension) by a logistic probe on the labelled rows."""
-    used = [row for row in rows if row.path in known]
-    features = np.stack([known[row.path][0] for row in used])
+def probability_female(rows: Sequence[Labelled], features: Float32, of: Float32) -> Float64:
+    """P(female) (N,) of features of (N, F) by a logistic probe on those of labelled rows (M, F)."""
     probe = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=2000))
-    probe.fit(features, np.array([row.sex == "F" for row in used]))
-    return np.asarray(probe.predict_proba(of)[:, 1], dtype=np.float32)
+    probe.fit(features, np.array([row.sex == "F" for row in rows]))
+    return np.asarray(probe.predict_proba(of)[:, 1], dtype=np.float64)
 
 
 def sex_scores(
-    features: PairFeatures, faces: Extractor, voices: Extractor, store: FeatureStore, utk: Path
+    features: PairFeatures,
+    faces: tuple[Sequence[Labelled], shards.Shards],
+    voices: tuple[Sequence[Labelled], shards.Shards],
 ) -> Float64:
-    """(N, N) probability that a face and a voice are of one sex. Raises DataError."""
-    image, voice = features.first()
+    """(N, N) probability that a face and a voice are of one sex, by probes on labelled media."""
     sides = []
-    for rows, extractor, of, what in (
-        (read_labelled(utk), faces, image, "labelled faces"),
-        (read_labelled(VOICES, PROBE_SOURCES), voices, voice, "labelled voices"),
-    ):
-        known = extract([row.path for row in rows], extractor, store, Report(), what)
-        sides.append(probability_female(rows, known, of).astype(np.float64))
+    for (rows, media), of in zip((faces, voices), features.first(), strict=True):
+        kept, versions = labelled_features(rows, media)
+        sides.append(probability_female(kept, np.stack([v[0] for v in versions]), of))
     face_f, voice_f = sides
     return np.outer(face_f, voice_f) + np.outer(1 - face_f, 1 - voice_f)
 
@@ -149,14 +133,18 @@ def made_features(
     arguments: argparse.Namespace, pairs: Sequence[Pair], folder: Path
 ) -> tuple[PairFeatures, Float64 | None, str]:
     """Features made now, the sex-only scores where there are labels, and the detector's name."""
-    detector = FaceDetector(arguments.yunet)
-    faces, voices = extractors(folder / "face_encoder.safetensors", detector)
-    store = FeatureStore(arguments.store)
-    features = pair_features(pairs, faces, voices, store)
+    encoder = str(folder / "face_encoder.safetensors")
+    how: dict[str, Any] = {"store": arguments.store, "yunet": arguments.yunet}
+    sides = open_features(make_features(arguments.pairs, encoder, "resemblyzer", **how))
+    features = pair_features(pairs, *sides)
     baseline = None
-    if arguments.utk.is_file() and VOICES.is_file():
-        baseline = sex_scores(features, faces, voices, store, arguments.utk)
-    return features, baseline, detector.name
+    if arguments.utk and arguments.voices:
+        seen, _ = open_features(make_features(arguments.utk, encoder, **how))
+        made = make_features(arguments.voices, voice_encoder="resemblyzer", **how)
+        _, heard = open_features(made)
+        labelled = read_labelled(arguments.voices, PROBE_SOURCES)
+        baseline = sex_scores(features, (read_labelled(arguments.utk), seen), (labelled, heard))
+    return features, baseline, str(sides[0].about["detector"])
 
 
 def stored_features(
@@ -166,7 +154,7 @@ def stored_features(
     faces, voices = fitting_features(arguments.features, arguments.model)
     check_fit(faces, voices, model)
     detector = str(faces.about.get("detector", "unknown"))
-    return shards.pair_features(pairs, faces, voices), None, detector
+    return pair_features(pairs, faces, voices), None, detector
 
 
 def described_scores(arguments: argparse.Namespace, features: PairFeatures) -> Float64:
@@ -245,8 +233,11 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument("--draws", type=int, default=1000, help="bootstrap draws (default: 1000)")
     options.add_argument("--seed", type=int, default=0, help="of the bootstrap")
     options.add_argument("--yunet", type=Path, help="YuNet's ONNX file; Haar cascade without it")
-    options.add_argument("--utk", type=Path, default=UTK, help="labelled faces for the sex probe")
-    options.add_argument("--store", type=Path, default=STORE, help="feature cache")
+    options.add_argument("--utk", type=Path, help="labelled faces for the sex probe (path, sex)")
+    options.add_argument(
+        "--voices", type=Path, help="labelled voices for the sex probe (path, sex, source)"
+    )
+    options.add_argument("--store", type=Path, default=STORE, help="folder of features made here")
     return options
 
 

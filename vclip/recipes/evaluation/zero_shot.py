@@ -20,8 +20,8 @@ from vclip.association.zero_shot import SpeakerProfile, TextEncoder
 from vclip.errors import DataError
 from vclip.face.clip import ClipTextEncoder
 from vclip.models.clip_folder import clip_hash, find_clip
-from vclip.recipes.data.feature_store import PairFeatures
 from vclip.recipes.data.manifest import read_rows, sex_of
+from vclip.recipes.data.shards import PairFeatures
 from vclip.recipes.evaluation.media import read_metadata
 
 COLUMNS = ("VoxCeleb1 ID", "Gender", "Nationality")

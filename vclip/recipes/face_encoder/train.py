@@ -28,8 +28,7 @@ from vclip.errors import DataError, reported
 from vclip.face.detector import FaceDetector
 from vclip.face.encoder import SmallFaceEncoder, to_input
 from vclip.models.directory import BUNDLED
-from vclip.recipes.data.feature_store import file_hash
-from vclip.recipes.data.manifest import REPO, SHARED
+from vclip.recipes.data.manifest import REPO, SHARED, file_hash
 from vclip.recipes.face_encoder.crops import (
     CONTEXT,
     Faces,

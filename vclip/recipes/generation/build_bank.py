@@ -11,7 +11,6 @@ and pitch are for statistics of banks; the app never tells them.
 
 import argparse
 import json
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +21,10 @@ from vclip.association.voice_encoder import VoiceEncoder
 from vclip.errors import DataError, reported
 from vclip.models.directory import BUNDLED
 from vclip.recipes.data.encoders import VOICE_CHOICES, voice_encoder
-from vclip.recipes.data.feature_store import STORE, FeatureStore, file_hash
-from vclip.recipes.data.recordings import Voices, listen, mean_voice, median_f0
+from vclip.recipes.data.features import STORE, make_features
+from vclip.recipes.data.manifest import file_hash
+from vclip.recipes.data.recordings import SpeakerVoices, listen, mean_voice, median_f0
+from vclip.recipes.data.shards import open_features
 from vclip.recipes.data.voice_sex import SexProbe
 from vclip.recipes.generation.spoken_features import SENTENCES, speeches
 from vclip.speech.vits import CoquiVits
@@ -31,25 +32,9 @@ from vclip.speech.vits import CoquiVits
 LABELLED = ("vctk", "librispeech")  # sources whose sex is known
 
 
-@dataclass(frozen=True)
-class Listener:
-    """Hears the recordings of one manifest, each file once."""
-
-    encoder: VoiceEncoder
-    weights_hash: str
-    manifest: Path
-    store: Path
-
-    def voices(self, source: str) -> Voices:
-        """The speakers of a source."""
-        store = FeatureStore(self.store)
-        try:
-            return listen(self.manifest, source, self.encoder, self.weights_hash, store)
-        finally:
-            store.close()
-
-
-def spoken_voices(directory: Path, encoder: VoiceEncoder, n_sentences: int, seed: int) -> Voices:
+def spoken_voices(
+    directory: Path, encoder: VoiceEncoder, n_sentences: int, seed: int
+) -> SpeakerVoices:
     """The synthesizer's speakers, each heard in n_sentences."""
     synthesizer = CoquiVits.load(directory)
     features, f0 = [], []
@@ -58,7 +43,7 @@ def spoken_voices(directory: Path, encoder: VoiceEncoder, n_sentences: int, seed
         features.append(mean_voice([encoder.encode(s.wav, s.sample_rate) for s in spoken]))
         f0.append(median_f0([(s.wav, s.sample_rate) for s in spoken]))
     ids = synthesizer.speaker_ids
-    return Voices(ids, np.stack(features), np.array(f0, dtype=np.float32), [""] * len(ids))
+    return SpeakerVoices(ids, np.stack(features), np.array(f0, dtype=np.float32), [""] * len(ids))
 
 
 def renamed(speaker_id: str, rename: tuple[str, str] | None) -> str:
@@ -71,7 +56,7 @@ def renamed(speaker_id: str, rename: tuple[str, str] | None) -> str:
 
 
 def save(
-    path: Path, ids: list[str], voices: Voices, sex: list[str], origin: dict[str, Any]
+    path: Path, ids: list[str], voices: SpeakerVoices, sex: list[str], origin: dict[str, Any]
 ) -> None:
     """Write bank.npz."""
     np.savez(
@@ -88,24 +73,26 @@ def build(arguments: argparse.Namespace) -> tuple[Path, dict[str, Any]]:
     """Hear the speakers, judge their sex if there are labels, and write the bank."""
     manifest: Path | None = arguments.manifest
     encoder, weights_hash = voice_encoder(arguments.voice_encoder)
-    listener = Listener(encoder, weights_hash, manifest, arguments.store) if manifest else None
+    spec, store = arguments.voice_encoder, arguments.store
+    made = make_features(manifest, voice_encoder=spec, store=store) if manifest else None
+    recordings = open_features(made)[1] if made else None
     kind = arguments.voice_encoder.partition(":")[0]
     origin: dict[str, Any] = {"encoder": f"{kind} {weights_hash[:12]}"}
     if arguments.recordings:
-        if listener is None:
+        if manifest is None or recordings is None:
             raise DataError("--recordings needs the --manifest that lists them")
-        voices = listener.voices(arguments.recordings)
+        voices = listen(manifest, arguments.recordings, recordings)
         origin |= {"recordings": arguments.recordings}
     else:
         asked = (arguments.n_sentences, arguments.seed)
         voices = spoken_voices(arguments.directory, encoder, *asked)
         origin |= {"n_sentences": arguments.n_sentences, "seed": arguments.seed}
     sex = voices.sex
-    if listener:
-        probe = SexProbe.fit([listener.voices(source) for source in LABELLED])
+    if manifest and recordings:
+        probe = SexProbe.fit([listen(manifest, source, recordings) for source in LABELLED])
         judged, figures = probe.judge(voices)
         sex = judged.tolist()
-        origin |= {"manifest": file_hash(listener.manifest), "sex": probe.figures | figures}
+        origin |= {"manifest": file_hash(manifest), "sex": probe.figures | figures}
     path: Path = arguments.directory / "bank.npz"
     ids = [renamed(speaker_id, arguments.rename) for speaker_id in voices.speaker_ids]
     arguments.directory.mkdir(parents=True, exist_ok=True)
@@ -126,7 +113,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--recordings", metavar="SOURCE", help="of the manifest, not the VITS")
     parser.add_argument("--rename", nargs=2, metavar=("OLD", "NEW"), help="beginning of names")
     parser.add_argument("--voice-encoder", default="resemblyzer", help=VOICE_CHOICES)
-    parser.add_argument("--store", type=Path, default=STORE, help="cache of features")
+    parser.add_argument("--store", type=Path, default=STORE, help="folder of features made here")
     path, origin = build(parser.parse_args(argv))
     print(path, json.dumps(origin))
     return 0

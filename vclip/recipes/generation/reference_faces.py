@@ -23,19 +23,10 @@ from vclip.arrays import Float32, Float64
 from vclip.association.explain import percentile
 from vclip.association.model import load_association
 from vclip.errors import DataError, reported
-from vclip.face.detector import FaceDetector
 from vclip.models.directory import BUNDLED, ModelDirectory, find_model
-from vclip.recipes.data.encoders import extractors
-from vclip.recipes.data.feature_store import (
-    STORE,
-    FeatureStore,
-    Report,
-    extract,
-    file_hash,
-    pair_features,
-)
-from vclip.recipes.data.manifest import Labelled, read_labelled, read_pairs
-from vclip.recipes.evaluation.association import UTK
+from vclip.recipes.data.features import STORE, make_features
+from vclip.recipes.data.manifest import Labelled, file_hash, read_labelled, read_pairs
+from vclip.recipes.data.shards import open_features, pair_features
 from vclip.recipes.face_encoder import objective
 from vclip.recipes.face_encoder.crops import fold
 from vclip.recipes.metrics.intervals import Estimate, bootstrap
@@ -68,26 +59,25 @@ class Worth:
         return {"pairs": self.rows} | {name: round(e.value, 3) for name, e in means}
 
 
-def unseen(rows: list[Labelled]) -> list[Path]:
-    """The pictures that train_face held out, by a hash of the file; each content once."""
+def unseen(rows: list[Labelled]) -> list[Labelled]:
+    """Those that train_face held out, by a hash of the file; each content once."""
     held_out = objective.Config().held_out
-    paths = {fold(row.path.read_bytes()): row.path for row in reversed(rows)}
-    return [path for where, path in reversed(paths.items()) if where < held_out]
+    known = {fold(row.path.read_bytes()): row for row in reversed(rows)}
+    return [row for where, row in reversed(known.items()) if where < held_out]
 
 
-def build(directory: Path, utk: Path, store: FeatureStore) -> tuple[Path, dict[str, object]]:
+def build(directory: Path, utk: Path, store: Path = STORE) -> tuple[Path, dict[str, object]]:
     """Encode the unseen faces as the app would, and write them. Raises DataError."""
     encoder = directory / "face_encoder.safetensors"  # perhaps newer than the description
-    faces, _ = extractors(encoder, FaceDetector())
-    report = Report()
-    found = extract(unseen(read_labelled(utk)), faces, store, report, "faces")
-    rows = [r[0] for path, r in found.items() if str(path) not in report.whole_pictures]
-    if not rows:
+    faces, _ = open_features(make_features(utk, str(encoder), store=store))
+    keys = [row.key for row in unseen(read_labelled(utk)) if row.key in faces]
+    shown = [key for key in keys if key not in faces.whole]
+    if not shown:
         raise DataError(f"no face of {utk} can be used; list pictures of adults")
-    image_features = np.stack(rows).astype(np.float16)
+    image_features = faces.matrix(shown).astype(np.float16)
     origin = {
-        "faces": len(rows),
-        "without_face": len(report.whole_pictures),
+        "faces": len(shown),
+        "without_face": len(keys) - len(shown),
         "manifest": file_hash(utk),
         "image_encoder": file_hash(encoder),
     }
@@ -96,16 +86,14 @@ def build(directory: Path, utk: Path, store: FeatureStore) -> tuple[Path, dict[s
     return path, origin
 
 
-def worth(
-    model: str, pairs: Path, split: str | None, store: FeatureStore, draws: int, seed: int
-) -> Worth:
+def worth(model: str, pairs: Path, split: str | None, store: Path, draws: int, seed: int) -> Worth:
     """How the percentile of the app tells the own voice of a face from others'."""
     directory = ModelDirectory.open(model)
     heads = load_association(directory.file("association"))
     with np.load(directory.file("faces"), allow_pickle=False) as file:
         references = file["image_features"].astype(np.float32)
-    faces, voices = extractors(directory.file("image_encoder"), FaceDetector())
-    features = pair_features(read_pairs(pairs, split), faces, voices, store)
+    made = make_features(pairs, str(directory.file("image_encoder")), "resemblyzer", store=store)
+    features = pair_features(read_pairs(pairs, split), *open_features(made))
     image, voice = (torch.from_numpy(side) for side in features.first())
     with torch.no_grad():
         voice_emb = heads.encode_voice(voice).numpy()
@@ -166,21 +154,22 @@ def main(argv: list[str] | None = None) -> int:
         prog="python -m vclip.recipes.generation.reference_faces", description=__doc__
     )
     parser.add_argument("--directory", default=str(BUNDLED))
-    parser.add_argument("--utk", type=Path, default=UTK, help="manifest with path, age, sex")
+    parser.add_argument("--utk", type=Path, help="manifest of UTKFace (path, age, sex)")
     parser.add_argument("--pairs", type=Path, help="say what the percentile is worth on these")
     parser.add_argument("--split", help="only rows of this split")
     parser.add_argument("--draws", type=int, default=1000, help="of the bootstrap")
     parser.add_argument("--seed", type=int, default=0, help="of the bootstrap")
-    parser.add_argument("--store", type=Path, default=STORE, help="feature cache")
+    parser.add_argument("--store", type=Path, default=STORE, help="folder of features made here")
     options = parser.parse_args(argv)
-    store = FeatureStore(options.store)
     if options.pairs:
-        asked = (options.directory, options.pairs, options.split)
-        found = worth(*asked, store, options.draws, options.seed)
+        asked = (options.directory, options.pairs, options.split, options.store)
+        found = worth(*asked, options.draws, options.seed)
         note(find_model(options.directory), found)
         print(found)
         return 0
-    path, origin = build(find_model(options.directory), options.utk, store)
+    if options.utk is None:
+        raise DataError("name the manifest of UTKFace (--utk), or --pairs to be judged by")
+    path, origin = build(find_model(options.directory), options.utk, options.store)
     print(path, json.dumps(origin))
     return 0
 

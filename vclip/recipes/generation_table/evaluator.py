@@ -14,7 +14,7 @@ from vclip.association.model import Association, load_association, save_associat
 from vclip.recipes.association.batches import PairData, Side, index_of
 from vclip.recipes.association.fitting import fit
 from vclip.recipes.association.settings import PRESETS
-from vclip.recipes.data.feature_store import PairFeatures, Report
+from vclip.recipes.data.shards import MediaReport, PairFeatures
 
 
 def half(features: PairFeatures, which: int, seed: int) -> PairFeatures:
@@ -27,7 +27,7 @@ def half(features: PairFeatures, which: int, seed: int) -> PairFeatures:
         [features.pairs[i] for i in kept],
         [features.image[i] for i in kept],
         [features.voice[i] for i in kept],
-        Report(),
+        MediaReport(),
     )
 
 

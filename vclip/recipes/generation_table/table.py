@@ -31,7 +31,7 @@ import torch
 from vclip.errors import DataError, reported
 from vclip.recipes.association.settings import PRESETS
 from vclip.recipes.data.encoders import VOICE_CHOICES
-from vclip.recipes.data.feature_store import STORE
+from vclip.recipes.data.features import STORE
 from vclip.recipes.data.manifest import SHARED
 from vclip.recipes.generation.spoken_features import SENTENCES
 from vclip.recipes.generation_table.draws import REPAIRS, Density
@@ -211,7 +211,7 @@ def parser() -> argparse.ArgumentParser:
     add("--recordings", type=Path, help="data folder with the synthesizer's own speakers")
     add("--data", type=Path, default=SHARED, help="the same for the bundled model")
     add("--yunet", type=Path, help="YuNet's ONNX file; Haar cascade without it")
-    add("--store", type=Path, default=STORE, help="cache of features and of what was heard")
+    add("--store", type=Path, default=STORE, help="folder of features and of what was heard")
     add("--cache", type=Path, default=CACHE, help="folder of the heads that are trained here")
     add("--draws", type=int, default=1000, help="bootstrap draws (default: 1000)")
     add("--seed", type=int, default=0)

@@ -10,21 +10,15 @@ import numpy as np
 from vclip.arrays import Float32
 from vclip.association.model import Association, load_association
 from vclip.errors import DataError
-from vclip.face.detector import FaceDetector
 from vclip.models import fitted, load
 from vclip.models.directory import BUNDLED, ModelDirectory
 from vclip.models.download import sha256
-from vclip.recipes.data import feature_store, shards
 from vclip.recipes.data.clips import read_voice
 from vclip.recipes.data.encoders import voice_encoder
-from vclip.recipes.data.feature_store import (
-    FaceFeatures,
-    FeatureStore,
-    PairFeatures,
-    VoiceFeatures,
-)
-from vclip.recipes.data.manifest import Pair, read_pairs
+from vclip.recipes.data.features import make_features
+from vclip.recipes.data.manifest import key_of, read_pairs
 from vclip.recipes.data.recordings import mean_voice
+from vclip.recipes.data.shards import Shards, open_features, pair_features
 from vclip.recipes.generation.spoken_features import SENTENCES
 from vclip.recipes.generation_table import evaluator, rankers
 from vclip.recipes.generation_table.draws import Manifold
@@ -92,42 +86,43 @@ class Workshop:
         self.options = options
         directory = ModelDirectory.open(options.model)
         self.parts = Parts.of(directory, options.n_components, options.seed)
-        self.encoder, self._voice_hash = voice_encoder(options.voice_encoder)
-        self.store = FeatureStore(options.store)
+        self.encoder, voice_hash = voice_encoder(options.voice_encoder)
         self.ear = Ear(
             self.parts.synthesizer,
             self.encoder,
-            (self.parts.weights_hash, self._voice_hash),
-            self.store,
+            (self.parts.weights_hash, voice_hash),
+            options.store,
         )
-        pairs = read_pairs(options.pairs)
-        self.test = self._features([p for p in pairs if p.split == options.split], directory, False)
-        self.known = self._features([p for p in pairs if p.split != options.split], directory, True)
+        rows = read_pairs(options.pairs)
+        test = [pair for pair in rows if pair.split == options.split]
+        others = [pair for pair in rows if pair.split != options.split]
+        if not test or not others:
+            what = "rows of" if not test else "other rows than"
+            raise DataError(f"{options.pairs} has no {what} split {options.split!r}")
+        sides = self._sides(directory)
+        self.test, self.known = (pair_features(part, *sides) for part in (test, others))
         self.faces, self.voices = self.test.first()
         self.person = [pair.person for pair in self.test.pairs]
         self.candidates = self.drawn("as drawn")
         self.heads, self.judge = self._heads()
         self.image_emb = rankers.encode_faces(self.heads, self.faces)
 
-    def _features(
-        self, pairs: list[Pair], directory: ModelDirectory, several: bool
-    ) -> PairFeatures:
-        """From shards, or made here; several views and windows of those who are trained on."""
-        if not pairs:
-            what = "other rows than" if several else "rows of"
-            raise DataError(f"{self.options.pairs} has no {what} split {self.options.split!r}")
-        if self.options.features:
-            return shards.pair_features(pairs, *shards.open_features(self.options.features))
-        entry = directory.components["image_encoder"]
-        image_hash = str(entry.get("sha256") or directory.clip("image_encoder"))
-        faces = FaceFeatures(
-            load.load_image_encoder(directory),
-            image_hash,
-            FaceDetector(self.options.yunet),
-            VIEWS if several else 1,
+    def _sides(self, directory: ModelDirectory) -> tuple[Shards, Shards]:
+        """Faces and voices of the manifest, with several views and windows of each."""
+        options = self.options
+        images = directory.clip("image_encoder") or str(directory.file("image_encoder"))
+        return open_features(
+            options.features
+            or make_features(
+                options.pairs,
+                images,
+                options.voice_encoder,
+                store=options.store,
+                yunet=options.yunet,
+                views=VIEWS,
+                windows=True,
+            )
         )
-        voices = VoiceFeatures(self.encoder, self._voice_hash, several)
-        return feature_store.pair_features(pairs, faces, voices, self.store)
 
     def _heads(self) -> tuple[Heads, Association]:
         """Who ranks, and who judges: trained on other people with --halves."""
@@ -242,22 +237,18 @@ class Workshop:
             return None
         from vclip.recipes.tts.prepare import transcribed  # imports Praat
 
-        files: dict[str, list[Path]] = {}
+        manifest, files = data / "voices" / "manifest.csv", dict[str, list[str]]()
         for speaker, _, path in transcribed(data):
-            files.setdefault(speaker, []).append(path)
-        extractor = VoiceFeatures(self.encoder, self._voice_hash)
-        paths = [p for s in self.parts.speaker_ids for p in files.get(s, [])]
-        report = feature_store.Report()
-        known = feature_store.extract(paths, extractor, self.store, report, "recordings")
-        rows = [
-            i
-            for i, speaker in enumerate(self.parts.speaker_ids)
-            if any(path in known for path in files.get(speaker, []))
-        ]
+            files.setdefault(speaker, []).append(key_of(path, manifest.parent))
+        made = make_features(
+            manifest, voice_encoder=self.options.voice_encoder, store=self.options.store
+        )
+        heard = open_features(made)[1]
+        keys = [[k for k in files.get(s, []) if k in heard] for s in self.parts.speaker_ids]
+        rows = [i for i, mine in enumerate(keys) if mine]
         if not rows:
             return None
-        of = [files[self.parts.speaker_ids[i]] for i in rows]
-        return rows, np.stack([mean_voice([known[p][0] for p in ps if p in known]) for ps in of])
+        return rows, np.stack([mean_voice(list(heard.matrix(keys[i]))) for i in rows])
 
     def heard(self, contender: Contender) -> Float32:
         """voice_features (N, k, V) of a method's choices."""
