@@ -7,9 +7,9 @@ from typing import Any
 
 import httpx
 import pytest
+from accessibility import complaints
 from playwright.sync_api import BrowserContext, Page, expect
 from study_server import TOKEN, Served, browser, enrol, hear, remembered, served, study
-from test_browser_access import complaints
 
 from vclip.listening.simulation.http_rater import tone
 from vclip.listening.store.store import load_ratings
