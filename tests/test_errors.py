@@ -17,7 +17,7 @@ RECIPES = sorted(
 FAULTS = {
     "tts.prepare": ["--data", "{tmp}"],
     "tts.train": ["--data", "{tmp}/none", "--out", "{tmp}"],
-    "tts.evaluate": ["--directory", "{tmp}"],
+    "tts.evaluate": ["--directory", "{tmp}", "--data", "{tmp}"],
     "evaluation.association": ["--pairs", "{tmp}/none.csv"],
     "face_encoder.evaluate": ["--london", "{tmp}/none.csv"],
     "association.train": ["--pairs", "{tmp}/none.csv", "--out", "{tmp}/a.safetensors"],

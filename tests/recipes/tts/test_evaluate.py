@@ -37,7 +37,7 @@ class Playback:
         speaker = SPEAKERS[int(np.argmax(speaker_embedding))]
         own = [path for (s, _), path in self._paths.items() if s == speaker]
         path = self._paths.get((speaker, text), own[seed % len(own)])
-        return Speech(level(audio.load_wav(path), PrepareTtsSettings()), 22050)
+        return Speech(level(audio.load_wav(path), PrepareTtsSettings(path)), 22050)
 
 
 def test_playback_is_its_own_reference(
@@ -47,7 +47,7 @@ def test_playback_is_its_own_reference(
     monkeypatch.setattr(evaluate, "transcribed", lambda data: kept)
     SpeakerGMM.fit(np.eye(3, dtype=np.float32), 1, 0).save(tmp_path / "generation.npz")
     config = EvaluateTtsSettings(
-        str(tmp_path), str(shared), 5, 3, sentences_each=2, n_voices=2, n_generated=3
+        shared, tmp_path, 5, 3, sentences_each=2, n_voices=2, n_generated=3
     )
     figures = {f.name: f for f in TtsEvaluation(config, Playback(kept)).figures()}
     assert figures["right_sentence"].value == 0  # it never says the held-out ones
@@ -63,11 +63,9 @@ def test_playback_is_its_own_reference(
 
 
 def test_held_out_sentences_are_in_no_training_text(shared: Path) -> None:
-    held_out = held_out_sentences(EvaluateTtsSettings(data=str(shared)))
+    held_out = held_out_sentences(EvaluateTtsSettings(shared))
     assert len(held_out) == len(set(held_out)) == 60
-    assert not set(held_out) & set(
-        sentences(PrepareTtsSettings(data=str(shared), flite_sentences=9999))
-    )
+    assert not set(held_out) & set(sentences(PrepareTtsSettings(shared)))
 
 
 def test_phonemes_are_letters_without_marks() -> None:
@@ -83,7 +81,8 @@ def test_check_fails_for_a_missed_target(
     monkeypatch.setattr(evaluate.CoquiVits, "load", lambda directory: None)
     monkeypatch.setattr(TtsEvaluation, "__init__", lambda *_: None)
     monkeypatch.setattr(TtsEvaluation, "figures", lambda self: figures)
-    assert evaluate.main(["--check"]) == code
+    assert evaluate.main(["--data", "voices", "--check"]) == code
     assert "right_sentence" in capsys.readouterr().out
-    assert evaluate.main(["--json"]) == 0  # without --check a missed target is no failure
+    # without --check a missed target is no failure
+    assert evaluate.main(["--data", "voices", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["right_sentence"]["ok"] is (code == 0)

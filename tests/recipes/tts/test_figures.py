@@ -43,7 +43,7 @@ RECORDED = [utterance(s) for s in "abcd" for _ in range(3)]
 
 def test_right_sentences_are_counted() -> None:
     ours = [utterance("a"), utterance("b"), utterance("c"), utterance("d", heard="we go")]
-    (figure,) = tts_figures.sentences_right(ours)
+    figure = tts_figures.sentences_right(ours)
     assert figure.value == 0.75 and figure.low < 0.75 < figure.high and figure.ok is False
     assert figure.note == "3 of 4 utterances"
 
@@ -141,7 +141,7 @@ def test_new_voices_are_held_against_all_recordings() -> None:
     new = MeasuredUtterance(
         "generated 0", "We go home.", 30, sound(lufs=-24), VOICES["a"], "we go home"
     )
-    found = named(tts_figures.artefacts([new], RECORDED, "d", "generated_"))
+    found = named(tts_figures.of_generated(tts_figures.artefacts([new], RECORDED)))
     assert found["generated_loudness_off"].value == -4 and found["generated_clipped"].part == "d"
 
 

@@ -51,8 +51,8 @@ def config(corpus_file: Path, monkeypatch: pytest.MonkeyPatch) -> train.TrainTts
     monkeypatch.setattr(train, "DECODER", DECODER)
     monkeypatch.setattr(train, "write_samples", lambda directory: None)
     return train.TrainTtsSettings(
-        data=str(corpus_file),
-        out=str(corpus_file.parent / "out"),
+        data=corpus_file,
+        out=corpus_file.parent / "out",
         init="",
         stages="joint:2,text:1,joint:1",
         batch=4,
@@ -124,7 +124,7 @@ def test_adversarial_losses_reward_the_right_side() -> None:
 
 def test_stages_run_save_and_export_a_model_that_speaks(config: train.TrainTtsSettings) -> None:
     export = train.train(config)
-    rows = [json.loads(x) for x in (Path(config.out) / "log.jsonl").read_text().splitlines()]
+    rows = [json.loads(x) for x in (config.out / "log.jsonl").read_text().splitlines()]
     assert [row["step"] for row in rows] == [1, 2, 3, 4]
     assert "kl" in rows[0] and "mel" in rows[0] and "kl" not in rows[1]
     assert "mel" not in rows[2] and "kl" in rows[2]
@@ -137,7 +137,7 @@ def test_stages_run_save_and_export_a_model_that_speaks(config: train.TrainTtsSe
 def test_text_stage_leaves_the_waveform_side_alone(config: train.TrainTtsSettings) -> None:
     trainer = train.Trainer(
         train.TrainTtsSettings(**{**vars(config), "stages": "text:1"}),
-        TtsDataset(Path(config.data)),
+        TtsDataset(config.data),
     )
     before = {k: v.clone() for k, v in trainer.model.state_dict().items()}
     trainer.update(next(train.stream(config, trainer.corpus, 0)))
@@ -148,12 +148,12 @@ def test_text_stage_leaves_the_waveform_side_alone(config: train.TrainTtsSetting
 
 
 def test_an_interrupted_run_goes_on_where_it_was(config: train.TrainTtsSettings) -> None:
-    corpus = TtsDataset(Path(config.data))
+    corpus = TtsDataset(config.data)
     trainer = train.Trainer(config, corpus)
     data = train.stream(config, corpus, 0)
     first, second = next(data), next(data)
     trainer.update(first)
-    path = Path(config.data).parent / "c.pt"
+    path = config.data.parent / "c.pt"
     trainer.save(path)
     state = torch.get_rng_state()
     expected = trainer.update(second)
@@ -167,7 +167,7 @@ def test_an_interrupted_run_goes_on_where_it_was(config: train.TrainTtsSettings)
 def test_warm_start_matches_speakers_by_name(
     config: train.TrainTtsSettings, tmp_path: Path
 ) -> None:
-    corpus = TtsDataset(Path(config.data))
+    corpus = TtsDataset(config.data)
     trainer = train.Trainer(config, corpus)
     train.export(trainer, tmp_path / "export")
     renamed = json.loads((tmp_path / "export/vits.json").read_text())
@@ -183,7 +183,7 @@ def test_warm_start_matches_speakers_by_name(
 
 def test_planted_speakers_sound_as_before(config: train.TrainTtsSettings) -> None:
     """With as many dimensions as speakers the old rows are a linear map of the new ones."""
-    model = train.Trainer(config, TtsDataset(Path(config.data))).model
+    model = train.Trainer(config, TtsDataset(config.data)).model
     voices = torch.nn.functional.normalize(torch.rand(3, 256), dim=1)
     readers = [model.duration_predictor.cond, model.flow.flows[0].enc.cond_layer]
     model.emb_g.weight.data = torch.randn(3, 128)
@@ -205,7 +205,7 @@ def test_the_speaker_space_keeps_the_geometry_of_the_voices() -> None:
 def test_the_decoder_stage_moves_the_decoder_only(config: train.TrainTtsSettings) -> None:
     trainer = train.Trainer(
         train.TrainTtsSettings(**{**vars(config), "stages": "decoder:1"}),
-        TtsDataset(Path(config.data)),
+        TtsDataset(config.data),
     )
     before = {k: v.clone() for k, v in trainer.model.state_dict().items()}
     trainer.update(next(train.stream(config, trainer.corpus, 0)))
@@ -217,7 +217,7 @@ def test_the_decoder_stage_moves_the_decoder_only(config: train.TrainTtsSettings
 
 def test_a_window_is_encoded_as_in_the_whole_utterance(config: train.TrainTtsSettings) -> None:
     """The posterior's reach covers what a window needs; only its noise is drawn anew."""
-    corpus = TtsDataset(Path(config.data))
+    corpus = TtsDataset(config.data)
     model = train.Trainer(config, corpus).model.eval()
     long = next(batches(corpus, 6, np.random.default_rng(0), max_seconds=14))
     g = model.emb_g(long.speaker).unsqueeze(-1)

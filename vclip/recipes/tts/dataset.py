@@ -1,4 +1,4 @@
-"""Batches for VITS from the file that `prepare_tts` writes."""
+"""Batches for VITS from the file that `vclip.recipes.tts.prepare` writes."""
 
 import json
 from collections.abc import Iterator

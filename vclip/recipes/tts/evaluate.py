@@ -1,4 +1,4 @@
-"""Is the VITS of a model directory good speech? `python -m vclip.recipes.tts.evaluate [--json]`.
+"""Evaluation of the VITS of a model directory: `python -m vclip.recipes.tts.evaluate --data DIR`.
 
 a  Intelligibility. PocketSphinx with a grammar of 60 sentences that no training text contains: is
    the right one recognised? With its own language model, on the seven sentences of coqui's shared
@@ -13,35 +13,33 @@ d  Generated speakers: a and c again, TacoSpawn's distances (ideal: g2s = g2g = 
    generated as known ones, range of F0.
 
 Less of everything is quicker: --n-speakers, --n-sentences, --sentences-each; --n-voices 0 leaves
-the word error rate out, --n-generated 0 part d. --check: exit code 1 if a target is missed.
+the word error rate out, --n-generated 0 part d. DIR is that of `vclip.recipes.tts.prepare`.
 """
 
-import argparse
 import json
 import random
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
-from vclip import audio
 from vclip.arrays import Float32
 from vclip.association.voice_encoder import ResemblyzerEncoder
 from vclip.errors import DataError, reported
 from vclip.models.directory import BUNDLED
 from vclip.recipes.data import acoustics
 from vclip.recipes.metrics.figures import Figure
-from vclip.recipes.options import add_fields, from_arguments
+from vclip.recipes.options import parse
 from vclip.recipes.tts import figures as tts_figures
 from vclip.recipes.tts.figures import MeasuredUtterance
 from vclip.recipes.tts.prepare import (
     PrepareTtsSettings,
-    level,
+    Utterance,
+    read_recording,
     split_lines,
-    split_sentences,
     transcribed,
 )
 from vclip.recipes.tts.recognition import Recogniser, of_known_words, spoken_words
@@ -50,26 +48,26 @@ from vclip.speech import phonemes
 from vclip.speech.synthesizer import Synthesizer
 from vclip.speech.vits import CoquiVits, clean_text
 
-Said = tuple[str, str, Float32]  # speaker, text, wav (T,)
-
 
 @dataclass(frozen=True)
 class EvaluateTtsSettings:
     """The reported run."""
 
-    directory: str = str(BUNDLED)
-    data: str = "../shared/data"
+    data: Path  # folder with voices/manifest.csv and text/ljspeech_sentences.txt; docs/recipes.md
+    directory: Path = BUNDLED
     n_sentences: int = 60
     n_speakers: int = 40
     sentences_each: int = 3
     n_voices: int = 12  # of coqui's, for the word error rate
     n_generated: int = 40
     seed: int = 0
+    json: bool = False
+    check: bool = False  # exit code 1 if a target is missed
 
 
 def held_out_sentences(config: EvaluateTtsSettings) -> list[str]:
     """Sentences outside all training texts whose words the recogniser knows."""
-    _, lines = split_lines(Path(config.data), PrepareTtsSettings().seed)
+    _, lines = split_lines(config.data, PrepareTtsSettings(config.data).seed)
     fitting = [line for line in lines if 40 <= len(line) <= 100]
     return of_known_words(fitting)[: config.n_sentences]
 
@@ -86,20 +84,19 @@ class SpeechMeter:
     def __init__(self, sample_rate: int) -> None:
         self._sample_rate, self._encoder = sample_rate, ResemblyzerEncoder()
 
-    def listen(
-        self, said: Iterable[Said], recogniser: Recogniser | None = None
+    def measure(
+        self, said: Iterable[Utterance], recogniser: Recogniser | None = None
     ) -> list[MeasuredUtterance]:
-        """One measured utterance for each that is said."""
-        return [self._hear(*one, recogniser) for one in said]
+        """Each utterance, measured."""
+        return [self._measure_one(one, recogniser) for one in said]
 
-    def _hear(
-        self, speaker: str, text: str, wav: Float32, by: Recogniser | None
-    ) -> MeasuredUtterance:
-        sound = acoustics.measure(wav, self._sample_rate)
-        wav = np.nan_to_num(wav)  # counted already; the encoder would not survive it
-        features = self._encoder.encode(wav, self._sample_rate)
-        heard = by.recognise(wav, self._sample_rate) if by else ""
-        return MeasuredUtterance(speaker, text, count_phonemes(text), sound, features, heard)
+    def _measure_one(self, one: Utterance, recogniser: Recogniser | None) -> MeasuredUtterance:
+        rate, sound = self._sample_rate, acoustics.measure(one.wav, self._sample_rate)
+        wav = np.nan_to_num(one.wav)  # counted already; the encoder would not survive it
+        features = self._encoder.encode(wav, rate)
+        heard = recogniser.recognise(wav, rate) if recogniser else ""
+        n_phonemes = count_phonemes(one.text)
+        return MeasuredUtterance(one.speaker, one.text, n_phonemes, sound, features, heard)
 
 
 class TtsEvaluation:
@@ -108,23 +105,23 @@ class TtsEvaluation:
     def __init__(self, config: EvaluateTtsSettings, synthesizer: Synthesizer) -> None:
         self._config, self._synthesizer = config, synthesizer
         self._sentences = held_out_sentences(config)
-        self._listener = SpeechMeter(self._synthesizer.sample_rate)
+        self._meter = SpeechMeter(synthesizer.sample_rate)
         self._closed = Recogniser([spoken_words(s) for s in self._sentences])
         self._recordings: dict[str, list[tuple[str, Path]]] = {}
-        for speaker, text, path in transcribed(Path(config.data)):
+        for speaker, text, path in transcribed(config.data):
             self._recordings.setdefault(speaker, []).append((text, path))
-        self._ids = [s for s in self._synthesizer.speaker_ids if s in self._recordings]
+        self._ids = [s for s in synthesizer.speaker_ids if s in self._recordings]
         if not self._ids:
             raise DataError(f"no speaker of {config.directory} has a recording in {config.data}")
         random.Random(config.seed).shuffle(self._ids)
-        self._speakers = sorted(self._ids[: config.n_speakers])
 
     def figures(self) -> list[Figure]:
         """Every figure of the table."""
-        table = self._table(self._speakers)
-        ours = self._listener.listen(self._read(self._speakers, table), self._closed)
-        references = self._listener.listen(self._recorded(self._speakers))
-        figures = tts_figures.sentences_right(ours)
+        speakers = sorted(self._ids[: self._config.n_speakers])
+        table = self._table(speakers)
+        ours = self._meter.measure(self._read(speakers, table), self._closed)
+        references = self._meter.measure(self._recorded(speakers))
+        figures = [tts_figures.sentences_right(ours)]
         if self._config.n_voices:
             figures += self._dictation()
         figures += tts_figures.fidelity(ours, references)
@@ -137,11 +134,12 @@ class TtsEvaluation:
         rows = [self._synthesizer.speaker_ids.index(s) for s in speakers]
         return self._synthesizer.speaker_embeddings[rows]
 
-    def _speak(self, jobs: list[tuple[str, str, Float32]]) -> Iterable[Said]:
+    def _speak(self, jobs: list[tuple[str, str, Float32]]) -> Iterator[Utterance]:
         for i, (speaker, text, embedding) in enumerate(tqdm(jobs, desc="speech", mininterval=5)):
-            yield speaker, text, self._synthesizer.synthesize(text, embedding, seed=i).wav
+            wav = self._synthesizer.synthesize(text, embedding, seed=i).wav
+            yield Utterance(speaker, text, wav)
 
-    def _read(self, speakers: list[str], table: Float32) -> Iterable[Said]:
+    def _read(self, speakers: list[str], table: Float32) -> Iterator[Utterance]:
         """Some of the held-out sentences by every speaker, going through all of them in turn."""
         each, n = self._config.sentences_each, len(self._sentences)
         return self._speak(
@@ -152,14 +150,13 @@ class TtsEvaluation:
             ]
         )
 
-    def _recorded(self, speakers: list[str]) -> Iterable[Said]:
+    def _recorded(self, speakers: list[str]) -> Iterator[Utterance]:
         """The speakers' recordings at the training data's peak, long ones as their sentences."""
-        prepare = PrepareTtsSettings(sample_rate=self._synthesizer.sample_rate)
+        rate = self._synthesizer.sample_rate
+        prepare = PrepareTtsSettings(self._config.data, sample_rate=rate)
         for speaker in tqdm(speakers, desc="recordings", mininterval=5):
             for text, path in self._recordings[speaker]:
-                wav = level(audio.load_wav(path), prepare)
-                for sentence, part in split_sentences(text, wav, prepare.sample_rate):
-                    yield speaker, sentence, part
+                yield from read_recording(speaker, text, path, prepare)
 
     def _dictation(self) -> list[Figure]:
         """Our voices and the shared audio say the same sentences to an open vocabulary."""
@@ -169,20 +166,20 @@ class TtsEvaluation:
         jobs = [
             (s, text, table[i]) for i, s in enumerate(voices) for text, _ in self._recordings[s]
         ]
-        ours = self._listener.listen(self._speak(jobs), recogniser)
-        shared = self._listener.listen(self._recorded(voices), recogniser)
+        ours = self._meter.measure(self._speak(jobs), recogniser)
+        shared = self._meter.measure(self._recorded(voices), recogniser)
         return tts_figures.word_error_ratio(ours, shared)
 
     def _generation(
         self, table: Float32, ours: list[MeasuredUtterance], references: list[MeasuredUtterance]
     ) -> list[Figure]:
-        gmm = SpeakerGMM.load(Path(self._config.directory) / "generation.npz")
+        gmm = SpeakerGMM.load(self._config.directory / "generation.npz")
         new = gmm.sample(self._config.n_generated, np.random.default_rng(self._config.seed))
         names = [f"generated {i}" for i in range(len(new))]
-        generated = self._listener.listen(self._read(names, new), self._closed)
+        generated = self._meter.measure(self._read(names, new), self._closed)
         return [
-            *tts_figures.sentences_right(generated, "d", "generated_"),
-            *tts_figures.artefacts(generated, references, "d", "generated_"),
+            *tts_figures.of_generated([tts_figures.sentences_right(generated)]),
+            *tts_figures.of_generated(tts_figures.artefacts(generated, references)),
             *tts_figures.generation(ours, generated, references, (table, new)),
         ]
 
@@ -190,22 +187,13 @@ class TtsEvaluation:
 @reported
 def main(argv: list[str] | None = None) -> int:
     """Command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m vclip.recipes.tts.evaluate",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    add_fields(parser, EvaluateTtsSettings())
-    parser.add_argument("--json", action="store_true")
-    parser.add_argument("--check", action="store_true", help="exit code 1 if a target is missed")
-    arguments = parser.parse_args(argv)
-    config = from_arguments(EvaluateTtsSettings, arguments)
-    figures = TtsEvaluation(config, CoquiVits.load(Path(config.directory))).figures()
-    if arguments.json:
+    config = parse(EvaluateTtsSettings, argv)
+    figures = TtsEvaluation(config, CoquiVits.load(config.directory)).figures()
+    if config.json:
         print(json.dumps({figure.name: figure.as_dict() for figure in figures}))
     else:
         print(*figures, sep="\n")
-    return int(arguments.check and any(figure.ok is False for figure in figures))
+    return int(config.check and any(figure.ok is False for figure in figures))
 
 
 if __name__ == "__main__":

@@ -1,11 +1,8 @@
-"""From measured utterances to figures with targets: what `evaluate_tts` prints.
-
-Utterances go in, lines of the table come out; a part of the issue's measures per function.
-"""
+"""Figures of measured utterances, with targets: the table of `vclip.recipes.tts.evaluate`."""
 
 import functools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import nan
 
 import numpy as np
@@ -14,19 +11,14 @@ from vclip.arrays import Float32, Float64, Floating
 from vclip.recipes.data.acoustics import Sound, harmonics_to_noise
 from vclip.recipes.data.recordings import mean_voice
 from vclip.recipes.data.voice_sex import by_pitch
-from vclip.recipes.metrics.figures import (
-    Figure,
-    bootstrapped,
-    estimated,
-    share_of,
-)
+from vclip.recipes.metrics.figures import Figure, bootstrapped, estimated, share_of
 from vclip.recipes.metrics.speaker_generation import generation_distances, nearest
 from vclip.recipes.tts.recognition import spoken_words, word_error_rate, word_errors
 
 
 @dataclass(frozen=True)
 class MeasuredUtterance:
-    """Something said, by a recorded or a synthetic voice, and what was measured of it."""
+    """An utterance of a recorded or a synthetic voice, and what was measured of it."""
 
     speaker: str
     text: str
@@ -41,7 +33,10 @@ class MeasuredUtterance:
         return spoken_words(self.text)
 
 
-def by_speaker(utterances: Sequence[MeasuredUtterance]) -> dict[str, list[MeasuredUtterance]]:
+Utterances = Sequence[MeasuredUtterance]
+
+
+def by_speaker(utterances: Utterances) -> dict[str, list[MeasuredUtterance]]:
     """The utterances of every speaker, in order of first appearance."""
     groups: dict[str, list[MeasuredUtterance]] = {}
     for utterance in utterances:
@@ -49,28 +44,24 @@ def by_speaker(utterances: Sequence[MeasuredUtterance]) -> dict[str, list[Measur
     return groups
 
 
-def voice(utterances: Sequence[MeasuredUtterance]) -> Float32:
+def voice(utterances: Utterances) -> Float32:
     """Mean voice features (V,) of one speaker, at unit norm."""
     return mean_voice([utterance.voice_features for utterance in utterances])
 
 
-def median_f0(utterances: Sequence[MeasuredUtterance]) -> float:
+def median_f0(utterances: Utterances) -> float:
     """Median over all voiced frames, in Hz; nan without any."""
     f0 = np.concatenate([utterance.sound.f0 for utterance in utterances])
     return float(np.median(f0)) if len(f0) else nan
 
 
-def sentences_right(
-    utterances: Sequence[MeasuredUtterance], part: str = "a", prefix: str = ""
-) -> list[Figure]:
+def sentences_right(utterances: Utterances) -> Figure:
     """Closed-set recognition: each utterance is one decision."""
     right = [utterance.heard == utterance.said for utterance in utterances]
-    return [share_of(part, f"{prefix}right_sentence", right, "utterances", least=0.9)]
+    return share_of("a", "right_sentence", right, "utterances", least=0.9)
 
 
-def word_error_ratio(
-    ours: Sequence[MeasuredUtterance], shared: Sequence[MeasuredUtterance]
-) -> list[Figure]:
+def word_error_ratio(ours: Utterances, shared: Utterances) -> list[Figure]:
     """Open-vocabulary word error rates of the same sentences and voices, and their ratio."""
     one, other = by_speaker(ours), by_speaker(shared)
     counts = [
@@ -78,22 +69,19 @@ def word_error_ratio(
         for group in (one, other)
     ]  # (2, voices, 2)
     rates = [functools.partial(word_error_rate, rows) for rows in counts]
-    figures = []
-    for name, rate in zip(("word_error_rate", "word_error_rate_of_shared"), rates, strict=True):
-        found = bootstrapped(rate, len(one))
-        figures.append(estimated("a", name, found))
 
     def ratio(weight: Float64) -> float:
         return rates[0](weight) / (rates[1](weight) or nan)
 
-    found = bootstrapped(ratio, len(one))
-    note = f"{len(one)} voices, {len(ours)} utterances"
-    return [*figures, estimated("a", "word_error_ratio", found, most=1.2, note=note)]
+    n, note = len(one), f"{len(one)} voices, {len(ours)} utterances"
+    return [
+        estimated("a", "word_error_rate", bootstrapped(rates[0], n)),
+        estimated("a", "word_error_rate_of_shared", bootstrapped(rates[1], n)),
+        estimated("a", "word_error_ratio", bootstrapped(ratio, n), most=1.2, note=note),
+    ]
 
 
-def fidelity(
-    ours: Sequence[MeasuredUtterance], references: Sequence[MeasuredUtterance]
-) -> list[Figure]:
+def fidelity(ours: Utterances, references: Utterances) -> list[Figure]:
     """Whether a speaker sounds like his own recordings: one decision per speaker."""
     spoken, recorded = by_speaker(ours), by_speaker(references)
     whole = np.stack([voice(recorded[s]) for s in spoken])  # (N, V)
@@ -110,10 +98,10 @@ def fidelity(
 
 def first(scores: Floating) -> list[bool]:
     """For every row of scores (N, N), whether its own column is the highest."""
-    return [int(np.argmax(row)) == i for i, row in enumerate(scores)]
+    return list(scores.argmax(axis=1) == np.arange(len(scores)))
 
 
-def ceiling(recorded: list[list[MeasuredUtterance]], whole: Float32) -> list[Figure]:
+def ceiling(recorded: Sequence[Utterances], whole: Float32) -> list[Figure]:
     """What recordings themselves reach: every other recording of a speaker against the rest."""
     rows = [i for i, group in enumerate(recorded) if len(group) > 1]
     if not rows:
@@ -132,9 +120,7 @@ def ceiling(recorded: list[list[MeasuredUtterance]], whole: Float32) -> list[Fig
     ]
 
 
-def pitch(
-    spoken: list[list[MeasuredUtterance]], recorded: list[list[MeasuredUtterance]]
-) -> list[Figure]:
+def pitch(spoken: Sequence[Utterances], recorded: Sequence[Utterances]) -> list[Figure]:
     """Median F0 of each speaker's speech against that of his recordings."""
     ours, theirs = (np.array([median_f0(g) for g in groups]) for groups in (spoken, recorded))
     off = np.nan_to_num(np.abs(ours / theirs - 1), nan=1.0)  # nothing voiced is as wrong as can be
@@ -147,35 +133,29 @@ def pitch(
     ]
 
 
-def seconds_per_phoneme(utterances: Sequence[MeasuredUtterance]) -> float:
+def seconds_per_phoneme(utterances: Utterances) -> float:
     """From the first sound to the last, pauses inside included."""
     spoken = sum(utterance.sound.spoken for utterance in utterances)
     return spoken / sum(utterance.n_phonemes for utterance in utterances)
 
 
-def lufs(utterances: Sequence[MeasuredUtterance]) -> float:
+def lufs(utterances: Utterances) -> float:
     """Median loudness of the utterances."""
     return float(np.median([utterance.sound.lufs for utterance in utterances]))
 
 
-def artefacts(
-    ours: Sequence[MeasuredUtterance],
-    references: Sequence[MeasuredUtterance],
-    part: str = "c",
-    prefix: str = "",
-) -> list[Figure]:
+def artefacts(ours: Utterances, references: Utterances) -> list[Figure]:
     """What must not be heard. A speaker without recordings is held against all recordings."""
     recorded = by_speaker(references)
     pairs = [(group, recorded.get(s, references)) for s, group in by_speaker(ours).items()]
     paces = [seconds_per_phoneme(one) / seconds_per_phoneme(other) for one, other in pairs]
-    levels = [lufs(one) - lufs(other) for one, other in pairs]
+    off = max((lufs(one) - lufs(other) for one, other in pairs), key=abs)
     sounds, others = [u.sound for u in ours], [u.sound for u in references]
-    off = max(levels, key=abs)
 
     def worst(name: str, most: float, unit: str) -> Figure:
         value, usual = (float(max(getattr(s, name) for s in x)) for x in (sounds, others))
         note = f"{unit}, worst utterance; recordings {usual:.2g}"
-        return Figure(part, prefix + name, value, most=most, note=note)
+        return Figure("c", name, value, most=most, note=note)
 
     return [
         worst("not_finite", 0, "samples"),
@@ -183,48 +163,44 @@ def artefacts(
         worst("silence", 0.2, "share between first and last sound"),
         worst("leading", 0.3, "seconds of silence"),
         worst("trailing", 0.3, "seconds of silence"),
-        Figure(
-            part, f"{prefix}loudness", lufs(ours), note=f"LUFS; recordings {lufs(references):.1f}"
-        ),
-        Figure(part, f"{prefix}loudness_off", off, least=-6, most=6, note="LU, worst speaker"),
-        Figure(part, f"{prefix}pace_lowest", min(paces), least=0.5, note="of seconds per phoneme"),
-        Figure(part, f"{prefix}pace_highest", max(paces), most=2, note="of seconds per phoneme"),
-        *hoarseness(sounds, others, part, prefix),
-        intonation(sounds, others, part, prefix),
+        Figure("c", "loudness", lufs(ours), note=f"LUFS; recordings {lufs(references):.1f}"),
+        Figure("c", "loudness_off", off, least=-6, most=6, note="LU, worst speaker"),
+        Figure("c", "pace_lowest", min(paces), least=0.5, note="of seconds per phoneme"),
+        Figure("c", "pace_highest", max(paces), most=2, note="of seconds per phoneme"),
+        *phonation(sounds, others),
     ]
 
 
-def hoarseness(
-    ours: Sequence[Sound], others: Sequence[Sound], part: str, prefix: str
-) -> list[Figure]:
-    """Periodicity against that of the recordings, also as harmonics to noise in dB."""
-    one, other = (float(np.mean([s.periodicity for s in sounds])) for sounds in (ours, others))
+def phonation(ours: Sequence[Sound], others: Sequence[Sound]) -> list[Figure]:
+    """Hoarseness, voicing and melody against those of the recordings.
+
+    Periodicity is also told as harmonics to noise in dB, intonation in semitones.
+    """
+    one, other = (float(np.mean([s.periodicity for s in x])) for x in (ours, others))
     noise = f"{harmonics_to_noise(one):.1f} dB HNR; recordings {harmonics_to_noise(other):.1f}"
-    shares = [sum(len(s.f0) * 0.01 for s in x) / sum(s.spoken for s in x) for x in (ours, others)]
-    voiced = f"share of time; recordings {shares[1]:.2f}"
+    voiced = [sum(len(s.f0) * 0.01 for s in x) / sum(s.spoken for s in x) for x in (ours, others)]
+    melody = [float(np.mean([s.intonation for s in x])) for x in (ours, others)]
+    moves = f"semitones (standard deviation); recordings {melody[1]:.2f}"
     return [
-        Figure(part, f"{prefix}periodicity", one, note=noise),
-        Figure(part, f"{prefix}periodicity_ratio", one / other, least=0.9, note="to recordings"),
-        Figure(part, f"{prefix}voiced", shares[0], note=voiced),
+        Figure("c", "periodicity", one, note=noise),
+        Figure("c", "periodicity_ratio", one / other, least=0.9, note="to recordings"),
+        Figure("c", "voiced", voiced[0], note=f"share of time; recordings {voiced[1]:.2f}"),
+        Figure("c", "intonation", melody[0], note=moves),
     ]
 
 
-def intonation(ours: Sequence[Sound], others: Sequence[Sound], part: str, prefix: str) -> Figure:
-    """How much the melody of an utterance moves, against that of the recordings."""
-    one, other = (float(np.mean([s.intonation for s in sounds])) for sounds in (ours, others))
-    note = f"semitones (standard deviation); recordings {other:.2f}"
-    return Figure(part, f"{prefix}intonation", one, note=note)
+def of_generated(figures: Sequence[Figure]) -> list[Figure]:
+    """The same figures as those of generated speakers, part d."""
+    return [replace(figure, part="d", name=f"generated_{figure.name}") for figure in figures]
 
 
 def generation(
-    ours: Sequence[MeasuredUtterance],
-    generated: Sequence[MeasuredUtterance],
-    references: Sequence[MeasuredUtterance],
+    ours: Utterances,
+    generated: Utterances,
+    references: Utterances,
     tables: tuple[Float32, Float32],
 ) -> list[Figure]:
-    """TacoSpawn's distances among equally many speakers and generated ones, as vectors and as
-    heard; range of F0.
-    """
+    """TacoSpawn's distances among equally many speakers, as vectors and as heard; range of F0."""
     parts = (ours, generated, references)
     groups = [list(by_speaker(utterances).values()) for utterances in parts]
     heard = [np.stack([voice(group) for group in part]) for part in groups]

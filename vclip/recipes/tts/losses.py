@@ -1,4 +1,4 @@
-"""What VITS is trained by, but for its judges: text, pitch and spectral losses."""
+"""Losses of VITS without its discriminators: alignment, text, pitch and spectra."""
 
 import math
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""What speech of the VITS in training is compared with, from the posterior and from the text."""
+"""The losses of the VITS in training: of its speech from the posterior, and from the text."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -26,9 +26,9 @@ Waves = tuple[Tensor, Tensor]  # real and generated waveforms (B, T) of the same
 
 @dataclass(frozen=True)
 class LossSettings:
-    """How much each loss counts, and how long the windows are."""
+    """Weight of each loss, and length of the windows."""
 
-    segment: int = 48  # frames per utterance that are reconstructed and judged
+    segment: int = 48  # frames per utterance that are reconstructed and discriminated
     text_segment: int = 128  # frames spoken from the text: Resemblyzer hears 1.5 s at a time
     mel_weight: float = 45.0  # VITS's
     spectral_weight: float = 45.0
@@ -55,7 +55,7 @@ class VitsLosses:
         """Half precision for every network; losses are computed in single precision."""
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.weights.bf16)
 
-    def reconstruct(
+    def reconstruction(
         self, batch: UtteranceBatch, g: Tensor, learn: bool
     ) -> tuple[Waves, dict[str, Tensor]]:
         """Speech from the posterior, at the recording's own pitch (VITS eq. 2).
@@ -76,24 +76,24 @@ class VitsLosses:
         }
         return (part.wav, wav), losses
 
-    def read(
-        self, batch: UtteranceBatch, g: Tensor, prior: float, aloud: bool
+    def text(
+        self, batch: UtteranceBatch, g: Tensor, prior: float, speak: bool
     ) -> tuple[list[Waves], dict[str, Tensor]]:
-        """Losses of the text side; with `aloud`, also of the speech that it makes.
+        """Losses of the text side; with `speak`, also of the speech that it makes.
 
         Without, posterior encoder and decoder stay as they are. `prior`: see `align`.
         """
         with self.autocast():
-            with torch.set_grad_enabled(aloud):
+            with torch.set_grad_enabled(speak):
                 posterior = encode(self.model, batch, g)
             losses, sample = text_losses(self.model, batch, posterior, g, prior)
             losses["kl"] = self.weights.kl_weight * losses["kl"]
-        if not aloud:
+        if not speak:
             return [], losses
-        waves, more = self.speak(batch, sample, posterior[3], g)
+        waves, more = self.speech(batch, sample, posterior[3], g)
         return [waves], losses | more
 
-    def speak(
+    def speech(
         self, batch: UtteranceBatch, sample: Tensor, mask: Tensor, g: Tensor
     ) -> tuple[Waves, dict[str, Tensor]]:
         """Speech of a window from a sample (B, C, frames) of the prior, as synthesis makes it.
@@ -102,11 +102,8 @@ class VitsLosses:
         better narrows the prior, which the divergence then pulls wide. Nor does the pitch: a sample
         says little about it, so that what is right on average is flat (docs/log.md).
         """
-        decoder, weights, length = (
-            self.model.waveform_decoder,
-            self.weights,
-            self.weights.text_segment,
-        )
+        decoder, weights = self.model.waveform_decoder, self.weights
+        length = weights.text_segment
         starts = batch.starts(length, self.generator)
         sample, mask = (
             window(F.pad(x, (FLOW_REACH, 0)), starts, length + 2 * FLOW_REACH)
@@ -122,8 +119,8 @@ class VitsLosses:
             "text_mel": weights.prior_share * weights.mel_weight * self.mel(wav, real),
             "voice": weights.voice_weight * self.voice(wav, batch.voice),
         }
-        judged = slice(0, weights.segment * HOP)
-        return (real[:, judged], wav[:, judged]), losses
+        end = weights.segment * HOP  # the discriminators take windows of one length
+        return (real[:, :end], wav[:, :end]), losses
 
 
 def encode(model: Any, batch: UtteranceBatch, g: Tensor) -> tuple[Tensor, ...]:

@@ -1,17 +1,16 @@
-"""Gather the training data of the bundled VITS into one file.
+"""Training data of the bundled VITS in one file: `python -m vclip.recipes.tts.prepare --data DIR`.
 
-`python -m vclip.recipes.tts.prepare` reads the transcribed voices of ../shared/data/voices (ten
-read sentences in 130 voices: timbre) and lets flite's, festival's and espeak-ng's voices speak some
-thousand different sentences (content: without them the text encoder learns positions instead of
-phonemes and the alignment never forms). They are system programs: `apt-get install flite festival
-festvox-kdlpc16k festvox-us-slt-hts espeak-ng`.
+Reads the transcribed voices of DIR/voices/manifest.csv (ten read sentences in 130 voices: timbre)
+and lets flite's, festival's and espeak-ng's voices speak some thousand different sentences of
+DIR/text/ljspeech_sentences.txt (content: without them the text encoder learns positions instead of
+phonemes and the alignment never forms). docs/recipes.md says where both come from. The engines are
+system programs: `apt-get install flite festival festvox-kdlpc16k festvox-us-slt-hts espeak-ng`.
 
 Output, a safetensors file: `wav` (sum T,) int16, `wav_offsets` (N + 1,), `f0` (sum frames,) float16
 in Hz, 0 where unvoiced, `f0_offsets`, `ids` (sum L,) int16, `id_offsets`, `speaker` (N,),
 `voice_features` (S, V) of the speakers; metadata: speakers, vocabulary, config.
 """
 
-import argparse
 import json
 import random
 import re
@@ -28,11 +27,12 @@ from safetensors.torch import save_file
 from tqdm import tqdm
 
 from vclip import audio
+from vclip.arrays import Wav
 from vclip.association.voice_encoder import ResemblyzerEncoder
 from vclip.errors import DataError, reported
 from vclip.recipes.data.manifest import read_rows
 from vclip.recipes.data.recordings import mean_voice
-from vclip.recipes.options import add_fields, from_arguments
+from vclip.recipes.options import parse
 from vclip.recipes.tts.dataset import HOP
 from vclip.speech import phonemes
 from vclip.speech.vits import BLANK, VOCABULARY, clean_text
@@ -59,10 +59,10 @@ HELD_OUT = 500  # the last sentences of the shuffled text are never trained on: 
 
 @dataclass(frozen=True)
 class PrepareTtsSettings:
-    """What goes into the file."""
+    """Contents of the file."""
 
-    data: str = "../shared/data"
-    out: str = "build/tts.safetensors"
+    data: Path  # folder with voices/manifest.csv and text/ljspeech_sentences.txt; docs/recipes.md
+    out: Path = Path("build/tts.safetensors")
     flite_sentences: int = 3000  # different ones, spread over flite's four voices
     festival_sentences: int = 400  # others, spread over festival's two
     espeak_sentences: int = 100  # others again
@@ -79,14 +79,14 @@ class Utterance:
 
     speaker: str
     text: str
-    wav: np.ndarray  # (T,) float32
+    wav: Wav
 
 
 def split_lines(data: Path, seed: int) -> tuple[list[str], list[str]]:
     """All sentences in a random order: those to train on, and those held out."""
     path = data / "text/ljspeech_sentences.txt"
     if not path.is_file():
-        raise DataError(f"{path} is missing; give the shared data with --data")
+        raise DataError(f"{path} is missing; give the folder that holds text/ with --data")
     lines = path.read_text().splitlines()
     random.Random(seed).shuffle(lines)
     return lines[:-HELD_OUT], lines[-HELD_OUT:]
@@ -94,19 +94,25 @@ def split_lines(data: Path, seed: int) -> tuple[list[str], list[str]]:
 
 def sentences(config: PrepareTtsSettings) -> list[str]:
     """The shuffled training sentences, without the held-out ones."""
-    lines, _ = split_lines(Path(config.data), config.seed)
-    kept = [s for s in lines if config.min_chars <= len(s) <= config.max_chars]
-    return kept[: config.flite_sentences + config.festival_sentences + config.espeak_sentences]
+    lines, _ = split_lines(config.data, config.seed)
+    return [s for s in lines if config.min_chars <= len(s) <= config.max_chars]
 
 
 def read_voices(config: PrepareTtsSettings) -> list[Utterance]:
     """The transcribed recordings of the manifest."""
-    utterances = []
-    for speaker, text, path in tqdm(transcribed(Path(config.data)), desc="recordings"):
-        wav = level(audio.load_wav(path), config)
-        for sentence, part in split_sentences(text, wav, config.sample_rate):
-            utterances.append(Utterance(speaker, sentence, part))
-    return utterances
+    return [
+        utterance
+        for speaker, text, path in tqdm(transcribed(config.data), desc="recordings")
+        for utterance in read_recording(speaker, text, path, config)
+    ]
+
+
+def read_recording(
+    speaker: str, text: str, path: Path, config: PrepareTtsSettings
+) -> list[Utterance]:
+    """A recording, a long one as its sentences."""
+    parts = split_sentences(text, level(audio.load_wav(path), config), config.sample_rate)
+    return [Utterance(speaker, sentence, wav) for sentence, wav in parts]
 
 
 def transcribed(data: Path) -> list[tuple[str, str, Path]]:
@@ -120,7 +126,7 @@ def transcribed(data: Path) -> list[tuple[str, str, Path]]:
     ]
 
 
-def split_sentences(text: str, wav: np.ndarray, sample_rate: int) -> list[tuple[str, np.ndarray]]:
+def split_sentences(text: str, wav: Wav, sample_rate: int) -> list[tuple[str, Wav]]:
     """A recording of several sentences as one recording each, cut in the pauses between them.
 
     A pause is looked for where the share of characters says; without one there the sentences on its
@@ -138,7 +144,7 @@ def split_sentences(text: str, wav: np.ndarray, sample_rate: int) -> list[tuple[
 
 
 def find_pause(
-    wav: np.ndarray, sample_rate: int, share: float, within: float = 0.04, shortest: float = 0.09
+    wav: Wav, sample_rate: int, share: float, within: float = 0.04, shortest: float = 0.09
 ) -> int | None:
     """Sample in the middle of the longest silence near a share of the sound; None without one."""
     hop = sample_rate // 100
@@ -167,7 +173,7 @@ def speak_engine(job: tuple[str, str], config: PrepareTtsSettings) -> Utterance:
         return Utterance(speaker, text, level(audio.load_wav(out), config))
 
 
-def level(sound: tuple[np.ndarray, int], config: PrepareTtsSettings) -> np.ndarray:
+def level(sound: tuple[Wav, int], config: PrepareTtsSettings) -> Wav:
     """The sound at the training rate and peak."""
     wav = audio.resample(*sound, config.sample_rate)
     return np.asarray(wav * (config.peak / max(float(np.abs(wav).max()), 1e-4)), dtype=np.float32)
@@ -175,12 +181,10 @@ def level(sound: tuple[np.ndarray, int], config: PrepareTtsSettings) -> np.ndarr
 
 def jobs(config: PrepareTtsSettings) -> list[tuple[str, str]]:
     """(speaker, text) of every sentence that an engine is to speak, each text once."""
-    texts = sentences(config)
-    flite, festival = config.flite_sentences, config.festival_sentences
-    speakers = [("fslt", "frms", "fawb", "fkal16")[i % 4] for i in range(flite)]
-    speakers += [("fked", "fslthts")[i % 2] for i in range(festival)]
-    speakers += ["fespeak"] * config.espeak_sentences
-    return list(zip(speakers, texts, strict=False))
+    counts = config.flite_sentences, config.festival_sentences, config.espeak_sentences
+    voices = ("fslt", "frms", "fawb", "fkal16"), ("fked", "fslthts"), ("fespeak",)
+    speakers = [v[i % len(v)] for v, n in zip(voices, counts, strict=True) for i in range(n)]
+    return list(zip(speakers, sentences(config), strict=False))
 
 
 def read_engines(config: PrepareTtsSettings) -> list[Utterance]:
@@ -191,7 +195,7 @@ def read_engines(config: PrepareTtsSettings) -> list[Utterance]:
         return list(tqdm(spoken, total=len(work), desc="engines"))
 
 
-def fundamental(wav: np.ndarray, sample_rate: int) -> np.ndarray:
+def fundamental(wav: Wav, sample_rate: int) -> np.ndarray:
     """F0 in Hz at the middle of every frame of HOP samples, 0 where unvoiced (Praat)."""
     sound = parselmouth.Sound(wav.astype(np.float64), sample_rate)
     pitch = sound.to_pitch_ac(
@@ -233,21 +237,17 @@ def write(utterances: list[Utterance], config: PrepareTtsSettings) -> None:
         "voice_features": voice_features(speakers, utterances, config.sample_rate),
     }
     metadata = {"speakers": speakers, "vocabulary": VOCABULARY, "config": asdict(config)}
-    path = Path(config.out)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    save_file(tensors, path, metadata={k: json.dumps(v) for k, v in metadata.items()})
+    config.out.parent.mkdir(parents=True, exist_ok=True)
+    told = {key: json.dumps(value, default=str) for key, value in metadata.items()}
+    save_file(tensors, config.out, metadata=told)
     hours = sum(map(len, wavs)) / config.sample_rate / 3600
-    print(f"{path}: {len(wavs)} utterances, {len(speakers)} speakers, {hours:.1f} h")
+    print(f"{config.out}: {len(wavs)} utterances, {len(speakers)} speakers, {hours:.1f} h")
 
 
 @reported
 def main(argv: list[str] | None = None) -> int:
     """Command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m vclip.recipes.tts.prepare", description=__doc__
-    )
-    add_fields(parser, PrepareTtsSettings())
-    config = from_arguments(PrepareTtsSettings, parser.parse_args(argv))
+    config = parse(PrepareTtsSettings, argv)
     write(read_voices(config) + read_engines(config), config)
     return 0
 

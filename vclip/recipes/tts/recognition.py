@@ -1,4 +1,4 @@
-"""What PocketSphinx makes of speech: one of a set of sentences, or any words at all."""
+"""Speech recognition with PocketSphinx: one of a set of sentences, or any words at all."""
 
 import re
 

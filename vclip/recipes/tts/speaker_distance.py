@@ -1,4 +1,4 @@
-"""How far speech is from a voice, as a loss: Resemblyzer made differentiable.
+"""Distance of speech from a voice, as a loss: Resemblyzer made differentiable.
 
 The speaker consistency loss of YourTTS (arXiv 2112.02418, §2.1), with the encoder of this project.
 """

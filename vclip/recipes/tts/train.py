@@ -1,7 +1,7 @@
-"""Train the bundled multi-speaker VITS: `python -m vclip.recipes.tts.train`.
+"""Training of the bundled multi-speaker VITS: `python -m vclip.recipes.tts.train`.
 
-Reads the file of `prepare_tts`; resumes from its last checkpoint; runs on CPU or GPU alike. Stages,
-written `name:steps,…`:
+Reads the file of `vclip.recipes.tts.prepare`; resumes from its last checkpoint; runs on CPU or GPU
+alike. Stages, written `name:steps,…`:
 * decoder: the decoder alone learns to speak from the posterior's latents, which stay as they are;
 * text: posterior encoder and decoder stay, text encoder, flow and durations learn;
 * joint: VITS's losses all at once (arXiv 2106.06103, eq. 1-10) with light discriminators, and now
@@ -11,7 +11,6 @@ From random weights: `--init "" --stages joint:1500,text:1000,joint:3000 --prior
 defaults continue from the weights shipped before, whose alignment has formed (docs/log.md).
 """
 
-import argparse
 import json
 import time
 from collections.abc import Iterator
@@ -28,7 +27,7 @@ from tqdm import tqdm
 from vclip import audio
 from vclip.errors import DataError, reported
 from vclip.models.directory import BUNDLED
-from vclip.recipes.options import add_fields, from_arguments
+from vclip.recipes.options import parse
 from vclip.recipes.tts.dataset import HOP, TtsDataset, UtteranceBatch, batches
 from vclip.recipes.tts.discriminators import (
     Discriminators,
@@ -37,7 +36,7 @@ from vclip.recipes.tts.discriminators import (
     generator_loss,
 )
 from vclip.recipes.tts.objective import LossSettings, VitsLosses, Waves
-from vclip.recipes.tts.warm_start import SPEAKER_SPACE, speaker_space, warm_start
+from vclip.recipes.tts.warm_start import DISCRIMINATORS, SPEAKER_SPACE, speaker_space, warm_start
 from vclip.speech.vits import BLANK, VOCABULARY, CoquiVits, build_vits, save_vits
 
 MODEL_ARGS: dict[str, Any] = {
@@ -47,7 +46,7 @@ MODEL_ARGS: dict[str, Any] = {
     "num_layers_posterior_encoder": 8,
     "use_sdp": False,
 }
-# of HarmonicDecoder; the range makes `evaluate_tts`'s intonation that of recordings, nearly
+# of HarmonicDecoder; the range makes the intonation that of recordings, nearly
 DECODER: dict[str, Any] = {"sample_rate": 22050, "hop": HOP, "pitch_range": 2.2}
 ADAM: dict[str, Any] = {"betas": (0.8, 0.99), "weight_decay": 0.01}
 SAMPLE_TEXT = "A face goes in, and a voice comes out. Choose one of the voices, and let it speak."
@@ -57,8 +56,8 @@ SAMPLE_TEXT = "A face goes in, and a voice comes out. Choose one of the voices, 
 class TrainTtsSettings(LossSettings):
     """The shipped run in one piece; docs/log.md has the pieces that it was really made in."""
 
-    data: str = "build/tts.safetensors"
-    out: str = "build/tts"
+    data: Path = Path("build/tts.safetensors")  # what `vclip.recipes.tts.prepare` wrote
+    out: Path = Path("build/tts")  # checkpoint, log and export
     init: str = str(BUNDLED / "vits")  # .safetensors and .json; empty for none
     stages: str = "decoder:800,joint:1650"
     batch: int = 12
@@ -106,10 +105,10 @@ class Trainer:
             self.model.emb_g.weight.data = speaker_space(corpus.voice_features, 128)
         self.average = {k: v.detach().clone() for k, v in self.model.state_dict().items()}
         self.optimizer = torch.optim.AdamW(self.groups(), **ADAM)
-        judged = [{"params": [*self.discriminators.parameters()], "top": config.lr}]
-        self.judge_optimizer = torch.optim.AdamW(judged, **ADAM)
+        judging = [{"params": [*self.discriminators.parameters()], "top": config.lr}]
+        self.discriminator_optimizer = torch.optim.AdamW(judging, **ADAM)
         self.generator = torch.Generator().manual_seed(config.seed)
-        self.objective = VitsLosses(self.model, corpus.sample_rate, config, self.generator)
+        self.vits_losses = VitsLosses(self.model, corpus.sample_rate, config, self.generator)
 
     def groups(self) -> list[dict[str, Any]]:
         """Parameters by learning rate: speaker table, decoder, all else."""
@@ -123,8 +122,8 @@ class Trainer:
     def update(self, batch: UtteranceBatch) -> dict[str, float]:
         """One step of the stage that the plan names."""
         stage = self.plan[self.step]
-        for group in self.optimizer.param_groups + self.judge_optimizer.param_groups:
-            group["lr"] = group["top"] * self.cooling()
+        for group in self.optimizer.param_groups + self.discriminator_optimizer.param_groups:
+            group["lr"] = group["top"] * self.rate_share()
         losses = self.losses(batch, stage)
         self.descend(losses)
         return {key: value.item() for key, value in losses.items()}
@@ -135,43 +134,44 @@ class Trainer:
         losses: dict[str, Tensor] = {}
         waves: list[Waves] = []
         if stage != "text":
-            spoken, losses = self.objective.reconstruct(batch, g, learn=stage == "joint")
+            spoken, losses = self.vits_losses.reconstruction(batch, g, learn=stage == "joint")
             waves.append(spoken)
         if stage == "text" or (stage == "joint" and self.step % self.config.text_every == 0):
-            heard, more = self.objective.read(batch, g, self.prior(), aloud=stage == "joint")
+            spoken_text, more = self.vits_losses.text(
+                batch, g, self.prior(), speak=stage == "joint"
+            )
             losses |= more
-            waves += heard
+            waves += spoken_text
         if waves and self.step >= self.config.adversarial_from:
-            losses |= self.judge(*(torch.cat(parts) for parts in zip(*waves, strict=True)))
+            losses |= self.adversarial(*(torch.cat(parts) for parts in zip(*waves, strict=True)))
         return losses
 
-    def judge(self, real: Tensor, generated: Tensor) -> dict[str, Tensor]:
+    def adversarial(self, real: Tensor, generated: Tensor) -> dict[str, Tensor]:
         """Adversarial losses (VITS eq. 8-10) of waveforms (B, T); the discriminators step too."""
-        with self.objective.autocast():
-            judged_real = self.discriminators(real)
-            judge = discriminator_loss(judged_real, self.discriminators(generated.detach()))
-            self.judge_optimizer.zero_grad()
-            judge.backward()  # type: ignore[no-untyped-call]
-            self.judge_optimizer.step()
-            judged = self.discriminators(generated)
-        features = feature_loss(judged_real, judged)
+        with self.vits_losses.autocast():
+            of_real = self.discriminators(real)
+            loss = discriminator_loss(of_real, self.discriminators(generated.detach()))
+            self.discriminator_optimizer.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            self.discriminator_optimizer.step()
+            of_generated = self.discriminators(generated)
         return {
-            "adversarial": generator_loss(judged),
-            "feature": self.config.feature_weight * features,
-            "judge": judge.detach(),
+            "adversarial": generator_loss(of_generated),
+            "feature": self.config.feature_weight * feature_loss(of_real, of_generated),
+            "discriminator": loss.detach(),
         }
 
     def descend(self, losses: dict[str, Tensor]) -> None:
         """One step down the sum of the losses."""
         self.optimizer.zero_grad()
-        torch.stack([v for k, v in losses.items() if k != "judge"]).sum().backward()  # type: ignore[no-untyped-call]
+        torch.stack([v for k, v in losses.items() if k != "discriminator"]).sum().backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.model.parameters(), 10.0)
         self.optimizer.step()
         self.step += 1
         for key, value in self.model.state_dict().items():
             self.average[key].lerp_(value, 1 - self.config.ema)
 
-    def cooling(self) -> float:
+    def rate_share(self) -> float:
         """Share of the learning rate at this step: rising to 1, at last falling to a tenth."""
         left = (len(self.plan) - self.step) / max(1, self.config.cooldown * len(self.plan))
         return min(1.0, 0.1 + 0.9 * left, (self.step + 1) / max(1, self.config.warmup))
@@ -185,7 +185,7 @@ class Trainer:
 
     def parts(self) -> dict[str, Any]:
         """Everything with a state_dict."""
-        names = ("model", "discriminators", "optimizer", "judge_optimizer")
+        names = ("model", "discriminators", "optimizer", "discriminator_optimizer")
         return {name: getattr(self, name) for name in names}
 
     def save(self, path: Path) -> None:
@@ -207,6 +207,7 @@ class Trainer:
 
 def export(trainer: Trainer, directory: Path) -> None:
     """Write the averaged weights as the app reads them; what only training needs beside them."""
+    config = asdict(trainer.config)
     settings = {
         "model_args": MODEL_ARGS,
         "decoder": DECODER,
@@ -217,12 +218,12 @@ def export(trainer: Trainer, directory: Path) -> None:
         "speakers": trainer.corpus.speakers,
         "hidden": [s for s in trainer.corpus.speakers if s.startswith("f")],
         "made_by": "python -m vclip.recipes.tts.train",
-        "config": asdict(trainer.config),
+        "config": {name: str(v) if isinstance(v, Path) else v for name, v in config.items()},
         "step": trainer.step,
     }
     save_vits(directory, {k: v.cpu() for k, v in trainer.average.items()}, settings)
     rest = {k: v for k, v in trainer.average.items() if k.startswith("posterior_encoder.")}
-    rest |= {f"judge.{k}": v for k, v in trainer.discriminators.state_dict().items()}
+    rest |= {f"{DISCRIMINATORS}{k}": v for k, v in trainer.discriminators.state_dict().items()}
     halves = {key: value.cpu().half().contiguous() for key, value in rest.items()}
     save_file(halves, directory / "vits_training.safetensors")
 
@@ -244,9 +245,9 @@ def stream(config: TrainTtsSettings, corpus: TtsDataset, step: int) -> Iterator[
 
 def train(config: TrainTtsSettings) -> Path:
     """Run or resume all stages; returns the exported directory."""
-    out = Path(config.out)
+    out = config.out
     out.mkdir(parents=True, exist_ok=True)
-    trainer = Trainer(config, TtsDataset(Path(config.data)))
+    trainer = Trainer(config, TtsDataset(config.data))
     if (out / "checkpoint.pt").is_file():
         trainer.resume(out / "checkpoint.pt")
     data = stream(config, trainer.corpus, trainer.step)
@@ -268,13 +269,7 @@ def train(config: TrainTtsSettings) -> Path:
 @reported
 def main(argv: list[str] | None = None) -> int:
     """Command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m vclip.recipes.tts.train",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    add_fields(parser, TrainTtsSettings())
-    print(train(from_arguments(TrainTtsSettings, parser.parse_args(argv))))
+    print(train(parse(TrainTtsSettings, argv)))
     return 0
 
 

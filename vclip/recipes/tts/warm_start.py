@@ -1,4 +1,4 @@
-"""How training of the VITS begins: earlier weights, and a speaker table that means voices."""
+"""Start of the training of the VITS: earlier weights, and a speaker table that means voices."""
 
 import json
 import math
@@ -14,6 +14,7 @@ from vclip.recipes.tts.dataset import TtsDataset
 
 SPEAKER_SPACE = "principal components of voice features"  # how tables of this recipe began
 DECODER = "waveform_decoder."
+DISCRIMINATORS = "judge."  # in vits_training.safetensors, which the app does not need
 
 
 def warm_start(model: Any, discriminators: nn.Module, init: Path, corpus: TtsDataset) -> None:
@@ -23,12 +24,14 @@ def warm_start(model: Any, discriminators: nn.Module, init: Path, corpus: TtsDat
     """
     state = load_file(init.with_suffix(".safetensors"))
     settings = json.loads(init.with_suffix(".json").read_text())
-    extra = init.with_name("vits_training.safetensors")  # what the app does not need
+    extra = init.with_name("vits_training.safetensors")
     if extra.is_file():
         rest = load_file(extra)
-        judges = {k[6:]: v.float() for k, v in rest.items() if k.startswith("judge.")}
-        discriminators.load_state_dict(judges)
-        state |= {k: v for k, v in rest.items() if not k.startswith("judge.")}
+        adversaries = {k: rest.pop(k).float() for k in [*rest] if k.startswith(DISCRIMINATORS)}
+        discriminators.load_state_dict(
+            {key.removeprefix(DISCRIMINATORS): value for key, value in adversaries.items()}
+        )
+        state |= rest
     fresh = {f"{DECODER}{k}": v for k, v in model.waveform_decoder.state_dict().items()}
     shapes = {key: value.shape for key, value in state.items() if key.startswith(DECODER)}
     if shapes != {key: value.shape for key, value in fresh.items()}:
