@@ -104,10 +104,10 @@ def main(argv: list[str] | None = None) -> int:
     from vclip.ui.server import zero_gpu  # after the options: --help should not load models
 
     zero_gpu.prepare()  # before torch is used
-    from vclip.ui.server import serve
+    from vclip.ui.server import serve, uvicorn_server
 
     with contextlib.ExitStack() as stack:
-        listener = stack.enter_context(serve.open_port(options.host, options.port))
+        listener = stack.enter_context(uvicorn_server.open_port(options.host, options.port))
         cache = stack.enter_context(serve.private_cache())
         routers = open_study(options, stack)
         print(f"loading the model {options.model} ...", flush=True)

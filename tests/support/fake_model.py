@@ -35,7 +35,7 @@ class FakeModel:
     """A black picture has no face; speech is a tone."""
 
     model, sample_rate, n_faces, zero_shot = "fake", 8000, 3, False
-    worth: dict[str, float] = {}  # noqa: RUF012
+    percentile_means: dict[str, float] = {}  # noqa: RUF012
     weights: dict[str, str] = {"synthesizer": "0" * 64}  # noqa: RUF012
 
     def __init__(self) -> None:

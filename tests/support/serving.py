@@ -15,7 +15,7 @@ from fastapi import FastAPI
 
 from vclip.pipeline import FaceToVoice
 from vclip.ui.page import endpoints
-from vclip.ui.server import serve
+from vclip.ui.server import serve, uvicorn_server
 from vclip.ui.speech.takes import TakeStore
 
 
@@ -34,7 +34,7 @@ def served(model: FaceToVoice, folder: Path, **options: Any) -> Iterator[str]:
     """The address of the server while it runs."""
     with mock.patch.dict(os.environ, {"GRADIO_TEMP_DIR": str(folder)}):
         app = asyncio.run(application(model, folder, **options))
-        listener = serve.open_port("127.0.0.1", 0)
+        listener = uvicorn_server.open_port("127.0.0.1", 0)
         server = uvicorn.Server(uvicorn.Config(app, log_level="error"))
         serve.introduce(app, server, listener)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})

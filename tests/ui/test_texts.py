@@ -15,7 +15,7 @@ from fake_model import FakeModel, picture
 from vclip.errors import InputError
 from vclip.pipeline import FaceToVoice
 from vclip.speakers.candidates import Candidate
-from vclip.ui import german, texts
+from vclip.ui import texts
 from vclip.ui.page import events
 from vclip.ui.page.speech_events import SpeechController, SpeechRequest
 from vclip.ui.session import VisitorSession
@@ -43,7 +43,7 @@ def test_every_text_has_a_german_one(name: str) -> None:
 
 def test_no_field_is_left_out() -> None:
     assert {f.name for f in fields(ENGLISH)} == NAMES | {"language"}
-    assert set(german.GERMAN) == NAMES
+    assert set(texts.GERMAN) == NAMES
     assert {code: said.language for code, said in LANGUAGES.items()} == {"en": "en", "de": "de"}
     assert {code: set(said) for code, said in texts.I18N.translations.items()} == {
         "en": set(NAMES),
@@ -99,7 +99,7 @@ def unread(kind: type[Texts], folder: Path, monkeypatch: pytest.MonkeyPatch) -> 
             monkeypatch.setattr(module, "ENGLISH", english)
     model = FakeModel()
     model.zero_shot = True
-    model.worth = {"pairs": 138, "own": 0.79, "others": 0.55, "same_sex": 0.744}
+    model.percentile_means = {"pairs": 138, "own": 0.79, "others": 0.55, "same_sex": 0.744}
     controller, takes = VisitController(cast(FaceToVoice, model)), TakeStore(folder)
     asyncio.run(built(controller, takes))
     show_every_state(controller)

@@ -25,6 +25,11 @@ def visit(controller: VisitController) -> Visit:
     return controller.open_photo(Visit(), picture(90))
 
 
+def test_the_fake_model_offers_what_the_pipeline_does() -> None:
+    real = {*vars(FaceToVoice), "model", "sample_rate", "bank"}
+    assert {name for name in dir(FakeModel()) if not name.startswith("_")} <= real
+
+
 def test_a_photo_gives_the_best_voice(visit: Visit) -> None:
     assert len(visit.candidates) == K and visit.picked is visit.candidates[0]
     assert visit.seen is not None and visit.seen.box == BOXES[0]

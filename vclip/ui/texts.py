@@ -1,19 +1,20 @@
-"""Every sentence of the app, in one place: the defaults are English, other languages replace them.
+"""Every sentence of the app: English as defaults, other languages as files of the same names.
 
 Texts that never change go to the browser through gr.I18n (`static`), which shows them in its own
 language; what depends on a visit is written here, in the one that the browser asked for (`of`).
 """
 
+import json
 import math
 import re
 from dataclasses import dataclass, fields
+from pathlib import Path
 
 import gradio as gr
 from gradio.i18n import I18nData
 
 from vclip.limits import MAX_CHARS
 from vclip.speakers.candidates import Candidate
-from vclip.ui.german import GERMAN
 
 
 @dataclass(frozen=True)
@@ -230,9 +231,10 @@ class Texts:
 
 ENGLISH = Texts()
 NAMES = frozenset(field.name for field in fields(Texts)) - {"language"}
-# what was renamed here is shown in English until it is translated anew; a test finds it
-_GERMAN = {name: said for name, said in GERMAN.items() if name in NAMES}
-LANGUAGES = {"en": ENGLISH, "de": Texts(language="de", **_GERMAN)}
+GERMAN: dict[str, str] = json.loads(
+    (Path(__file__).parent / "assets" / "german.json").read_text(encoding="utf-8")
+)
+LANGUAGES = {"en": ENGLISH, "de": Texts(language="de", **GERMAN)}
 I18N = gr.I18n(
     **{code: {name: getattr(said, name) for name in NAMES} for code, said in LANGUAGES.items()}
 )

@@ -19,7 +19,7 @@ from playwright.sync_api import Page, expect
 from vclip.speakers import voice_id
 from vclip.ui.map import voicelist
 from vclip.ui.map.voicemap import VoiceMap
-from vclip.ui.server import serve
+from vclip.ui.server import uvicorn_server
 from vclip.ui.texts import ENGLISH
 
 ASSETS = Path(voicelist.__file__).parents[1] / "assets"
@@ -79,7 +79,7 @@ def heard() -> list[str]:
 
 @pytest.fixture(scope="module")
 def address(heard: list[str]) -> Iterator[str]:
-    listener = serve.open_port("127.0.0.1", 0)
+    listener = uvicorn_server.open_port("127.0.0.1", 0)
     servers: list[uvicorn.Server] = []
 
     async def run() -> None:

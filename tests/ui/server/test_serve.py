@@ -26,7 +26,7 @@ from vclip.errors import InputError
 from vclip.pipeline import FaceToVoice
 from vclip.ui import texts
 from vclip.ui.page import theme
-from vclip.ui.server import serve
+from vclip.ui.server import serve, uvicorn_server
 from vclip.ui.server.open_graph import OpenGraphTags, tags
 from vclip.ui.speech.takes import SECONDS
 
@@ -104,10 +104,10 @@ def test_cache_is_private_and_temporary(monkeypatch: pytest.MonkeyPatch) -> None
 def test_a_port_in_use_is_one_clear_line() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         with pytest.raises(InputError, match="choose another with --port") as told:
-            serve.open_port("127.0.0.1", taken.getsockname()[1])
+            uvicorn_server.open_port("127.0.0.1", taken.getsockname()[1])
         assert "\n" not in str(told.value)
     with pytest.raises(InputError):
-        serve.open_port("127.0.0.1", 70000)
+        uvicorn_server.open_port("127.0.0.1", 70000)
 
 
 def test_app_reports_bad_starts(

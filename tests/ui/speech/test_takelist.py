@@ -68,7 +68,7 @@ def test_the_player_names_the_take_for_player_js(takes: TakeStore) -> None:
     assert live["data-token"] == take.token
     assert (live["data-state"], live["data-rate"], live["data-now"]) == ("live", "8000", "")
     assert "data-seconds" not in live
-    take.fail()
+    take.discard()
     assert Parsed(takelist.player(ENGLISH, take)).find("div")[0]["data-state"] == "failed"
 
 

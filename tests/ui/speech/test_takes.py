@@ -110,7 +110,7 @@ def test_readers_wait_without_work(takes: TakeStore, monkeypatch: pytest.MonkeyP
     for n in (1, 2):
         take.feed(noise(n))
         wait(lambda n=n: len(waits) >= 5 + 5 * n)
-    take.fail()
+    take.discard()
     assert [reader.all() for reader in readers] == [pcm(noise(1)) + pcm(noise(2))] * 5
     assert len(waits) == 15
 
@@ -136,17 +136,16 @@ def test_a_loop_that_was_closed_under_its_reader_harms_nobody(takes: TakeStore) 
     stayer = Reader(take)
     wait(lambda: take.n_listeners == 2)
     take.feed(noise(1))
-    take.fail()
+    take.discard()
     assert stayer.all() == pcm(noise(0)) + pcm(noise(1))
 
 
-@pytest.mark.parametrize("end", [SpeechTake.fail, SpeechTake.discard])
-def test_a_take_that_ends_early_ends_its_readers(takes: TakeStore, end: Any) -> None:
+def test_a_take_that_ends_early_ends_its_readers(takes: TakeStore) -> None:
     take = takes.start(SAMPLE_RATE)
     take.feed(noise(0))
     reader = Reader(take)
     wait(lambda: take.n_listeners == 1)
-    end(take)
+    take.discard()
     take.feed(noise(1))  # whoever speaks does not know yet
     assert reader.all() == pcm(noise(0))
     assert take.state == "failed"
@@ -196,7 +195,6 @@ def test_finishing_twice_changes_nothing(takes: TakeStore) -> None:
     take = takes.start(SAMPLE_RATE)
     take.finish(noise(0), CARD)
     take.finish(noise(1), {})
-    take.fail()
     path = take.file("wav")
     assert path is not None
     assert path.read_bytes() == audio.encode(noise(0).wav, SAMPLE_RATE, "wav")

@@ -40,7 +40,7 @@ ALL = (
     "face", "words", "whole", "source", "seed", "around", "everywhere", "shuffle", "control",
     *PICKED,
 )  # fmt: skip
-SPEECH = ("player", "takes", "compare", "speech_message")
+EVERYTHING = (*ALL, "player", "takes", "compare", "speech_message")
 ARRIVED = """() => {
   document.documentElement.lang = document.querySelector('header[lang]').lang;
   document.documentElement.dataset.ready = ''; // for tests and measurements
@@ -111,6 +111,9 @@ def show(controller: VisitController, visit: Visit, names: Sequence[str] = ALL) 
             said, picked, card.voice_card(model, picked) if picked else None
         ),
         "share": lambda: 0.5,
+        "player": lambda: takelist.player(said, None),  # nothing was spoken yet
+        "takes": lambda: takelist.history(said, []),
+        "compare": lambda: takelist.compare(said, []),
         "face_message": lambda: fragments.message(visit.message),
         **dict.fromkeys(MOVES, lambda: 0.0),
     }
@@ -240,27 +243,16 @@ def _add_forget(
         with session.lock:
             takes.drop(session.tokens)
             session.forget()
-            shown = show(controller, session.visit) | _silence(session.visit)
-            return [session, *shown.values()]
+            return [session, *show(controller, session.visit, EVERYTHING).values()]
 
     page.forget.click(
         forget,
         page.session,
-        [page.session, *page.several((*ALL, *SPEECH))],
+        [page.session, *page.several(EVERYTHING)],
         cancels=list(speech),
         api_visibility="private",
         **(SEARCH | QUIET),
     )
-
-
-def _silence(visit: Visit) -> dict[str, Any]:
-    """No speech yet."""
-    return {
-        "player": takelist.player(visit.texts, None),
-        "takes": takelist.history(visit.texts, []),
-        "compare": takelist.compare(visit.texts, []),
-        "speech_message": "",
-    }
 
 
 def _add_arrival(
@@ -274,11 +266,10 @@ def _add_arrival(
 
     def arrive(session: VisitorSession, request: gr.Request) -> list[Any]:
         said = texts.of(request.headers.get("accept-language"))
-        shown = guarded(controller, begin, ALL, "face_message")(session, said.language)
+        shown = guarded(controller, begin, EVERYTHING, "face_message")(session, said.language)
         count = fragments.count(said, said.text)
-        around = [fragments.head(said), fragments.example_strip(said, EXAMPLES), count]
-        return [*shown, *_silence(session.visit).values(), *around]
+        return [*shown, fragments.head(said), fragments.example_strip(said, EXAMPLES), count]
 
-    outputs = [page.session, *page.several((*ALL, *SPEECH)), head, page.examples, page.count]
+    outputs = [page.session, *page.several(EVERYTHING), head, page.examples, page.count]
     hidden: dict[str, Any] = QUIET | {"api_visibility": "private"}
     blocks.load(arrive, page.session, outputs, **hidden).then(None, js=ARRIVED, **hidden)

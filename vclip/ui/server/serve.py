@@ -25,7 +25,6 @@ from vclip.pipeline import FaceToVoice
 from vclip.ui.page import theme
 from vclip.ui.server import uvicorn_server
 from vclip.ui.server.open_graph import OpenGraphTags, tags
-from vclip.ui.server.uvicorn_server import open_port as open_port  # part of this module's face
 from vclip.ui.speech import routes
 from vclip.ui.speech.takes import SECONDS, TakeStore
 from vclip.ui.texts import ENGLISH, I18N

@@ -13,13 +13,12 @@ from typing import Any, Literal
 import soundfile
 
 from vclip import audio
-from vclip.arrays import Float32
 from vclip.speech.synthesizer import Speech
 
 MOST = 400  # takes that are kept; about a minute of speech each fills 3 GB
 SECONDS = 3600  # that a take is kept, to replay and download it; a visit after its last event
 NAME_LENGTH = 60  # characters of a voice's id in the name of a file
-State = Literal["live", "done", "failed"]
+KEPT = "float.wav"
 
 
 def file_name(speaker_id: str) -> str:
@@ -29,13 +28,13 @@ def file_name(speaker_id: str) -> str:
 
 
 class SpeechTake:
-    """One speech: fed by a thread, listened to on event loops, known by an unguessable token."""
+    """One speech as it is made: fed by a thread, heard on event loops, named by a secret token."""
 
     def __init__(self, folder: Path, sample_rate: int) -> None:
         self.token = secrets.token_urlsafe(16)
         self.sample_rate = sample_rate  # Hz
         self.started = time.time()
-        self.state: State = "live"
+        self.state: Literal["live", "done", "failed"] = "live"
         self.seconds = 0.0  # how long it lasts, once it is done
         self.card: dict[str, Any] = {}  # of vclip.card, once it is done
         self._folder = folder
@@ -59,19 +58,20 @@ class SpeechTake:
     def finish(self, speech: Speech, card: dict[str, Any]) -> None:
         """All of it, as it is kept, with its card; nothing once it has ended."""
         if self.state == "live":
-            self._write("wav", audio.encode(speech.wav, speech.sample_rate, "wav"))
-            self._keep(speech.wav)
+            wav, sample_rate = speech.wav, speech.sample_rate
+            self._create("wav").write_bytes(audio.encode(wav, sample_rate, "wav"))
+            # before the samples were rounded: other formats are encoded from these
+            soundfile.write(self._create(KEPT), wav, sample_rate, subtype="FLOAT")
             self.seconds, self.card = speech.seconds, card
-        self._end("done")
+        with self._lock:
+            if self.state == "live":
+                self.state, self._pieces = "done", []
+                self._wake()
         if self.state == "failed":  # dropped meanwhile
             self._delete()
 
-    def fail(self) -> None:
-        """It will not be completed: whoever listens has heard all there is."""
-        self._end("failed")
-
     def discard(self) -> None:
-        """Leave nothing of it, also where it is just being spoken or encoded."""
+        """End it and leave nothing, also where it is just being spoken or encoded."""
         with self._lock:
             self.state, self._pieces = "failed", []
             self._wake()
@@ -108,7 +108,8 @@ class SpeechTake:
         path = self._path(kind)
         with self._encoding:
             if self.state == "done" and not path.is_file() and self._path("wav").is_file():
-                self._write(kind, audio.encode(self._kept(), self.sample_rate, kind))
+                wav, sample_rate = soundfile.read(self._path(KEPT), dtype="float32")
+                self._create(kind).write_bytes(audio.encode(wav, sample_rate, kind))
         if self.state == "failed":
             self._delete()
         return path if path.is_file() else None
@@ -116,12 +117,6 @@ class SpeechTake:
     def name(self, kind: str) -> str:
         """What a download is called: vclip_VOICE_seedN.KIND."""
         return f"{file_name(self.card.get('voice', 'voice'))}_seed{self.card.get('seed', 0)}.{kind}"
-
-    def _end(self, state: State) -> None:
-        with self._lock:
-            if self.state == "live":
-                self.state, self._pieces = state, []
-                self._wake()
 
     def _wake(self) -> None:
         for wake in self._listeners:
@@ -131,22 +126,11 @@ class SpeechTake:
     def _path(self, kind: str) -> Path:
         return self._folder / f"{self.token}.{kind}"
 
-    def _write(self, kind: str, data: bytes) -> None:
-        self._create(kind).write_bytes(data)
-
     def _create(self, kind: str) -> Path:
         """An empty file that nobody else may read."""
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._path(kind).touch(mode=0o600)
         return self._path(kind)
-
-    def _keep(self, wav: Float32) -> None:
-        """The samples before they were rounded: other formats are encoded from these."""
-        soundfile.write(self._create("float.wav"), wav, self.sample_rate, subtype="FLOAT")
-
-    def _kept(self) -> Float32:
-        wav: Float32 = soundfile.read(self._path("float.wav"), dtype="float32")[0]
-        return wav
 
     def _samples(self) -> bytes:
         with contextlib.suppress(soundfile.SoundFileError, OSError):  # deleted meanwhile
@@ -155,7 +139,7 @@ class SpeechTake:
         return b""
 
     def _delete(self) -> None:
-        for kind in (*audio.FORMATS, "float.wav"):
+        for kind in (*audio.FORMATS, KEPT):
             self._path(kind).unlink(missing_ok=True)
 
 
