@@ -18,7 +18,8 @@ from vclip.listening import analyse
 from vclip.listening.analysis import rating_table
 from vclip.listening.design.study import SLOTS, Study
 from vclip.listening.design.study_file import load
-from vclip.listening.store.store import Enrolment, Store, open_store
+from vclip.listening.store.records import Enrolment
+from vclip.listening.store.store import Store, open_store
 
 GOLD = [{"question": "acr_fit", "item": "i5", "conditions": ["a"], "expected": "4"}]
 

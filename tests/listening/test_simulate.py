@@ -17,7 +17,7 @@ from vclip.listening.simulation.http_rater import SessionLog
 from vclip.listening.simulation.raters import GroundTruth, RaterPanel, SimulatedRater, planted
 from vclip.listening.simulation.stimulus_index import StimulusIndex
 from vclip.listening.stimuli import headphones
-from vclip.listening.store.store import Answer
+from vclip.listening.store.records import Answer
 
 
 @pytest.fixture(scope="module")

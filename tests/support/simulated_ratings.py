@@ -10,7 +10,7 @@ from vclip.listening.analysis import rating_table
 from vclip.listening.design.study import Study
 from vclip.listening.simulation import dry_run
 from vclip.listening.simulation.raters import RaterPanel, planted
-from vclip.listening.store.store import Rating
+from vclip.listening.store.records import Rating
 
 ALL = "acr_naturalness acr_fit ab abx afc multi"
 

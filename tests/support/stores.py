@@ -15,7 +15,8 @@ from vclip.listening.design import plan as design
 from vclip.listening.design.study import Study
 from vclip.listening.design.trials import Counts, Trial
 from vclip.listening.store import store
-from vclip.listening.store.store import Answer, Enrolment, Store
+from vclip.listening.store.records import Answer, Enrolment, Value
+from vclip.listening.store.store import Store
 
 KINDS = ("sqlite", "postgresql", "jsonl")
 
@@ -79,7 +80,7 @@ def enrol(opened: Store, seed: int = 0, request: str | None = None) -> Enrolment
     return opened.enrol(plan, request)
 
 
-def answer(position: int, request: str = "once", value: store.Value = "4") -> Answer:
+def answer(position: int, request: str = "once", value: Value = "4") -> Answer:
     """As a page sends it."""
     heard = [[(0.0, 1.25), (1.5, 2.0)], [(0.1, 2.0)]]
     return Answer(position, value, heard, [1, 2], 3.5, request, 0.875)

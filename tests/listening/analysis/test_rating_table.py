@@ -14,7 +14,7 @@ import toy_study
 
 from vclip.errors import StudyError
 from vclip.listening.analysis import rating_table
-from vclip.listening.store.store import Rating
+from vclip.listening.store.records import Rating
 
 FORBIDDEN = ("ip", "address", "token", "code", "agent", "request", "tab")
 

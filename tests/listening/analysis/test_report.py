@@ -15,7 +15,7 @@ from vclip.listening.analysis import charts, methods, rating_table, report
 from vclip.listening.analysis import results as analysis
 from vclip.listening.analysis.bootstrap import Interval
 from vclip.listening.design.study import Study
-from vclip.listening.store.store import Rating
+from vclip.listening.store.records import Rating
 
 
 @pytest.fixture(scope="module")

@@ -17,20 +17,19 @@ from vclip.listening.design import study_file
 from vclip.listening.server import media, rater_api, session
 from vclip.listening.server.session import RaterSession
 from vclip.listening.store import store
-from vclip.listening.store.jsonl import JsonLines
+from vclip.listening.store.store import Store
 
 API = "/study/api"
 
 
 @pytest.fixture
-def kept(tmp_path: Path) -> Iterator[JsonLines]:
+def kept(tmp_path: Path) -> Iterator[Store]:
     """Two questions with a face, one without; all that can come between."""
     asked = toy_study.fields(
         9, "abc", "acr_fit ab acr_naturalness", training=["i0"], attention=1, break_every=3
     )
     asked["gates"] = {"volume": True, "headphones": "warn"}
     opened = store.open_store(f"jsonl:{tmp_path}/lines", study_file.load(written(tmp_path, asked)))
-    assert isinstance(opened, JsonLines)
     yield opened
     opened.close()
 
@@ -63,7 +62,7 @@ class Browser:
 
 
 @pytest.fixture
-def client(kept: JsonLines) -> Iterator[TestClient]:
+def client(kept: Store) -> Iterator[TestClient]:
     app = FastAPI()
     app.include_router(rater_api.router(kept))
     with TestClient(app) as found:
@@ -78,13 +77,13 @@ def browser(client: TestClient) -> Browser:
     return Browser(client, found["token"])
 
 
-def known(kept: JsonLines, token: str) -> RaterSession:
+def known(kept: Store, token: str) -> RaterSession:
     found = RaterSession.of(kept, token)
     assert found
     return found
 
 
-def to_trials(browser: Browser, kept: JsonLines) -> dict[str, Any]:
+def to_trials(browser: Browser, kept: Store) -> dict[str, Any]:
     """Past volume and headphones."""
     browser.state()
     browser.post("/step", {"step": "volume", "result": None})
@@ -100,7 +99,7 @@ def answer(trial: dict[str, Any], **more: Any) -> dict[str, Any]:
     return {**sent, "heard": [[[0, 1]]] * n, "plays": [1] * n, "seconds": 3.25, **more}
 
 
-def test_a_whole_session(browser: Browser, kept: JsonLines) -> None:
+def test_a_whole_session(browser: Browser, kept: Store) -> None:
     state, steps, total = to_trials(browser, kept), [], 10
     while state["step"] != "done":
         steps.append(state["step"])
@@ -115,7 +114,7 @@ def test_a_whole_session(browser: Browser, kept: JsonLines) -> None:
     assert len(kept.ratings()) == total and kept.raters()[0].complete
 
 
-def test_about_is_told_before_anybody_agrees(client: TestClient, kept: JsonLines) -> None:
+def test_about_is_told_before_anybody_agrees(client: TestClient, kept: Store) -> None:
     told = client.get(f"{API}/about").json()
     assert told["gates"] == {"volume": True, "headphones": "warn", "heard": 0.95}
     assert (told["title"], told["consent"], told["trials"]) == ("A toy", "Do you agree?", 6)
@@ -124,7 +123,7 @@ def test_about_is_told_before_anybody_agrees(client: TestClient, kept: JsonLines
     assert kept.raters() == []
 
 
-def test_enrolling_twice_by_a_lost_reply_is_one_rater(client: TestClient, kept: JsonLines) -> None:
+def test_enrolling_twice_by_a_lost_reply_is_one_rater(client: TestClient, kept: Store) -> None:
     sent = {"agree": True, "request": "0123456789abcdef"}
     one, other = (client.post(f"{API}/enrol", json=sent).json() for _ in range(2))
     assert one == other and len(kept.raters()) == 1
@@ -157,7 +156,7 @@ def test_nobody_without_a_token_gets_anything(client: TestClient, browser: Brows
                 assert nobody.post(path, body).status_code == 401
 
 
-def test_nothing_is_heard_or_seen_before_its_time(browser: Browser, kept: JsonLines) -> None:
+def test_nothing_is_heard_or_seen_before_its_time(browser: Browser, kept: Store) -> None:
     assert browser.get(f"{API}/audio/0/0").status_code == 404  # volume and headphones come first
     state = to_trials(browser, kept)
     for at in range(2):
@@ -175,7 +174,7 @@ def test_nothing_is_heard_or_seen_before_its_time(browser: Browser, kept: JsonLi
 
 
 def test_sounds_and_faces_are_those_of_the_trial_and_say_nothing_else(
-    browser: Browser, kept: JsonLines
+    browser: Browser, kept: Store
 ) -> None:
     state = to_trials(browser, kept)
     faces = 0
@@ -200,7 +199,7 @@ def test_sounds_and_faces_are_those_of_the_trial_and_say_nothing_else(
     assert faces > 0
 
 
-def test_what_the_page_is_told_names_no_condition(browser: Browser, kept: JsonLines) -> None:
+def test_what_the_page_is_told_names_no_condition(browser: Browser, kept: Store) -> None:
     state, told = to_trials(browser, kept), ""
     while state["step"] != "done":
         told += json.dumps(state)
@@ -211,7 +210,7 @@ def test_what_the_page_is_told_names_no_condition(browser: Browser, kept: JsonLi
     assert not re.search(r"[0-9a-f]{16}", told)
 
 
-def test_the_headphone_check_is_heard_and_judged_here(browser: Browser, kept: JsonLines) -> None:
+def test_the_headphone_check_is_heard_and_judged_here(browser: Browser, kept: Store) -> None:
     assert browser.get(f"{API}/headphones/0").status_code == 404
     assert browser.get(f"{API}/volume").headers["content-type"] == "audio/flac"
     assert browser.state()["step"] == "volume"
@@ -228,13 +227,13 @@ def test_the_headphone_check_is_heard_and_judged_here(browser: Browser, kept: Js
     assert again == state and [m.kind for m in kept.marks(1)] == ["agree", "volume", "headphones"]
 
 
-def test_a_reload_resumes_at_the_same_trial(browser: Browser, kept: JsonLines) -> None:
+def test_a_reload_resumes_at_the_same_trial(browser: Browser, kept: Store) -> None:
     state = browser.post("/answer", answer(to_trials(browser, kept)["trial"])).json()
     assert browser.other_tab().state() == browser.state() == state
 
 
 def test_a_new_server_resumes_at_the_same_trial(
-    browser: Browser, kept: JsonLines, tmp_path: Path
+    browser: Browser, kept: Store, tmp_path: Path
 ) -> None:
     state = browser.post("/answer", answer(to_trials(browser, kept)["trial"])).json()
     audio = browser.get(state["trial"]["audio"][0]).content
@@ -249,7 +248,7 @@ def test_a_new_server_resumes_at_the_same_trial(
     again.close()
 
 
-def test_an_answer_sent_twice_is_one(browser: Browser, kept: JsonLines) -> None:
+def test_an_answer_sent_twice_is_one(browser: Browser, kept: Store) -> None:
     sent = answer(to_trials(browser, kept)["trial"])
     states = [browser.post("/answer", sent) for _ in range(3)]
     assert {found.status_code for found in states} == {200}
@@ -259,7 +258,7 @@ def test_an_answer_sent_twice_is_one(browser: Browser, kept: JsonLines) -> None:
     assert other.status_code == 409 and kept.answers(1)[0].value == "4"
 
 
-def test_two_tabs_cannot_both_answer(browser: Browser, kept: JsonLines) -> None:
+def test_two_tabs_cannot_both_answer(browser: Browser, kept: Store) -> None:
     state = to_trials(browser, kept)
     other = browser.other_tab()
     assert other.state() == state
@@ -271,7 +270,7 @@ def test_two_tabs_cannot_both_answer(browser: Browser, kept: JsonLines) -> None:
     assert len(kept.ratings()) == 1
 
 
-def test_what_cannot_be_taken_is_refused_in_one_line(browser: Browser, kept: JsonLines) -> None:
+def test_what_cannot_be_taken_is_refused_in_one_line(browser: Browser, kept: Store) -> None:
     trial = to_trials(browser, kept)["trial"]
     good = answer(trial)
     wrong = [
@@ -314,7 +313,7 @@ def test_tabs_have_names(client: TestClient, browser: Browser) -> None:
     assert found.status_code == 422
 
 
-def test_events_are_kept_and_small(browser: Browser, kept: JsonLines) -> None:
+def test_events_are_kept_and_small(browser: Browser, kept: Store) -> None:
     sent = [{"kind": "play", "position": 0, "slot": 1, "at": 0.5}, {"kind": "hidden", "on": True}]
     assert browser.post("/events", sent).json() == {}
     assert kept.events(1) == sent
@@ -323,7 +322,7 @@ def test_events_are_kept_and_small(browser: Browser, kept: JsonLines) -> None:
     assert kept.events(1) == sent
 
 
-def test_a_withdrawal_code_deletes_one_rater(client: TestClient, kept: JsonLines) -> None:
+def test_a_withdrawal_code_deletes_one_rater(client: TestClient, kept: Store) -> None:
     one = client.post(f"{API}/enrol", json={"agree": True}).json()
     other = client.post(f"{API}/enrol", json={"agree": True}).json()
     for found in (one, other):
@@ -339,7 +338,7 @@ def test_a_withdrawal_code_deletes_one_rater(client: TestClient, kept: JsonLines
 
 
 def test_what_cannot_be_saved_is_not_confirmed(
-    browser: Browser, kept: JsonLines, monkeypatch: pytest.MonkeyPatch
+    browser: Browser, kept: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trial = to_trials(browser, kept)["trial"]
 
@@ -358,7 +357,7 @@ def test_what_cannot_be_saved_is_not_confirmed(
 
 
 def test_no_address_is_kept_or_logged(
-    browser: Browser, kept: JsonLines, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    browser: Browser, kept: Store, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.DEBUG, logger="vclip"):
         headers = browser.headers | {"X-Forwarded-For": "203.0.113.9", "User-Agent": "Nosy/1.0"}
@@ -380,7 +379,7 @@ def test_lengths_come_from_the_files_where_the_study_has_none(tmp_path: Path) ->
 
 
 def test_a_sound_that_is_not_the_study_s_is_not_given(
-    browser: Browser, kept: JsonLines, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    browser: Browser, kept: Store, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Built anew under a server, or gone: raters wait, and are not told which file it is."""
     path = to_trials(browser, kept)["trial"]["audio"][0]
@@ -397,7 +396,7 @@ def test_a_sound_that_is_not_the_study_s_is_not_given(
 
 
 def test_beginnings_are_bounded_for_everybody_together(
-    client: TestClient, kept: JsonLines, monkeypatch: pytest.MonkeyPatch
+    client: TestClient, kept: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(rater_api, "AT_ONCE", 3)
     monkeypatch.setattr(rater_api, "PER_SECOND", 0.0)
@@ -409,7 +408,7 @@ def test_beginnings_are_bounded_for_everybody_together(
 
 
 def test_a_flood_of_events_ends(
-    browser: Browser, kept: JsonLines, monkeypatch: pytest.MonkeyPatch
+    browser: Browser, kept: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(rater_api, "EVENTS", 7)
     for _ in range(3):

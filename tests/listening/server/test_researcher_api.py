@@ -24,7 +24,7 @@ from vclip.listening.server import monitor, researcher_api
 from vclip.listening.server.monitor import StudyMonitor
 from vclip.listening.simulation import dry_run
 from vclip.listening.simulation.raters import RaterPanel, planted
-from vclip.listening.store.store import Progress, Rating
+from vclip.listening.store.records import Progress, Rating
 
 API = "/study/results/api"
 OPEN = {"Authorization": f"Bearer {TOKEN}"}

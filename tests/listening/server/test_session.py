@@ -14,7 +14,7 @@ from vclip.listening.design.study import Study
 from vclip.listening.design.trials import Counts
 from vclip.listening.server import session
 from vclip.listening.server.session import RaterSession, next_marks, share, take, view
-from vclip.listening.store.store import Answer, Mark, Value
+from vclip.listening.store.records import Answer, Mark, Value
 
 EVERYTHING = "acr_naturalness acr_fit ab abx afc multi"
 times = st.floats(0, 10, allow_nan=False)

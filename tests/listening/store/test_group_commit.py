@@ -9,11 +9,11 @@ import pytest
 from sqlalchemy import Engine, event, select, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
+from vclip.listening.store.tables import StudyRow
 
 from vclip.errors import BusyError, ConflictError
 from vclip.listening.store import database
 from vclip.listening.store.group_commit import Together
-from vclip.listening.store.tables import StudyRow
 
 
 @pytest.fixture

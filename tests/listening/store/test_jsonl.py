@@ -10,7 +10,7 @@ from stores import answer, enrol, toy
 
 from vclip.errors import BusyError, ConflictError, DataError, StudyError
 from vclip.listening.store import jsonl, lines, store
-from vclip.listening.store.store import Mark
+from vclip.listening.store.records import Mark
 
 
 def session_file(folder: Path, rater: int = 1) -> Path:

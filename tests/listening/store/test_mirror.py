@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete
 from stores import answer, enrol, toy
+from vclip.listening.store.jsonl import JsonLines
 
 from vclip.errors import StudyError
-from vclip.listening.store.jsonl import JsonLines
 from vclip.listening.store.mirror import Mirror
 
 REPO = "lab/ratings"

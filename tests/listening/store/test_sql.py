@@ -10,12 +10,12 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection, Engine, create_engine, inspect, text
 from sqlalchemy.exc import IntegrityError
 from stores import answer, enrol, sql_url, toy
+from vclip.listening.store.tables import WRITTEN_ONCE, Base
 
 from vclip.errors import BusyError, StudyError
 from vclip.listening.store import database, store
+from vclip.listening.store.records import Mark
 from vclip.listening.store.sql import Database
-from vclip.listening.store.store import Mark
-from vclip.listening.store.tables import WRITTEN_ONCE, Base
 
 __all__ = ["sql_url"]  # a fixture
 

@@ -11,9 +11,10 @@ import pytest
 from stores import answer, enrol, kept, toy, url
 
 from vclip.errors import ConflictError, StudyError
-from vclip.listening.design.trials import Counts, cells
+from vclip.listening.design.trials import Counts, Trial, cells
 from vclip.listening.store import codes, store
-from vclip.listening.store.store import Mark, Store
+from vclip.listening.store.records import Mark, judgement
+from vclip.listening.store.store import Store
 
 __all__ = ["kept", "url"]  # fixtures
 
@@ -188,8 +189,7 @@ def test_trials_of_raters_long_gone_are_free_again(
     rater = enrol(kept).rater
     rated = [trial.position for trial in kept.trials(rater) if trial.purpose == "rating"]
     kept.record(rater, answer(rated[0]), "tab")
-    for module in ("store", "queries"):
-        monkeypatch.setattr(f"vclip.listening.{module}.RESERVED", timedelta(seconds=-1))
+    monkeypatch.setattr("vclip.listening.store.state.RESERVED", timedelta(seconds=-1))
     found = kept.counts()
     assert sum(found.cells.values()) == sum(found.orders.values()) == 1 == found.raters
 
@@ -209,7 +209,7 @@ def test_raters_who_come_at_once_fill_cells_evenly(kept: Store) -> None:
 
 
 def test_a_plan_that_fails_enrols_nobody(kept: Store) -> None:
-    def full(_: Counts) -> list[store.Trial]:
+    def full(_: Counts) -> list[Trial]:
         raise ConflictError("full")
 
     with pytest.raises(ConflictError, match="full"):
@@ -229,7 +229,7 @@ def test_ratings_hold_trial_and_answer(kept: Store) -> None:
         for position in (2, 0, 1):
             kept.record(rater, answer(position), "tab")
     expected = [
-        store.judgement(kept.trials(rater)[i], kept.answers(rater)[i], rater=rater, **of(kept, i))
+        judgement(kept.trials(rater)[i], kept.answers(rater)[i], rater=rater, **of(kept, i))
         for rater in raters
         for i in range(3)
     ]

@@ -16,7 +16,8 @@ from stores import answer, enrol, toy, url
 
 from vclip.errors import ConflictError
 from vclip.listening.store import store
-from vclip.listening.store.store import Enrolment, Store
+from vclip.listening.store.records import Enrolment, Value
+from vclip.listening.store.store import Store
 
 __all__ = ["url"]  # a fixture
 
@@ -35,7 +36,7 @@ class Model(RuleBasedStateMachine):
         self.opener, self.keeps_tabs = opener, keeps_tabs
         self.kept = opener()
         self.raters: list[Enrolment] = []
-        self.answers: dict[int, dict[int, tuple[str, store.Value]]] = {}
+        self.answers: dict[int, dict[int, tuple[str, Value]]] = {}
         self.tabs: dict[int, str | None] = {}
         self.gone: list[Enrolment] = []
 

@@ -17,7 +17,7 @@ from vclip.errors import StudyError
 from vclip.listening.analysis import exclusion
 from vclip.listening.design.study import ACR, SLOTS, Study
 from vclip.listening.design.trials import Purpose, Trial, correct
-from vclip.listening.store.store import Rating
+from vclip.listening.store.records import Rating
 
 COLUMNS = {
     "study": ("text", "id of the study"),

@@ -19,7 +19,8 @@ from vclip.listening.analysis import charts, exclusion, rating_table, report
 from vclip.listening.analysis import results as analysis
 from vclip.listening.design.study import Question, Study
 from vclip.listening.design.trials import Cell, cell_of, cells
-from vclip.listening.store.store import Progress, Rating, Store
+from vclip.listening.store.records import Progress, Rating
+from vclip.listening.store.store import Store
 
 Selection = Literal["raw", "clean"]
 REST = 4  # times as long as an analysis took, none is made

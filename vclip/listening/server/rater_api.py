@@ -32,7 +32,8 @@ from vclip.listening.server.schemas import (
 )
 from vclip.listening.server.session import RaterSession
 from vclip.listening.store import codes
-from vclip.listening.store.store import Answer, Store
+from vclip.listening.store.records import Answer
+from vclip.listening.store.store import Store
 
 T = TypeVar("T")
 

@@ -17,7 +17,8 @@ from vclip.listening.design.study import SLOTS, Question, Stimulus, Study
 from vclip.listening.design.trials import Trial
 from vclip.listening.stimuli import headphones
 from vclip.listening.store import codes
-from vclip.listening.store.store import Answer, Mark, Store
+from vclip.listening.store.records import Answer, Mark
+from vclip.listening.store.store import Store
 
 ATTEMPTS = 2  # at the headphone check: Milne et al. (2021) let people try again
 EDGE = 0.03  # s; ranges this close were played as one

@@ -12,7 +12,7 @@ from vclip.listening.design.plan import plan
 from vclip.listening.design.study import ACR, Study
 from vclip.listening.design.trials import Counts, Trial
 from vclip.listening.simulation.raters import GroundTruth, RaterPanel, SimulatedRater
-from vclip.listening.store.store import Rating
+from vclip.listening.store.records import Rating
 
 
 def ratings(

@@ -20,7 +20,7 @@ import soundfile
 from vclip.listening.simulation.raters import RaterPanel, SimulatedRater
 from vclip.listening.simulation.stimulus_index import StimulusIndex
 from vclip.listening.stimuli.headphones import GAP, INTERVALS, NOISE, TRIALS
-from vclip.listening.store.store import Value
+from vclip.listening.store.records import Value
 
 API = "/study/api"
 

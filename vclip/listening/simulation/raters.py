@@ -14,7 +14,7 @@ import numpy as np
 from scipy import stats
 
 from vclip.listening.design.study import ACR, SLOTS, Study
-from vclip.listening.store.store import Value
+from vclip.listening.store.records import Value
 
 Kind = Literal["attentive", "inattentive", "hasty"]
 StimulusId = tuple[str, str]

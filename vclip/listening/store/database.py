@@ -1,4 +1,4 @@
-"""Connections that are durable, tables that are up to date: SQLite and PostgreSQL.
+"""Durable connections to SQLite and PostgreSQL, with tables that are up to date.
 
 SQLite keeps a rollback journal: a write-ahead log needs memory shared between processes, which the
 mounted buckets of Spaces do not have, and breaks there. TRUNCATE with synchronous FULL has the
@@ -10,9 +10,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from alembic import command
-from alembic.config import Config
-from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, QueuePool, create_engine, event, make_url
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import (
@@ -23,15 +20,13 @@ from sqlalchemy.exc import (
     OperationalError,
 )
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.orm import Session
 
 from vclip.errors import BusyError, StudyError
+from vclip.listening.store import schema
 
-VERSION_TABLE = "vclip_version"
-MIGRATIONS = Path(__file__).parent / "migrations"
 LOCK = 0x76636C6970  # of PostgreSQL: two servers do not migrate at once
 PATIENCE = 30  # seconds to wait for others who write
-POOL = 8  # connections to PostgreSQL
+POOL = 4  # connections to PostgreSQL: one appends for all, some read
 
 
 def connect(url: str, *, new: bool = True) -> Engine:
@@ -42,43 +37,41 @@ def connect(url: str, *, new: bool = True) -> Engine:
         raise StudyError(f"there is no file {parsed.database}; check the store's URL")
     engine = _sqlite(parsed) if lite else _postgres(parsed)
     try:
-        migrate(engine)
-    except (DBAPIError, CommandError) as error:
+        with engine.begin() as connection:
+            _alone(connection)
+            if not new and schema.version(connection) is None:
+                raise StudyError(f"there are no ratings in {parsed}; check the store's URL")
+            schema.upgrade(connection)
+    except DBAPIError as error:
         engine.dispose()
-        reason = str(getattr(error, "orig", error)).strip().splitlines()[0]
+        reason = str(error.orig).strip().splitlines()[0]
         raise StudyError(f"cannot use the store {parsed}: {reason}") from error
+    except StudyError:
+        engine.dispose()
+        raise
     return engine
 
 
+def reader(engine: Engine) -> Engine:
+    """The same connections for single statements that only read: without a transaction."""
+    options = {} if engine.dialect.name == "sqlite" else {"isolation_level": "AUTOCOMMIT"}
+    return engine.execution_options(reads=True, **options)
+
+
 @contextmanager
-def transaction(engine: Engine) -> Iterator[Session]:
+def transaction(engine: Engine) -> Iterator[Connection]:
     """All of it or nothing, durable at the end. Raises BusyError if the database fails."""
     try:
-        with Session(engine, expire_on_commit=False) as session, session.begin():
-            yield session
+        with engine.begin() as connection:
+            yield connection
     except (OperationalError, InterfaceError, InternalError, PoolTimeout) as error:
         raise BusyError("nothing can be saved right now; try again in a minute") from error
 
 
-def migrate(engine: Engine) -> None:
-    """Run the migrations that are missing, all or none."""
-    with engine.begin() as connection:
-        alone(connection)
-        command.upgrade(config(connection), "head")
-
-
-def alone(connection: Connection) -> None:
-    """Wait until no other server does so; SQLite's transactions are alone anyway."""
+def _alone(connection: Connection) -> None:
+    """Wait until no other server makes tables; SQLite's transactions are alone anyway."""
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({LOCK})")
-
-
-def config(connection: Connection) -> Config:
-    """Alembic's, for this connection."""
-    found = Config()
-    found.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
-    found.attributes["connection"] = connection
-    return found
 
 
 def _parse(url: str) -> URL:
@@ -127,10 +120,10 @@ def _prepare(connection: Any, _: Any) -> None:
     connection.isolation_level = None  # or Python would begin transactions as it sees fit
     connection.execute("PRAGMA journal_mode = TRUNCATE")
     connection.execute("PRAGMA synchronous = FULL")
-    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("PRAGMA secure_delete = ON")  # of who withdraws, the bytes go, too
 
 
 def _begin(connection: Connection) -> None:
-    """What writes takes the file at once: two that read first and then write would deadlock."""
-    reads = connection.get_execution_options().get("reads", False)
-    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+    """What writes takes the file at once; a single statement that reads needs no transaction."""
+    if not connection.get_execution_options().get("reads", False):
+        connection.exec_driver_sql("BEGIN IMMEDIATE")

@@ -1,39 +1,162 @@
-"""What a folder of JSON lines has besides its raters' files: a lock, its header, who is gone."""
+"""The journal as a folder of JSON lines, for machines without a database: one file a rater.
 
+    FOLDER/study.json           which study this is, and its secret
+    FOLDER/sessions/7.jsonl     events of rater 7: the plan, then answers, marks and the page's
+    FOLDER/gone.jsonl           numbers of raters who withdrew; their files are deleted
+
+Every line is on disk before it counts. One that a crash tore was never acknowledged and is cut off
+at the next start. Claims of tabs are not kept: after a restart the first to answer may. With a
+mirror, there is a copy in a private dataset repository, too.
+"""
+
+import contextlib
 import fcntl
 import json
 import os
-import secrets
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from vclip.errors import DataError, StudyError
-from vclip.listening.design.study import Study
 from vclip.listening.store import lines
-from vclip.listening.store.store import changed
+from vclip.listening.store.journal import Event, SequenceTakenError
+from vclip.listening.store.lines import Line
+from vclip.listening.store.mirror import Mirror
+from vclip.listening.store.state import State
 
 
-def header(path: Path) -> dict[str, Any]:
+class FolderJournal:
+    """See journal.Journal for what each method promises. One process has the folder at a time."""
+
+    shared = False
+
+    def __init__(self, folder: Path, mirror: Mirror | None = None) -> None:
+        self._folder, self._mirror, self._end = folder, mirror, 0
+        try:
+            (folder / "sessions").mkdir(parents=True, exist_ok=True)
+            self._held: int | None = _hold(folder / "lock")
+        except OSError as error:
+            reason = error.strerror or error
+            raise StudyError(f"cannot keep ratings in {folder}: {reason}") from error
+        try:
+            if mirror:
+                mirror.pull()
+            self._events = list(_replay(folder, mend=True))
+        except Exception:
+            os.close(self._held)
+            raise
+        if mirror:
+            mirror.start()
+
+    def read(self, after: int) -> list[Event]:
+        """As they were at the start: nobody but who appends knows more."""
+        found, self._events = self._events, []
+        self._end += len(found)
+        return found
+
+    def append(self, events: Sequence[Event], after: int) -> None:
+        """A line each; a withdrawal is noted first, so that its file goes even after a crash."""
+        if after != self._end:
+            raise SequenceTakenError
+        gone = {event.rater for event in events if event.kind == "withdraw"}
+        files = defaultdict[Path, list[Line]](list)
+        for event in events:
+            if event.kind == "study":
+                lines.replace(self._folder / "study.json", dict(event.data))
+            elif event.kind == "withdraw":
+                line = {"rater": event.rater, "created": event.created}
+                files[self._folder / "gone.jsonl"].append(line)
+            elif event.kind != "claim" and event.rater not in gone:
+                files[self._session(event.rater)].append(_line(event))
+        lines.append(files)
+        self._end += len(events)
+        for rater in gone:
+            with contextlib.suppress(OSError):  # then the next start deletes it
+                self._session(rater).unlink(missing_ok=True)
+                lines.sync(self._folder / "sessions")
+        if self._mirror:
+            self._mirror.note()
+
+    def of_rater(self, rater: int) -> list[Event]:
+        """From the file."""
+        found = lines.replay(self._session(rater), mend=False)
+        return [_event(rater, line) for line in found]
+
+    def close(self) -> None:
+        """The copy is brought up to date, another process may take over."""
+        if self._held is not None:
+            if self._mirror:
+                self._mirror.close()
+            os.close(self._held)
+            self._held = None
+
+    def _session(self, rater: int | None) -> Path:
+        return self._folder / "sessions" / f"{rater}.jsonl"
+
+
+def state(folder: Path, study: str | None = None) -> State:
+    """What a folder holds, which may be in use. study: its id, checked. Raises StudyError."""
+    if not (folder / "study.json").is_file():
+        raise StudyError(f"there are no ratings in {folder}; check the store's URL")
+    found = State().after(_replay(folder, mend=False))
+    if study not in (None, found.header["study"]):
+        raise StudyError(f"the ratings in {folder} are of {found.header['study']}, not of {study}")
+    return found
+
+
+def _replay(folder: Path, *, mend: bool) -> Iterator[Event]:
+    """All events, rater after rater. mend: end what a crash left half done. Raises DataError."""
+    if (folder / "study.json").exists():
+        yield Event("study", None, _header(folder / "study.json"), "")
+    gone = _gone(folder / "gone.jsonl", mend=mend)
+    for path in sorted((folder / "sessions").glob("*.jsonl"), key=lambda p: (len(p.stem), p.stem)):
+        if path.stem in map(str, gone):
+            if mend:
+                path.unlink()
+            continue
+        try:
+            events = [_event(int(path.stem), line) for line in lines.replay(path, mend=mend)]
+            State().after(events)
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
+            raise DataError(
+                f"{path.name} is not what a rater's file looks like; restore it from a copy"
+            ) from error
+        yield from events
+    for rater, created in gone.items():
+        yield Event("withdraw", rater, {}, created)
+
+
+def _line(event: Event) -> Line:
+    """What an event looks like in its rater's file."""
+    number = {"rater": event.rater} if event.kind == "enrol" else {}
+    return {"kind": event.kind, **number, **event.data, "created": event.created}
+
+
+def _event(rater: int, line: Line) -> Event:
+    data = {name: value for name, value in line.items() if name not in ("kind", "rater", "created")}
+    return Event(line["kind"], rater, data, line["created"])
+
+
+def _header(path: Path) -> dict[str, Any]:
     """Id, version and hash of the study, and its secret. Raises StudyError if it is none."""
-    try:
+    with contextlib.suppress(ValueError, LookupError, TypeError):
         kept = json.loads(path.read_bytes())
         if isinstance(kept["study"], str) and isinstance(kept["secret"], str):
             return dict(kept)
-    except (ValueError, LookupError, TypeError):
-        pass
     raise StudyError(f"{path} is broken; restore it from a copy")
 
 
-def gone(folder: Path, *, mend: bool = True) -> set[int]:
-    """Numbers of raters who withdrew. Raises DataError."""
-    found = lines.replay(folder / "gone.jsonl", mend=mend)
+def _gone(path: Path, *, mend: bool) -> dict[int, str]:
+    """Raters who withdrew, and when. Raises DataError."""
     try:
-        return {int(line["rater"]) for line in found}
+        found = lines.replay(path, mend=mend)
+        return {int(line["rater"]): str(line["created"]) for line in found}
     except (LookupError, TypeError, ValueError) as error:
         raise DataError("gone.jsonl is broken; restore it from a copy") from error
 
 
-def hold(path: Path) -> int:
+def _hold(path: Path) -> int:
     """A lock on the folder, gone with the process however it ends. Raises StudyError."""
     file = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
     try:
@@ -42,19 +165,3 @@ def hold(path: Path) -> int:
         os.close(file)
         raise StudyError(f"{path.parent} is in use by another process; stop that one") from error
     return file
-
-
-def secret(path: Path, study: Study, *, enrolled: bool) -> bytes:
-    """From the file of the study, made if there is none. Raises StudyError if it is of another."""
-    now_is = {"study": study.study, "version": study.version, "sha256": study.sha256}
-    kept = header(path) if path.exists() else {}
-    if enrolled and {name: kept.get(name) for name in now_is} != now_is:
-        raise changed(study)
-    if not enrolled or not kept:
-        kept = {**now_is, "secret": kept.get("secret") or secrets.token_hex(32)}
-        part = path.with_suffix(".part")
-        part.unlink(missing_ok=True)
-        lines.append(part, kept)
-        part.replace(path)
-        lines.sync(path.parent)
-    return bytes.fromhex(kept["secret"])

@@ -1,59 +1,60 @@
-"""Writes of several threads in one transaction, for SQLite, where a commit costs the most.
+"""Group commit: decisions of several threads on one state, made durable by one append.
 
-A commit of SQLite's rollback journal waits for the disk four times (28 ms on the machine where this
-was written), and only one can write. So whoever waits meanwhile shares the next commit, and turns
-come in order: on that machine sixteen threads sharing took 67 answers a second, the slowest 0.4 s;
-two that committed for themselves 19, the slowest 10 s. Nothing is acknowledged before its commit;
-what one job does wrong undoes that job alone.
+Whoever comes while an append waits for the disk shares the next one, and turns come in order.
+Nothing is acknowledged before its append; what one command does wrong undoes that command alone.
+Reads take part where other processes write: what the append confirms, nobody has overtaken.
 """
 
-import contextlib
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from sqlalchemy import Engine
-from sqlalchemy.orm import Session
-
-from vclip.errors import VclipError
-from vclip.listening.store.database import transaction
+from vclip.errors import BusyError
+from vclip.listening.store.journal import Event, Journal, SequenceTakenError
+from vclip.listening.store.state import State
 
 T = TypeVar("T")
+Decide = Callable[[State], tuple[Sequence[Event], T]]
+"""Decides on a state: what is to happen, and what is answered once that is durable."""
+
+TRIES = 100  # to be the first among servers; each time another one was, so work goes on
 
 
 @dataclass
 class _Job:
-    """What one thread wants to write, and what came of it."""
+    """A command of one thread, and what came of it."""
 
-    work: Callable[[Session], Any]
-    reads: bool  # and nothing else
+    command: Decide[Any]
     value: Any = None
     error: Exception | None = None
     over: bool = False
     woken: threading.Event = field(default_factory=threading.Event)  # it is over, or its turn
 
-    def run(self, session: Session) -> None:
-        """In a savepoint of its own. What the database itself has raised is everybody's trouble."""
+    def decide(self, state: State) -> Sequence[Event]:
+        """Events; none if the command fails."""
+        self.value = self.error = None
         try:
-            with contextlib.nullcontext() if self.reads else session.begin_nested():
-                self.value = self.work(session)
-        except VclipError as error:
+            events, self.value = self.command(state)
+        except Exception as error:
             self.error = error
+            return ()
+        return events
 
 
-class Together:
-    """Call it with a job: its result, once that is on disk; its error, or BusyError."""
+class GroupCommit:
+    """Call it with a command: its result, once its events are durable; its error, or BusyError."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine, self._reader = engine, engine.execution_options(reads=True)
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self._state = State().after(journal.read(0))
         self._waiting: list[_Job] = []
-        self._busy = False  # one writes, for all who waited when it began
+        self._busy = False  # one appends, for all who waited when it began
         self._list = threading.Lock()
 
-    def __call__(self, work: Callable[[Session], T], *, reads: bool = False) -> T:
-        """From any thread. Who only reads takes turns with all others, or would never get one."""
-        mine = _Job(work, reads)
+    def __call__(self, command: Decide[T]) -> T:
+        """From any thread. A command may be called again if another server was faster."""
+        mine = _Job(command)
         with self._list:
             self._waiting.append(mine)
             is_first, self._busy = not self._busy, True
@@ -66,11 +67,22 @@ class Together:
         value: T = mine.value
         return value
 
+    def look(self) -> State:
+        """The state with all that any process has acknowledged."""
+        return self(lambda state: ((), state)) if self._journal.shared else self._state
+
     def _lead(self) -> None:
-        """Write for all who wait; who has come meanwhile goes on, the first of them leads."""
+        """Commit for all who wait; who has come meanwhile goes on, the first of them leads."""
         with self._list:
             jobs, self._waiting = self._waiting, []
-        self._commit(jobs)
+        try:
+            self._commit(jobs)
+        except Exception as error:
+            for job in jobs:
+                job.error = job.error or error
+        for job in jobs:
+            job.over = True
+            job.woken.set()
         with self._list:
             if self._waiting:
                 self._waiting[0].woken.set()
@@ -78,14 +90,19 @@ class Together:
                 self._busy = False
 
     def _commit(self, jobs: Sequence[_Job]) -> None:
-        engine = self._reader if all(job.reads for job in jobs) else self._engine
-        try:
-            with transaction(engine) as session:
-                for job in jobs:
-                    job.run(session)
-        except Exception as error:
+        for _ in range(TRIES):
+            if self._journal.shared:
+                self._state = self._state.after(self._journal.read(self._state.n))
+            state, events = self._state, list[Event]()
             for job in jobs:
-                job.error = job.error or error
-        for job in jobs:
-            job.over = True
-            job.woken.set()
+                new = job.decide(state)
+                state = state.after(new) if new else state
+                events += new
+            try:
+                if events:
+                    self._journal.append(events, self._state.n)
+            except SequenceTakenError:
+                continue
+            self._state = state
+            return
+        raise BusyError("too many servers write at once; try again in a minute")

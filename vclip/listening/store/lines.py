@@ -1,7 +1,9 @@
 """Files of JSON lines that survive a crash: appended to and flushed to the disk, line by line."""
 
+import contextlib
 import json
 import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,32 +12,38 @@ from vclip.errors import BusyError, DataError
 Line = dict[str, Any]
 
 
-def append(path: Path, *lines: Line) -> None:
-    """Add lines; they are on the disk when this returns. Raises BusyError, having added nothing."""
-    data = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines).encode()
-    is_new = not path.exists()
+def append(files: Mapping[Path, Sequence[Line]]) -> None:
+    """Add lines to each file, all or none; on the disk when this returns. Raises BusyError."""
+    new = [path for path in files if not path.exists()]
     try:
-        with path.open("ab", buffering=0) as file:
-            _append(file.fileno(), data)
-        if is_new:
-            sync(path.parent)
+        with contextlib.ExitStack() as opened, contextlib.ExitStack() as undo:
+            for path in new:
+                undo.callback(path.unlink, missing_ok=True)
+            written = []
+            for path, lines in files.items():
+                file = opened.enter_context(path.open("ab", buffering=0)).fileno()
+                undo.callback(os.ftruncate, file, os.fstat(file).st_size)
+                data = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+                if os.write(file, data.encode()) != len(data.encode()):
+                    raise OSError("the disk is full")
+                written.append(file)
+            for file in written:
+                os.fsync(file)
+            for folder in {path.parent for path in new}:
+                sync(folder)
+            undo.pop_all()
     except OSError as error:
-        if is_new:
-            path.unlink(missing_ok=True)
         reason = error.strerror or error
         raise BusyError(f"nothing can be saved right now ({reason}); try again later") from error
 
 
-def _append(file: int, data: bytes) -> None:
-    """All of it or nothing: half a line would spoil the next one."""
-    size = os.fstat(file).st_size
-    try:
-        if os.write(file, data) != len(data):
-            raise OSError("the disk is full")
-        os.fsync(file)
-    except OSError:
-        os.ftruncate(file, size)
-        raise
+def replace(path: Path, line: Line) -> None:
+    """A file of this line alone, whatever it held; a crash leaves the old one or the new one."""
+    part = path.with_suffix(".part")
+    part.unlink(missing_ok=True)
+    append({part: [line]})
+    part.replace(path)
+    sync(path.parent)
 
 
 def sync(folder: Path) -> None:
