@@ -153,8 +153,7 @@ def nursery(study: Path, store: str) -> Iterator[Nursery]:
 
 def serve(path: str, store: str, port: int) -> None:
     """Answer start and kill on standard input."""
-    import alembic.context  # noqa: F401  # all that servers import late, they find imported
-    import psycopg  # noqa: F401
+    import psycopg  # noqa: F401  # all that servers import late, they find imported
     import uvicorn
     import uvicorn.lifespan.on
     import uvicorn.loops.auto

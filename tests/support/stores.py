@@ -3,13 +3,14 @@
 import os
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import psycopg
 import pytest
 import toy_study
-from sqlalchemy import make_url
+from sqlalchemy import Connection, create_engine, make_url
 
 from vclip.listening.design import plan as design
 from vclip.listening.design.study import Study
@@ -49,10 +50,27 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     yield from place_of(request.param, tmp_path)
 
 
+@pytest.fixture
+def postgresql_url(tmp_path: Path) -> Iterator[str]:
+    """Of a PostgreSQL."""
+    yield from place_of("postgresql", tmp_path)
+
+
 @pytest.fixture(params=KINDS[:2])
 def sql_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """Of each kind of database."""
     yield from place_of(request.param, tmp_path)
+
+
+@contextmanager
+def connected(url: str) -> Iterator[Connection]:
+    """To a store's database, as anybody else would be; one transaction."""
+    engine = create_engine(url)
+    try:
+        with engine.begin() as connection:
+            yield connection
+    finally:
+        engine.dispose()
 
 
 @pytest.fixture

@@ -1,118 +1,145 @@
-"""Jobs of many threads in one commit: all are there, and mistakes stay with whoever made them."""
+"""Commands of many threads in one append: all are there, mistakes stay with whoever made them."""
 
 import threading
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, event, select, text
-from sqlalchemy.exc import OperationalError
-from sqlalchemy.orm import Session
-from vclip.listening.store.tables import StudyRow
 
 from vclip.errors import BusyError, ConflictError
-from vclip.listening.store import database
-from vclip.listening.store.group_commit import Together
+from vclip.listening.store.group_commit import Decide, GroupCommit
+from vclip.listening.store.journal import Event, SequenceTakenError
+from vclip.listening.store.state import State
 
 
-@pytest.fixture
-def engine(tmp_path: Path) -> Engine:
-    return database.connect(f"sqlite:///{tmp_path}/ratings.db")
+class MemoryJournal:
+    """A journal as a list, which others can append to; it fails and waits when told."""
+
+    def __init__(self, shared: bool = True) -> None:
+        self.shared, self.events = shared, list[Event]()
+        self.appends = 0
+        self.fails = False
+        self.reached, self.go = threading.Event(), threading.Event()
+        self.go.set()
+
+    def read(self, after: int) -> Sequence[Event]:
+        return self.events[after:]
+
+    def append(self, events: Sequence[Event], after: int) -> None:
+        self.reached.set()
+        assert self.go.wait(30)
+        if self.fails:
+            raise BusyError("the disk is full")
+        if after != len(self.events):
+            raise SequenceTakenError
+        self.events += events
+        self.appends += 1
+
+    def of_rater(self, rater: int) -> Sequence[Event]:
+        return [event for event in self.events if event.rater == rater]
+
+    def close(self) -> None:
+        pass
 
 
-def add(name: str) -> Callable[[Session], str]:
-    def work(session: Session) -> str:
-        row = StudyRow(study=name, version="1", sha256="", secret=b"", enrolled=0, created="")
-        session.add(row)
-        return name
-
-    return work
+def gone(rater: int) -> Event:
+    """The simplest of events: it needs none before it."""
+    return Event("withdraw", rater)
 
 
-def refused(session: Session) -> None:
-    add("half done")(session)
-    session.flush()
+def add(rater: int) -> Decide[int]:
+    """Answers how many there were before."""
+    return lambda state: ([gone(rater)], len(state.gone))
+
+
+def refused(state: State) -> tuple[Sequence[Event], None]:
     raise ConflictError("no")
 
 
-def names(engine: Engine) -> list[str]:
-    with Session(engine) as session:
-        return list(session.scalars(select(StudyRow.study).order_by(StudyRow.study)))
-
-
-def all_in_one(together: Together, *jobs: Callable[[Session], Any]) -> tuple[list[Any], int]:
-    """What each job came to, all of them waiting while another commits; and how many commits."""
-    found: list[Any] = [None] * len(jobs)
-    commits, begun, go = [0], threading.Event(), threading.Event()
-
-    def first(session: Session) -> None:
-        session.connection()  # or there would be nothing to commit
-        begun.set()
-        assert go.wait(30)
+def all_in_one(journal: MemoryJournal, *commands: Decide[Any]) -> list[Any]:
+    """What each command came to, all of them waiting while another one is appended."""
+    found: list[Any] = [None] * len(commands)
+    commit = GroupCommit(journal)
 
     def run(i: int) -> None:
         try:
-            found[i] = together(jobs[i])
+            found[i] = commit(commands[i])
         except Exception as error:
             found[i] = error
 
-    def count(_: Any) -> None:
-        commits[0] += 1
-
-    event.listen(together._engine, "commit", count)
-    threads = [threading.Thread(target=together, args=(first,))]
+    journal.go.clear()
+    threads = [threading.Thread(target=commit, args=(add(1000),))]
     threads[0].start()
-    assert begun.wait(30)
-    threads += [threading.Thread(target=run, args=(i,)) for i in range(len(jobs))]
+    assert journal.reached.wait(30)
+    threads += [threading.Thread(target=run, args=(i,)) for i in range(len(commands))]
     for thread in threads[1:]:
         thread.start()
-    while len(together._waiting) < len(jobs):
-        go.wait(0.001)
-    go.set()
+    while commit.waiting < len(commands):
+        threads[0].join(0.001)
+    journal.go.set()
     for thread in threads:
         thread.join()
-    event.remove(together._engine, "commit", count)
-    return found, commits[0]
+    return found
 
 
-def test_who_waits_shares_a_commit(engine: Engine) -> None:
-    asked = [f"s{i:02}" for i in range(20)]
-    found, commits = all_in_one(Together(engine), *map(add, asked))
-    assert (found, commits) == (asked, 2) and names(engine) == asked
+def test_who_waits_shares_an_append_and_none_sees_what_another_saw() -> None:
+    journal = MemoryJournal()
+    found = all_in_one(journal, *map(add, range(20)))
+    assert journal.appends == 2 and len(journal.events) == 21
+    assert sorted(found) == list(range(1, 21))
 
 
-def test_a_refused_job_undoes_itself_alone(engine: Engine) -> None:
-    found, _ = all_in_one(Together(engine), add("a"), refused, add("b"))
-    assert isinstance(found[1], ConflictError) and [found[0], found[2]] == ["a", "b"]
-    assert names(engine) == ["a", "b"]
+def test_a_refused_command_is_undone_alone() -> None:
+    journal = MemoryJournal()
+    found = all_in_one(journal, add(1), refused, add(2))
+    assert isinstance(found[1], ConflictError) and sorted((found[0], found[2])) == [1, 2]
+    assert {event.rater for event in journal.events} == {1000, 1, 2}
 
 
-def test_a_disk_that_fails_confirms_nobody(engine: Engine) -> None:
-    """Neither those before the failure nor those after; the next ones are taken again."""
+@pytest.mark.parametrize("shared", [True, False])
+def test_a_disk_that_fails_confirms_nobody(shared: bool) -> None:
+    """Nor is anything of it seen; the next ones are taken again."""
+    journal = MemoryJournal(shared)
+    commit = GroupCommit(journal)
+    journal.fails = True
+    with pytest.raises(BusyError):
+        commit(add(1))
+    journal.fails = False
+    assert commit.look().gone == frozenset() and commit(add(2)) == 0
+    assert [event.rater for event in journal.events] == [2]
 
-    def full(session: Session) -> None:
-        raise OperationalError("INSERT", {}, Exception("database or disk is full"))
 
-    together = Together(engine)
-    found, _ = all_in_one(together, add("a"), full, refused, add("b"))
-    assert all(isinstance(one, BusyError) for one in (found[0], found[1], found[3]))
-    assert isinstance(found[2], (BusyError, ConflictError)) and names(engine) == []
-    assert together(add("c")) == "c" and names(engine) == ["c"]
+def test_what_is_decided_too_late_is_decided_anew() -> None:
+    """Another server appends between the decision and its append: a refusal may become right."""
+    journal = MemoryJournal()
+    commit = GroupCommit(journal)
+
+    def once(state: State) -> tuple[Sequence[Event], int]:
+        if 7 in state.gone:
+            raise ConflictError("no longer")
+        journal.events.append(gone(7))  # as if another server had, right now
+        return [gone(7)], 0
+
+    with pytest.raises(ConflictError, match="no longer"):
+        commit(once)
+    assert len(journal.events) == 1 and commit.look().n == 1
 
 
-def test_a_commit_that_fails_confirms_nobody(engine: Engine) -> None:
-    def late(session: Session) -> None:
-        """SQLite looks at this constraint only when it commits."""
-        session.execute(text("PRAGMA defer_foreign_keys = ON"))
-        session.execute(
-            text(
-                "INSERT INTO raters (study_id, token, withdrawal, created, seen)"
-                " VALUES (99, 'x', 'y', '', '')"
-            )
-        )
+def test_who_is_always_too_late_is_told_to_come_again() -> None:
+    journal = MemoryJournal()
+    commit = GroupCommit(journal)
 
-    together = Together(engine)
-    found, _ = all_in_one(together, add("a"), late)
-    assert all(isinstance(one, Exception) for one in found) and names(engine) == []
-    assert together(add("b")) == "b"
+    def late(state: State) -> tuple[Sequence[Event], None]:
+        journal.events.append(gone(len(journal.events)))
+        return [gone(-1)], None
+
+    with pytest.raises(BusyError, match="try again"):
+        commit(late)
+    assert commit(add(-1)) == len(journal.events) - 1
+
+
+def test_a_look_sees_what_another_server_has_acknowledged() -> None:
+    journal = MemoryJournal()
+    commit = GroupCommit(journal)
+    journal.events.append(gone(3))
+    assert commit.look().gone == {3}

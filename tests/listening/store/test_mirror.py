@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete
 from stores import answer, enrol, toy
-from vclip.listening.store.jsonl import JsonLines
 
 from vclip.errors import StudyError
+from vclip.listening.store.folder import FolderJournal
 from vclip.listening.store.mirror import Mirror
+from vclip.listening.store.store import Store, open_store
 
 REPO = "lab/ratings"
 
@@ -76,8 +77,16 @@ def hub() -> FakeHub:
     return FakeHub()
 
 
-def opened(folder: Path, hub: FakeHub, seconds: float = 0.01) -> JsonLines:
-    return JsonLines(folder, toy(), Mirror(folder, REPO, hub, seconds))
+def opened(folder: Path, hub: FakeHub) -> Store:
+    return mirrored(folder, mirror_of(folder, hub))
+
+
+def mirror_of(folder: Path, hub: FakeHub) -> Mirror:
+    return Mirror(folder, REPO, hub, seconds=0.01)
+
+
+def mirrored(folder: Path, mirror: Mirror) -> Store:
+    return Store(FolderJournal(folder, mirror), toy())
 
 
 def test_what_is_rated_is_there_after_the_disk_is_gone(tmp_path: Path, hub: FakeHub) -> None:
@@ -116,14 +125,14 @@ def test_nothing_new_is_no_commit(tmp_path: Path, hub: FakeHub) -> None:
 def test_a_hub_that_fails_loses_and_blocks_nothing(
     tmp_path: Path, hub: FakeHub, caplog: pytest.LogCaptureFixture
 ) -> None:
-    kept = opened(tmp_path / "one", hub)
+    mirror = mirror_of(tmp_path / "one", hub)
+    kept = mirrored(tmp_path / "one", mirror)
     hub.fails = True
     rater = enrol(kept).rater
     with caplog.at_level(logging.WARNING):
         for position in range(3):
             kept.record(rater, answer(position), "tab")
-        mirror = kept._mirror
-        assert mirror and not mirror.push()
+        assert not mirror.push()
     assert "no network; it is tried again" in caplog.text
     assert len(kept.ratings()) == 3
     hub.fails, hub.pushed = False, threading.Event()
@@ -152,7 +161,7 @@ def test_what_the_folder_has_more_of_stays(tmp_path: Path, hub: FakeHub) -> None
     kept = opened(tmp_path / "one", hub)
     rater = enrol(kept).rater
     kept.close()
-    alone = JsonLines(tmp_path / "one", toy())
+    alone = open_store(f"jsonl:{tmp_path / 'one'}", toy())
     alone.record(rater, answer(0), "tab")
     alone.close()
     again = opened(tmp_path / "one", hub)
@@ -162,11 +171,11 @@ def test_what_the_folder_has_more_of_stays(tmp_path: Path, hub: FakeHub) -> None
 
 
 def test_who_withdraws_is_gone_from_the_copy_and_its_history(tmp_path: Path, hub: FakeHub) -> None:
-    kept = opened(tmp_path / "one", hub)
+    mirror = mirror_of(tmp_path / "one", hub)
+    kept = mirrored(tmp_path / "one", mirror)
     one = enrol(kept)
     enrol(kept)
-    mirror = kept._mirror
-    assert mirror and mirror.push()
+    assert mirror.push()
     hub.stubborn = True
     kept.withdraw(one.withdrawal)
     mirror.push()

@@ -6,7 +6,7 @@ journal's end on disk at commit, so that even a power cut takes nothing back (sq
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -36,19 +36,18 @@ def connect(url: str, *, new: bool = True) -> Engine:
     if lite and not new and not Path(parsed.database or "").is_file():
         raise StudyError(f"there is no file {parsed.database}; check the store's URL")
     engine = _sqlite(parsed) if lite else _postgres(parsed)
-    try:
-        with engine.begin() as connection:
-            _alone(connection)
-            if not new and schema.version(connection) is None:
-                raise StudyError(f"there are no ratings in {parsed}; check the store's URL")
-            schema.upgrade(connection)
-    except DBAPIError as error:
-        engine.dispose()
-        reason = str(error.orig).strip().splitlines()[0]
-        raise StudyError(f"cannot use the store {parsed}: {reason}") from error
-    except StudyError:
-        engine.dispose()
-        raise
+    with ExitStack() as failing:
+        failing.callback(engine.dispose)
+        try:
+            with engine.begin() as connection:
+                _alone(connection)
+                if not new and schema.version(connection) is None:
+                    raise StudyError(f"there are no ratings in {parsed}; check the store's URL")
+                schema.upgrade(connection)
+        except DBAPIError as error:
+            reason = str(error.orig).strip().splitlines()[0]
+            raise StudyError(f"cannot use the store {parsed}: {reason}") from error
+        failing.pop_all()
     return engine
 
 

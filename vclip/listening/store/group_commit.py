@@ -67,6 +67,11 @@ class GroupCommit:
         value: T = mine.value
         return value
 
+    @property
+    def waiting(self) -> int:
+        """Commands that the next append will be for."""
+        return len(self._waiting)
+
     def look(self) -> State:
         """The state with all that any process has acknowledged."""
         return self(lambda state: ((), state)) if self._journal.shared else self._state

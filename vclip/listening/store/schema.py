@@ -16,8 +16,11 @@ from sqlalchemy import (
     Row,
     Table,
     Text,
+    column,
     insert,
     inspect,
+    select,
+    table,
     text,
 )
 
@@ -69,6 +72,13 @@ _RULES = {
         "FOR EACH ROW EXECUTE FUNCTION journal_written_once()",
     ),
 }
+_OLD = {
+    "trials": "position question type item conditions items purpose expected",
+    "answers": "position value heard plays seconds share request created",
+    "marks": "kind position result created",
+    "events": "event created",
+}
+_OF_JSON = ("value", "heard", "plays", "result", "event")
 
 
 def version(connection: Connection) -> str | None:
@@ -103,8 +113,8 @@ def _convert(connection: Connection) -> None:
         events = enumerate(_events(connection, study), start=1)
         rows = [{**key, "number": n, **vars(event)} for n, event in events]
         connection.execute(insert(JOURNAL), rows)
-    for table in ("events", "marks", "answers", "trials", "raters", "studies"):
-        connection.exec_driver_sql(f"DROP TABLE {table}")
+    for name in ("events", "marks", "answers", "trials", "raters", "studies"):
+        connection.exec_driver_sql(f"DROP TABLE {name}")
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql("DROP FUNCTION written_once()")
 
@@ -122,33 +132,28 @@ def _events(connection: Connection, study: Row[Any]) -> Iterator[Event]:
 
 
 def _of_rater(connection: Connection, study: Row[Any], rater: Row[Any]) -> Iterator[Event]:
-    plan = [_fields(row) for row in _rows(connection, "trials", rater.id, "position")]
+    plan = _rows(connection, "trials", rater.id)
     for trial in plan:
         for name in ("conditions", "items"):
             trial[name] = trial[name].split(",") if trial[name] else []
     data = {"study": study.study, "version": study.version, "trials": plan}
     data |= {"token": rater.token, "withdrawal": rater.withdrawal}
     yield Event("enrol", rater.id, data, rater.created)
-    found = [] if rater.tab is None else [Event("claim", rater.id, {"tab": rater.tab}, rater.seen)]
+    found = [Event("claim", rater.id, {"tab": rater.tab}, rater.seen)]
     for kind in ("mark", "answer", "event"):
-        for row in _rows(connection, f"{kind}s", rater.id, "id"):
-            data = _fields(row)
-            if kind == "mark":
-                data["kind_of"] = data.pop("kind")
-            found.append(Event(kind, rater.id, data, row.created))
+        for row in _rows(connection, f"{kind}s", rater.id):
+            created = row.pop("created")
+            found.append(Event(kind, rater.id, row, created))
     yield from sorted(found, key=lambda event: event.created)
 
 
-def _rows(connection: Connection, table: str, rater: int, order: str) -> list[Row[Any]]:
-    names = ("value", "heard", "plays", "result", "event")
-    present = {column["name"] for column in inspect(connection).get_columns(table)}
-    asked = text(f"SELECT * FROM {table} WHERE rater_id = :rater ORDER BY {order}")
-    typed = asked.columns(*(Column(name, JSON) for name in names if name in present))
-    return list(connection.execute(typed, {"rater": rater}).all())
-
-
-def _fields(row: Row[Any]) -> dict[str, Any]:
-    return {n: v for n, v in row._mapping.items() if n not in ("id", "rater_id", "created")}
+def _rows(connection: Connection, name: str, rater: int) -> list[dict[str, Any]]:
+    """Of one rater in the order of a table; a mark's kind is called as in its event."""
+    columns = [column(one, JSON if one in _OF_JSON else None) for one in _OLD[name].split()]
+    asked = select(*(one.label("kind_of") if one.name == "kind" else one for one in columns))
+    asked = asked.select_from(table(name)).where(column("rater_id") == rater)
+    order = column("position" if name == "trials" else "id")
+    return [dict(row) for row in connection.execute(asked.order_by(order)).mappings()]
 
 
 def _gone(connection: Connection, n: int) -> list[int]:

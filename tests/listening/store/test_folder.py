@@ -9,7 +9,8 @@ import pytest
 from stores import answer, enrol, toy
 
 from vclip.errors import BusyError, ConflictError, DataError, StudyError
-from vclip.listening.store import jsonl, lines, store
+from vclip.listening.store import lines, store
+from vclip.listening.store.journal import now
 from vclip.listening.store.records import Mark
 
 
@@ -17,8 +18,8 @@ def session_file(folder: Path, rater: int = 1) -> Path:
     return folder / "sessions" / f"{rater}.jsonl"
 
 
-def opened(folder: Path) -> jsonl.JsonLines:
-    return jsonl.open_store(f"jsonl:{folder}", toy())
+def opened(folder: Path) -> store.Store:
+    return store.open_store(f"jsonl:{folder}", toy())
 
 
 def test_a_line_torn_anywhere_costs_itself_alone(tmp_path: Path) -> None:
@@ -133,7 +134,7 @@ def test_a_crash_amid_a_withdrawal_ends_with_it_done(tmp_path: Path) -> None:
     one, other = enrol(kept), enrol(kept)
     kept.record(one.rater, answer(0), "tab")
     kept.close()
-    lines.append(tmp_path / "gone.jsonl", {"rater": one.rater, "created": store.now()})
+    lines.append({tmp_path / "gone.jsonl": [{"rater": one.rater, "created": now()}]})
     assert store.load_ratings(f"jsonl:{tmp_path}") == []
     again = opened(tmp_path)
     assert not session_file(tmp_path, one.rater).exists()
