@@ -152,8 +152,8 @@ def _rows(connection: Connection, name: str, rater: int) -> list[dict[str, Any]]
     columns = [column(one, JSON if one in _OF_JSON else None) for one in _OLD[name].split()]
     asked = select(*(one.label("kind_of") if one.name == "kind" else one for one in columns))
     asked = asked.select_from(table(name)).where(column("rater_id") == rater)
-    order = column("position" if name == "trials" else "id")
-    return [dict(row) for row in connection.execute(asked.order_by(order)).mappings()]
+    asked = asked.order_by(text("position" if name == "trials" else "id"))
+    return [dict(row) for row in connection.execute(asked).mappings()]
 
 
 def _gone(connection: Connection, n: int) -> list[int]:
