@@ -1,4 +1,4 @@
-"""A simulated panel through the real HTTP interface: `python -m vclip.listening.simulate`.
+"""Simulated raters through the real HTTP interface: `python -m vclip.listening.simulate`.
 
 Starts a server of its own for `--study STUDY.json`, or visits a running one: `--url http://…
 --store URL` (its store, which is read afterwards). All raters come at once. Reports ratings lost
@@ -15,7 +15,6 @@ import socket
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -25,49 +24,44 @@ import numpy as np
 from vclip.errors import InputError, StudyError, reported
 from vclip.listening.analysis import exclusion, rating_table
 from vclip.listening.analysis import results as analysis
-from vclip.listening.design.study import Study
 from vclip.listening.design.study_file import load
 from vclip.listening.simulation.dry_run import covered
 from vclip.listening.simulation.http_rater import HttpRater, RaterBehaviour, SessionLog
-from vclip.listening.simulation.raters import RaterPanel, planted
+from vclip.listening.simulation.raters import RaterPanel, SimulatedRater, planted
 from vclip.listening.simulation.stimulus_index import StimulusIndex
 from vclip.listening.store.store import Store, open_store
 
 PATIENCE = 60.0  # seconds for any answer of the server
 DEMO = Path(__file__).parents[2] / "assets" / "studies" / "demo" / "study.json"
+BROKEN = ("errors", "ratings_lost", "ratings_changed", "ratings_duplicated", "never_acknowledged")
 
 
 async def visit(
-    url: str,
-    study: Study,
-    panel: RaterPanel,
-    n_raters: int,
-    habits: RaterBehaviour,
-    rng: np.random.Generator,
+    url: str, panel: RaterPanel, n_raters: int, behaviour: RaterBehaviour, rng: np.random.Generator
 ) -> list[SessionLog]:
     """All raters at once; each keeps its own connections, as browsers do."""
-    catalogue = StimulusIndex(study)
+    index = StimulusIndex(panel.study)
 
-    async def one(rater: Any, own: np.random.Generator) -> SessionLog:
+    async def one(rater: SimulatedRater, own: np.random.Generator) -> SessionLog:
         async with httpx.AsyncClient(base_url=url, timeout=PATIENCE, trust_env=False) as client:
-            return await HttpRater(client, catalogue, panel, rater, own, habits).run()
+            return await HttpRater(client, index, panel, rater, own, behaviour).run()
 
     raters = panel.raters(n_raters, rng)
     return await asyncio.gather(*map(one, raters, rng.spawn(n_raters)))
 
 
-def audit(store: Store, diaries: Sequence[SessionLog]) -> dict[str, Any]:
+def audit(store: Store, logs: Sequence[SessionLog]) -> dict[str, Any]:
     """What the store has of what was acknowledged, by rater and position."""
     kept = [(r.rater, r.position) for r in store.ratings()]
     lost, changed, unknown = 0, 0, 0
-    for diary in diaries:
-        rater = store.rater(diary.token) if diary.token else None
+    for log in logs:
+        rater = store.rater(log.token) if log.token else None
         stored = store.answers(rater) if rater is not None else {}
-        lost += len(diary.answers.keys() - stored.keys())
-        unknown += len(stored.keys() - diary.answers.keys())
-        both = diary.answers.keys() & stored.keys()
-        changed += sum(diary.answers[at] != stored[at].value for at in both)
-    acknowledged = sum(len(diary.answers) for diary in diaries)
+        lost += len(log.answers.keys() - stored.keys())
+        unknown += len(stored.keys() - log.answers.keys())
+        both = log.answers.keys() & stored.keys()
+        changed += sum(log.answers[at] != stored[at].value for at in both)
+    acknowledged = sum(len(log.answers) for log in logs)
     return {
         "answers": acknowledged,
         "ratings_lost": lost,
@@ -77,9 +71,9 @@ def audit(store: Store, diaries: Sequence[SessionLog]) -> dict[str, Any]:
     }
 
 
-def judge(store: Store, diaries: Sequence[SessionLog], panel: RaterPanel) -> dict[str, Any]:
+def evaluate(store: Store, logs: Sequence[SessionLog], panel: RaterPanel) -> dict[str, Any]:
     """Who was excluded, and how the results stand to what was planted."""
-    ids = {store.rater(diary.token): diary.kind for diary in diaries if diary.token}
+    ids = {store.rater(log.token): log.kind for log in logs if log.token}
     study = panel.study
     table = rating_table.frame([r for r in store.ratings() if r.rater in ids], study)
     careless = {rater for rater, kind in ids.items() if kind != "attentive"}
@@ -101,11 +95,11 @@ def judge(store: Store, diaries: Sequence[SessionLog], panel: RaterPanel) -> dic
     return found
 
 
-def times(diaries: Sequence[SessionLog]) -> dict[str, float | None]:
+def times(logs: Sequence[SessionLog]) -> dict[str, float | None]:
     """Seconds from sending an answer to the next trial, and to its last sound."""
     found: dict[str, float | None] = {}
     for name in ("to_trial", "to_sound"):
-        values = [value for diary in diaries for value in getattr(diary, name)]
+        values = [value for log in logs for value in getattr(log, name)]
         for q in (50, 95, 100):
             value = round(float(np.percentile(values, q)), 4) if values else None
             found[f"{name}_p{q}_s"] = value
@@ -143,45 +137,45 @@ def server(study: Path, store: str) -> Iterator[str]:
 
 def wait(url: str, process: Any) -> None:
     """Until it answers. Raises InputError if it ends instead."""
-    for _ in count():
-        try:
+    while True:
+        with contextlib.suppress(httpx.TransportError):
             httpx.get(f"{url}/study/api/about", timeout=2, trust_env=False).raise_for_status()
             return
-        except httpx.TransportError:
-            if not process.is_alive():
-                raise InputError("the server did not start; see its message above") from None
-            time.sleep(0.05)
+        if not process.is_alive():
+            raise InputError("the server did not start; see its message above")
+        time.sleep(0.05)
 
 
-def simulate(options: argparse.Namespace) -> dict[str, Any]:
-    """The whole report."""
-    study, rng = load(options.study), np.random.default_rng(options.seed)
-    truth = planted(study, options.effect)
-    panel = RaterPanel(study, truth, rng, options.inattentive, options.hasty)
-    habits = RaterBehaviour(options.think, options.twice, options.reload)
+def simulate(
+    path: Path,
+    url: str | None,
+    place: str | None,
+    panel: RaterPanel,
+    n_raters: int,
+    behaviour: RaterBehaviour,
+    rng: np.random.Generator,
+) -> dict[str, Any]:
+    """The whole report. url, place: of a running server and its store; own ones where None."""
     with contextlib.ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="vclip-simulate-"))
-        place = options.store or f"sqlite:///{folder}/ratings.db"
-        url = options.url
-        with contextlib.ExitStack() as serving:
-            url = url or serving.enter_context(server(options.study, place))
+        place = place or f"sqlite:///{folder}/ratings.db"
+        with contextlib.nullcontext(url) if url else server(path, place) as address:
             start = time.perf_counter()
-            diaries = asyncio.run(visit(url, study, panel, options.raters, habits, rng))
+            logs = asyncio.run(visit(address, panel, n_raters, behaviour, rng))
             seconds = time.perf_counter() - start
-        store = open_store(place, study)
+        store = open_store(place, panel.study)
         stack.callback(store.close)
-        errors = [error for diary in diaries for error in diary.errors]
-        done = sum(diary.step == "done" for diary in diaries)
+        errors = [error for log in logs for error in log.errors]
         return {
-            "raters": options.raters,
-            "done": done,
-            "refused": sum(diary.step == "refused" for diary in diaries),
+            "raters": n_raters,
+            "done": sum(log.step == "done" for log in logs),
+            "refused": sum(log.step == "refused" for log in logs),
             "seconds": round(seconds, 2),
             "errors": len(errors),
             "first_errors": errors[:5],
-            **audit(store, diaries),
-            **times(diaries),
-            **judge(store, diaries, panel),
+            **audit(store, logs),
+            **times(logs),
+            **evaluate(store, logs, panel),
         }
 
 
@@ -211,13 +205,18 @@ def main(argv: list[str] | None = None) -> int:
         raise InputError(f"--raters is {options.raters}; take 1 to 500")
     if options.url and not options.store:
         raise InputError("--url needs --store: what was kept is read there afterwards")
-    found = simulate(options)
+    rng, study = np.random.default_rng(options.seed), load(options.study)
+    panel = RaterPanel(
+        study, planted(study, options.effect), rng, options.inattentive, options.hasty
+    )
+    behaviour = RaterBehaviour(options.think, options.twice, options.reload)
+    where = (options.study, options.url, options.store)
+    found = simulate(*where, panel, options.raters, behaviour, rng)
     if options.json:
         print(json.dumps(found))
     else:
         print("\n".join(f"{name:22s} {value}" for name, value in found.items()))
-    broken = ("errors", "ratings_lost", "ratings_changed", "ratings_duplicated")
-    return int(any(found[name] for name in (*broken, "never_acknowledged")))
+    return int(any(found[name] for name in BROKEN))
 
 
 if __name__ == "__main__":

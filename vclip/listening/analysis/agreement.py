@@ -53,12 +53,8 @@ def agreement(rows: pd.DataFrame, rng: np.random.Generator) -> Agreement:
 
 def matrix(rows: pd.DataFrame) -> Float64:
     """Raters × stimuli, nan where a rater judged it not: (R, U)."""
-    stimulus = rows["item"].astype(str) + "\t" + rows["condition"].astype(str)
-    raters, of = np.unique(rows["rater"], return_inverse=True)
-    units, which = np.unique(stimulus, return_inverse=True)
-    table: Float64 = np.full((len(raters), len(units)), nan)
-    table[of, which] = rows["value"].to_numpy(float)
-    return table
+    table = rows.pivot_table("value", "rater", ["item", "condition"], aggfunc="last")
+    return np.asarray(table, float)
 
 
 def alpha(table: Float64, level: Literal["interval", "ordinal"] = "ordinal") -> float:

@@ -84,13 +84,13 @@ def fit(rows: pd.DataFrame, names: Sequence[str]) -> OrdinalFit | None:
 
 def groups(rows: pd.DataFrame) -> dict[str, Indices]:
     """Codes (N,) of each grouping that has several members and repeats."""
-    both = {
-        "rater": rows["rater"].astype(str),
-        "item": rows["item"].astype(str),
-        "rater × condition": rows["rater"].astype(str) + "\t" + rows["condition"].astype(str),
-        "stimulus": rows["item"].astype(str) + "\t" + rows["condition"].astype(str),
+    columns = {
+        "rater": ["rater"],
+        "item": ["item"],
+        "rater × condition": ["rater", "condition"],
+        "stimulus": ["item", "condition"],
     }
-    codes = {name: np.unique(of, return_inverse=True)[1] for name, of in both.items()}
+    codes = {name: rows.groupby(of).ngroup().to_numpy() for name, of in columns.items()}
     return {name: c for name, c in codes.items() if 1 < c.max() + 1 < len(rows)}
 
 
@@ -101,24 +101,22 @@ class OrdinalModel:
     """
 
     def __init__(
-        self,
-        answers: Indices,
-        n_levels: int,
-        design: Float64,
-        groups: dict[str, Indices],
+        self, answers: Indices, n_levels: int, design: Float64, groups: dict[str, Indices]
     ) -> None:
-        self._groups = groups
         n, self._cuts = len(answers), n_levels - 1
-        parts = [sparse.csr_array(design), *(_one_hot(codes) for codes in groups.values())]
+        parts = [sparse.csr_array(design)]
+        parts += [
+            sparse.eye_array(codes.max() + 1, format="csr")[codes] for codes in groups.values()
+        ]
         common = -sparse.hstack(parts, format="csr")  # (N, P): subtracted from the cuts
         self._slices, start = {}, self._cuts + design.shape[1]
         for name, part in zip(groups, parts[1:], strict=True):
             self._slices[name] = slice(start, start := start + part.shape[1])
-        upper = _cut(answers, self._cuts)  # (N, K − 1)
-        lower = _cut(answers - 1, self._cuts)
+        # one-hot of the cut below each level, (K + 1, K − 1): none below the first, above the last
+        cuts = sparse.csr_array(np.eye(n_levels + 1, self._cuts, k=-1))
         self._first, self._last = answers == 0, answers == self._cuts
-        self._upper = sparse.hstack([upper, common], format="csr")
-        self._lower = sparse.hstack([lower, common], format="csr")
+        self._upper = sparse.hstack([cuts[answers + 1], common], format="csr")
+        self._lower = sparse.hstack([cuts[answers], common], format="csr")
         shares = np.cumsum(np.bincount(answers, minlength=n_levels))[:-1] / n
         self.params: Float64 = np.concatenate([special.logit(shares), np.zeros(common.shape[1])])
         self.covariance: Float64 = np.eye(len(self.params))
@@ -221,15 +219,3 @@ def _contrasts(names: Sequence[str], effects: Float64, covariance: Float64) -> l
 def treatment_coding(labels: npt.NDArray[np.object_], names: Sequence[str]) -> Float64:
     """One column for each name but the first, (N, n − 1)."""
     return np.stack([labels == name for name in names[1:]], axis=1).astype(float)
-
-
-def _one_hot(codes: Indices) -> sparse.csr_array:
-    n = len(codes)
-    return sparse.csr_array((np.ones(n), (np.arange(n), codes)), shape=(n, codes.max() + 1))
-
-
-def _cut(index: Indices, cuts: int) -> sparse.csr_array:
-    """One-hot of the cut above an answer; no cut above the last, none below the first."""
-    known = np.flatnonzero((index >= 0) & (index < cuts))
-    ones = np.ones(len(known))
-    return sparse.csr_array((ones, (known, index[known])), shape=(len(index), cuts))

@@ -1,4 +1,4 @@
-"""Which voice each arm of a recipe gives each face; foils and draws by lot, from the seed."""
+"""Assignment of voices to faces for each arm of a recipe; foils and draws by lot, from the seed."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,31 +12,17 @@ from vclip.listening.stimuli.recipe import MADE, Arm, StudyRecipe
 
 
 class VoiceModel(Protocol):
-    """What a build asks of `vclip.pipeline.FaceToVoice`."""
+    """What a build asks of `vclip.pipeline.FaceToVoice`, which says what each is."""
 
     bank: Any
     sample_rate: int
 
     @property
-    def weights(self) -> dict[str, str]:
-        """SHA-256 of its components."""
-        ...
-
-    def look(self, photo: bytes) -> Any:
-        """The face in a picture."""
-        ...
-
-    def candidates(self, seen: Any, k: int, source: Any, seed: int) -> list[Any]:
-        """Voices for it, best first."""
-        ...
-
-    def candidate(self, speaker_id: str) -> Any:
-        """A voice by id."""
-        ...
-
-    def recite(self, text: str, candidate: Any, seed: int) -> Any:
-        """Speech in pieces, at the model's own level."""
-        ...
+    def weights(self) -> dict[str, str]: ...
+    def look(self, photo: bytes) -> Any: ...
+    def candidates(self, seen: Any, k: int, source: Any, seed: int) -> list[Any]: ...
+    def candidate(self, speaker_id: str) -> Any: ...
+    def recite(self, text: str, candidate: Any, seed: int) -> Any: ...
 
 
 @dataclass(frozen=True)
