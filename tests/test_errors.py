@@ -15,6 +15,7 @@ RECIPES = sorted(
 )
 # options that make a recipe fail at once, where an empty folder alone does not
 FAULTS = {
+    "generation.describe_bank": ["--directory", "{tmp}", "--manifest", "{tmp}/none.csv"],
     "tts.prepare": ["--data", "{tmp}"],
     "tts.train": ["--data", "{tmp}/none", "--out", "{tmp}"],
     "tts.evaluate": ["--directory", "{tmp}", "--data", "{tmp}"],

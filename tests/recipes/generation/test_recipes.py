@@ -72,7 +72,7 @@ def test_distilling_goes_on_where_it_was_interrupted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     directory = make_model(tmp_path / "model")
-    config = distill.DistillSettings(directory=str(directory), n_draws=6, held_out=2, save_every=2)
+    config = distill.DistillSettings(directory=directory, n_draws=6, held_out=2, save_every=2)
     draws, features = distill.listen(config, tmp_path)
     assert draws.shape == (6, 16) and features.shape == (6, 256) and Bands.calls == 6
     (cache,) = tmp_path.glob("heard-*.npy")

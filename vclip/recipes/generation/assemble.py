@@ -1,4 +1,4 @@
-"""Describe a model directory: `python -m vclip.recipes.generation.assemble` writes its vclip.json.
+"""The description of a model directory, vclip.json: `python -m vclip.recipes.generation.assemble`.
 
 Names every component with file, SHA-256, licence, and the command and data that made it, and
 refuses a directory whose parts do not fit together by loading it once. A directory called vctk is
@@ -10,18 +10,18 @@ directory, the image encoder of any other is that CLIP, and without an associati
 too.
 """
 
-import argparse
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from vclip.errors import DataError, reported
 from vclip.models.clip_folder import OPENAI_CLIP, PINNED_CLIP, clip_hash
 from vclip.models.directory import BUNDLED, DESCRIPTION, VERSION, ModelDirectory
 from vclip.models.download import sha256
 from vclip.pipeline import FaceToVoice
+from vclip.recipes.generation.npz import read_npz
+from vclip.recipes.options import parse
 
 VOICES = (
     "VCTK (CC BY 4.0), CMU Arctic, HiFi-TTS (CC BY 4.0), M-AILABS and LJ Speech voices as spoken "
@@ -139,7 +139,7 @@ OPTIONAL = {"faces"}  # without them no visitor's face is compared with others
 DERIVED = {"generation", "signature"}  # of VCTK; vclip.models.fitted stands in
 
 
-def describe(directory: Path, clip: str | None = None) -> dict[str, Any]:
+def describe(directory: Path, clip: str = "") -> dict[str, Any]:
     """The description of the files that are there. Raises DataError if one is missing."""
     parts = KINDS.get(directory.name, COMPONENTS)
     may_lack = OPTIONAL | DERIVED if directory.name == "vctk" else OPTIONAL
@@ -154,18 +154,11 @@ def describe(directory: Path, clip: str | None = None) -> dict[str, Any]:
         path = directory / entry["file"]
         if path.is_file():
             components[name] = entry | {"sha256": sha256(path)}
+            if name in {"bank", "faces"} and (made := read_npz(path)[1]):
+                components[name]["made"] = made
         elif name not in may_lack:
             raise DataError(f"{path} is missing; run `{entry['command']}` first")
-    for name in components.keys() & {"bank", "faces"}:
-        if "sha256" in components[name]:  # not one of another directory
-            components[name] |= provenance(directory / components[name]["file"])
     return {"name": directory.name, "version": VERSION, "components": components}
-
-
-def provenance(made: Path) -> dict[str, Any]:
-    """What its recipe noted in an npz, for the description."""
-    with np.load(made, allow_pickle=False) as file:
-        return {"made": json.loads(str(file["provenance"]))} if "provenance" in file else {}
 
 
 def try_out(directory: Path) -> None:
@@ -180,19 +173,20 @@ def try_out(directory: Path) -> None:
         opened.file(name)
 
 
+@dataclass(frozen=True)
+class AssembleSettings:
+    """A model directory."""
+
+    directory: Path = BUNDLED
+    clip: str = ""  # OWNER/NAME@COMMIT, or a folder of the directory: the image encoder
+
+
 @reported
 def main(argv: list[str] | None = None) -> int:
     """Command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m vclip.recipes.generation.assemble", description=__doc__
-    )
-    parser.add_argument("--directory", type=Path, default=BUNDLED)
-    parser.add_argument(
-        "--clip", metavar="OWNER/NAME@COMMIT", help="the image encoder; or a folder"
-    )
-    options = parser.parse_args(argv)
-    directory = options.directory.resolve()
-    text = json.dumps(describe(directory, options.clip), indent=2, ensure_ascii=False) + "\n"
+    settings = parse(AssembleSettings, argv)
+    directory = settings.directory.resolve()
+    text = json.dumps(describe(directory, settings.clip), indent=2, ensure_ascii=False) + "\n"
     (directory / DESCRIPTION).write_text(text)
     try_out(directory)
     print(directory / DESCRIPTION)

@@ -1,4 +1,4 @@
-"""Add age and accent to a bank: `python -m vclip.recipes.generation.describe_bank --manifest CSV`.
+"""Age and accent of a bank's speakers: `python -m vclip.recipes.generation.describe_bank`.
 
 Speakers of the bank that bear the name of a speaker of the manifest's --source get that one's age
 and accent. With them the zero-shot bridge (`vclip.association.zero_shot`) tells speakers apart by
@@ -8,9 +8,11 @@ afterwards.
 Writes into bank.npz: age (N,) float32 in years, nan where unknown; accent (N,), '' where unknown;
 and, in provenance, where they are from. Refuses where names deceive: in coqui's VITS of VCTK they
 are shuffled, so that the sexes of its bank are those of the manifest for only half of the speakers.
+
+The manifest is a CSV with the columns source, speaker, sex, age, accent; docs/recipes.md says where
+VCTK's comes from.
 """
 
-import argparse
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,17 +22,26 @@ import numpy as np
 
 from vclip.errors import DataError, reported
 from vclip.models.directory import BUNDLED
-from vclip.models.download import sha256
-from vclip.recipes.data.manifest import SHARED, read_rows, sex_of
+from vclip.recipes.data.manifest import file_hash, read_rows, sex_of
+from vclip.recipes.generation.npz import Arrays, read_npz, write_npz
+from vclip.recipes.options import parse
 
-LEAST = (
-    0.9  # share of speakers whose sex is the manifest's; the bank's is heard, not always rightly
-)
+# share of speakers whose sex is the manifest's; the bank's is heard, not always rightly
+LEAST = 0.9
+
+
+@dataclass(frozen=True)
+class DescribeBankSettings:
+    """A bank and those who know its speakers."""
+
+    manifest: Path  # recordings with the columns source, speaker, sex, age, accent
+    directory: Path = BUNDLED
+    source: str = "vctk"  # of the manifest
 
 
 @dataclass(frozen=True)
 class SpeakerFacts:
-    """What a manifest says of a speaker; nan and '' where it says nothing."""
+    """Facts of a manifest about a speaker; nan and '' where it tells none."""
 
     sex: str
     age: float
@@ -58,7 +69,7 @@ def _years(cell: str, where: str) -> float:
         raise DataError(f"{where}: the age {cell!r} is no number; correct the row") from error
 
 
-def agreement(bank: dict[str, Any], speakers: dict[str, SpeakerFacts]) -> float:
+def agreement(bank: Arrays, speakers: dict[str, SpeakerFacts]) -> float:
     """The share of the bank's speakers of these names that have their sex. Raises DataError."""
     ids, sexes = bank["speaker_ids"].tolist(), bank["sex"].tolist()
     same = [
@@ -77,7 +88,7 @@ def agreement(bank: dict[str, Any], speakers: dict[str, SpeakerFacts]) -> float:
     return share
 
 
-def describe(bank: dict[str, Any], speakers: dict[str, SpeakerFacts]) -> dict[str, Any]:
+def describe(bank: Arrays, speakers: dict[str, SpeakerFacts]) -> Arrays:
     """The arrays to add."""
     found = [
         speakers.get(name, SpeakerFacts("", np.nan, "")) for name in bank["speaker_ids"].tolist()
@@ -88,41 +99,29 @@ def describe(bank: dict[str, Any], speakers: dict[str, SpeakerFacts]) -> dict[st
     }
 
 
-def run(arguments: argparse.Namespace) -> dict[str, Any]:
+def run(settings: DescribeBankSettings) -> dict[str, Any]:
     """Rewrite the bank; what its provenance says of it. Raises DataError."""
-    path: Path = arguments.directory / "bank.npz"
-    if not path.is_file():
-        raise DataError(
-            f"there is no {path}; run `python -m vclip.recipes.generation.build_bank` first"
-        )
-    with np.load(path, allow_pickle=False) as file:
-        bank = dict(file)
+    path = settings.directory / "bank.npz"
+    bank, provenance = read_npz(path, "build_bank")
     if "sex" not in bank:
         raise DataError(f"{path} has no sexes to check names with; build it with --manifest")
-    speakers = read_speakers(arguments.manifest, arguments.source)
+    speakers = read_speakers(settings.manifest, settings.source)
     share, added = agreement(bank, speakers), describe(bank, speakers)
     origin = {
-        "source": arguments.source,
-        "manifest": sha256(arguments.manifest),
+        "source": settings.source,
+        "manifest": file_hash(settings.manifest),
         "same_sex": round(share, 4),
         "n_age": int(np.isfinite(added["age"]).sum()),
         "n_accent": int((added["accent"] != "").sum()),
     }
-    provenance = json.loads(str(bank.get("provenance", "{}"))) | {"people": origin}
-    np.savez(path, **(bank | added | {"provenance": np.array(json.dumps(provenance))}))
+    write_npz(path, bank | added, provenance | {"people": origin})
     return origin
 
 
 @reported
 def main(argv: list[str] | None = None) -> int:
     """Command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m vclip.recipes.generation.describe_bank", description=__doc__
-    )
-    parser.add_argument("--directory", type=Path, default=BUNDLED)
-    parser.add_argument("--manifest", type=Path, default=SHARED / "voices" / "manifest.csv")
-    parser.add_argument("--source", default="vctk", help="of the manifest (default: vctk)")
-    print(json.dumps(run(parser.parse_args(argv))))
+    print(json.dumps(run(parse(DescribeBankSettings, argv))))
     return 0
 
 

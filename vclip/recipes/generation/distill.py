@@ -1,11 +1,10 @@
-"""Train the signature network of a model directory: the TTS's feedback, distilled (paper §3.2).
+"""The signature network of a model directory: the TTS's feedback, distilled (Vclip §3.2).
 
 `python -m vclip.recipes.generation.distill` draws speaker embeddings from the GMM, lets the TTS
 speak one sentence with each, encodes what it hears, adds the bank, and regresses voice features on
 speaker embeddings by cosine. What was heard is kept in build/, so an interrupted run goes on.
 """
 
-import argparse
 import copy
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,7 +21,7 @@ from vclip.models.directory import BUNDLED
 from vclip.models.download import sha256
 from vclip.recipes.data.encoders import voice_encoder
 from vclip.recipes.generation.spoken_features import SENTENCES, bank_rows, heard, synthesizer_folder
-from vclip.recipes.options import add_fields, from_arguments
+from vclip.recipes.options import parse
 from vclip.speakers.gmm import SpeakerGMM
 from vclip.speakers.signature import SignatureNet
 from vclip.speech.vits import CoquiVits
@@ -32,7 +31,7 @@ from vclip.speech.vits import CoquiVits
 class DistillSettings:
     """The reported run."""
 
-    directory: str = str(BUNDLED)
+    directory: Path = BUNDLED
     voice_encoder: str = "resemblyzer"  # or hasp:FILE; the one that the bank was heard with
     n_draws: int = 2000
     held_out: int = 200  # of the draws; stops the training and is reported
@@ -46,7 +45,7 @@ class DistillSettings:
 
 def listen(config: DistillSettings, cache: Path) -> tuple[Float32, Float32]:
     """Draws (n, S) and what was heard of them (n, V); resumes from the cache."""
-    directory = Path(config.directory)
+    directory = config.directory
     folder = synthesizer_folder(directory)
     encoder, weights_hash = voice_encoder(config.voice_encoder)
     synthesizer = CoquiVits.load(folder)
@@ -106,7 +105,7 @@ def top1(net: SignatureNet, pairs: tuple[Tensor, Tensor]) -> float:
 
 def distill(config: DistillSettings) -> Path:
     """Listen, fit, report and write signature.safetensors."""
-    directory = Path(config.directory)
+    directory = config.directory
     heard_pairs = [torch.from_numpy(x) for x in listen(config, Path("build/distill"))]
     bank_pairs = [torch.from_numpy(x) for x in bank_rows(directory)]
     n = config.n_draws - config.held_out
@@ -129,11 +128,7 @@ def distill(config: DistillSettings) -> Path:
 @reported
 def main(argv: list[str] | None = None) -> int:
     """Command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m vclip.recipes.generation.distill", description=__doc__
-    )
-    add_fields(parser, DistillSettings())
-    distill(from_arguments(DistillSettings, parser.parse_args(argv)))
+    distill(parse(DistillSettings, argv))
     return 0
 
 

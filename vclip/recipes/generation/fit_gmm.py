@@ -1,11 +1,11 @@
-"""Fit the speaker GMM of a model directory, its size chosen by held-out likelihood.
+"""The speaker GMM of a model directory, its size chosen by held-out likelihood.
 
 `python -m vclip.recipes.generation.fit_gmm` prints the mean held-out log-likelihood per speaker for
 each number of components (ten folds, twins in one; every fold is scored in its own PCA of equal
 rank) and writes generation.npz with the best. The paper takes 100 components for 2130 speakers.
 """
 
-import argparse
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -20,10 +20,20 @@ from vclip.arrays import Float32, Int64
 from vclip.errors import reported
 from vclip.models.directory import BUNDLED
 from vclip.recipes.generation.spoken_features import bank_rows
+from vclip.recipes.options import parse
 from vclip.speakers.gmm import SpeakerGMM
 
 FOLDS = 10
 CHOICES = (1, 2, 4, 8, 16, 32, 100)
+
+
+@dataclass(frozen=True)
+class FitGmmSettings:
+    """A model directory and its mixture."""
+
+    directory: Path = BUNDLED
+    n_components: int = 0  # instead of choosing
+    seed: int = 0
 
 
 def held_out(table: Float32, n_components: int, rank: int, seed: int) -> float:
@@ -72,17 +82,11 @@ def choose(table: Float32, seed: int) -> int:
 @reported
 def main(argv: list[str] | None = None) -> int:
     """Command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m vclip.recipes.generation.fit_gmm", description=__doc__
-    )
-    parser.add_argument("--directory", type=Path, default=BUNDLED)
-    parser.add_argument("--n-components", type=int, help="instead of choosing")
-    parser.add_argument("--seed", type=int, default=0)
-    arguments = parser.parse_args(argv)
-    table, _ = bank_rows(arguments.directory)
-    n_components = arguments.n_components or choose(table, arguments.seed)
-    path = arguments.directory / "generation.npz"
-    SpeakerGMM.fit(table, n_components, arguments.seed).save(path)
+    settings = parse(FitGmmSettings, argv)
+    table, _ = bank_rows(settings.directory)
+    n_components = settings.n_components or choose(table, settings.seed)
+    path = settings.directory / "generation.npz"
+    SpeakerGMM.fit(table, n_components, settings.seed).save(path)
     print(path)
     return 0
 

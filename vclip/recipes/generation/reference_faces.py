@@ -1,15 +1,15 @@
-"""Build the reference faces of a model directory: other people, to compare a visitor's face with.
+"""The reference faces of a model directory: other people, to compare a visitor's face with.
 
-`python -m vclip.recipes.generation.reference_faces` writes faces.npz: image_features (N, F) of the
-UTKFace adults that the face encoder was not trained on, and provenance, a JSON text; no picture,
-name or label. float16 halves the file, and what it rounds moves no score by 0.001 (a test).
+`python -m vclip.recipes.generation.reference_faces --utk CSV` writes faces.npz: image_features
+(N, F) of the UTKFace adults that the face encoder was not trained on, and provenance, a JSON text;
+no picture, name or label. float16 halves the file, and what it rounds moves no score by 0.001 (a
+test). The CSV has the columns path, age, sex; docs/recipes.md says where its pictures come from.
 
-With `--pairs CSV [--split dev]` it says what the percentile of the app is worth, that of each face
-for its own person's voice and for everybody else's of the manifest, and notes it in the provenance:
-the app tells it beside every percentile.
+With `--pairs CSV [--split dev]` it measures how well the percentile of the app tells the own voice
+of a face from those of everybody else in a manifest of pairs (person, face, voice, sex[, split]),
+and notes it in the provenance: the app tells it beside every percentile.
 """
 
-import argparse
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,14 +29,29 @@ from vclip.recipes.data.manifest import Labelled, file_hash, read_labelled, read
 from vclip.recipes.data.shards import open_features, pair_features
 from vclip.recipes.face_encoder import objective
 from vclip.recipes.face_encoder.crops import fold
+from vclip.recipes.generation.npz import read_npz, write_npz
 from vclip.recipes.metrics.intervals import Estimate, bootstrap
 from vclip.recipes.metrics.verification import same, sex_mask
+from vclip.recipes.options import parse
 
 KINDS = ("own voice", "somebody else's", "... of the same sex")
 
 
 @dataclass(frozen=True)
-class Worth:
+class ReferenceFaceSettings:
+    """Faces to build from, or pairs to measure percentiles on."""
+
+    directory: str = str(BUNDLED)
+    utk: Path | None = None  # manifest of UTKFace: path, age, sex
+    pairs: Path | None = None  # measure the percentile on these instead
+    split: str | None = None  # only rows of this split
+    draws: int = 1000  # of the bootstrap
+    seed: int = 0  # of the bootstrap
+    store: Path = STORE  # folder of features made here
+
+
+@dataclass(frozen=True)
+class PercentileValidation:
     """Mean percentile and share above one half, each for three kinds of voices."""
 
     rows: int
@@ -45,13 +60,13 @@ class Worth:
     above_half: list[Estimate]
 
     def __str__(self) -> str:
-        lines = [
-            f"{self.rows} pairs, {self.faces} reference faces",
-            "".join(f"{title:24}" for title in ("", *KINDS)),
-            "".join(f"{cell!s:24}" for cell in ("mean percentile", *self.mean)),
-            "".join(f"{cell!s:24}" for cell in ("above one half", *self.above_half)),
+        table = [
+            ("", *KINDS),
+            ("mean percentile", *self.mean),
+            ("above one half", *self.above_half),
         ]
-        return "\n".join(line.rstrip() for line in lines)
+        lines = ["".join(f"{cell!s:24}" for cell in row).rstrip() for row in table]
+        return "\n".join([f"{self.rows} pairs, {self.faces} reference faces", *lines])
 
     def as_dict(self) -> dict[str, float]:
         """The mean percentiles, and the pairs that they are of."""
@@ -60,7 +75,7 @@ class Worth:
 
 
 def unseen(rows: list[Labelled]) -> list[Labelled]:
-    """Those that train_face held out, by a hash of the file; each content once."""
+    """Those that the face encoder was not trained on, by a hash of the file; each content once."""
     held_out = objective.Config().held_out
     known = {fold(row.path.read_bytes()): row for row in reversed(rows)}
     return [row for where, row in reversed(known.items()) if where < held_out]
@@ -81,19 +96,18 @@ def build(directory: Path, utk: Path, store: Path = STORE) -> tuple[Path, dict[s
         "manifest": file_hash(utk),
         "image_encoder": file_hash(encoder),
     }
-    path = directory / "faces.npz"
-    np.savez(path, image_features=image_features, provenance=np.array(json.dumps(origin)))
-    return path, origin
+    write_npz(directory / "faces.npz", {"image_features": image_features}, origin)
+    return directory / "faces.npz", origin
 
 
-def worth(model: str, pairs: Path, split: str | None, store: Path, draws: int, seed: int) -> Worth:
+def validate(settings: ReferenceFaceSettings, pairs: Path) -> PercentileValidation:
     """How the percentile of the app tells the own voice of a face from others'."""
-    directory = ModelDirectory.open(model)
+    directory = ModelDirectory.open(settings.directory)
     heads = load_association(directory.file("association"))
-    with np.load(directory.file("faces"), allow_pickle=False) as file:
-        references = file["image_features"].astype(np.float32)
-    made = make_features(pairs, str(directory.file("image_encoder")), "resemblyzer", store=store)
-    features = pair_features(read_pairs(pairs, split), *open_features(made))
+    references = read_npz(directory.file("faces"))[0]["image_features"].astype(np.float32)
+    encoder = str(directory.file("image_encoder"))
+    made = make_features(pairs, encoder, "resemblyzer", store=settings.store)
+    features = pair_features(read_pairs(pairs, settings.split), *open_features(made))
     image, voice = (torch.from_numpy(side) for side in features.first())
     with torch.no_grad():
         voice_emb = heads.encode_voice(voice).numpy()
@@ -102,16 +116,13 @@ def worth(model: str, pairs: Path, split: str | None, store: Path, draws: int, s
         )
     table = percentiles(image_emb, voice_emb, other_emb)
     person, sex = [p.person for p in features.pairs], [p.sex for p in features.pairs]
-    return summary(table, person, sex, len(references), draws, seed)
+    return summary(table, person, sex, len(references), settings.draws, settings.seed)
 
 
-def note(directory: Path, found: Worth) -> None:
+def note(directory: Path, found: PercentileValidation) -> None:
     """Write it into the file's provenance."""
-    path = directory / "faces.npz"
-    with np.load(path, allow_pickle=False) as file:
-        arrays = {name: file[name] for name in file.files}
-    origin = json.loads(str(arrays["provenance"])) | {"worth": found.as_dict()}
-    np.savez(path, **arrays | {"provenance": np.array(json.dumps(origin))})
+    arrays, origin = read_npz(directory / "faces.npz")
+    write_npz(directory / "faces.npz", arrays, origin | {"worth": found.as_dict()})
 
 
 def percentiles(image_emb: Float32, voice_emb: Float32, others: Float32) -> Float64:
@@ -122,13 +133,8 @@ def percentiles(image_emb: Float32, voice_emb: Float32, others: Float32) -> Floa
 
 
 def summary(
-    table: Float64,
-    person: list[str],
-    sex: list[str],
-    n_faces: int,
-    draws: int,
-    seed: int,
-) -> Worth:
+    table: Float64, person: list[str], sex: list[str], n_faces: int, draws: int, seed: int
+) -> PercentileValidation:
     """Figures of a table of percentiles (N, N), with intervals over persons."""
     different = ~same(person)
     same_sex = different & sex_mask(sex)
@@ -139,7 +145,7 @@ def summary(
         return [average(v, w) for v in (table, table > 0.5) for w in weights]
 
     found = bootstrap(figures, person, draws, np.random.default_rng(seed))
-    return Worth(len(table), n_faces, found[: len(KINDS)], found[len(KINDS) :])
+    return PercentileValidation(len(table), n_faces, found[: len(KINDS)], found[len(KINDS) :])
 
 
 def average(values: npt.NDArray[Any], weights: Float64) -> float:
@@ -150,26 +156,16 @@ def average(values: npt.NDArray[Any], weights: Float64) -> float:
 @reported
 def main(argv: list[str] | None = None) -> int:
     """Command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m vclip.recipes.generation.reference_faces", description=__doc__
-    )
-    parser.add_argument("--directory", default=str(BUNDLED))
-    parser.add_argument("--utk", type=Path, help="manifest of UTKFace (path, age, sex)")
-    parser.add_argument("--pairs", type=Path, help="say what the percentile is worth on these")
-    parser.add_argument("--split", help="only rows of this split")
-    parser.add_argument("--draws", type=int, default=1000, help="of the bootstrap")
-    parser.add_argument("--seed", type=int, default=0, help="of the bootstrap")
-    parser.add_argument("--store", type=Path, default=STORE, help="folder of features made here")
-    options = parser.parse_args(argv)
-    if options.pairs:
-        asked = (options.directory, options.pairs, options.split, options.store)
-        found = worth(*asked, options.draws, options.seed)
-        note(find_model(options.directory), found)
+    settings = parse(ReferenceFaceSettings, argv)
+    directory = find_model(settings.directory)
+    if settings.pairs:
+        found = validate(settings, settings.pairs)
+        note(directory, found)
         print(found)
         return 0
-    if options.utk is None:
-        raise DataError("name the manifest of UTKFace (--utk), or --pairs to be judged by")
-    path, origin = build(find_model(options.directory), options.utk, options.store)
+    if settings.utk is None:
+        raise DataError("name the manifest of UTKFace (--utk), or pairs to measure on (--pairs)")
+    path, origin = build(directory, settings.utk, settings.store)
     print(path, json.dumps(origin))
     return 0
 

@@ -1,4 +1,4 @@
-"""What a speaker embedding sounds like to the voice encoder: synthesise, then encode."""
+"""Voice features of synthesised speech: a speaker embedding is spoken, then encoded."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,7 +22,7 @@ SENTENCES = (  # our own; sounds of English in many combinations
 
 
 def synthesizer_folder(directory: Path) -> Path:
-    """Where a directory's synthesizer lies: there, or fetched as its description says.
+    """The folder of a directory's synthesizer: itself, or fetched as its description says.
 
     A directory in the making has no description yet, or one of older weights.
     """
