@@ -133,7 +133,7 @@ def test_recipes_reach_the_fetched_weights_and_then_theirs_are_used(
     """GMM and signature of the recipes replace what is fitted on first use."""
     directory = str(setting.models / "vctk")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(distill, "voice_encoder", lambda spec: (LoudnessOnly(), "hash"))
+    monkeypatch.setattr(distill, "open_voice_encoder", lambda spec: (LoudnessOnly(), "hash"))
     assert fit_gmm.main(["--directory", directory, "--n-components", "2"]) == 0
     options = ["--n-draws", "3", "--held-out", "1", "--epochs", "1"]
     assert distill.main(["--directory", directory, *options]) == 0

@@ -3,10 +3,10 @@
 import numpy as np
 import torch
 
-from vclip.recipes.association.batches import PairData, Side
+from vclip.recipes.association.batches import PairData, VersionedFeatures
 
 
-def toy_sides(persons: list[int], seed: int) -> tuple[Side, Side]:
+def toy_sides(persons: list[int], seed: int) -> tuple[VersionedFeatures, VersionedFeatures]:
     """Faces and voices that share a four-dimensional secret of their person, plus noise."""
     secret = np.random.default_rng(99).normal(size=(1000, 4))[persons]
     maps = np.random.default_rng(98)
@@ -18,7 +18,7 @@ def toy_sides(persons: list[int], seed: int) -> tuple[Side, Side]:
             (s @ to + 0.3 * rng.normal(size=(rng.integers(1, 4), to.shape[1]))).astype("f4")
             for s in secret
         ]
-        sides.append(Side(rows))
+        sides.append(VersionedFeatures(rows))
     return sides[0], sides[1]
 
 
@@ -35,4 +35,4 @@ def shuffled(pairs: PairData, share: float, seed: int = 7) -> tuple[PairData, to
     voice, starts = pairs.voice, pairs.voice.start.numpy()
     rows = [voice.values[s : s + c].numpy() for s, c in zip(starts, voice.count, strict=True)]
     wrong = pairs.person != pairs.person[torch.from_numpy(order)]
-    return PairData(pairs.image, Side([rows[i] for i in order]), pairs.person), wrong
+    return PairData(pairs.image, VersionedFeatures([rows[i] for i in order]), pairs.person), wrong

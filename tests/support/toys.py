@@ -57,6 +57,6 @@ def make_media(folder: Path, n: int = 3, seconds: float = 3.5) -> Path:
 
 def toy_features(monkeypatch: pytest.MonkeyPatch) -> None:
     """Quick encoders and a quick detector in place of those that make features."""
-    monkeypatch.setattr(features, "image_encoder", lambda spec: (CountingImages(), "0" * 64))
-    monkeypatch.setattr(features, "voice_encoder", lambda spec: (CountingVoices(), "1" * 64))
+    monkeypatch.setattr(features, "open_image_encoder", lambda spec: (CountingImages(), "0" * 64))
+    monkeypatch.setattr(features, "open_voice_encoder", lambda spec: (CountingVoices(), "1" * 64))
     monkeypatch.setattr(features, "FaceDetector", NoFaces)

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from vclip.errors import DataError
-from vclip.recipes.association.batches import Batches, Side
+from vclip.recipes.association.batches import Batches, VersionedFeatures
 from vclip.recipes.association.settings import FitConfig
 
 CONFIG = FitConfig(batch=8, seed=3)
@@ -19,24 +19,26 @@ RNG = torch.Generator()
 def test_several_windows_are_averaged_at_the_norm_of_the_whole() -> None:
     rng = torch.Generator().manual_seed(0)
     rows = np.eye(3, dtype="f4") * 2
-    side = Side([rows, rows[:1]])
-    drawn = torch.stack([side.some(torch.tensor([0, 1]), rng) for _ in range(50)])
+    side = VersionedFeatures([rows, rows[:1]])
+    drawn = torch.stack([side.draw_mean(torch.tensor([0, 1]), rng) for _ in range(50)])
     torch.testing.assert_close(drawn.norm(dim=2), torch.full((50, 2), 2.0))
     assert (drawn[:, 1, 0] == 2).all()  # padding is never drawn
     assert len({tuple(row.tolist()) for row in drawn[:, 0]}) > 3
 
 
 def test_a_random_version_is_one_of_those_there() -> None:
-    side = Side([np.full((2, 3), 5, "f4"), np.full((4, 3), 7, "f4")])
-    rows = side.one(torch.tensor([0, 1] * 50), torch.Generator().manual_seed(1))
+    side = VersionedFeatures([np.full((2, 3), 5, "f4"), np.full((4, 3), 7, "f4")])
+    rows = side.draw(torch.tensor([0, 1] * 50), torch.Generator().manual_seed(1))
     assert set(rows[0::2].flatten().tolist()) == {5.0}
     assert set(rows[1::2].flatten().tolist()) == {7.0}
 
 
 def test_the_first_version_is_the_plain_one_of_all_or_of_some_rows() -> None:
-    side = Side([np.full((n, 3), n, "f4") + np.arange(n, dtype="f4")[:, None] for n in (2, 1, 4)])
-    assert side.first()[:, 0].tolist() == [2, 1, 4] and len(side) == 3
-    assert side.first(torch.tensor([2, 0]))[:, 0].tolist() == [4, 2]
+    side = VersionedFeatures(
+        [np.full((n, 3), n, "f4") + np.arange(n, dtype="f4")[:, None] for n in (2, 1, 4)]
+    )
+    assert side.plain()[:, 0].tolist() == [2, 1, 4] and len(side) == 3
+    assert side.plain(torch.tensor([2, 0]))[:, 0].tolist() == [4, 2]
 
 
 def test_a_pass_visits_every_row_at_most_once_in_an_order_of_its_own() -> None:

@@ -10,7 +10,7 @@ from toy_pairs import toy_pairs, toy_sides
 from vclip.errors import DataError, OutputError
 from vclip.recipes.association import fitting
 from vclip.recipes.association.batches import LabelData
-from vclip.recipes.association.fitting import Check
+from vclip.recipes.association.fitting import DevCheck
 from vclip.recipes.association.settings import PRESETS, FitConfig
 
 SMALL = {"image_hidden": 16, "coupling_hidden": 8, "batch": 16, "steps": 24, "check_every": 4}
@@ -27,7 +27,7 @@ class Stopped(Exception):
 
 
 def stop_at(step: int) -> object:
-    def report(check: Check) -> None:
+    def report(check: DevCheck) -> None:
         if check.step >= step:
             raise Stopped
 
@@ -52,7 +52,7 @@ def test_a_stopped_run_goes_on_to_the_same_bytes(name: str, tmp_path: Path) -> N
     for step in (8, 16):  # the check in which it dies is lost each time
         with pytest.raises(Stopped):
             fitted(config, path, stop_at(step))
-    seen: list[Check] = []
+    seen: list[DevCheck] = []
     again, same = fitted(config, path, seen.append)
     assert same == history and len(seen) < len(history)
     for key, value in whole.state_dict().items():
@@ -60,7 +60,7 @@ def test_a_stopped_run_goes_on_to_the_same_bytes(name: str, tmp_path: Path) -> N
 
 
 def test_a_finished_run_has_nothing_left_to_do(tmp_path: Path) -> None:
-    path, seen = tmp_path / "state.pt", list[Check]()
+    path, seen = tmp_path / "state.pt", list[DevCheck]()
     first, history = fitted(CONFIGS["paper"], path)
     again, same = fitted(CONFIGS["paper"], path, seen.append)
     assert not seen and same == history

@@ -19,7 +19,7 @@ from vclip.association.model import load_association_metadata
 from vclip.errors import DataError
 from vclip.recipes.association import fitting
 from vclip.recipes.association.distributed import Group
-from vclip.recipes.association.objective import Chance, Objective
+from vclip.recipes.association.objective import AssociationLoss, RandomStreams
 from vclip.recipes.association.settings import FitConfig
 
 PLAIN = FitConfig(
@@ -60,14 +60,16 @@ def loss_and_gradients(config: FitConfig, group: Group) -> dict[str, Tensor]:
         for parameter in model.parameters():
             parameter.add_(0.2 * torch.randn(parameter.shape, generator=rng))
     weights = torch.linspace(0.1, 1.0, len(PERSONS))
-    loss = Objective(model, config, Chance.of(0), group).pairs(pairs, BATCH, weights)
+    loss = AssociationLoss(model, config, RandomStreams.seeded(0), group).pairs(
+        pairs, BATCH, weights
+    )
     loss.backward()
     group.average_gradients(model.parameters())
     found = {name: p.grad for name, p in model.named_parameters() if p.grad is not None}
     return {"loss": loss.detach(), **found}
 
 
-def fitted(config: FitConfig, group: Group) -> tuple[dict[str, Tensor], list[fitting.Check]]:
+def fitted(config: FitConfig, group: Group) -> tuple[dict[str, Tensor], list[fitting.DevCheck]]:
     model, history = fitting.fit(toy_pairs(PERSONS), config, toy_pairs(DEV, 3), group=group)
     return model.state_dict(), history
 
@@ -76,7 +78,7 @@ class Stopped(Exception):
     """As if the launcher had been killed."""
 
 
-def stop(check: fitting.Check) -> None:
+def stop(check: fitting.DevCheck) -> None:
     if check.step >= 6:
         raise Stopped
 
@@ -181,7 +183,7 @@ def test_launchers_train_from_shards_and_the_first_process_writes(
     lines = ["person,face,voice,sex,split"]
     lines += [f"p{i},{i}.jpg,{i}.wav,,{'dev' if i % 4 == 0 else 'train'}" for i in range(40)]
     (tmp_path / "pairs.csv").write_text("\n".join(lines) + "\n")
-    faces, voices = pairs.image.first().numpy(), pairs.voice.first().numpy()
+    faces, voices = pairs.image.plain().numpy(), pairs.voice.plain().numpy()
     sides = {
         "faces": {f"{i}.jpg": faces[i] for i in range(40)},
         "voices": {f"{i}.wav": voices[i] for i in range(40)},

@@ -17,7 +17,7 @@ from vclip.models.directory import BUNDLED
 from vclip.recipes.association import fitting, train, training_data
 from vclip.recipes.association.batches import LabelData, PairData
 from vclip.recipes.association.distributed import Group
-from vclip.recipes.association.objective import Chance, Objective
+from vclip.recipes.association.objective import AssociationLoss, RandomStreams
 from vclip.recipes.association.settings import PRESETS, FitConfig
 from vclip.recipes.data.manifest import Pair
 from vclip.recipes.options import from_arguments
@@ -72,7 +72,8 @@ def test_labels_alone_already_tell_the_classes_apart() -> None:
     untrained = fitting.new_association(pairs, config).eval()
     trained, _ = fitting.fit(pairs, config, labels=data)
     before, after = (
-        Objective(model, config, Chance.of(0)).labels(data) for model in (untrained, trained)
+        AssociationLoss(model, config, RandomStreams.seeded(0)).labels(data)
+        for model in (untrained, trained)
     )
     assert after < before
 

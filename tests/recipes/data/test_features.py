@@ -24,7 +24,7 @@ from vclip.association.hasp import HaspEncoder
 from vclip.errors import DataError
 from vclip.face.clip import ClipImageEncoder
 from vclip.face.photo import Photo, crop_face, load_photo, whole_photo
-from vclip.recipes.data import clips, extraction, features, shards, views
+from vclip.recipes.data import augmentation, clips, extraction, features, shards
 from vclip.recipes.data.manifest import read_labelled, read_pairs
 
 
@@ -59,7 +59,7 @@ def test_the_first_row_is_what_the_app_computes_and_others_are_views_of_it(tmp_p
         picture = load_photo(pair.face.read_bytes())
         box = next(iter(NoFaces().find(picture)), whole_photo(picture))
         seed = int(hashlib.sha256(pair.face.read_bytes()).hexdigest()[:8], 16)
-        crops = views.face_views(picture, box, 16, 4, seed)
+        crops = augmentation.face_views(picture, box, 16, 4, seed)
         crop = crop_face(picture, box, 16)
         np.testing.assert_array_equal(crops[:2], [crop, crop[:, ::-1]])
         np.testing.assert_allclose(faces.rows(pair.face_key), CountingImages().encode(crops))
@@ -259,7 +259,7 @@ def test_recipes_make_features_once_and_anew_for_other_encoders_settings_or_mani
     one = features.make_features(media, "a", store=store)
     assert len(read) == 12 and len(shards.open_features(one)[1]) == 0
     others = {first, one, features.make_features(media, "a", "b", store=store, views=2)}
-    monkeypatch.setattr(features, "voice_encoder", lambda spec: (CountingVoices(), "2" * 64))
+    monkeypatch.setattr(features, "open_voice_encoder", lambda spec: (CountingVoices(), "2" * 64))
     others.add(features.make_features(media, "a", "b", store=store))
     media.write_text(media.read_text() + "p9,0.png,1.wav,F,train\n")
     others.add(features.make_features(media, "a", "b", store=store))

@@ -60,7 +60,7 @@ def test_bank_of_recordings(
     manifest: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for module in (build_bank, features):
-        monkeypatch.setattr(module, "voice_encoder", lambda spec: (Hearing(), "hash"))
+        monkeypatch.setattr(module, "open_voice_encoder", lambda spec: (Hearing(), "hash"))
     assert run(manifest, "--recordings", "other", "--rename", "c", "p") == 0
     with np.load(manifest.parent / "m" / "bank.npz", allow_pickle=False) as bank:
         assert bank["speaker_ids"].tolist() == ["p0", "p1", "p2"]
@@ -90,7 +90,7 @@ def test_what_cannot_be_built(
     message: str,
 ) -> None:
     for module in (build_bank, features):
-        monkeypatch.setattr(module, "voice_encoder", lambda spec: (Hearing(), "hash"))
+        monkeypatch.setattr(module, "open_voice_encoder", lambda spec: (Hearing(), "hash"))
     assert run(manifest, *more) == 2
     assert message in capsys.readouterr().err.splitlines()[-1]
     assert not (manifest.parent / "m" / "bank.npz").exists()

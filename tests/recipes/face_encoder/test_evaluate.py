@@ -7,12 +7,14 @@ import numpy as np
 import pytest
 from conftest import REPO
 
-from vclip.recipes.face_encoder import evaluate as e
+from vclip.recipes.face_encoder import evaluate
 
 ENCODER = REPO / "assets/models/bundled/face_encoder.safetensors"
 
 
-def london(identity: float, sex: float = 3.0, n: int = 60, seed: int = 0) -> e.London:
+def london(
+    identity: float, sex: float = 3.0, n: int = 60, seed: int = 0
+) -> evaluate.LondonFeatures:
     """Features with given strengths of identity and sex, two rows per person."""
     rng = np.random.default_rng(seed)
     label = rng.integers(0, 2, n)
@@ -24,11 +26,13 @@ def london(identity: float, sex: float = 3.0, n: int = 60, seed: int = 0) -> e.L
     names = np.tile([f"{i:03}" for i in range(n)], 2)
     expression = np.repeat(["neutral", "smiling"], n)
     sexes = np.tile(np.where(label == 1, "F", "M"), 2)
-    return e.London(both, names, expression, sexes, np.tile(age, 2), np.ones(2 * n, dtype=int))
+    return evaluate.LondonFeatures(
+        both, names, expression, sexes, np.tile(age, 2), np.ones(2 * n, dtype=int)
+    )
 
 
 def test_what_is_in_the_features_is_found() -> None:
-    figures = e.measure(london(identity=4, sex=12), 50, 0)
+    figures = evaluate.measure(london(identity=4, sex=12), 50, 0)
     assert figures["sex_accuracy"].value > 0.8
     assert figures["age_r"].value > 0.5
     assert figures["rank_1"].value > 0.9
@@ -36,7 +40,7 @@ def test_what_is_in_the_features_is_found() -> None:
 
 
 def test_features_of_sex_alone_cannot_tell_people_apart() -> None:
-    figures = e.measure(london(identity=0, sex=9), 50, 0)
+    figures = evaluate.measure(london(identity=0, sex=9), 50, 0)
     assert figures["sex_accuracy"].value > 0.95
     assert figures["rank_1"].value < 0.2
     assert abs(figures["age_r"].value) < 0.4
@@ -44,29 +48,31 @@ def test_features_of_sex_alone_cannot_tell_people_apart() -> None:
 
 def test_a_person_is_never_in_training_and_test_at_once() -> None:
     data = london(identity=30, sex=0)  # huge identity, no sex: only leakage could tell
-    guess = e.predict(e.LogisticRegression(C=10.0), data.features, data.sex, data.person)
+    guess = evaluate.predict(
+        evaluate.LogisticRegression(C=10.0), data.features, data.sex, data.person
+    )
     assert 0.3 < np.mean(guess == data.sex) < 0.7
 
 
 def test_correlation_is_numpys() -> None:
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(2, 30))
-    assert e.correlation(x, y, np.ones(30)) == pytest.approx(np.corrcoef(x, y)[0, 1])
+    assert evaluate.correlation(x, y, np.ones(30)) == pytest.approx(np.corrcoef(x, y)[0, 1])
     counts = rng.integers(0, 3, 30)
     repeated = np.corrcoef(np.repeat(x, counts), np.repeat(y, counts))[0, 1]
-    assert e.correlation(x, y, counts.astype(float)) == pytest.approx(repeated)
-    assert np.isnan(e.correlation(np.ones(5), x[:5], np.ones(5)))
+    assert evaluate.correlation(x, y, counts.astype(float)) == pytest.approx(repeated)
+    assert np.isnan(evaluate.correlation(np.ones(5), x[:5], np.ones(5)))
 
 
 def test_ranks_match_a_plain_loop() -> None:
     rng = np.random.default_rng(0)
     queries, gallery = rng.normal(size=(2, 12, 5))
     middle = gallery.mean(0)
-    for i, rank in enumerate(e.ranks(queries, gallery)):
+    for i, rank in enumerate(evaluate.ranks(queries, gallery)):
         q = queries[i] - middle
         scores = [q @ g / np.linalg.norm(q) / np.linalg.norm(g) for g in gallery - middle]
         assert rank == 1 + sum(s > scores[i] for s in scores)
-    assert (e.ranks(gallery, gallery) == 1).all()
+    assert (evaluate.ranks(gallery, gallery) == 1).all()
 
 
 def test_the_command_prints_json(
@@ -78,7 +84,7 @@ def test_the_command_prints_json(
     manifest.write_text("\n".join([source[0], *people]) + "\n")
     (tmp_path / "london").symlink_to(shared / "faces/london")
     arguments = ["--london", str(manifest), "--encoder", str(ENCODER), "--draws", "20", "--json"]
-    assert e.main(arguments) == 0
+    assert evaluate.main(arguments) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["pictures"] == len(people) and found["without_face"] == 0
     assert found["sex_accuracy"]["value"] > 0.8
@@ -86,5 +92,5 @@ def test_the_command_prints_json(
 
 
 def test_missing_manifest_is_exit_code_two(capsys: pytest.CaptureFixture[str]) -> None:
-    assert e.main(["--london", "/nowhere.csv", "--encoder", str(ENCODER)]) == 2
+    assert evaluate.main(["--london", "/nowhere.csv", "--encoder", str(ENCODER)]) == 2
     assert "/nowhere.csv" in capsys.readouterr().err

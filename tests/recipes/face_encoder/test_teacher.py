@@ -12,7 +12,7 @@ from vclip.errors import DataError
 from vclip.face.detector import FaceDetector
 from vclip.face.encoder import SmallFaceEncoder, to_input
 from vclip.face.photo import load_photo
-from vclip.recipes.face_encoder import teacher as w
+from vclip.recipes.face_encoder.teacher import CROP_SHARE, MEAN, installed, read_teacher
 
 WIDTHS, BLOCKS = (2, 2, 4, 8, 16, 16), (3, 4, 3, 3, 1)
 
@@ -41,12 +41,12 @@ def toy_file(path: Path, seed: int = 0) -> Path:
 
 def test_a_written_stream_is_read_with_its_affine_layers_folded(tmp_path: Path) -> None:
     path = toy_file(tmp_path / "toy.dat")
-    teacher = w.read_teacher(path, WIDTHS, BLOCKS)
+    teacher = read_teacher(path, WIDTHS, BLOCKS)
     rng = np.random.default_rng(0)  # the writer's numbers, from the same seed
     stem = rng.normal(0, (2 / (3 * 49 * 2)) ** 0.5, (3 * 49 * 2 + 2, 1)).astype(np.float32)[:, 0]
     scale, shift = rng.uniform(0.5, 1.5, 2), rng.normal(0, 0.1, 2)
     pixels = rng.integers(0, 256, (1, 150, 150, 3), dtype=np.uint8)
-    x = (torch.from_numpy(pixels).permute(0, 3, 1, 2) - w.MEAN.view(1, 3, 1, 1)) / 256
+    x = (torch.from_numpy(pixels).permute(0, 3, 1, 2) - MEAN.view(1, 3, 1, 1)) / 256
     kernel, bias = torch.from_numpy(stem[:-2]).view(2, 3, 7, 7), torch.from_numpy(stem[-2:])
     plain = torch.nn.functional.conv2d(x, kernel, bias, 2).numpy()[0].transpose(1, 2, 0)
     with torch.no_grad():
@@ -60,17 +60,17 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
     for name, data in (("empty", b""), ("short", whole[:-100]), ("other", b"x" * 10_000)):
         (tmp_path / name).write_bytes(data)
         with pytest.raises(DataError, match="not dlib's face network"):
-            w.read_teacher(tmp_path / name, WIDTHS, BLOCKS)
+            read_teacher(tmp_path / name, WIDTHS, BLOCKS)
     with pytest.raises(DataError, match="cannot read"):
-        w.read_teacher(tmp_path / "missing")
+        read_teacher(tmp_path / "missing")
 
 
 def test_descriptors_are_dlibs_own() -> None:
     dlib = pytest.importorskip("dlib", reason="dlib-bin is not installed")
-    path = w.installed()
+    path = installed()
     if path is None:
         pytest.skip("face_recognition_models is not installed")
-    teacher, theirs = w.read_teacher(path), dlib.face_recognition_model_v1(str(path))
+    teacher, theirs = read_teacher(path), dlib.face_recognition_model_v1(str(path))
     for i in (1, 2):
         picture = Image.open(REPO / f"assets/examples/face_{i}.jpg").resize((150, 150))
         pixels = np.array(picture)[None]
@@ -81,7 +81,7 @@ def test_descriptors_are_dlibs_own() -> None:
 
 def test_our_crop_shows_what_dlibs_chip_shows() -> None:
     """Where dlib cuts its chip, by its own detector and landmarks, is the middle of our crop."""
-    dlib, path = pytest.importorskip("dlib"), w.installed()
+    dlib, path = pytest.importorskip("dlib"), installed()
     if path is None:
         pytest.skip("face_recognition_models is not installed")
     landmarks = dlib.shape_predictor(str(path.with_name("shape_predictor_5_face_landmarks.dat")))
@@ -92,5 +92,5 @@ def test_our_crop_shows_what_dlibs_chip_shows() -> None:
     side = (box.right - box.left) * (1 + 2 * box.margin)
     middle = np.array([box.left + box.right, box.top + box.bottom]) / 2
     middle[1] += box.drop * (box.bottom - box.top)
-    assert chip.width() / side == pytest.approx(w.CROP_SHARE, abs=0.15)
+    assert chip.width() / side == pytest.approx(CROP_SHARE, abs=0.15)
     np.testing.assert_allclose([chip.center().x, chip.center().y], middle, atol=0.08 * side)

@@ -14,15 +14,15 @@ from PIL import Image
 from vclip.errors import DataError
 from vclip.face.encoder import SmallFaceEncoder, load_face_encoder, to_input
 from vclip.face.photo import Box, Photo, crop_face
-from vclip.recipes.face_encoder import crops as d
-from vclip.recipes.face_encoder import objective as o
-from vclip.recipes.face_encoder import train as t
+from vclip.recipes.face_encoder import face_crops, objective, train
 from vclip.recipes.face_encoder.teacher import Teacher
 
-TOY = o.Config(image_size=64, width=4, deepest=1, epochs=2, batch=8, held_out=0.3)
+TOY = objective.FaceEncoderConfig(
+    image_size=64, width=4, deepest=1, epochs=2, batch=8, held_out=0.3
+)
 
 
-def toy_faces(n: int, seed: int = 0) -> d.Faces:
+def toy_faces(n: int, seed: int = 0) -> face_crops.FaceCrops:
     """Pictures whose colour tells the sex and whose brightness tells the age."""
     rng = np.random.default_rng(seed)
     sex, age = rng.integers(0, 2, n), rng.uniform(20, 80, n)
@@ -30,7 +30,7 @@ def toy_faces(n: int, seed: int = 0) -> d.Faces:
     images[np.arange(n), :, :, 2 * sex] = (age * 2.5)[:, None, None]
     images += rng.uniform(0, 30, (n, 96, 96, 3))
     labels = (age.astype(np.float32), sex.astype(np.float32), rng.random(n).astype(np.float32))
-    return d.Faces(images.astype(np.uint8), *labels, np.zeros((n, 0), np.float32))
+    return face_crops.FaceCrops(images.astype(np.uint8), *labels, np.zeros((n, 0), np.float32))
 
 
 def test_nt_xent_is_the_papers_sum() -> None:
@@ -41,14 +41,16 @@ def test_nt_xent_is_the_papers_sum() -> None:
     for i in range(10):
         scores = np.exp(z @ z[i] / 0.3)
         losses.append(-np.log(scores[(i + 5) % 10] / (scores.sum() - scores[i])))
-    assert o.nt_xent(views, 0.3).item() == pytest.approx(np.mean(losses), rel=1e-5)
+    assert objective.nt_xent(views, 0.3).item() == pytest.approx(np.mean(losses), rel=1e-5)
 
 
 def test_nt_xent_prefers_twins_and_forgets_norms() -> None:
     a = torch.eye(6)
-    assert o.nt_xent(torch.stack([a, a]), 0.1) < 0.01
-    assert o.nt_xent(torch.stack([a, a.roll(1, 0)]), 0.1) > 5
-    assert o.nt_xent(torch.stack([3 * a, a]), 0.1) == o.nt_xent(torch.stack([a, a]), 0.1)
+    assert objective.nt_xent(torch.stack([a, a]), 0.1) < 0.01
+    assert objective.nt_xent(torch.stack([a, a.roll(1, 0)]), 0.1) > 5
+    assert objective.nt_xent(torch.stack([3 * a, a]), 0.1) == objective.nt_xent(
+        torch.stack([a, a]), 0.1
+    )
 
 
 def test_age_loss_falls_towards_the_true_age() -> None:
@@ -56,34 +58,38 @@ def test_age_loss_falls_towards_the_true_age() -> None:
 
     def loss(guess: torch.Tensor) -> float:
         logits = -((torch.arange(101.0) - guess[:, None]) ** 2) / 18
-        return o.age_loss(logits, years, TOY).item()
+        return objective.age_loss(logits, years, TOY).item()
 
     values = [loss(years + error) for error in (0, 2, 5, 20)]
     assert values == sorted(values) and values[0] < values[1]
 
 
 def test_faces_without_labels_only_count_as_instances() -> None:
-    answers = o.Heads(16, 0)(torch.randn(8, 16, generator=torch.Generator().manual_seed(0)))
-    unknown, nothing = torch.full((8,), d.UNKNOWN), torch.zeros(8, 0)
-    only = o.total_loss(answers, unknown, unknown, nothing, TOY)
+    answers = objective.TrainingHeads(16, 0)(
+        torch.randn(8, 16, generator=torch.Generator().manual_seed(0))
+    )
+    unknown, nothing = torch.full((8,), face_crops.UNKNOWN), torch.zeros(8, 0)
+    only = objective.total_loss(answers, unknown, unknown, nothing, TOY)
     views = torch.stack([answers.instance[:4], answers.instance[4:]])
-    assert only.item() == pytest.approx(TOY.instance_weight * o.nt_xent(views, 0.2).item())
+    assert only.item() == pytest.approx(TOY.instance_weight * objective.nt_xent(views, 0.2).item())
     sex = torch.tensor([1.0, -1, -1, -1] * 2)
-    assert o.total_loss(answers, torch.full((8,), 40.0), sex, nothing, TOY) > only
+    assert objective.total_loss(answers, torch.full((8,), 40.0), sex, nothing, TOY) > only
 
 
 def test_agreeing_with_the_teacher_is_worth_its_weight() -> None:
-    answers = o.Heads(16, 5)(torch.randn(8, 16, generator=torch.Generator().manual_seed(0)))
-    unknown = torch.full((8,), d.UNKNOWN)
+    answers = objective.TrainingHeads(16, 5)(
+        torch.randn(8, 16, generator=torch.Generator().manual_seed(0))
+    )
+    unknown = torch.full((8,), face_crops.UNKNOWN)
     losses = [
-        o.total_loss(answers, unknown, unknown, taught, TOY).item()
+        objective.total_loss(answers, unknown, unknown, taught, TOY).item()
         for taught in (2 * answers.taught.detach(), -answers.taught.detach())
     ]
     assert losses[1] - losses[0] == pytest.approx(2 * TOY.teacher_weight, rel=1e-4)
 
 
 def test_learning_rate_rises_then_falls_to_nothing() -> None:
-    rates = [t.rate(x, TOY) for x in np.linspace(0, 1, 101)]
+    rates = [train.rate(x, TOY) for x in np.linspace(0, 1, 101)]
     peak = int(np.argmax(rates))
     assert rates[0] == 0 and rates[-1] == pytest.approx(0)
     assert max(rates) == pytest.approx(TOY.learning_rate, rel=0.01)
@@ -93,7 +99,7 @@ def test_learning_rate_rises_then_falls_to_nothing() -> None:
 
 def test_views_of_one_seed_agree_and_of_two_differ() -> None:
     image = toy_faces(1).images[0]
-    views = [d.augment(image, 32, np.random.default_rng(seed)) for seed in (1, 1, 2)]
+    views = [face_crops.augment(image, 32, np.random.default_rng(seed)) for seed in (1, 1, 2)]
     assert views[0].shape == (32, 32, 3) and views[0].dtype == np.uint8
     np.testing.assert_array_equal(views[0], views[1])
     assert (views[0] != views[2]).any()
@@ -103,7 +109,9 @@ def test_views_keep_the_middle_in_the_middle() -> None:
     image = np.zeros((120, 120, 3), np.uint8)
     image[54:66, 54:66] = 255
     rng = np.random.default_rng(0)
-    mean = np.mean([d._move(image, 80, rng).astype(float) for _ in range(200)], axis=0)[..., 0]
+    mean = np.mean([face_crops._move(image, 80, rng).astype(float) for _ in range(200)], axis=0)[
+        ..., 0
+    ]
     y, x = np.mgrid[0:80, 0:80]
     centre = np.array([(mean * y).sum(), (mean * x).sum()]) / mean.sum()
     np.testing.assert_allclose(centre, 39.5, atol=1)
@@ -114,10 +122,10 @@ def test_stored_crops_hold_what_the_app_would_crop() -> None:
     y, x = np.mgrid[0:400, 0:400]
     photo = Photo(np.stack([x * 255 // 400, y * 255 // 400, 0 * x], -1).astype(np.uint8))
     box = Box(150, 150, 250, 250)
-    stored = crop_face(photo, box, 120, ((1 + 2 * box.margin) * d.CONTEXT - 1) / 2)
-    inner, app = d.centre(stored[None], 80)[0], crop_face(photo, box, 80)
+    stored = crop_face(photo, box, 120, ((1 + 2 * box.margin) * face_crops.CONTEXT - 1) / 2)
+    inner, app = face_crops.centre_crops(stored[None], 80)[0], crop_face(photo, box, 80)
     assert np.abs(inner.astype(int) - app).max() <= 3
-    middle, half = d.centre(stored[None], 40, 0.5)[0], app[20:60, 20:60]
+    middle, half = face_crops.centre_crops(stored[None], 40, 0.5)[0], app[20:60, 20:60]
     assert np.abs(middle.astype(int) - half).max() <= 3
 
 
@@ -130,29 +138,29 @@ def test_hash_split_does_not_depend_on_order() -> None:
 
 def test_toy_faces_are_learned() -> None:
     config = replace(TOY, epochs=4, batch=16, learning_rate=5e-3)
-    faces, state = toy_faces(160), t.State.start(config)
+    faces, state = toy_faces(160), train.FaceEncoderTraining.start(config)
     for _ in range(config.epochs):
-        t.train_epoch(state, faces, config)
-    scores = t.validate(state, toy_faces(60, seed=1), config)
+        train.train_epoch(state, faces, config)
+    scores = train.validate(state, toy_faces(60, seed=1), config)
     assert scores["sex"] > 0.9
 
 
 def test_a_resumed_run_is_the_run_itself(tmp_path: Path) -> None:
-    faces, straight = toy_faces(24), t.State.start(TOY)
+    faces, straight = toy_faces(24), train.FaceEncoderTraining.start(TOY)
     for _ in range(2):
-        t.train_epoch(straight, faces, TOY)
-    first = t.State.start(TOY)
-    t.train_epoch(first, faces, TOY)
+        train.train_epoch(straight, faces, TOY)
+    first = train.FaceEncoderTraining.start(TOY)
+    train.train_epoch(first, faces, TOY)
     first.save(tmp_path / "checkpoint.pt")
-    second = t.State.start(TOY)
+    second = train.FaceEncoderTraining.start(TOY)
     second.restore(tmp_path / "checkpoint.pt")
-    t.train_epoch(second, faces, TOY)
+    train.train_epoch(second, faces, TOY)
     images = toy_faces(4, seed=2).images[:, :64, :64]
     np.testing.assert_allclose(
         second.shipped.encode(images), straight.shipped.encode(images), atol=1e-5
     )
     with pytest.raises(DataError, match="other settings"):
-        t.State.start(replace(TOY, seed=1)).restore(tmp_path / "checkpoint.pt")
+        train.FaceEncoderTraining.start(replace(TOY, seed=1)).restore(tmp_path / "checkpoint.pt")
 
 
 def manifest(folder: Path, n: int = 24) -> Path:
@@ -174,7 +182,7 @@ def test_the_command_writes_an_encoder_with_its_provenance(
     arguments = ["--utk", str(utk), "--work", str(tmp_path / "work"), "-o", str(out)]
     arguments += ["--image-size", "64", "--width", "4", "--deepest", "1", "--epochs", "1"]
     arguments += ["--batch", "8", "--held-out", "0.3", "--no-teacher"]
-    assert t.main(arguments) == 0
+    assert train.main(arguments) == 0
     about = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert about["config"]["image_size"] == 64 and about["faces"] == 24
     assert "UTKFace" in about["licence"] and "AVSpeech" not in about["licence"]
@@ -182,7 +190,7 @@ def test_the_command_writes_an_encoder_with_its_provenance(
     encoder = load_face_encoder(out)
     assert encoder.encode(np.zeros((1, 64, 64, 3), np.uint8)).shape == (1, 60)
     before = out.read_bytes()
-    assert t.main(arguments) == 0  # finished: nothing is trained again
+    assert train.main(arguments) == 0  # finished: nothing is trained again
     assert out.read_bytes() == before
 
 
@@ -192,7 +200,9 @@ def test_unusable_input_is_one_line_and_exit_code_two(
     utk = tmp_path / "utk.csv"
     for text in ("", "path,age\n", "path,age,sex\nmissing.jpg,20,F\n"):
         utk.write_text(text)
-        assert t.main(["--utk", str(utk), "--work", str(tmp_path / "work"), "--no-teacher"]) == 2
+        assert (
+            train.main(["--utk", str(utk), "--work", str(tmp_path / "work"), "--no-teacher"]) == 2
+        )
         assert len(capsys.readouterr().err.strip().splitlines()[-1:]) == 1
 
 
@@ -202,18 +212,20 @@ def test_only_training_people_are_used_unlabelled(tmp_path: Path) -> None:
         "person,face,voice,sex,split\n"
         "1,a.jpg,a.ogg,F,train\n1,a.jpg,b.ogg,F,train\n2,b.jpg,c.ogg,M,dev\n"
     )
-    assert d.unlabelled(pairs) == [(tmp_path / "a.jpg", d.UNKNOWN, d.UNKNOWN)]
+    assert face_crops.unlabelled_pictures(pairs) == [
+        (tmp_path / "a.jpg", face_crops.UNKNOWN, face_crops.UNKNOWN)
+    ]
 
 
 def test_network_input_of_a_batch_has_twins_side_by_side() -> None:
     faces = toy_faces(20)
-    images, age, sex, _ = next(t.batches(faces, TOY, np.random.default_rng(0)))
+    images, age, sex, _ = next(train.batches(faces, TOY, np.random.default_rng(0)))
     assert images.shape == to_input(np.zeros((16, 64, 64, 3), np.uint8)).shape
     assert torch.equal(age[:8], age[8:]) and torch.equal(sex[:8], sex[8:])
     assert not torch.equal(images[:8], images[8:])
 
 
-def toy_teacher(config: o.Config) -> Teacher:
+def toy_teacher(config: objective.FaceEncoderConfig) -> Teacher:
     """A teacher with two blocks more than its pupil, by chance."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(1)
@@ -223,7 +235,7 @@ def toy_teacher(config: o.Config) -> Teacher:
 
 def test_a_pupil_starts_as_its_teachers_first_layers() -> None:
     teacher, images = toy_teacher(TOY), toy_faces(3).images[:, :64, :64]
-    state = t.State.start(TOY, teacher)
+    state = train.FaceEncoderTraining.start(TOY, teacher)
     ours, theirs = (net.encode(images) for net in (state.encoder, teacher.net))
     np.testing.assert_array_equal(ours[:, :28], theirs[:, :28])  # the stages that both have
     assert (ours[:, 28:] != theirs[:, 28:]).any()  # two blocks short
@@ -235,11 +247,11 @@ def test_lessons_are_standardised_and_computed_once(
     (tmp_path / "teacher.dat").write_bytes(b"its hash counts")
     options = Namespace(work=tmp_path, teacher=tmp_path / "teacher.dat")
     teacher, faces = toy_teacher(TOY), toy_faces(12)
-    first = t.lessons(teacher, faces, options)
+    first = train.teacher_features(teacher, faces, options)
     assert first.shape == (12, teacher.net.dimension)
     assert np.abs(first.mean(0)).max() < 1e-3 and first.std(0).max() < 1 + 1e-3
     monkeypatch.setattr(teacher.net, "encode", None)
-    np.testing.assert_array_equal(t.lessons(teacher, faces, options), first)
+    np.testing.assert_array_equal(train.teacher_features(teacher, faces, options), first)
 
 
 def test_a_pupil_comes_to_agree_with_its_teacher(tmp_path: Path) -> None:
@@ -247,10 +259,10 @@ def test_a_pupil_comes_to_agree_with_its_teacher(tmp_path: Path) -> None:
     config = replace(TOY, epochs=3, learning_rate=1e-3)
     options = Namespace(work=tmp_path, teacher=tmp_path / "teacher.dat")
     teacher, faces = toy_teacher(config), toy_faces(96)
-    faces = replace(faces, taught=t.lessons(teacher, faces, options))
-    state = t.State.start(config, teacher)
+    faces = replace(faces, taught=train.teacher_features(teacher, faces, options))
+    state = train.FaceEncoderTraining.start(config, teacher)
     stem = state.encoder.stem.weight.clone()
     for _ in range(config.epochs):
-        t.train_epoch(state, faces, config)
-    assert t.validate(state, faces, config)["teacher"] > 0.5
+        train.train_epoch(state, faces, config)
+    assert train.validate(state, faces, config)["teacher"] > 0.5
     assert torch.equal(state.encoder.stem.weight, stem)  # which is not trained

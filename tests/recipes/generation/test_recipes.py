@@ -30,7 +30,7 @@ class Bands:
 @pytest.fixture(autouse=True)
 def cheap_encoder(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (build_bank, distill):
-        monkeypatch.setattr(module, "voice_encoder", lambda spec: (Bands(), "hash"))
+        monkeypatch.setattr(module, "open_voice_encoder", lambda spec: (Bands(), "hash"))
     Bands.calls = 0
 
 

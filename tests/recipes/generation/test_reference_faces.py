@@ -22,7 +22,7 @@ from vclip.models.download import sha256
 from vclip.recipes.data import features
 from vclip.recipes.data.manifest import Labelled, read_labelled
 from vclip.recipes.data.shards import open_features
-from vclip.recipes.face_encoder import crops, objective
+from vclip.recipes.face_encoder import face_crops, objective
 from vclip.recipes.generation import reference_faces
 from vclip.recipes.generation.assemble import COMPONENTS, describe
 from vclip.recipes.metrics.intervals import Estimate
@@ -54,9 +54,9 @@ def test_only_faces_that_were_held_out_are_taken(shared: Path) -> None:
     taken = reference_faces.unseen(rows)
     assert 0.03 < len(taken) / len(rows) < 0.07
     sample = rows[:: len(rows) // 100]  # the split of train_face on what prepare would make of it
-    folds = [np.float32(crops.fold(row.path.read_bytes())) for row in sample]
+    folds = [np.float32(face_crops.content_fold(row.path.read_bytes())) for row in sample]
     held_out = [row.path for row, fold in zip(sample, folds, strict=True) if fold < 0.05]
-    assert objective.Config().held_out == 0.05
+    assert objective.FaceEncoderConfig().held_out == 0.05
     paths = {row.path for row in sample}
     assert [row.path for row in taken if row.path in paths] == held_out
 
@@ -120,7 +120,7 @@ def test_pictures_without_a_face_are_not_taken(
     directory = make_model(tmp_path / "m")
     Image.new("RGB", (200, 200), (90, 90, 90)).save(tmp_path / "grey.png")
     (tmp_path / "few.csv").write_text("path,age,sex\ngrey.png,30,F\n")
-    monkeypatch.setattr(reference_faces, "fold", lambda data: 0.0)
+    monkeypatch.setattr(reference_faces, "content_fold", lambda data: 0.0)
     options = ["--directory", str(directory), "--utk", str(tmp_path / "few.csv")]
     assert reference_faces.main([*options, "--store", str(tmp_path / "s.sqlite")]) == 2
     assert "no face of" in capsys.readouterr().err

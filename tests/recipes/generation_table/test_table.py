@@ -138,7 +138,7 @@ def options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
         lines.append(f"p{i},{i}.png,{i}.wav,{'FM'[i % 2]},{'dev' if i < 4 else 'train'}")
     (tmp_path / "pairs.csv").write_text("\n".join(lines) + "\n")
     for module in (workshop, features):
-        monkeypatch.setattr(module, "voice_encoder", lambda spec: (Spectra(), "hash"))
+        monkeypatch.setattr(module, "open_voice_encoder", lambda spec: (Spectra(), "hash"))
     quick = settings.FitConfig(couplings=2, coupling_hidden=8, steps=3, batch=4, check_every=3)
     monkeypatch.setitem(settings.PRESETS, "bundled", quick)
     text = f"{tmp_path} --pairs {tmp_path}/pairs.csv --store {tmp_path}/store"

@@ -14,7 +14,7 @@ from vclip.errors import DataError
 from vclip.recipes.association.settings import FitConfig
 
 
-class Side:
+class VersionedFeatures:
     """Rows of one side, each with several versions: the first is the plain one."""
 
     def __init__(self, rows: Sequence[Float32]) -> None:
@@ -22,7 +22,7 @@ class Side:
         self.start, self.longest = self.count.cumsum(0) - self.count, int(self.count.max())
         self.values = torch.from_numpy(np.concatenate(rows))  # (versions of all rows, dimension)
 
-    def to(self, device: torch.device) -> "Side":
+    def to(self, device: torch.device) -> "VersionedFeatures":
         """The same with its values on a device; chance stays on the CPU."""
         moved = copy.copy(self)
         moved.values = self.values.to(device)
@@ -31,18 +31,18 @@ class Side:
     def __len__(self) -> int:
         return len(self.count)
 
-    def first(self, index: Tensor | None = None) -> Tensor:
+    def plain(self, index: Tensor | None = None) -> Tensor:
         """(N, dimension) as the app computes them, of all rows or of the indexed ones."""
         return self.values[self.start if index is None else self.start[index]]
 
-    def one(self, index: Tensor, rng: torch.Generator) -> Tensor:
+    def draw(self, index: Tensor, rng: torch.Generator) -> Tensor:
         """A random version of each indexed row, (B, dimension)."""
         count = self.count[index]
         chosen = (torch.rand(len(index), generator=rng) * count).long()
         rows: Tensor = self.values[self.start[index] + chosen]
         return rows
 
-    def some(self, index: Tensor, rng: torch.Generator) -> Tensor:
+    def draw_mean(self, index: Tensor, rng: torch.Generator) -> Tensor:
         """The mean of a random set of versions of each indexed row, of the first one's norm."""
         count, versions = self.count[index], torch.arange(self.longest)
         there = versions[None] < count[:, None]  # (B, versions)
@@ -60,8 +60,8 @@ class Side:
 class PairData:
     """Rows with both sides, and whose they are."""
 
-    image: Side
-    voice: Side
+    image: VersionedFeatures
+    voice: VersionedFeatures
     person: Tensor  # (N,) int
 
     def to(self, device: torch.device) -> "PairData":
@@ -73,8 +73,8 @@ class PairData:
 class LabelData:
     """Faces and voices of different people that share labels; equal labels are no negatives."""
 
-    image: Side
-    voice: Side
+    image: VersionedFeatures
+    voice: VersionedFeatures
     image_label: Tensor  # (N,) int
     voice_label: Tensor  # (M,) int
 

@@ -11,7 +11,7 @@ import torch
 from vclip.errors import DataError, OutputError
 from vclip.recipes.association.batches import LabelData, PairData
 from vclip.recipes.association.distributed import Group
-from vclip.recipes.association.objective import Chance
+from vclip.recipes.association.objective import RandomStreams
 from vclip.recipes.association.settings import FitConfig
 
 # what torch.load raises for files that it did not write
@@ -29,13 +29,15 @@ def name_of(config: FitConfig, world: int, *data: PairData | LabelData | None) -
     return digest.hexdigest()
 
 
-def random_state(chance: Chance, device: torch.device) -> list[torch.Tensor]:
+def random_state(chance: RandomStreams, device: torch.device) -> list[torch.Tensor]:
     """Where this process's random numbers stand."""
     states = [chance.shared.get_state(), chance.own.get_state(), torch.get_rng_state()]
     return states + ([torch.cuda.get_rng_state(device)] if device.type == "cuda" else [])
 
 
-def set_random_state(states: list[torch.Tensor], chance: Chance, device: torch.device) -> None:
+def set_random_state(
+    states: list[torch.Tensor], chance: RandomStreams, device: torch.device
+) -> None:
     """Go on where they stood."""
     chance.shared.set_state(states[0])
     chance.own.set_state(states[1])

@@ -14,9 +14,9 @@ from vclip.association.model import Association, AssociationConfig
 from vclip.recipes.association import checkpoint
 from vclip.recipes.association.batches import Batches, LabelData, PairData
 from vclip.recipes.association.distributed import ALONE, Group
-from vclip.recipes.association.objective import Chance, Objective
+from vclip.recipes.association.objective import AssociationLoss, RandomStreams
+from vclip.recipes.association.robust_weights import pair_weights
 from vclip.recipes.association.settings import FitConfig
-from vclip.recipes.association.trust import pair_weights
 from vclip.recipes.metrics.verification import auc, same
 
 
@@ -31,8 +31,8 @@ def new_association(pairs: PairData, config: FitConfig) -> Association:
     with torch.random.fork_rng(devices=[]):  # layers draw their first weights from the global RNG
         torch.manual_seed(config.seed)
         association = Association(sizes)
-    association.image_standard.fit(pairs.image.first())
-    association.voice_standard.fit(pairs.voice.first())
+    association.image_standard.fit(pairs.image.plain())
+    association.voice_standard.fit(pairs.voice.plain())
     with torch.no_grad():
         association.logit_scale.fill_(config.logit_scale)
     association.logit_scale.requires_grad_(config.learn_temperature)
@@ -42,8 +42,8 @@ def new_association(pairs: PairData, config: FitConfig) -> Association:
 def score(association: Association, pairs: PairData) -> Float64:
     """Cosines (N, N) of every face with every voice, plain features."""
     with torch.no_grad():
-        image_emb = association.encode_image(pairs.image.first())
-        voice_emb = association.encode_voice(pairs.voice.first())
+        image_emb = association.encode_image(pairs.image.plain())
+        voice_emb = association.encode_voice(pairs.voice.plain())
         return (image_emb @ voice_emb.T).double().cpu().numpy()
 
 
@@ -65,7 +65,7 @@ def _optimizer(association: Association, config: FitConfig) -> torch.optim.Optim
 
 
 @dataclass(frozen=True)
-class Check:
+class DevCheck:
     """How training stood after a step."""
 
     step: int
@@ -73,7 +73,7 @@ class Check:
     dev_auc: float
 
 
-class Fit:
+class AssociationTrainer:
     """Training as it stands; all of it but the data is in state()."""
 
     def __init__(
@@ -90,11 +90,11 @@ class Fit:
         self.association = new_association(pairs, config).to(group.device)
         self.mean = copy.deepcopy(self.association).eval()  # of the weights; this is what is kept
         self.best, self.best_auc, self.stale = copy.deepcopy(self.mean), -1.0, 0
-        self.step, self.last, self.history = 0, config.label_steps + config.steps, list[Check]()
+        self.step, self.last, self.history = 0, config.label_steps + config.steps, list[DevCheck]()
         self.optimizer = _optimizer(self.association, config)
         self.scaler = torch.amp.GradScaler(group.device.type, enabled=config.precision == "float16")
-        self.chance = Chance.of(config.seed, group.rank)
-        self.objective = Objective(self.association, config, self.chance, group)
+        self.chance = RandomStreams.seeded(config.seed, group.rank)
+        self.objective = AssociationLoss(self.association, config, self.chance, group)
         self.batches = Batches(pairs.person, config, group.world)
         self.weights = torch.ones(len(pairs.person)) if config.noise_robust else None
 
@@ -140,12 +140,12 @@ class Fit:
         regular = self.step % self.config.check_every == 0 and self.step > self.config.label_steps
         return regular or self.step == self.last
 
-    def check(self, loss: Tensor) -> Check:
+    def check(self, loss: Tensor) -> DevCheck:
         """Look at dev, in the first process for all; keep the mean if it is the best so far."""
         reached = float(self.step)
         if self.dev is not None:
             reached = self.group.agreed(pair_auc(self.mean, self.dev) if self.group.first else 0.0)
-        self.history.append(Check(self.step, float(loss), reached))
+        self.history.append(DevCheck(self.step, float(loss), reached))
         self.stale = 0 if reached > self.best_auc else self.stale + 1
         if reached > self.best_auc:
             self.best, self.best_auc = copy.deepcopy(self.mean), reached
@@ -174,7 +174,7 @@ class Fit:
         self.optimizer.load_state_dict(state["optimizer"])
         self.scaler.load_state_dict(state["scaler"])
         vars(self).update(state["plain"], weights=state["weights"])
-        self.history = [Check(*values) for values in state["history"]]
+        self.history = [DevCheck(*values) for values in state["history"]]
         checkpoint.set_random_state(
             state["random"][self.group.rank], self.chance, self.group.device
         )
@@ -188,16 +188,16 @@ def fit(
     config: FitConfig,
     dev: PairData | None = None,
     labels: LabelData | None = None,
-    report: Callable[[Check], None] = lambda check: None,
+    report: Callable[[DevCheck], None] = lambda check: None,
     resume: Path | None = None,
     group: Group = ALONE,
-) -> tuple[Association, list[Check]]:
+) -> tuple[Association, list[DevCheck]]:
     """Train; the moving average at its best check on dev, or at the end without dev, on the CPU.
 
     With resume, every check leaves a file there from which the same call goes on to the same end,
     to the byte. Raises DataError if that file is of another training.
     """
-    run = Fit(pairs, config, dev, labels, group)
+    run = AssociationTrainer(pairs, config, dev, labels, group)
     name = checkpoint.name_of(config, group.world, pairs, dev, labels) if resume else ""
     cuda = [group.device] if group.device.type == "cuda" else []
     with torch.random.fork_rng(devices=cuda):  # dropout draws from the global RNG

@@ -15,14 +15,14 @@ PRECISION = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
 @dataclass(frozen=True)
-class Chance:
+class RandomStreams:
     """Random numbers: shared ones say which rows make a batch, own ones what becomes of them."""
 
     shared: torch.Generator  # the same in every process
     own: torch.Generator
 
     @classmethod
-    def of(cls, seed: int, rank: int = 0) -> "Chance":
+    def seeded(cls, seed: int, rank: int = 0) -> "RandomStreams":
         """Of one process; the first, or only, one has one generator for both."""
         shared = torch.Generator().manual_seed(seed)
         return cls(shared, torch.Generator().manual_seed(seed + rank) if rank else shared)
@@ -34,12 +34,12 @@ def _different(labels: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Objective:
+class AssociationLoss:
     """What training makes small, for the association as it is now."""
 
     association: Association
     config: FitConfig
-    chance: Chance
+    chance: RandomStreams
     group: Group = ALONE
 
     def pairs(self, data: PairData, index: Tensor, weights: Tensor | None = None) -> Tensor:
@@ -48,8 +48,10 @@ class Objective:
         weights (N,) say how much each pair of the data counts (all alike, if None).
         """
         mine, own = self.group.share(index), self.chance.own
-        image = data.image.one(mine, own) if self.config.vary_image else data.image.first(mine)
-        voice = data.voice.some(mine, own) if self.config.vary_voice else data.voice.first(mine)
+        image = data.image.draw(mine, own) if self.config.vary_image else data.image.plain(mine)
+        voice = (
+            data.voice.draw_mean(mine, own) if self.config.vary_voice else data.voice.plain(mine)
+        )
         image_emb, voice_emb = self._embedded(image, voice)
         person = data.person[index].to(image_emb.device)
         scale, hardness = self.association.logit_scale, self.config.hard_negatives
@@ -68,7 +70,7 @@ class Objective:
         voices = torch.multinomial(fits.float(), 1, generator=rng)[:, 0]
         even = len(faces) // self.group.world * self.group.world
         mine, own = self.group.share(torch.stack([faces, voices], dim=1)[:even]), self.chance.own
-        image, voice = data.image.one(mine[:, 0], own), data.voice.some(mine[:, 1], own)
+        image, voice = data.image.draw(mine[:, 0], own), data.voice.draw_mean(mine[:, 1], own)
         image_emb, voice_emb = self._embedded(image, voice)
         negatives = _different(data.image_label[faces[:even]]).to(image_emb.device)
         return contrastive_loss(image_emb, voice_emb, self.association.logit_scale, negatives)

@@ -30,10 +30,10 @@ from vclip.errors import DataError, reported
 from vclip.models.directory import BUNDLED
 from vclip.recipes.association.batches import PairData
 from vclip.recipes.association.distributed import Group, launched
-from vclip.recipes.association.fitting import Check, fit, score
+from vclip.recipes.association.fitting import DevCheck, fit, score
 from vclip.recipes.association.settings import PRESETS, FitConfig
 from vclip.recipes.association.training_data import (
-    Material,
+    TrainingData,
     describe,
     drawn,
     pair_data,
@@ -53,7 +53,7 @@ LICENCE = {
 }
 
 
-def read(arguments: argparse.Namespace, config: FitConfig, group: Group) -> Material:
+def read(arguments: argparse.Namespace, config: FitConfig, group: Group) -> TrainingData:
     """Features as the options say; of dev no more than are scored."""
     labelled = bool(config.label_steps or config.label_weight)
     if not arguments.features and group.world > 1:
@@ -63,7 +63,7 @@ def read(arguments: argparse.Namespace, config: FitConfig, group: Group) -> Mate
         )
     found = read_training_data(arguments, config.seed, labelled)
     held = drawn(found.held, arguments.dev_rows, config.seed)
-    return Material(found.known, held, found.labels, found.about)
+    return TrainingData(found.known, held, found.labels, found.about)
 
 
 def varied(pairs: PairData, config: FitConfig) -> PairData:
@@ -90,7 +90,7 @@ def train(arguments: argparse.Namespace, command: str, group: Group) -> None:
         print(describe(found.known, "train"), describe(found.held, "dev"), sep="\n", flush=True)
     dev = pair_data(found.held)
 
-    def show(check: Check) -> None:
+    def show(check: DevCheck) -> None:
         if group.first:
             line = f"step {check.step:5d}  loss {check.loss:.3f}  dev AUC {check.dev_auc:.4f}"
             print(line, flush=True)

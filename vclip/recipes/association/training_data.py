@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from vclip.errors import DataError
-from vclip.recipes.association.batches import LabelData, PairData, Side, index_of
+from vclip.recipes.association.batches import LabelData, PairData, VersionedFeatures, index_of
 from vclip.recipes.data import shards
 from vclip.recipes.data.features import make_features
 from vclip.recipes.data.manifest import Labelled, Pair, file_hash, read_labelled, read_pairs
@@ -16,7 +16,7 @@ from vclip.recipes.evaluation.association import PROBE_SOURCES
 
 
 @dataclass(frozen=True)
-class Material:
+class TrainingData:
     """Usable rows with their features, and where all of it comes from."""
 
     known: PairFeatures  # trained on
@@ -43,7 +43,7 @@ def split_pairs(pairs: list[Pair], seed: int, share: float = 0.1) -> tuple[list[
 def pair_data(features: PairFeatures) -> PairData:
     """Features of manifest rows as tensors, persons numbered."""
     persons = index_of([pair.person for pair in features.pairs])
-    return PairData(Side(features.image), Side(features.voice), persons)
+    return PairData(VersionedFeatures(features.image), VersionedFeatures(features.voice), persons)
 
 
 def drawn(features: PairFeatures, n: int, seed: int) -> PairFeatures:
@@ -74,12 +74,12 @@ def label_data(arguments: argparse.Namespace) -> LabelData | None:
     return LabelData(image, voice, labels[: len(image)], labels[len(image) :])
 
 
-def _labelled(rows: list[Labelled], media: shards.Shards) -> tuple[Side, list[str]]:
+def _labelled(rows: list[Labelled], media: shards.Shards) -> tuple[VersionedFeatures, list[str]]:
     kept, features = labelled_features(rows, media)
-    return Side(features), [row.sex for row in kept]
+    return VersionedFeatures(features), [row.sex for row in kept]
 
 
-def read_training_data(arguments: argparse.Namespace, seed: int, labelled: bool) -> Material:
+def read_training_data(arguments: argparse.Namespace, seed: int, labelled: bool) -> TrainingData:
     """Features of the manifest's rows from shards, which are made first if none are named."""
     if arguments.features and labelled:
         raise DataError("labelled media have no shards; use --label-steps 0 --label-weight 0")
@@ -108,7 +108,7 @@ def read_training_data(arguments: argparse.Namespace, seed: int, labelled: bool)
             "labelled": [arguments.utk.name, *PROBE_SOURCES] if labels else [],
         },
     }
-    return Material(known, held, labels, told)
+    return TrainingData(known, held, labels, told)
 
 
 def describe(data: PairFeatures, name: str) -> str:

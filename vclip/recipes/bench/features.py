@@ -28,7 +28,7 @@ from vclip.face.detector import FaceDetector
 from vclip.face.encoder import load_face_encoder
 from vclip.face.photo import load_photo
 from vclip.recipes.bench import timing
-from vclip.recipes.data.encoders import BUNDLED_FACES, voice_encoder
+from vclip.recipes.data.encoders import BUNDLED_FACES, open_voice_encoder
 from vclip.recipes.data.extraction import Extractor, FaceExtractor, VoiceExtractor
 from vclip.recipes.data.manifest import REPO
 from vclip.recipes.options import parse
@@ -108,7 +108,7 @@ def measure(n_clips: int, folder: Path, yunet: Path | None) -> dict[str, float]:
     }
     heard: dict[str, Extractor] = {
         "H/ASP": VoiceExtractor(full_size_hasp(folder)),
-        "Resemblyzer": VoiceExtractor(voice_encoder("resemblyzer")[0]),
+        "Resemblyzer": VoiceExtractor(open_voice_encoder("resemblyzer")[0]),
     }
     figures = {
         "first frame, no detection": timed(FaceExtractor(clip, None).read, paths),

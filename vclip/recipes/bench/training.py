@@ -26,9 +26,9 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from vclip.errors import InputError, reported
-from vclip.recipes.association.batches import PairData, Side
+from vclip.recipes.association.batches import PairData, VersionedFeatures
 from vclip.recipes.association.distributed import Group, launched
-from vclip.recipes.association.fitting import Fit
+from vclip.recipes.association.fitting import AssociationTrainer
 from vclip.recipes.association.settings import PRESETS
 from vclip.recipes.bench import timing
 from vclip.recipes.options import parse
@@ -58,11 +58,11 @@ def made_up(rows: int, seed: int) -> PairData:
     rng = np.random.default_rng(seed)
     people = max(1, rows * PEOPLE // CLIPS)
     sides = (rng.standard_normal((rows, 1, DIMENSION), dtype=np.float32) for _ in range(2))
-    image, voice = (Side(list(values)) for values in sides)
+    image, voice = (VersionedFeatures(list(values)) for values in sides)
     return PairData(image, voice, torch.from_numpy(rng.integers(people, size=rows)))
 
 
-def step_seconds(run: Fit, times: int) -> tuple[float, float]:
+def step_seconds(run: AssociationTrainer, times: int) -> tuple[float, float]:
     """Median time of a training step, and of the processor's share in it."""
     processor: list[float] = []
 
@@ -88,7 +88,7 @@ def kept(loss: Callable[[], Tensor]) -> int:
     return sum(storages.values())
 
 
-def checkpointed(run: Fit) -> Fit:
+def checkpointed(run: AssociationTrainer) -> AssociationTrainer:
     """The same training, whose heads keep their input only and run again on the way back."""
     for name in ("encode_image", "encode_voice"):
         again = functools.partial(checkpoint, getattr(run.association, name), use_reentrant=False)
@@ -96,11 +96,11 @@ def checkpointed(run: Fit) -> Fit:
     return run
 
 
-def checkpointing(new: Callable[[], Fit], times: int) -> tuple[int, int, float]:
+def checkpointing(new: Callable[[], AssociationTrainer], times: int) -> tuple[int, int, float]:
     """Bytes kept without, bytes saved with gradient checkpointing, and its factor of time."""
     runs = {"plain": new(), "again": checkpointed(new())}
 
-    def there_and_back(run: Fit) -> None:
+    def there_and_back(run: AssociationTrainer) -> None:
         loss = run.loss()
         loss.backward()  # type: ignore[no-untyped-call]
         float(loss.detach())  # waits for the device
@@ -121,7 +121,7 @@ def measure(settings: TrainingBenchSettings, group: Group) -> Iterator[dict[str,
     for batch in settings.batch:
         for precision in settings.precision or usual:
             config = replace(PRESETS["paper"], batch=batch, precision=precision, loss=settings.loss)
-            new = functools.partial(Fit, pairs, config, None, None, group)
+            new = functools.partial(AssociationTrainer, pairs, config, None, None, group)
             seconds, processor = step_seconds(new(), settings.steps)
             whole, saved, slower = checkpointing(new, settings.steps)
             yield {

@@ -22,7 +22,7 @@ IMAGE_CHOICES = "bundled, FILE.safetensors, clip, OWNER/NAME@COMMIT, or the dire
 VOICE_CHOICES = "resemblyzer, or hasp:FILE"
 
 
-def image_encoder(spec: str) -> tuple[ImageEncoder, str]:
+def open_image_encoder(spec: str) -> tuple[ImageEncoder, str]:
     """The image encoder that a spec names, and the SHA-256 of its weights.
 
     Raises DataError for a spec of no such form, ModelError for weights that cannot be used.
@@ -36,7 +36,7 @@ def image_encoder(spec: str) -> tuple[ImageEncoder, str]:
     raise DataError(f"there is no image encoder {spec!r}; use {IMAGE_CHOICES}")
 
 
-def voice_encoder(spec: str) -> tuple[VoiceEncoder, str]:
+def open_voice_encoder(spec: str) -> tuple[VoiceEncoder, str]:
     """The voice encoder that a spec names, and the SHA-256 of its weights.
 
     Raises DataError for a spec of no such form, ModelError for weights that cannot be used.

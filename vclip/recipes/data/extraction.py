@@ -19,15 +19,15 @@ from vclip.errors import DataError, ImageError
 from vclip.face.detector import FaceDetector
 from vclip.face.encoder import ImageEncoder
 from vclip.face.photo import Box, Photo, whole_photo
-from vclip.recipes.data.clips import file_of, read_picture, read_voice
-from vclip.recipes.data.manifest import file_hash
-from vclip.recipes.data.shards import Shard
-from vclip.recipes.data.views import (
+from vclip.recipes.data.augmentation import (
     HOP,
     WINDOW,
     face_views,
     voice_rows,
 )
+from vclip.recipes.data.clips import file_of, read_picture, read_voice
+from vclip.recipes.data.manifest import file_hash
+from vclip.recipes.data.shards import Shard
 
 log = logging.getLogger(__name__)
 Item = TypeVar("Item")

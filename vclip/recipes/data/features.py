@@ -36,8 +36,8 @@ from vclip.face.detector import FaceDetector
 from vclip.recipes.data.encoders import (
     IMAGE_CHOICES,
     VOICE_CHOICES,
-    image_encoder,
-    voice_encoder,
+    open_image_encoder,
+    open_voice_encoder,
 )
 from vclip.recipes.data.extraction import (
     Extractor,
@@ -243,7 +243,7 @@ def plan(settings: FeatureSettings) -> tuple[list[MediaShards], dict[str, Any]]:
         VOICES: NOTHING,
     }
     if faces and settings.image_encoder:
-        images, digest = image_encoder(settings.image_encoder)
+        images, digest = open_image_encoder(settings.image_encoder)
         detector = functools.partial(FaceDetector, settings.yunet)
         seen = FaceExtractor(
             images,
@@ -254,7 +254,7 @@ def plan(settings: FeatureSettings) -> tuple[list[MediaShards], dict[str, Any]]:
         parts.append(MediaShards(FACES, seen, faces, settings.shard_size))
         about[FACES] = parts[-1].about(settings.image_encoder, digest)
     if voices and settings.voice_encoder:
-        sounds, digest = voice_encoder(settings.voice_encoder)
+        sounds, digest = open_voice_encoder(settings.voice_encoder)
         heard = VoiceExtractor(sounds, settings.windows)
         parts.append(MediaShards(VOICES, heard, voices, settings.shard_size))
         about[VOICES] = parts[-1].about(settings.voice_encoder, digest)

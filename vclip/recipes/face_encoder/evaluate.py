@@ -27,7 +27,7 @@ from vclip.face.encoder import ImageEncoder, load_face_encoder
 from vclip.face.photo import crop_face, load_photo, whole_photo
 from vclip.models.directory import BUNDLED
 from vclip.recipes.data.manifest import SHARED, read_rows
-from vclip.recipes.face_encoder.crops import UNKNOWN, number
+from vclip.recipes.face_encoder.face_crops import UNKNOWN, age_of
 from vclip.recipes.metrics.intervals import Estimate, bootstrap
 
 ENCODER = BUNDLED / "face_encoder.safetensors"
@@ -36,7 +36,7 @@ COLUMNS = ("person", "expression", "sex")
 
 
 @dataclass(frozen=True)
-class London:
+class LondonFeatures:
     """features (N, F); person, expression, sex (N,) str; age (N,) years or UNKNOWN; boxes found."""
 
     features: np.ndarray
@@ -47,7 +47,7 @@ class London:
     boxes: np.ndarray
 
 
-def read(manifest: Path, encoder: ImageEncoder, detector: FaceDetector) -> London:
+def read(manifest: Path, encoder: ImageEncoder, detector: FaceDetector) -> LondonFeatures:
     """Detect, crop and encode every picture as the app does; DataError if one is unreadable."""
     rows = [r for _, r in read_rows(manifest, ("path", "person", "expression", "age", "sex"))]
     images, boxes = [], []
@@ -61,8 +61,10 @@ def read(manifest: Path, encoder: ImageEncoder, detector: FaceDetector) -> Londo
         box = found[0] if found else whole_photo(photo)
         images.append(crop_face(photo, box, encoder.image_size))
     person, expression, sex = (np.array([r[k] for r in rows]) for k in COLUMNS)
-    age = np.array([number(r["age"]) for r in rows])
-    return London(encoder.encode(np.stack(images)), person, expression, sex, age, np.array(boxes))
+    age = np.array([age_of(r["age"]) for r in rows])
+    return LondonFeatures(
+        encoder.encode(np.stack(images)), person, expression, sex, age, np.array(boxes)
+    )
 
 
 def predict(probe: Any, features: np.ndarray, target: np.ndarray, person: np.ndarray) -> np.ndarray:
@@ -92,7 +94,7 @@ def ranks(queries: np.ndarray, gallery: np.ndarray) -> np.ndarray:
     return np.asarray((scores >= np.diag(scores)[:, None]).sum(1))
 
 
-def _paired(data: London) -> tuple[np.ndarray, np.ndarray]:
+def _paired(data: LondonFeatures) -> tuple[np.ndarray, np.ndarray]:
     """Row numbers (P,) of the neutral and of the smiling picture of each person who has both."""
     where = {(p, e): i for i, (p, e) in enumerate(zip(data.person, data.expression, strict=True))}
     people = [
@@ -102,7 +104,7 @@ def _paired(data: London) -> tuple[np.ndarray, np.ndarray]:
     return index[:, 0], index[:, 1]
 
 
-def measure(data: London, n_draws: int, seed: int) -> dict[str, Estimate]:
+def measure(data: LondonFeatures, n_draws: int, seed: int) -> dict[str, Estimate]:
     """The figures by name, each with its 95 % interval."""
     rng = np.random.default_rng(seed)
     out: dict[str, Estimate] = {}

@@ -11,7 +11,7 @@ OLDEST = 100  # years; ages are 0 … OLDEST in the age head
 
 
 @dataclass(frozen=True)
-class Config:
+class FaceEncoderConfig:
     """Settings of the reported run."""
 
     image_size: int = 150
@@ -33,8 +33,8 @@ class Config:
     seed: int = 0
 
 
-class Answers(NamedTuple):
-    """What `Heads` say of N faces."""
+class HeadOutputs(NamedTuple):
+    """Predictions of the heads for N faces."""
 
     age: Tensor
     sex: Tensor
@@ -42,8 +42,8 @@ class Answers(NamedTuple):
     taught: Tensor
 
 
-class Heads(nn.Module):
-    """Answers from features (N, F): age logits (N, 101), sex logit (N,), instance (N, P), and the
+class TrainingHeads(nn.Module):
+    """Outputs from features (N, F): age logits (N, 101), sex logit (N,), instance (N, P), and the
     teacher's features (N, T).
     """
 
@@ -57,10 +57,10 @@ class Heads(nn.Module):
         )
         self.taught = nn.Linear(dimension, taught) if taught else None
 
-    def forward(self, features: Tensor) -> Answers:
+    def forward(self, features: Tensor) -> HeadOutputs:
         x = self.norm(features)
         taught = self.taught(x) if self.taught else x[:, :0]
-        return Answers(self.age(x), self.sex(x)[:, 0], self.instance(x), taught)
+        return HeadOutputs(self.age(x), self.sex(x)[:, 0], self.instance(x), taught)
 
 
 def nt_xent(views: Tensor, temperature: float) -> Tensor:
@@ -72,7 +72,7 @@ def nt_xent(views: Tensor, temperature: float) -> Tensor:
     return F.cross_entropy(similarity, twin)
 
 
-def age_loss(logits: Tensor, years: Tensor, config: Config) -> Tensor:
+def age_loss(logits: Tensor, years: Tensor, config: FaceEncoderConfig) -> Tensor:
     """Soft labels around the true age plus the expected value's absolute error (scalar)."""
     ages = torch.arange(OLDEST + 1, dtype=torch.float32)
     soft = torch.softmax(-((ages - years[:, None]) ** 2) / (2 * config.age_sigma**2), 1)
@@ -82,7 +82,7 @@ def age_loss(logits: Tensor, years: Tensor, config: Config) -> Tensor:
 
 
 def total_loss(
-    answers: Answers, age: Tensor, sex: Tensor, taught: Tensor, config: Config
+    answers: HeadOutputs, age: Tensor, sex: Tensor, taught: Tensor, config: FaceEncoderConfig
 ) -> Tensor:
     """All objectives for views stacked as (2N, …); faces with unknown labels lack two of them."""
     loss = config.instance_weight * nt_xent(

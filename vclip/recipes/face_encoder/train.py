@@ -29,16 +29,21 @@ from vclip.face.detector import FaceDetector
 from vclip.face.encoder import SmallFaceEncoder, to_input
 from vclip.models.directory import BUNDLED
 from vclip.recipes.data.manifest import REPO, SHARED, file_hash
-from vclip.recipes.face_encoder.crops import (
+from vclip.recipes.face_encoder.face_crops import (
     CONTEXT,
-    Faces,
+    FaceCrops,
     augment,
-    centre,
-    labelled,
-    prepare,
-    unlabelled,
+    centre_crops,
+    labelled_pictures,
+    load_crops,
+    unlabelled_pictures,
 )
-from vclip.recipes.face_encoder.objective import OLDEST, Config, Heads, total_loss
+from vclip.recipes.face_encoder.objective import (
+    OLDEST,
+    FaceEncoderConfig,
+    TrainingHeads,
+    total_loss,
+)
 from vclip.recipes.face_encoder.teacher import CROP_SHARE, Teacher, installed, read_teacher
 from vclip.recipes.options import add_fields, from_arguments
 
@@ -48,7 +53,7 @@ LICENCE_AVSPEECH = "; AVSpeech stills (Ephrat et al. 2018) for research"
 
 
 def batches(
-    faces: Faces, config: Config, rng: np.random.Generator
+    faces: FaceCrops, config: FaceEncoderConfig, rng: np.random.Generator
 ) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor]]:
     """One epoch of images (2N, 3, size, size), age (2N,), sex (2N,), taught (2N, T).
 
@@ -62,7 +67,7 @@ def batches(
         yield to_input(views), age, sex, torch.tensor(faces.taught[index])
 
 
-def rate(progress: float, config: Config) -> float:
+def rate(progress: float, config: FaceEncoderConfig) -> float:
     """Learning rate after a fraction of all steps: linear warm-up, then half a cosine."""
     if progress < config.warm_up:
         return config.learning_rate * progress / config.warm_up
@@ -70,7 +75,7 @@ def rate(progress: float, config: Config) -> float:
     return config.learning_rate * (1 + math.cos(math.pi * fall)) / 2
 
 
-def pupil(config: Config) -> SmallFaceEncoder:
+def new_student(config: FaceEncoderConfig) -> SmallFaceEncoder:
     """An untrained encoder of the configuration's sizes."""
     width = config.width
     widths = (width, width, 2 * width, 4 * width, 8 * width)
@@ -78,23 +83,25 @@ def pupil(config: Config) -> SmallFaceEncoder:
 
 
 @dataclass
-class State:
+class FaceEncoderTraining:
     """All that a run needs to go on; `shipped` is the running mean of `encoder`."""
 
     encoder: SmallFaceEncoder
-    heads: Heads
+    heads: TrainingHeads
     optimizer: torch.optim.Optimizer
     shipped: SmallFaceEncoder
-    config: Config
+    config: FaceEncoderConfig
     epoch: int = 0
 
     @classmethod
-    def start(cls, config: Config, teacher: Teacher | None = None) -> "State":
+    def start(
+        cls, config: FaceEncoderConfig, teacher: Teacher | None = None
+    ) -> "FaceEncoderTraining":
         """The teacher's first layers; without one, fresh weights from the configuration's seed."""
         with torch.random.fork_rng():
             torch.manual_seed(config.seed)
-            encoder, shipped = pupil(config), pupil(config)
-            heads = Heads(encoder.dimension, teacher.net.dimension if teacher else 0)
+            encoder, shipped = new_student(config), new_student(config)
+            heads = TrainingHeads(encoder.dimension, teacher.net.dimension if teacher else 0)
         if teacher:
             known = teacher.net.state_dict()
             encoder.load_state_dict({name: known[name] for name in encoder.state_dict()})
@@ -135,7 +142,7 @@ class State:
             mine.lerp_(new, 1 - decay) if mine.is_floating_point() else mine.copy_(new)
 
 
-def train_epoch(state: State, faces: Faces, config: Config) -> float:
+def train_epoch(state: FaceEncoderTraining, faces: FaceCrops, config: FaceEncoderConfig) -> float:
     """One pass over the faces; returns the mean loss. The epoch's number seeds its randomness."""
     rng = np.random.default_rng((config.seed, state.epoch))
     steps = len(faces.images) // config.batch
@@ -161,9 +168,11 @@ def train_epoch(state: State, faces: Faces, config: Config) -> float:
 
 
 @torch.no_grad()
-def validate(state: State, faces: Faces, config: Config) -> dict[str, float]:
+def validate(
+    state: FaceEncoderTraining, faces: FaceCrops, config: FaceEncoderConfig
+) -> dict[str, float]:
     """On held-out UTKFace: sex accuracy, mean error of age in years, cosine with the teacher."""
-    features = state.shipped.encode(centre(faces.images, config.image_size))
+    features = state.shipped.encode(centre_crops(faces.images, config.image_size))
     answers = state.heads.eval()(torch.from_numpy(features).clone())
     expected = (torch.softmax(answers.age, 1) @ torch.arange(OLDEST + 1.0)).numpy()
     scores = {
@@ -176,7 +185,7 @@ def validate(state: State, faces: Faces, config: Config) -> dict[str, float]:
     return scores
 
 
-def export(state: State, path: Path, provenance: dict[str, object]) -> None:
+def export(state: FaceEncoderTraining, path: Path, provenance: dict[str, object]) -> None:
     """Write the encoder as fp16 safetensors with its architecture and provenance as JSON."""
     weights = {k: v.half().contiguous() for k, v in state.shipped.state_dict().items()}
     about = {"architecture": state.shipped.architecture, **provenance}
@@ -184,26 +193,30 @@ def export(state: State, path: Path, provenance: dict[str, object]) -> None:
     save_file(weights, path, metadata={"vclip": json.dumps(about)})
 
 
-def lessons(teacher: Teacher, faces: Faces, options: argparse.Namespace) -> np.ndarray:
+def teacher_features(teacher: Teacher, faces: FaceCrops, options: argparse.Namespace) -> np.ndarray:
     """The teacher's features of the plain pictures (N, T), standardised; computed once."""
     about = hashlib.sha256(faces.images.tobytes() + file_hash(options.teacher).encode())
     path = options.work / f"taught-{about.hexdigest()[:16]}.npy"
     if not path.is_file():
-        np.save(path, teacher.net.encode(centre(faces.images, teacher.net.image_size, CROP_SHARE)))
+        np.save(
+            path, teacher.net.encode(centre_crops(faces.images, teacher.net.image_size, CROP_SHARE))
+        )
     features = np.load(path)
     return np.asarray((features - features.mean(0)) / (features.std(0) + 1e-6), np.float32)
 
 
-def run(options: argparse.Namespace, config: Config, command: str) -> dict[str, object]:
+def run(options: argparse.Namespace, config: FaceEncoderConfig, command: str) -> dict[str, object]:
     """Prepare, train or resume, export; returns what is written beside the weights."""
     size = round(config.image_size * CONTEXT)
-    items = labelled(options.utk) + (unlabelled(options.avspeech) if options.avspeech else [])
-    faces = prepare(items, size, options.work, FaceDetector(options.yunet))
+    items = labelled_pictures(options.utk) + (
+        unlabelled_pictures(options.avspeech) if options.avspeech else []
+    )
+    faces = load_crops(items, size, options.work, FaceDetector(options.yunet))
     teacher = read_teacher(options.teacher) if options.teacher else None
     if teacher:
-        faces = replace(faces, taught=lessons(teacher, faces, options))
+        faces = replace(faces, taught=teacher_features(teacher, faces, options))
     held_out = (faces.fold < config.held_out) & (faces.sex >= 0) & (faces.age >= 0)
-    state = State.start(config, teacher)
+    state = FaceEncoderTraining.start(config, teacher)
     checkpoint = options.work / "checkpoint.pt"
     if checkpoint.is_file() and not options.fresh:
         state.restore(checkpoint)
@@ -247,13 +260,13 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("-o", "--output", type=Path, default=BUNDLED / "face_encoder.safetensors")
     parser.add_argument("--until", type=int, help="stop after this epoch of the schedule")
     parser.add_argument("--fresh", action="store_true", help="ignore the checkpoint")
-    add_fields(parser, Config())
+    add_fields(parser, FaceEncoderConfig())
     options = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     torch.set_num_threads(1)
     arguments = sys.argv[1:] if argv is None else argv
     command = shlex.join(["python", "-m", "vclip.recipes.face_encoder.train", *arguments])
-    print(json.dumps(run(options, from_arguments(Config, options), command)))
+    print(json.dumps(run(options, from_arguments(FaceEncoderConfig, options), command)))
     return 0
 
 

@@ -24,7 +24,7 @@ from tyro.conf import arg
 from vclip.association.voice_encoder import VoiceEncoder
 from vclip.errors import DataError, reported
 from vclip.models.directory import BUNDLED
-from vclip.recipes.data.encoders import VOICE_CHOICES, voice_encoder
+from vclip.recipes.data.encoders import VOICE_CHOICES, open_voice_encoder
 from vclip.recipes.data.features import STORE, make_features
 from vclip.recipes.data.manifest import file_hash
 from vclip.recipes.data.recordings import SpeakerVoices, listen, mean_voice, median_f0
@@ -76,7 +76,7 @@ def renamed(speaker_id: str, rename: tuple[str, str] | None) -> str:
 def build(settings: BuildBankSettings) -> tuple[Path, dict[str, Any]]:
     """Hear the speakers, classify their sex if there are labels, and write the bank."""
     manifest, spec = settings.manifest, settings.voice_encoder
-    encoder, weights_hash = voice_encoder(spec)
+    encoder, weights_hash = open_voice_encoder(spec)
     made = make_features(manifest, voice_encoder=spec, store=settings.store) if manifest else None
     recordings = open_features(made)[1] if made else None
     origin: dict[str, Any] = {"encoder": f"{spec.partition(':')[0]} {weights_hash[:12]}"}

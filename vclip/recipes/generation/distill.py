@@ -19,7 +19,7 @@ from vclip.arrays import Float32
 from vclip.errors import reported
 from vclip.models.directory import BUNDLED
 from vclip.models.download import sha256
-from vclip.recipes.data.encoders import voice_encoder
+from vclip.recipes.data.encoders import open_voice_encoder
 from vclip.recipes.generation.spoken_features import SENTENCES, bank_rows, heard, synthesizer_folder
 from vclip.recipes.options import parse
 from vclip.speakers.gmm import SpeakerGMM
@@ -47,7 +47,7 @@ def listen(config: DistillSettings, cache: Path) -> tuple[Float32, Float32]:
     """Draws (n, S) and what was heard of them (n, V); resumes from the cache."""
     directory = config.directory
     folder = synthesizer_folder(directory)
-    encoder, weights_hash = voice_encoder(config.voice_encoder)
+    encoder, weights_hash = open_voice_encoder(config.voice_encoder)
     synthesizer = CoquiVits.load(folder)
     gmm = SpeakerGMM.load(directory / "generation.npz")
     draws = gmm.sample(config.n_draws, np.random.default_rng([config.seed, 1]))

@@ -28,7 +28,7 @@ from vclip.recipes.data.features import STORE, make_features
 from vclip.recipes.data.manifest import Labelled, file_hash, read_labelled, read_pairs
 from vclip.recipes.data.shards import open_features, pair_features
 from vclip.recipes.face_encoder import objective
-from vclip.recipes.face_encoder.crops import fold
+from vclip.recipes.face_encoder.face_crops import content_fold
 from vclip.recipes.generation.npz import read_npz, write_npz
 from vclip.recipes.metrics.intervals import Estimate, bootstrap
 from vclip.recipes.metrics.verification import same, sex_mask
@@ -76,8 +76,8 @@ class PercentileValidation:
 
 def unseen(rows: list[Labelled]) -> list[Labelled]:
     """Those that the face encoder was not trained on, by a hash of the file; each content once."""
-    held_out = objective.Config().held_out
-    known = {fold(row.path.read_bytes()): row for row in reversed(rows)}
+    held_out = objective.FaceEncoderConfig().held_out
+    known = {content_fold(row.path.read_bytes()): row for row in reversed(rows)}
     return [row for where, row in reversed(known.items()) if where < held_out]
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from vclip.association.model import Association, load_association, save_association
-from vclip.recipes.association.batches import PairData, Side, index_of
+from vclip.recipes.association.batches import PairData, VersionedFeatures, index_of
 from vclip.recipes.association.fitting import fit
 from vclip.recipes.association.settings import PRESETS
 from vclip.recipes.data.shards import MediaReport, PairFeatures
@@ -41,7 +41,11 @@ def trained(features: PairFeatures, which: int, seed: int, preset: str, cache: P
     path = cache / f"judge-{_key(rows, asdict(config))}.safetensors"
     if path.is_file():
         return load_association(path)
-    data = PairData(Side(rows.image), Side(rows.voice), index_of([p.person for p in rows.pairs]))
+    data = PairData(
+        VersionedFeatures(rows.image),
+        VersionedFeatures(rows.voice),
+        index_of([p.person for p in rows.pairs]),
+    )
     heads, _ = fit(data, config)
     cache.mkdir(parents=True, exist_ok=True)
     about = {"rows": len(rows.pairs), "half": which, "fit": asdict(config)}

@@ -14,7 +14,7 @@ from vclip.models import fitted, load
 from vclip.models.directory import BUNDLED, ModelDirectory
 from vclip.models.download import sha256
 from vclip.recipes.data.clips import read_voice
-from vclip.recipes.data.encoders import voice_encoder
+from vclip.recipes.data.encoders import open_voice_encoder
 from vclip.recipes.data.features import make_features
 from vclip.recipes.data.manifest import key_of, read_pairs
 from vclip.recipes.data.recordings import mean_voice
@@ -86,7 +86,7 @@ class Workshop:
         self.options = options
         directory = ModelDirectory.open(options.model)
         self.parts = Parts.of(directory, options.n_components, options.seed)
-        self.encoder, voice_hash = voice_encoder(options.voice_encoder)
+        self.encoder, voice_hash = open_voice_encoder(options.voice_encoder)
         self.ear = Ear(
             self.parts.synthesizer,
             self.encoder,

@@ -1,4 +1,4 @@
-"""Faces for training: crops made by the app's own path, kept in one array, and their augmentation.
+"""Training faces: crops made by the app's own path, kept in one array, and their augmentation.
 
 Crops are stored with some context around what the app would show its encoder, so that shifts,
 scales and rotations find real pixels instead of repeated borders.
@@ -24,7 +24,7 @@ UNKNOWN = -1.0  # age or sex of a face without labels
 
 
 @dataclass(frozen=True)
-class Faces:
+class FaceCrops:
     """images (N, S, S, 3) uint8 with context; age (N,) years, sex (N,) 1 = F, or UNKNOWN.
 
     `fold` (N,) in [0, 1): a hash of the file's content, for splits that survive changes of order.
@@ -37,12 +37,12 @@ class Faces:
     fold: np.ndarray
     taught: np.ndarray
 
-    def part(self, keep: np.ndarray) -> "Faces":
+    def part(self, keep: np.ndarray) -> "FaceCrops":
         """Those faces for which `keep` (N,) bool is true."""
-        return Faces(*(getattr(self, item.name)[keep] for item in fields(self)))
+        return FaceCrops(*(getattr(self, item.name)[keep] for item in fields(self)))
 
 
-def number(text: str) -> float:
+def age_of(text: str) -> float:
     """An age, or UNKNOWN for an empty or NA field."""
     try:
         return float(text)
@@ -50,26 +50,26 @@ def number(text: str) -> float:
         return UNKNOWN
 
 
-def labelled(path: Path) -> list[tuple[Path, float, float]]:
+def labelled_pictures(path: Path) -> list[tuple[Path, float, float]]:
     """(picture, age, sex) of each row of a manifest like utk.csv."""
     sexes = {"F": 1.0, "M": 0.0}
     rows = [row for _, row in read_rows(path, ("path", "age", "sex"))]
-    return [(path.parent / r["path"], number(r["age"]), sexes.get(r["sex"], UNKNOWN)) for r in rows]
+    return [(path.parent / r["path"], age_of(r["age"]), sexes.get(r["sex"], UNKNOWN)) for r in rows]
 
 
-def unlabelled(path: Path) -> list[tuple[Path, float, float]]:
+def unlabelled_pictures(path: Path) -> list[tuple[Path, float, float]]:
     """(picture, UNKNOWN, UNKNOWN) of the training people of a manifest like avspeech.csv."""
     rows = read_rows(path, ("face", "split"))
     faces = dict.fromkeys(r["face"] for _, r in rows if r["split"] == "train")
     return [(path.parent / name, UNKNOWN, UNKNOWN) for name in faces]
 
 
-def fold(data: bytes) -> float:
+def content_fold(data: bytes) -> float:
     """Where the content of a file lies in [0, 1), for splits that survive changes of order."""
     return int(hashlib.sha256(data).hexdigest()[:8], 16) / 16**8
 
 
-def cut(data: bytes, detector: FaceDetector, size: int) -> np.ndarray | None:
+def crop_with_context(data: bytes, detector: FaceDetector, size: int) -> np.ndarray | None:
     """One crop with context, (size, size, 3); None if no face is found in a picture that has room.
 
     Manifests of tight crops show one face each: where none is found, it fills the picture.
@@ -84,9 +84,9 @@ def cut(data: bytes, detector: FaceDetector, size: int) -> np.ndarray | None:
     return crop_face(photo, boxes[0], size, margin)
 
 
-def prepare(
+def load_crops(
     items: list[tuple[Path, float, float]], size: int, cache: Path, detector: FaceDetector
-) -> Faces:
+) -> FaceCrops:
     """Crop every picture once, or read the array of an earlier run over the same list."""
     where = [(str(path.resolve()), *labels) for path, *labels in items]
     settings = (where, size, CONTEXT, FACE_MARGIN, FACE_DROP, detector.name)
@@ -94,7 +94,7 @@ def prepare(
     path = cache / f"faces-{wanted}.npz"
     if path.is_file():
         with np.load(path, allow_pickle=False) as kept:
-            return Faces(
+            return FaceCrops(
                 kept["images"], kept["age"], kept["sex"], kept["fold"], nothing(kept["age"])
             )
     faces = _cut_all(items, size, detector)
@@ -103,20 +103,22 @@ def prepare(
     return faces
 
 
-def _cut_all(items: list[tuple[Path, float, float]], size: int, detector: FaceDetector) -> Faces:
+def _cut_all(
+    items: list[tuple[Path, float, float]], size: int, detector: FaceDetector
+) -> FaceCrops:
     images, labels = [], []
     for path, age, sex in tqdm(items, desc="crops", unit="face"):
         try:
             data = path.read_bytes()
-            image = cut(data, detector, size)
+            image = crop_with_context(data, detector, size)
         except (OSError, ImageError) as error:
             raise DataError(f"{path} cannot be used: {error}") from error
         if image is not None:
             images.append(image)
-            labels.append((age, sex, fold(data)))
+            labels.append((age, sex, content_fold(data)))
     log.info("%d of %d faces found", len(images), len(items))
     age, sex, folds = np.array(labels, dtype=np.float32).T
-    return Faces(np.stack(images), age, sex, folds, nothing(age))
+    return FaceCrops(np.stack(images), age, sex, folds, nothing(age))
 
 
 def nothing(rows: np.ndarray) -> np.ndarray:
@@ -124,7 +126,7 @@ def nothing(rows: np.ndarray) -> np.ndarray:
     return np.zeros((len(rows), 0), np.float32)
 
 
-def centre(images: np.ndarray, size: int, share: float = 1.0) -> np.ndarray:
+def centre_crops(images: np.ndarray, size: int, share: float = 1.0) -> np.ndarray:
     """(N, S, S, 3) with context → (N, size, size, 3): what the app's crop would show.
 
     Or its middle, `share` of its side.

@@ -19,7 +19,7 @@ ROUNDS = 100  # of expectation maximisation; it has settled long before
 CHUNK = 65_536  # rows encoded at once
 
 
-def trust(matched: Tensor, strangers: Tensor) -> Tensor:
+def clean_probability(matched: Tensor, strangers: Tensor) -> Tensor:
     """Probability (N,) that each pair is a true one, never falling with its cosine.
 
     matched (N,) cosines of the pairs, strangers (M,) those of faces with voices of others.
@@ -66,7 +66,7 @@ def pair_weights(association: Association, pairs: PairData, seed: int) -> Tensor
     strange = pairs.person != pairs.person[other]
     matched, strangers = (image_emb * voice_emb).sum(1), (image_emb * voice_emb[other]).sum(1)
     strangers = strangers[strange]
-    return trust(matched, strangers) if len(strangers) > 1 else torch.ones_like(matched)
+    return clean_probability(matched, strangers) if len(strangers) > 1 else torch.ones_like(matched)
 
 
 def _encoded(association: Association, pairs: PairData, side: str) -> Tensor:
@@ -74,4 +74,4 @@ def _encoded(association: Association, pairs: PairData, side: str) -> Tensor:
     features = pairs.image if side == "image" else pairs.voice
     with torch.no_grad():
         parts = torch.split(torch.arange(len(features)), CHUNK)
-        return torch.cat([encode(features.first(part)).cpu() for part in parts])
+        return torch.cat([encode(features.plain(part)).cpu() for part in parts])

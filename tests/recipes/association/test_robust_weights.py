@@ -8,8 +8,8 @@ import torch
 from toy_pairs import shuffled, toy_pairs
 
 from vclip.recipes.association import fitting
+from vclip.recipes.association.robust_weights import clean_probability, pair_weights
 from vclip.recipes.association.settings import FitConfig
-from vclip.recipes.association.trust import pair_weights, trust
 
 NOISY = FitConfig(
     image_hidden=32,
@@ -39,7 +39,7 @@ def mixture(
 @pytest.mark.parametrize("share", [0.5, 0.8, 0.95])
 def test_the_posterior_is_bayes_rule_for_the_planted_mixture(share: float) -> None:
     matched, strangers, true = mixture(share, 0.5)
-    found = trust(matched, strangers).numpy()
+    found = clean_probability(matched, strangers).numpy()
     x = matched.numpy()
     density = np.exp(-((x - 0.6) ** 2) / 0.08), np.exp(-((x - 0.1) ** 2) / 0.08)
     exact = share * density[0] / (share * density[0] + (1 - share) * density[1])
@@ -49,7 +49,7 @@ def test_the_posterior_is_bayes_rule_for_the_planted_mixture(share: float) -> No
 
 def test_trust_rises_with_the_cosine_and_lies_in_zero_to_one() -> None:
     matched, strangers, _ = mixture(0.7, 0.3)
-    found = trust(matched, strangers)[matched.argsort()]
+    found = clean_probability(matched, strangers)[matched.argsort()]
     assert (found.diff() >= 0).all() and found.min() >= 0 and found.max() <= 1
 
 
@@ -59,14 +59,14 @@ def test_trust_rises_also_where_true_pairs_spread_less_or_more_than_strangers(
 ) -> None:
     rng = np.random.default_rng(1)
     matched = torch.tensor([*rng.normal(0.5, deviation, 2000), -2.0, 2.0])
-    found = trust(matched, torch.tensor(rng.normal(0.0, 0.2, 2000)))
+    found = clean_probability(matched, torch.tensor(rng.normal(0.0, 0.2, 2000)))
     assert (found[matched.argsort()].diff() >= 0).all()
     assert found[-2] < 0.01 and found[-1] > 0.9  # the ends that no true pair has shown
 
 
 def test_without_a_difference_all_pairs_count_nearly_alike() -> None:
     matched, strangers, _ = mixture(0.0, 0.0)
-    found = trust(matched, strangers)
+    found = clean_probability(matched, strangers)
     assert float(found.std() / found.mean()) < 0.5
 
 
@@ -81,7 +81,9 @@ def test_planted_wrong_pairs_lose_weight_and_the_heads_get_no_worse() -> None:
     assert wrong.float().mean() == pytest.approx(0.2)
     dev, aucs = toy_pairs(list(range(600, 800)), seed=3), []
     for robust in (False, True):
-        run = fitting.Fit(pairs, replace(NOISY, noise_robust=robust), dev, None, fitting.ALONE)
+        run = fitting.AssociationTrainer(
+            pairs, replace(NOISY, noise_robust=robust), dev, None, fitting.ALONE
+        )
         while not run.over:
             loss = run.advance()
             if run.due():
