@@ -9,10 +9,12 @@ use one); elsewhere the same but for rounding. No card says anything about a fac
 import datetime
 import hashlib
 import json
-import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
+
+from pydantic import AfterValidator, ConfigDict, Field, ValidationError
+from pydantic.dataclasses import dataclass
+from pydantic_core import from_json
 
 from vclip import audio
 from vclip.errors import DataError, InputError
@@ -26,6 +28,7 @@ VOICE, SPEECH = "vclip voice", "vclip speech"
 VERSION = 1
 MAX_SIZE = 64 * 1024  # bytes; what the app says fits many times
 SOUND = ("synthesizer", "bank", "generation")  # what a voice is made of; the rest ranks voices
+STRICT = ConfigDict(strict=True, allow_inf_nan=False)
 T = TypeVar("T")
 
 
@@ -75,27 +78,42 @@ def to_json(document: Mapping[str, Any]) -> str:
     return json.dumps(document, ensure_ascii=False, indent=2) + "\n"
 
 
-@dataclass(frozen=True)
+def _passing(check: Callable[[T], None]) -> AfterValidator:
+    """A value that this check lets pass; its InputError is not pydantic's to catch."""
+
+    def validate(value: T) -> T:
+        check(value)
+        return value
+
+    return AfterValidator(validate)
+
+
+def _check_kind(kind: str) -> None:
+    if kind not in audio.FORMATS:
+        raise DataError(f"its format is {kind[:20]!r}, not one of {', '.join(audio.FORMATS)}")
+
+
+@dataclass(frozen=True, config=STRICT)
 class SpokenText:
-    """How the speech of a card is made; kind and sha256 of its file."""
+    """The arguments of `speak` on the card of a speech; kind and SHA-256 of its file."""
 
     text: str
-    seed: int
-    rate: float
-    pause: float
-    lufs: float
-    kind: str
+    seed: Annotated[int, _passing(check_seed)]
+    rate: Annotated[float, _passing(check_rate)]
+    pause: Annotated[float, _passing(check_pause)]
+    lufs: Annotated[float, _passing(check_lufs)]
+    kind: Annotated[str, _passing(_check_kind), Field(alias="format")]
     sha256: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=STRICT)
 class Card:
     """A card that was read: voice is a canonical id, said None on the card of a voice."""
 
-    model: str
+    model: Annotated[str, AfterValidator(lambda name: name[:100])]
     weights: dict[str, str]
-    voice: str
-    said: SpokenText | None
+    voice: Annotated[str, AfterValidator(lambda text: str(voice_id.parse(text)))]
+    said: SpokenText | None = None
 
     def check(self, model: FaceToVoice) -> None:
         """Raise DataError if the voice was made of other weights than this model's."""
@@ -125,15 +143,16 @@ def read_card(data: bytes | str) -> Card:
         raise DataError(
             f"the card is of version {repr(version)[:20]}, this program reads version {VERSION}"
         )
-    weights = _get(fields, "weights", dict)
-    if not all(isinstance(value, str) for value in weights.values()):
-        raise DataError("the card's weights are not names with hashes; save it again")
     try:
-        voice = str(voice_id.parse(_get(fields, "voice", str)))
-        said = _said(fields) if kind == SPEECH else None
+        said = SpokenText(**fields) if kind == SPEECH else None
+        return Card(**fields | {"said": said})
+    except ValidationError as error:
+        wrong = error.errors()[0]
+        raise DataError(
+            f"the card's {wrong['loc'][0]} cannot be used: {wrong['msg']}; save it again"
+        ) from error
     except InputError as error:
         raise DataError(f"the card cannot be used: {error}") from error
-    return Card(_get(fields, "model", str)[:100], weights, voice, said)
 
 
 def _fields(data: bytes | str) -> dict[str, Any]:
@@ -142,58 +161,12 @@ def _fields(data: bytes | str) -> dict[str, Any]:
         raise DataError(f"the file has more than {MAX_SIZE // 1024} KB; a card is much smaller")
     try:
         text = data.decode("utf-8-sig") if isinstance(data, bytes) else data
-        fields = json.loads(text, parse_constant=_refuse)
-        json.dumps(fields, ensure_ascii=False).encode()  # no half characters
-    except (ValueError, RecursionError) as error:
+        fields = from_json(text, allow_inf_nan=False)
+    except ValueError as error:
         raise DataError("the file is not JSON; choose a card that vclip saved") from error
     if not isinstance(fields, dict):
         raise DataError("this is no card of a voice or a speech; choose a file that vclip saved")
     return fields
-
-
-def _said(fields: Mapping[str, Any]) -> SpokenText:
-    kind = _get(fields, "format", str)
-    if kind not in audio.FORMATS:
-        raise DataError(f"its format is {kind[:20]!r}, not one of {', '.join(audio.FORMATS)}")
-    return SpokenText(
-        text=_get(fields, "text", str),
-        seed=_checked(_get(fields, "seed", int), check_seed),
-        rate=_checked(_number(fields, "rate"), check_rate),
-        pause=_checked(_number(fields, "pause"), check_pause),
-        lufs=_checked(_number(fields, "lufs"), check_lufs),
-        kind=kind,
-        sha256=_get(fields, "sha256", str)[:64],
-    )
-
-
-def _checked(value: T, check: Callable[[T], None]) -> T:
-    check(value)
-    return value
-
-
-def _get(fields: Mapping[str, Any], name: str, kind: type[T]) -> T:
-    value = fields.get(name)
-    if not isinstance(value, kind) or isinstance(value, bool):
-        raise DataError(f"the card's {name} is missing or of another kind; save it again")
-    return value
-
-
-def _number(fields: Mapping[str, Any], name: str) -> float:
-    value = fields.get(name)
-    if not isinstance(value, int | float) or isinstance(value, bool) or not _finite(value):
-        raise DataError(f"the card's {name} is missing or no number; save it again")
-    return float(value)
-
-
-def _finite(value: float) -> bool:
-    try:
-        return math.isfinite(value)
-    except OverflowError:  # a whole number of hundreds of digits
-        return False
-
-
-def _refuse(constant: str) -> float:
-    raise ValueError(f"{constant} is no JSON")
 
 
 def _short(digest: str | None) -> str:
