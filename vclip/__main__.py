@@ -10,10 +10,11 @@ Exit code 0, or 2 with one line on stderr when something the user gave cannot be
 import argparse
 import hashlib
 import json
+import runpy
 import sys
 import time
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, NoReturn, get_args
 
 from vclip import audio, card, runtime
 from vclip.errors import (
@@ -29,7 +30,6 @@ from vclip.face.embedder import FaceResult
 from vclip.limits import Source
 from vclip.models.directory import CHOICES
 from vclip.pipeline import LUFS, PAUSE, FaceToVoice
-from vclip.recipes.bench import run as bench
 from vclip.speakers import voice_id
 from vclip.speakers.candidates import Candidate
 from vclip.speech import narrator
@@ -52,9 +52,8 @@ class Clock:
         self.timings[name], self._last = round(now - self._last, 4), now
 
 
-def parse(argv: list[str] | None) -> argparse.Namespace:
+def parse(argv: list[str]) -> argparse.Namespace:
     """The options; argparse itself exits with 2 on unknown ones."""
-    argv = sys.argv[1:] if argv is None else argv
     parser = argparse.ArgumentParser(prog="python -m vclip", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     shared = argparse.ArgumentParser(add_help=False)
@@ -74,7 +73,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         speaking.add_argument("face", metavar="FACE", help=PHOTO)
     speaking.add_argument("text", metavar="TEXT", nargs="?" if by_card else None)
     add_speech(speaking)
-    bench.add_options(commands.add_parser("bench", help="how fast all of it is on this machine"))
+    commands.add_parser("bench", add_help=False, help="how fast all of it is on this machine")
     return parser.parse_args(argv)
 
 
@@ -245,14 +244,21 @@ def show(answer: dict[str, Any]) -> None:
         )
 
 
+def run_bench(argv: list[str]) -> NoReturn:
+    """Hand over to the recipe, which nothing but a command line may know; exits with its code."""
+    sys.argv[1:] = argv
+    runpy.run_module("vclip.recipes.bench.run", run_name="__main__", alter_sys=True)
+    raise SystemExit(0)
+
+
 @reported
 def main(argv: list[str] | None = None) -> int:
     """Command line."""
+    argv = sys.argv[1:] if argv is None else argv
+    if argv[:1] == ["bench"]:
+        run_bench(argv[1:])
     options = parse(argv)
     runtime.limit_threads()
-    if options.command == "bench":
-        bench.run(options)
-        return 0
     answer = run(options)
     if options.json:
         print(json.dumps(answer))

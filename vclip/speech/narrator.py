@@ -1,7 +1,7 @@
-"""A whole text in one voice: sentence after sentence, pauses between them, one loudness.
+"""Narration: a whole text in one voice, sentence after sentence, pauses between, one loudness.
 
 `recite` gives what the synthesizer says at its own level; `master` brings a finished recital to a
-loudness; `stream` does so on the way, with a gain that was measured on another sentence.
+loudness; `normalize_stream` does so on the way, with a gain measured on another sentence.
 """
 
 import functools
@@ -13,7 +13,6 @@ import numpy as np
 
 from vclip import audio
 from vclip.arrays import Float32
-from vclip.audio import LimiterStream
 from vclip.errors import BusyError, InputError
 from vclip.speech.synthesizer import MAX_SEED, Speech, Synthesizer, check_rate, join
 from vclip.text.sentences import to_sentences
@@ -21,22 +20,23 @@ from vclip.text.sentences import to_sentences
 MAX_TEXTS = 32  # texts at once, speaking or waiting for a turn: as many as the app queues
 MAX_PAUSE = 2.0  # seconds
 MIN_LUFS, MAX_LUFS = -60.0, -10.0
-CHARACTERS_PER_SECOND = (
-    18.0  # characters per second, of the bundled voices: for estimates and bars only
-)
+CHARACTERS_PER_SECOND = 18.0  # of the bundled voices: for estimates and bars only
 CALIBRATION = "We walked home along the river, and nobody said a word."
-CALIBRATION_SECONDS = 1.0  # seconds of it: a voice's first stream waits for them
+CALIBRATION_SECONDS = 1.0  # of it are heard: a voice's first stream waits for them
+
+Pieces = Iterator[tuple[float, Speech]]
+"""Speech as it is made, each piece with the share of the text that is done, roughly."""
 
 
 class AdmissionGate:
-    """So many places, for requests at work and in the queue alike."""
+    """Admits so many requests, at work and in the queue alike; the rest is told at once."""
 
     def __init__(self, places: int) -> None:
         self._places = threading.Semaphore(places)
 
     @contextmanager
     def place(self) -> Iterator[None]:
-        """Be one of them. Raises BusyError where all places are taken."""
+        """Take one of the places. Raises BusyError where all are taken."""
         if not self._places.acquire(blocking=False):
             raise BusyError("too many texts are being spoken just now; try again in a moment")
         try:
@@ -55,67 +55,44 @@ class Narrator:
         self._gain = functools.lru_cache(maxsize=2048)(self._measure_gain)
 
     def recite(
-        self, words: str, speaker_embedding: Float32, seed: int, rate: float, pause: float
-    ) -> Iterator[tuple[float, Speech]]:
-        """Pieces at the model's own level, each with the share of the text that is done, roughly.
+        self, text: str, speaker_embedding: Float32, seed: int, rate: float, pause: float
+    ) -> Pieces:
+        """A text at the model's own level, `pause` seconds of silence between its sentences.
 
         Sentence i of a text is spoken with seed + i. Wrong arguments raise here, before the first
         piece: TextError, InputError. The first piece raises BusyError where too many are spoken.
         """
         check_rate(rate)
         check_pause(pause)
-        pieces = self._recite(to_sentences(words), speaker_embedding, seed, rate, pause)
-        return self._admitted(pieces)
+        return self._recite(to_sentences(text), speaker_embedding, seed, rate, pause)
 
-    def stream(
-        self,
-        words: str,
-        speaker_embedding: Float32,
-        seed: int,
-        rate: float,
-        pause: float,
-        lufs: float,
-    ) -> Iterator[tuple[float, Speech]]:
-        """The same at about `lufs`, under the true-peak guard."""
-        check_lufs(lufs)
-        pieces = self.recite(words, speaker_embedding, seed, rate, pause)
-        return self.normalize_stream(pieces, speaker_embedding, lufs)
-
-    def normalize_stream(
-        self, pieces: Iterator[tuple[float, Speech]], speaker_embedding: Float32, lufs: float
-    ) -> Iterator[tuple[float, Speech]]:
+    def normalize_stream(self, pieces: Pieces, speaker_embedding: Float32, lufs: float) -> Pieces:
         """Pieces of `recite` at about `lufs` while they come. Raises InputError at once."""
         check_lufs(lufs)
-        return self._level(pieces, np.asarray(speaker_embedding, dtype=np.float32), lufs)
-
-    def _admitted(self, pieces: Iterator[tuple[float, Speech]]) -> Iterator[tuple[float, Speech]]:
-        with self._gate.place():
-            yield from pieces
+        return self._normalize(pieces, np.asarray(speaker_embedding, dtype=np.float32), lufs)
 
     def _recite(
         self, sentences: list[str], speaker_embedding: Float32, seed: int, rate: float, pause: float
-    ) -> Iterator[tuple[float, Speech]]:
+    ) -> Pieces:
         sample_rate = self._synthesizer.sample_rate
         silence = Speech(np.zeros(round(pause * sample_rate), dtype=np.float32), sample_rate)
         done, total = 0, sum(map(len, sentences))
-        for i, sentence in enumerate(sentences, start=1):
-            if i > 1 and len(silence.wav):
-                yield done / total, silence
-            seconds, expected = 0.0, len(sentence) / CHARACTERS_PER_SECOND / rate
-            pieces = self._synthesizer.stream(
-                sentence, speaker_embedding, (seed + i) % MAX_SEED, rate
-            )
-            for piece in pieces:
-                seconds += piece.seconds
-                yield (done + len(sentence) * min(seconds / expected, 1)) / total, piece
-            done += len(sentence)
+        with self._gate.place():
+            for i, sentence in enumerate(sentences, start=1):
+                if i > 1 and len(silence.wav):
+                    yield done / total, silence
+                seconds, expected = 0.0, len(sentence) / CHARACTERS_PER_SECOND / rate
+                for piece in self._synthesizer.stream(
+                    sentence, speaker_embedding, (seed + i) % MAX_SEED, rate
+                ):
+                    seconds += piece.seconds
+                    yield (done + len(sentence) * min(seconds / expected, 1)) / total, piece
+                done += len(sentence)
 
-    def _level(
-        self, pieces: Iterator[tuple[float, Speech]], speaker_embedding: Float32, lufs: float
-    ) -> Iterator[tuple[float, Speech]]:
+    def _normalize(self, pieces: Pieces, speaker_embedding: Float32, lufs: float) -> Pieces:
         sample_rate = self._synthesizer.sample_rate
         gain = self._gain(speaker_embedding.tobytes(), lufs)
-        limiter = LimiterStream(audio.limiter(sample_rate))
+        limiter = audio.LimiterStream(audio.limiter(sample_rate))
         for share, piece in pieces:
             wav = limiter.feed((piece.wav * gain).astype(np.float32))
             if len(wav):
