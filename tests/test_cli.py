@@ -217,3 +217,15 @@ def test_as_a_program_it_is_quiet(face: str) -> None:
     done = subprocess.run(command, cwd=REPO, capture_output=True, text=True, check=True)
     assert json.loads(done.stdout)["candidates"][0]["rank"] == 1
     assert done.stderr == ""
+
+
+def test_the_bench_is_listed_and_handed_its_options() -> None:
+    """It is a recipe: the command line starts it by name, as a program of its own."""
+    command = [sys.executable, "-m", "vclip"]
+    helped = subprocess.run([*command, "--help"], cwd=REPO, capture_output=True, text=True)
+    assert helped.returncode == 0 and "bench" in helped.stdout
+    done = subprocess.run(
+        [*command, "bench", "--times", "0"], cwd=REPO, capture_output=True, text=True
+    )
+    assert done.returncode == 2 and done.stdout == ""
+    assert "at least 1 run" in done.stderr and len(done.stderr.strip().splitlines()) == 1

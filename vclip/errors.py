@@ -83,6 +83,11 @@ class DownloadError(ModelError):
     """Weights cannot be fetched, or are not what was expected."""
 
 
+def first_line(error: BaseException, longest: int = 160) -> str:
+    """The beginning of what a library's error says, for messages of ours; its name if nothing."""
+    return (str(error).splitlines() or [type(error).__name__])[0][:longest]
+
+
 def reported(main: Callable[[list[str] | None], int]) -> Command:
     """Let a command line answer these errors with one line on stderr and exit code 2."""
 

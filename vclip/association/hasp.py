@@ -21,7 +21,7 @@ from torch.nn import functional as F
 
 from vclip.association.voice_encoder import check_speech
 from vclip.audio import resample
-from vclip.errors import ModelError
+from vclip.errors import ModelError, first_line
 from vclip.runtime import mixed_precision, pick_device
 
 RATE, N_FFT, WINDOW, HOP = 16000, 512, 400, 160
@@ -168,10 +168,9 @@ def load_hasp(path: Path) -> Hasp:
 
 
 def _unusable(path: Path, error: Exception) -> ModelError:
-    reason = (str(error).splitlines() or [type(error).__name__])[0][:120]
     return ModelError(
-        f"{path} is no usable H/ASP ({reason}); give voxceleb_trainer's baseline_v2_smproto.model "
-        "or a checkpoint of coqui's ResNetSpeakerEncoder"
+        f"{path} is no usable H/ASP ({first_line(error)}); give voxceleb_trainer's "
+        "baseline_v2_smproto.model or a checkpoint of coqui's ResNetSpeakerEncoder"
     )
 
 

@@ -4,19 +4,18 @@ Frozen image features go through a small ReLU MLP, frozen voice features through
 which keeps their dimension: D = V. They are trained by `vclip.recipes.association.train`.
 """
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vclip.errors import ModelError, OutputError
+from vclip.errors import ModelError, first_line
+from vclip.weights import BROKEN, read_weights, write_weights
 
 MAX_LOGIT_SCALE = math.log(100.0)
 HALVES = (torch.bfloat16, torch.float16)  # what mixed precision leaves; too coarse for unit norms
@@ -25,7 +24,7 @@ FORMAT = "vclip-association-1"
 
 @dataclass(frozen=True)
 class AssociationConfig:
-    """Sizes of the two heads; what load() needs to build them again."""
+    """Sizes of the two heads; what is needed to build them again."""
 
     image_dimension: int  # F
     voice_dimension: int = 256  # V = D
@@ -198,26 +197,21 @@ def _check(features: Tensor, dimension: int, name: str) -> None:
 
 
 def save_association(path: Path, association: Association, metadata: Mapping[str, object]) -> None:
-    """Write weights, sizes and metadata (command, data, hashes of the inputs) as safetensors."""
+    """Write weights, sizes and metadata (command, data, hashes of inputs). Raises OutputError."""
     header = {"format": FORMAT, "config": asdict(association.config), **metadata}
-    tensors = {name: value.contiguous() for name, value in association.state_dict().items()}
-    try:
-        save_file(tensors, path, {"vclip": json.dumps(header, sort_keys=True)})
-    except (OSError, SafetensorError) as error:
-        raise OutputError(f"cannot write {path}: {error}; choose another place") from error
+    write_weights(path, association.state_dict(), header)
 
 
-def load_association_metadata(path: Path) -> dict[str, object]:
-    """What save() wrote beside the weights. Raises ModelError for anything else."""
+def load_association_metadata(path: Path) -> dict[str, Any]:
+    """The header that `save_association` wrote. Raises ModelError for anything else."""
     try:
-        with safe_open(path, framework="pt") as file:
-            header = json.loads((file.metadata() or {})["vclip"])
-    except (OSError, SafetensorError, KeyError, ValueError) as error:
+        header = read_weights(path)[0]
+    except BROKEN as error:
         raise ModelError(
             f"{path} is no association: {error}; "
             "make one with python -m vclip.recipes.association.train"
         ) from error
-    if not isinstance(header, dict) or header.get("format") != FORMAT:
+    if header.get("format") != FORMAT:
         raise ModelError(f"{path} is not of format {FORMAT}; train it again with this version")
     return header
 
@@ -226,11 +220,9 @@ def load_association(path: Path) -> Association:
     """The association saved at path, strict, ready for use (eval mode). Raises ModelError."""
     header = load_association_metadata(path)
     try:
-        association = Association(AssociationConfig(**header["config"]))  # type: ignore[arg-type]
-        with safe_open(path, framework="pt") as file:
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        association.load_state_dict(tensors, strict=True)
-    except (KeyError, TypeError, RuntimeError) as error:
-        reason = str(error).splitlines()[0]
+        association = Association(AssociationConfig(**header["config"]))
+        association.load_state_dict(read_weights(path)[1])
+    except BROKEN as error:
+        reason = first_line(error)
         raise ModelError(f"{path} does not fit its own sizes: {reason}; train it again") from error
     return association.eval().requires_grad_(False)

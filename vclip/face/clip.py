@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vclip.errors import ModelError, TextError
+from vclip.errors import ModelError, TextError, first_line
 from vclip.face.encoder import check_images
 from vclip.runtime import ensure_torchaudio, mixed_precision, pick_device
 
@@ -42,7 +42,7 @@ def load_tower(folder: Path, kind: str) -> Any:
                 output_loading_info=True,
             )
     except Exception as error:  # transformers raises errors of many kinds for what is in a file
-        raise _unusable(folder, (str(error).splitlines() or [type(error).__name__])[0]) from error
+        raise _unusable(folder, first_line(error)) from error
     wrong = sorted(loading["missing_keys"]) + [key for key, *_ in loading["mismatched_keys"]]
     if wrong:
         raise _unusable(folder, f"{len(wrong)} weights are missing or do not fit, as {wrong[0]}")
@@ -65,7 +65,7 @@ def _quiet(logging: Any) -> Iterator[None]:
 
 def _unusable(folder: Path, reason: str) -> ModelError:
     return ModelError(
-        f"{folder} holds no usable CLIP ({reason[:160]}); name a directory that transformers' "
+        f"{folder} holds no usable CLIP ({reason}); name a directory that transformers' "
         "save_pretrained wrote, with config.json and model.safetensors"
     )
 

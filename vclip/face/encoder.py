@@ -1,16 +1,15 @@
 """Frozen image encoders: pictures of faces to image_features."""
 
-import json
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vclip.errors import ModelError
+from vclip.errors import ModelError, first_line
+from vclip.weights import BROKEN, read_weights
 
 BATCH = 64  # images encoded at once
 
@@ -112,21 +111,15 @@ def to_input(images: np.ndarray) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
-def load_face_encoder(path: Path) -> ImageEncoder:
+def load_face_encoder(path: Path) -> SmallFaceEncoder:
     """Read what `vclip.recipes.face_encoder.train` wrote. Raises ModelError."""
     try:
-        with safe_open(path, framework="pt") as file:
-            metadata = json.loads((file.metadata() or {})["vclip"])
-            weights = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118
-        encoder = SmallFaceEncoder(**metadata["architecture"])
-        encoder.load_state_dict(weights, strict=True)
-    except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        header, weights = read_weights(path)
+        encoder = SmallFaceEncoder(**header["architecture"])
+        encoder.load_state_dict({name: tensor.float() for name, tensor in weights.items()})
+    except BROKEN as error:
         raise ModelError(
-            f"The face encoder {path} cannot be used ({_first_line(error)}); "
+            f"The face encoder {path} cannot be used ({first_line(error)}); "
             "restore it or make it again with python -m vclip.recipes.face_encoder.train."
         ) from error
     return encoder.eval().requires_grad_(False)
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0][:120]

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from filelock import FileLock
 
-from vclip.errors import DownloadError
+from vclip.errors import DownloadError, first_line
 from vclip.models.download import INSTEAD, fetch, sha256
 
 CONTENTS = "contents.json"  # of an unpacked archive: SHA-256 by file
@@ -70,8 +70,9 @@ def fetch_snapshot(repository: str, commit: str, instead: str = INSTEAD) -> Path
     except LocalEntryNotFoundError as error:
         raise DownloadError(f"cannot reach the hub for {name}; {instead}") from error
     except (HfHubHTTPError, httpx2.HTTPError, OSError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise DownloadError(f"cannot fetch {name} from the hub ({reason}); {instead}") from error
+        raise DownloadError(
+            f"cannot fetch {name} from the hub ({first_line(error)}); {instead}"
+        ) from error
 
 
 def unpack(archive: Path, folder: Path) -> None:

@@ -5,19 +5,17 @@ synthesised speech from the speaker embedding alone, so that thousands of candid
 by how they will really sound.
 """
 
-import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vclip.arrays import Float32
 from vclip.errors import ModelError
+from vclip.weights import BROKEN, read_weights, write_weights
 
 RIDGES = tuple(10.0 ** np.arange(-1, 5, 0.5))  # penalties to choose from, on standardised inputs
 
@@ -76,18 +74,16 @@ class SignatureNet(nn.Module):
         return net.eval()
 
     def save(self, path: Path, metadata: dict[str, Any] | None = None) -> None:
-        """Write safetensors with sizes and provenance."""
-        header = {"sizes": self.sizes, **(metadata or {})}
-        # under one name: safetensors writes several in an order that differs from run to run
-        save_file(self.state_dict(), path, {"vclip": json.dumps(header, sort_keys=True)})
+        """Write weights, sizes and provenance. Raises OutputError."""
+        write_weights(path, self.state_dict(), {"sizes": self.sizes, **(metadata or {})})
 
     @classmethod
     def load(cls, path: Path) -> "SignatureNet":
         """Read what `save` wrote, ready to predict. Raises ModelError."""
         try:
-            with safe_open(path, "pt") as file:
-                net = cls(**json.loads(file.metadata()["vclip"])["sizes"])
-                net.load_state_dict({key: file.get_tensor(key) for key in file.keys()})  # noqa: SIM118
-        except (OSError, SafetensorError, KeyError, RuntimeError, TypeError) as error:
+            header, weights = read_weights(path)
+            net = cls(**header["sizes"])
+            net.load_state_dict(weights)
+        except BROKEN as error:
             raise ModelError(f"cannot read the signature network {path}: {error}") from error
         return net.eval()

@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from vclip.errors import ModelError
+from vclip.errors import ModelError, first_line
 
 WEIGHTS = ("model_file.pth", "model_file.pth.tar", "model.pth", "checkpoint.pth")
 SPEAKERS = ("speaker_ids.json", "speaker_ids.pth", "speakers.json", "speakers.pth")
@@ -85,8 +85,9 @@ def _read_torch(path: Path) -> Any:
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError) as error:
-        reason = str(error).splitlines()[0]
-        raise ModelError(f"cannot read {path}: {reason}; unpack the archive again") from error
+        raise ModelError(
+            f"cannot read {path}: {first_line(error)}; unpack the archive again"
+        ) from error
 
 
 def _read_weights(path: Path) -> dict[str, torch.Tensor]:
