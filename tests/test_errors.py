@@ -25,7 +25,7 @@ FAULTS = {
     "face_encoder.train": ["--utk", "{tmp}/none.csv", "--work", "{tmp}"],
     "showcase.icon": ["--model", "{tmp}"],
     "showcase.screenshots": ["--out", "/dev/null/pictures"],
-    "showcase.example_faces": ["--manifest", "{tmp}/none.csv"],
+    "showcase.example_faces": ["--manifest", "{tmp}/none.csv", "--landmarks", "{tmp}/none"],
     "data.prepare": ["folder", "--root", "{tmp}/none", "--out", "{tmp}/m.csv"],
     "data.features": [
         "--pairs",

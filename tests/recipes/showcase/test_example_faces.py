@@ -57,7 +57,7 @@ def test_mean_shape_is_free_of_position_scale_and_rotation() -> None:
         angle, scale = rng.normal(0, 0.2), rng.uniform(0.5, 2)
         turn = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
         shapes.append(shape @ turn.T + rng.uniform(-50, 50, 2))
-    mean = m.mean_shape(np.stack(shapes), m.ExampleFaceSettings())
+    mean = m.mean_shape(np.stack(shapes), m.CompositeSettings())
     np.testing.assert_allclose(m.apply(m.similarity(shape, mean), shape), mean, atol=1e-6)
     np.testing.assert_allclose(mean[1] - mean[0], [0.21 * 512, 0], atol=1e-6)
 
@@ -70,15 +70,15 @@ def person(name: str, age: float, sex: str, grey: int) -> m.LondonFace:
 
 def test_groups_do_not_share_people_and_are_large_enough() -> None:
     people = [person(f"{s}{i}", 20 + i, s, 60 + i) for s in "FM" for i in range(30)]
-    found = m.groups(people, m.ExampleFaceSettings(members=9))
+    found = m.groups(people, m.CompositeSettings(members=9))
     names = [p.name for group in found for p in group]
     assert len(found) == 6 and {len(g) for g in found} == {9}
     assert len(set(names)) == len(names)
     assert all(len({p.sex for p in group}) == 1 for group in found)
     with pytest.raises(DataError, match="too few"):
-        m.groups(people[:50], m.ExampleFaceSettings(members=12))
+        m.groups(people[:50], m.CompositeSettings(members=12))
     with pytest.raises(DataError, match="too few"):
-        m.groups(people, m.ExampleFaceSettings(members=7))
+        m.groups(people, m.CompositeSettings(members=7))
 
 
 def test_a_composite_of_equals_is_the_picture_itself() -> None:
@@ -88,7 +88,7 @@ def test_a_composite_of_equals_is_the_picture_itself() -> None:
     shape = rng.uniform(150, 350, (189, 2))
     shape[:2] = [[256 - 0.105 * 512, 0.45 * 512], [256 + 0.105 * 512, 0.45 * 512]]
     twins = [m.LondonFace(str(i), 20, "F", pixels, shape) for i in range(3)]
-    out = m.composite(twins, m.ExampleFaceSettings())
+    out = m.composite(twins, m.CompositeSettings())
     assert np.abs(out.astype(int) - pixels).mean() < 1
 
 
@@ -123,6 +123,6 @@ def test_examples_carry_credit_and_no_metadata() -> None:
 
 def test_every_shipped_composite_mixes_enough_people(shared: Path) -> None:
     people = m.read_people(shared / "faces/london.csv", shared / "faces/london_landmarks.json")
-    found = m.groups(people, m.ExampleFaceSettings())
+    found = m.groups(people, m.CompositeSettings())
     assert len(people) == 100 and len(found) == len(EXAMPLES)
     assert min(len(group) for group in found) >= 8

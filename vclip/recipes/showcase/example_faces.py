@@ -1,26 +1,32 @@
 """Example faces that show nobody: each is the average of many London neutral faces.
 
-The shape is the mean of a group's landmarks; every face is warped to it triangle by triangle
+    python -m vclip.recipes.showcase.example_faces --manifest CSV --landmarks JSON
+
+The CSV has the columns path, person, expression, age, sex; the JSON has 189 points (x, y) for the
+stem of each neutral picture. docs/recipes.md says where the Face Research Lab London Set comes
+from. The shape is the mean of a group's landmarks; every face is warped to it triangle by triangle
 (Rowland & Perrett 1995) and the warped pictures are averaged.
 """
 
-import argparse
 import json
 import shlex
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import cv2
 import numpy as np
 from PIL import Image
-from scipy.spatial import Delaunay
+from scipy.interpolate import LinearNDInterpolator
 from tqdm import tqdm
+from tyro.conf import arg
 
+from vclip.arrays import Float32, Float64, Floating, UInt8
 from vclip.errors import DataError, OutputError, reported
 from vclip.face.photo import load_photo
-from vclip.recipes.data.manifest import REPO, SHARED, read_rows
-from vclip.recipes.options import add_fields, from_arguments
+from vclip.recipes.data.manifest import REPO, read_rows
+from vclip.recipes.options import parse
 
 REFERENCE = (
     "DeBruine & Jones (2017), Face Research Lab London Set, doi 10.6084/m9.figshare.5047666.v5"
@@ -30,8 +36,8 @@ EYES, INNER = slice(0, 2), slice(0, 145)
 
 
 @dataclass(frozen=True)
-class ExampleFaceSettings:
-    """Settings of the shipped examples."""
+class CompositeSettings:
+    """The shipped composites."""
 
     size: int = 512  # px, side
     quality: int = 88
@@ -41,22 +47,37 @@ class ExampleFaceSettings:
 
 
 @dataclass(frozen=True)
+class ExampleFaceSettings:
+    """Pictures and what becomes of them."""
+
+    manifest: Path  # london.csv
+    landmarks: Path  # london_landmarks.json
+    output: Annotated[Path, arg(aliases=["-o"])] = REPO / "assets/examples"
+    composite: CompositeSettings = CompositeSettings()
+
+
+@dataclass(frozen=True)
 class LondonFace:
     """A neutral London face: pixels (H, W, 3) uint8, points (189, 2) x, y in pixels."""
 
     name: str
     age: float
     sex: str
-    pixels: np.ndarray
-    points: np.ndarray
+    pixels: UInt8
+    points: Float64
 
     @property
     def brightness(self) -> float:
         """Median grey level inside the hull of the landmarks of the face."""
-        mask = np.zeros(self.pixels.shape[:2], np.uint8)
-        hull = cv2.convexHull(self.points[INNER].astype(np.int32))
-        cv2.fillConvexPoly(mask, hull, 1)
-        return float(np.median(cv2.cvtColor(self.pixels, cv2.COLOR_RGB2GRAY)[mask > 0]))
+        grey = cv2.cvtColor(self.pixels, cv2.COLOR_RGB2GRAY)
+        return float(np.median(grey[face_mask(self.points, grey.shape) > 0]))
+
+
+def face_mask(points: Float64, size: tuple[int, ...]) -> Float32:
+    """1 inside the hull of the inner landmarks (P, 2), 0 elsewhere; of a size (H, W)."""
+    mask = np.zeros(size, np.float32)
+    cv2.fillConvexPoly(mask, cv2.convexHull(points[INNER].astype(np.int32)), 1)
+    return mask
 
 
 def read_people(manifest: Path, landmarks: Path) -> list[LondonFace]:
@@ -67,17 +88,15 @@ def read_people(manifest: Path, landmarks: Path) -> list[LondonFace]:
         for _, row in read_rows(manifest, ("path", "person", "expression", "age", "sex")):
             if row["expression"] == "neutral" and row["age"].isdigit():
                 path = manifest.parent / row["path"]
-                pixels = load_photo(path.read_bytes()).pixels
-                shape = np.array(points[path.stem])
-                people.append(
-                    LondonFace(row["person"], float(row["age"]), row["sex"], pixels, shape)
-                )
+                pixels, shape = load_photo(path.read_bytes()).pixels, np.array(points[path.stem])
+                about = row["person"], float(row["age"]), row["sex"]
+                people.append(LondonFace(*about, pixels, shape))
     except (OSError, KeyError, ValueError) as error:
         raise DataError(f"London faces at {manifest} cannot be used: {error!r}") from error
     return people
 
 
-def groups(people: list[LondonFace], config: ExampleFaceSettings) -> list[list[LondonFace]]:
+def groups(people: list[LondonFace], config: CompositeSettings) -> list[list[LondonFace]]:
     """Six groups, without overlap: of each sex the darkest pictures, the youngest and the oldest.
 
     They only make the examples differ; no group's name or sort is shown to anybody.
@@ -92,7 +111,7 @@ def groups(people: list[LondonFace], config: ExampleFaceSettings) -> list[list[L
     return [found[i] for i in (0, 4, 2, 3, 1, 5)]
 
 
-def similarity(points: np.ndarray, target: np.ndarray) -> np.ndarray:
+def similarity(points: Float64, target: Float64) -> Float64:
     """The rotation, scale and shift (2, 3) that best moves points (P, 2) to target (P, 2).
 
     Least squares over complex numbers: z ↦ a z + b.
@@ -103,12 +122,12 @@ def similarity(points: np.ndarray, target: np.ndarray) -> np.ndarray:
     return np.array([[a.real, -a.imag, b.real], [a.imag, a.real, b.imag]])
 
 
-def apply(matrix: np.ndarray, points: np.ndarray) -> np.ndarray:
+def apply(matrix: Float64, points: Float64) -> Float64:
     """Affine map (2, 3) of points (P, 2)."""
     return np.asarray(points @ matrix[:, :2].T + matrix[:, 2])
 
 
-def mean_shape(shapes: np.ndarray, config: ExampleFaceSettings) -> np.ndarray:
+def mean_shape(shapes: Float64, config: CompositeSettings) -> Float64:
     """(N, P, 2) → (P, 2), symmetric in position: pupils level at a fixed place and distance."""
     aligned = shapes
     for _ in range(3):  # generalised Procrustes; converges at once for frontal faces
@@ -119,59 +138,47 @@ def mean_shape(shapes: np.ndarray, config: ExampleFaceSettings) -> np.ndarray:
     return apply(similarity(aligned.mean(0)[EYES], pupils), aligned.mean(0))
 
 
-def frame(size: int, n: int = 5) -> np.ndarray:
+def frame(size: int, n: int = 5) -> Float64:
     """Points (4 (n − 1), 2) along the border, which stay where they are."""
     line = np.linspace(0, size - 1, n)
     grid = np.stack(np.meshgrid(line, line), -1).reshape(-1, 2)
     return np.asarray(grid[(grid % (size - 1) == 0).any(1)])
 
 
-def warp(pixels: np.ndarray, points: np.ndarray, target: np.ndarray) -> np.ndarray:
+def warp(pixels: UInt8 | Float32, points: Float64, target: Float64) -> Float32:
     """Move pixels (S, S, 3) so that points (P, 2) lie at target (P, 2): affine per triangle."""
-    mesh = Delaunay(target)
     size = pixels.shape[0]
-    grid = np.stack(np.meshgrid(*[np.arange(size, dtype=np.float64)] * 2), -1).reshape(-1, 2)
-    triangle = mesh.find_simplex(grid, tol=1e-6)  # (S²,)
-    to_weights = mesh.transform[triangle]  # (S², 3, 2): barycentric coordinates, see SciPy
-    two = np.einsum("nij,nj->ni", to_weights[:, :2], grid - to_weights[:, 2])
-    weights = np.concatenate([two, 1 - two.sum(1, keepdims=True)], 1)  # (S², 3)
-    source = np.einsum("nk,nkd->nd", weights, points[mesh.simplices[triangle]])
-    x, y = source.T.reshape(2, size, size).astype(np.float32)
+    grid = np.stack(np.meshgrid(*[np.arange(size, dtype=np.float64)] * 2), -1)  # (S, S, 2)
+    x, y = np.moveaxis(LinearNDInterpolator(target, points)(grid), -1, 0).astype(np.float32)
     moved = cv2.remap(pixels, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-    return np.asarray(moved)
+    return moved.astype(np.float32)
 
 
-def composite(people: list[LondonFace], config: ExampleFaceSettings) -> np.ndarray:
+def composite(people: list[LondonFace], config: CompositeSettings) -> UInt8:
     """The average face (size, size, 3) uint8 of a group."""
-    size = config.size
+    border = frame(config.size)
     mean = mean_shape(np.stack([p.points for p in people]), config)
-    target = np.concatenate([mean, frame(size)])
+    target = np.concatenate([mean, border])
+    size, cubic, edge = (config.size, config.size), cv2.INTER_CUBIC, cv2.BORDER_REPLICATE
     warped = []
     for person in people:
         matrix = similarity(person.points[INNER], mean[INNER])
-        placed = cv2.warpAffine(
-            person.pixels,
-            matrix,
-            (size, size),
-            flags=cv2.INTER_CUBIC,
-            borderMode=cv2.BORDER_REPLICATE,
-        )
-        points = np.concatenate([apply(matrix, person.points), frame(size)])
-        warped.append(warp(placed, points, target).astype(np.float32))
+        placed = cv2.warpAffine(person.pixels, matrix, size, None, cubic, edge)
+        points = np.concatenate([apply(matrix, person.points), border])
+        warped.append(warp(np.asarray(placed, np.uint8), points, target))
     stack = np.stack(warped)
     mixed = blend(stack.mean(0), np.median(stack, 0), mean)
     return np.asarray(mixed.clip(0, 255).round(), dtype=np.uint8)
 
 
-def blend(inner: np.ndarray, outer: np.ndarray, shape: np.ndarray) -> np.ndarray:
+def blend(inner: Float32, outer: Float32, shape: Float64) -> Floating:
     """`inner` (S, S, 3) on the face, `outer` around it: a median keeps hair and clothes solid."""
-    mask = np.zeros(inner.shape[:2], np.float32)
-    cv2.fillConvexPoly(mask, cv2.convexHull(shape[INNER].astype(np.int32)), 1)
+    mask = face_mask(shape, inner.shape[:2])
     soft = np.asarray(cv2.GaussianBlur(mask, (0, 0), inner.shape[0] / 40))[..., None]
     return np.asarray(soft * inner + (1 - soft) * outer)
 
 
-def write(path: Path, pixels: np.ndarray, quality: int) -> None:
+def write(path: Path, pixels: UInt8, quality: int) -> None:
     """Save as JPEG; OutputError if that cannot be."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -201,19 +208,14 @@ Made by: `{command}`
 @reported
 def main(argv: list[str] | None = None) -> int:
     """The command line."""
-    name = "python -m vclip.recipes.showcase.example_faces"
-    parser = argparse.ArgumentParser(prog=name, description=__doc__)
-    parser.add_argument("--manifest", type=Path, default=SHARED / "faces/london.csv")
-    parser.add_argument("--landmarks", type=Path, default=SHARED / "faces/london_landmarks.json")
-    parser.add_argument("-o", "--output", type=Path, default=REPO / "assets/examples")
-    add_fields(parser, ExampleFaceSettings())
-    options = parser.parse_args(argv)
-    config = from_arguments(ExampleFaceSettings, options)
-    found = groups(read_people(options.manifest, options.landmarks), config)
+    settings = parse(ExampleFaceSettings, argv)
+    output, config = settings.output, settings.composite
+    found = groups(read_people(settings.manifest, settings.landmarks), config)
     for i, people in enumerate(tqdm(found, desc="composites"), 1):
-        write(options.output / f"face_{i}.jpg", composite(people, config), config.quality)
-    command = shlex.join([*name.split(), *(sys.argv[1:] if argv is None else argv)])
-    (options.output / "README.md").write_text(readme([len(g) for g in found], command))
+        write(output / f"face_{i}.jpg", composite(people, config), config.quality)
+    given = sys.argv[1:] if argv is None else argv
+    command = shlex.join(["python", "-m", "vclip.recipes.showcase.example_faces", *given])
+    (output / "README.md").write_text(readme([len(group) for group in found], command))
     return 0
 
 

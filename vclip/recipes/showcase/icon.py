@@ -1,21 +1,23 @@
-"""The app's icon and the picture that links to it show: `python -m vclip.recipes.showcase.icon`.
+"""The app's icon, and the picture that links to it show: `python -m vclip.recipes.showcase.icon`.
 
 Writes icon.png (256 px, of icon.svg) and thumbnail.png (1200 x 630: an example face and the map of
 its voices, as the app draws it) into vclip/ui/assets. To be run again when the map looks different.
 """
 
-import argparse
 import base64
 import html
 import io
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from PIL import Image
+from tyro.conf import arg
 
 from vclip.errors import reported
 from vclip.models.directory import BUNDLED, CHOICES
 from vclip.pipeline import FaceToVoice
+from vclip.recipes.options import parse
 from vclip.recipes.showcase import browser
 from vclip.ui.page import theme
 from vclip.ui.texts import ENGLISH
@@ -37,6 +39,13 @@ img { width: 214px; border-radius: 16px; border: 4px solid #ff7ab6; display: blo
 .voicemap .ground { border: 0; background: none; }
 .voicemap svg { max-height: 600px; }
 """
+
+
+@dataclass(frozen=True)
+class IconSettings:
+    """The model whose map is shown."""
+
+    model: Annotated[str, arg(help=CHOICES)] = BUNDLED.name
 
 
 def document(controller: VisitController) -> str:
@@ -63,11 +72,8 @@ def shoot(chromium: Any, content: str, size: tuple[int, int]) -> Image.Image:
 @reported
 def main(argv: list[str] | None = None) -> int:
     """Command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m vclip.recipes.showcase.icon", description=__doc__
-    )
-    parser.add_argument("--model", default=BUNDLED.name, help=CHOICES)
-    controller = VisitController(FaceToVoice.from_pretrained(parser.parse_args(argv).model))
+    model = parse(IconSettings, argv).model
+    controller = VisitController(FaceToVoice.from_pretrained(model))
     svg = f"<style>body {{ margin: 0 }}</style>{(theme.ASSETS / 'icon.svg').read_text()}"
     with browser.chromium() as chromium:
         shoot(chromium, svg, (SIDE, SIDE)).save(theme.ICON, optimize=True)

@@ -5,17 +5,18 @@ dark, the last ones in German and on a stage. They go into build/screenshots, wh
 committed.
 """
 
-import argparse
 import io
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from PIL import Image
 from tqdm import tqdm
 
 from vclip.errors import OutputError, reported
 from vclip.recipes.data.manifest import REPO
+from vclip.recipes.options import parse
 from vclip.recipes.showcase import browser
 
 WIDTHS = {360: 740, 768: 1024, 1440: 900}
@@ -99,6 +100,15 @@ def _upload(page: Any, image: Image.Image) -> None:
 STATES: tuple[Callable[[Any], None], ...] = (
     empty, face, bank, shaped, spoken, compared, group, faceless,
 )  # fmt: skip
+StateName = Literal["empty", "face", "bank", "shaped", "spoken", "compared", "group", "faceless"]
+
+
+@dataclass(frozen=True)
+class ScreenshotSettings:
+    """Pictures that are taken."""
+
+    out: Path = REPO / "build/screenshots"
+    only: StateName | None = None  # of one state, not all
 
 
 def take(out: Path, chromium: Any, address: str, state: Callable[[Any], None], **look: Any) -> None:
@@ -116,29 +126,25 @@ def take(out: Path, chromium: Any, address: str, state: Callable[[Any], None], *
 @reported
 def main(argv: list[str] | None = None) -> int:
     """Command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m vclip.recipes.showcase.screenshots", description=__doc__
-    )
-    parser.add_argument("--out", type=Path, default=REPO / "build/screenshots")
-    parser.add_argument("--only", choices=[state.__name__ for state in STATES])
-    options = parser.parse_args(argv)
+    settings = parse(ScreenshotSettings, argv)
+    out = settings.out
     try:
-        options.out.mkdir(parents=True, exist_ok=True)
+        out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(
-            f"cannot put pictures into {options.out}: {error.strerror}; name a folder with --out"
+            f"cannot put pictures into {out}: {error.strerror}; name a folder with --out"
         ) from error
-    states = [state for state in STATES if options.only in (None, state.__name__)]
+    states = [state for state in STATES if settings.only in (None, state.__name__)]
     with browser.chromium() as chromium:
         with browser.app() as process:
             address = browser.address(process)
             for state in tqdm(states, unit="state"):
                 for scheme in ("light", "dark"):
-                    take(options.out, chromium, address, state, color_scheme=scheme)
-            take(options.out, chromium, address, states[-1], locale="de-DE")
+                    take(out, chromium, address, state, color_scheme=scheme)
+            take(out, chromium, address, states[-1], locale="de-DE")
         with browser.app("--stage") as process:
-            take(options.out, chromium, browser.address(process), empty, reduced_motion="reduce")
-    print(f"{len(list(options.out.glob('*.png')))} pictures in {options.out}")
+            take(out, chromium, browser.address(process), empty, reduced_motion="reduce")
+    print(f"{len(list(out.glob('*.png')))} pictures in {out}")
     return 0
 
 
