@@ -12,9 +12,9 @@ from toy_model import make_model
 from vclip import audio
 from vclip.recipes.association import settings
 from vclip.recipes.data import features
-from vclip.recipes.generation_table import table, workshop
-from vclip.recipes.generation_table.draws import Density
-from vclip.recipes.generation_table.figures import (
+from vclip.recipes.generation_table import experiment, table
+from vclip.recipes.generation_table.density import Density
+from vclip.recipes.generation_table.measures import (
     Bootstrap,
     Judge,
     Population,
@@ -137,7 +137,7 @@ def options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
         audio.save(tmp_path / f"{i}.wav", wav.astype("f4"), 16000)
         lines.append(f"p{i},{i}.png,{i}.wav,{'FM'[i % 2]},{'dev' if i < 4 else 'train'}")
     (tmp_path / "pairs.csv").write_text("\n".join(lines) + "\n")
-    for module in (workshop, features):
+    for module in (experiment, features):
         monkeypatch.setattr(module, "open_voice_encoder", lambda spec: (Spectra(), "hash"))
     quick = settings.FitConfig(couplings=2, coupling_hidden=8, steps=3, batch=4, check_every=3)
     monkeypatch.setitem(settings.PRESETS, "bundled", quick)
@@ -156,11 +156,11 @@ def test_the_command_prints_every_method_and_says_what_is_not_defined(
         "draw nearest to the true voice",
         "random draws",
         "direct mapping",
-        workshop.OWN,
+        experiment.OWN,
         "informed, 1 sentence",
         "informed, 2 sentences",
-        f"{workshop.OWN}, reject",
-        f"{workshop.OWN}, rescale",
+        f"{experiment.OWN}, reject",
+        f"{experiment.OWN}, rescale",
     ):
         assert any(line.startswith(f"{name}  ") for line in first.splitlines()), name
     assert "naive: not defined" in first and "S = 16" in first and "V = 256" in first

@@ -34,8 +34,9 @@ from vclip.recipes.data.encoders import VOICE_CHOICES
 from vclip.recipes.data.features import STORE
 from vclip.recipes.data.manifest import SHARED
 from vclip.recipes.generation.spoken_features import SENTENCES
-from vclip.recipes.generation_table.draws import REPAIRS, Density
-from vclip.recipes.generation_table.figures import (
+from vclip.recipes.generation_table.density import REPAIRS, Density
+from vclip.recipes.generation_table.experiment import CACHE, OWN, Workshop
+from vclip.recipes.generation_table.measures import (
     MEASURES,
     Bootstrap,
     Judge,
@@ -43,8 +44,7 @@ from vclip.recipes.generation_table.figures import (
     Row,
     speech_to_recordings,
 )
-from vclip.recipes.generation_table.rankers import Contender, encode_faces, encode_voices
-from vclip.recipes.generation_table.workshop import CACHE, OWN, Workshop
+from vclip.recipes.generation_table.ranking import Contender, encode_faces, encode_voices
 from vclip.recipes.metrics import cross_modal
 from vclip.recipes.metrics.intervals import Estimate
 from vclip.recipes.metrics.speaker_generation import nearest, vendi

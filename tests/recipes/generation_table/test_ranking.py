@@ -11,9 +11,9 @@ from vclip.errors import DataError
 from vclip.recipes.association import settings
 from vclip.recipes.data.manifest import Pair
 from vclip.recipes.data.shards import MediaReport, PairFeatures
-from vclip.recipes.generation_table import evaluator, rankers
-from vclip.recipes.generation_table.ear import SENTENCES, Ear
-from vclip.recipes.generation_table.rankers import unit
+from vclip.recipes.generation_table import evaluator, ranking
+from vclip.recipes.generation_table.ranking import unit
+from vclip.recipes.generation_table.spoken_voices import SENTENCES, Ear
 from vclip.speakers.gmm import SpeakerGMM
 from vclip.speech.synthesizer import Speech
 
@@ -95,7 +95,7 @@ def test_ranking_is_that_of_a_loop() -> None:
     rng = np.random.default_rng(0)
     expected, candidates = unit(rng.normal(size=(30, V))), table(30)
     faces = unit(rng.normal(size=(5, V)))
-    found = rankers.ranked("some", expected, candidates, plain_heads(V), faces, k=4)
+    found = ranking.ranked("some", expected, candidates, plain_heads(V), faces, k=4)
     assert found.rows.shape == (5, 4, S)
     for face, rows in zip(faces, found.rows, strict=True):
         best = sorted(range(30), key=lambda i: -float(expected[i] @ face))[:4]
@@ -104,7 +104,7 @@ def test_ranking_is_that_of_a_loop() -> None:
 
 def test_chance_chooses_different_voices_among_the_first(tmp_path: Path) -> None:
     candidates = table(50)
-    found = rankers.by_chance(candidates, n_faces=40, k=5, pool=10, seed=0)
+    found = ranking.by_chance(candidates, n_faces=40, k=5, pool=10, seed=0)
     pool = {row.tobytes() for row in candidates[:10]}
     used = [{row.tobytes() for row in rows} for rows in found.rows]
     assert all(len(rows) == 5 and rows <= pool for rows in used)
@@ -114,14 +114,14 @@ def test_chance_chooses_different_voices_among_the_first(tmp_path: Path) -> None
 def test_the_nearest_draw_is_the_true_one_where_it_is_among_them() -> None:
     candidates, rng = table(40), np.random.default_rng(1)
     mix = rng.normal(size=(S, V)).astype(np.float32)
-    found = rankers.nearest(candidates @ mix, candidates, 3 * (candidates[[4, 9]] @ mix))
+    found = ranking.nearest(candidates @ mix, candidates, 3 * (candidates[[4, 9]] @ mix))
     np.testing.assert_array_equal(found.rows, candidates[[4, 9]][:, None])
 
 
 def test_direct_mapping_recovers_a_linear_world() -> None:
     face_of = np.random.default_rng(0).normal(size=(S, 9))
     known, unseen = table(300, 1), table(20, 2)
-    found = rankers.direct((known @ face_of).astype("f4"), known, (unseen @ face_of).astype("f4"))
+    found = ranking.direct((known @ face_of).astype("f4"), known, (unseen @ face_of).astype("f4"))
     assert found.rows.shape == (20, 1, S)
     np.testing.assert_allclose(found.rows[:, 0], unseen, atol=0.05)
 
@@ -130,7 +130,7 @@ def test_direct_mapping_of_faces_without_information_is_the_mean_speaker() -> No
     """Why its voices are all alike and unlike any speaker (paper §4.3)."""
     rng, known = np.random.default_rng(0), table(300, 1)
     faces, unseen = (rng.normal(size=(n, 9)).astype("f4") for n in (300, 20))
-    found = rankers.direct(faces, known, unseen)
+    found = ranking.direct(faces, known, unseen)
     spread = np.linalg.norm(found.rows[:, 0] - known.mean(axis=0), axis=1)
     assert spread.max() < 0.3 * np.linalg.norm(known, axis=1).mean()
 
@@ -145,9 +145,9 @@ def test_an_informed_network_expects_what_was_heard() -> None:
         return unit(np.tanh(rows @ drift) + 0.5)
 
     state = torch.random.get_rng_state()
-    net = rankers.informed(draws, sounds(draws), (bank, sounds(bank)), seed=0)
+    net = ranking.informed(draws, sounds(draws), (bank, sounds(bank)), seed=0)
     assert torch.equal(state, torch.random.get_rng_state())  # the global generator is not touched
-    expected = rankers.expected_by(net, unseen)
+    expected = ranking.expected_by(net, unseen)
     constant = unit(sounds(draws).mean(axis=0)[None])
     cosine = np.sum(expected * sounds(unseen), axis=1).mean()
     assert cosine > 0.95 > np.sum(constant * sounds(unseen), axis=1).mean()
@@ -192,7 +192,7 @@ def test_an_evaluator_is_trained_once_on_its_half(
     unseen = evaluator.half(features, 0, 0)
     faces, voices = unseen.first()
     image_emb, voice_emb = (
-        rankers.encode_faces(first, faces), rankers.encode_voices(again, voices)
+        ranking.encode_faces(first, faces), ranking.encode_voices(again, voices)
     )  # fmt: skip
     scores = image_emb @ voice_emb.T
     assert np.mean(np.diag(scores)) > scores.mean() + 0.3

@@ -20,11 +20,11 @@ from vclip.recipes.data.manifest import key_of, read_pairs
 from vclip.recipes.data.recordings import mean_voice
 from vclip.recipes.data.shards import Shards, open_features, pair_features
 from vclip.recipes.generation.spoken_features import SENTENCES
-from vclip.recipes.generation_table import evaluator, rankers
-from vclip.recipes.generation_table.draws import Manifold
-from vclip.recipes.generation_table.ear import Ear
-from vclip.recipes.generation_table.figures import Judge, Row
-from vclip.recipes.generation_table.rankers import Contender, unit
+from vclip.recipes.generation_table import evaluator, ranking
+from vclip.recipes.generation_table.density import Manifold
+from vclip.recipes.generation_table.measures import Judge, Row
+from vclip.recipes.generation_table.ranking import Contender, unit
+from vclip.recipes.generation_table.spoken_voices import Ear
 from vclip.speakers.candidates import Heads
 from vclip.speakers.gmm import SpeakerGMM
 from vclip.speakers.signature import SignatureNet
@@ -105,7 +105,7 @@ class Workshop:
         self.person = [pair.person for pair in self.test.pairs]
         self.candidates = self.drawn("as drawn")
         self.heads, self.judge = self._heads()
-        self.image_emb = rankers.encode_faces(self.heads, self.faces)
+        self.image_emb = ranking.encode_faces(self.heads, self.faces)
 
     def _sides(self, directory: ModelDirectory) -> tuple[Shards, Shards]:
         """Faces and voices of the manifest, with several views and windows of each."""
@@ -140,20 +140,20 @@ class Workshop:
     def rank(self, name: str, expected: Float32, candidates: Float32 | None = None) -> Contender:
         """The k best of the candidates by what they are expected to sound like."""
         among = self.candidates if candidates is None else candidates
-        return rankers.ranked(name, expected, among, self.heads, self.image_emb, self.options.k)
+        return ranking.ranked(name, expected, among, self.heads, self.image_emb, self.options.k)
 
     def reference(self) -> Contender:
         """The draw whose expected sound is nearest to the true voice."""
         return self._nearest(self.voices)
 
     def _nearest(self, voices: Float32) -> Contender:
-        expected = rankers.expected_by(self.parts.signature, self.candidates)
-        return rankers.nearest(expected, self.candidates, voices)
+        expected = ranking.expected_by(self.parts.signature, self.candidates)
+        return ranking.nearest(expected, self.candidates, voices)
 
     def random(self) -> Contender:
         """Draws without retrieval, of which a few hundred are spoken at all."""
         options = self.options
-        return rankers.by_chance(
+        return ranking.by_chance(
             self.candidates, len(self.faces), options.k, options.spoken, options.seed
         )
 
@@ -163,7 +163,7 @@ class Workshop:
         Their voices are no speaker embeddings; the draws nearest to them stand for those.
         """
         faces, voices = self.known.first()
-        return rankers.direct(faces, self._nearest(voices).rows[:, 0], self.faces)
+        return ranking.direct(faces, self._nearest(voices).rows[:, 0], self.faces)
 
     def naive(self) -> Contender:
         """Raises DataError where a speaker embedding is no voice encoder's output."""
@@ -186,24 +186,24 @@ class Workshop:
             )
         rows, recorded = found
         ridge = SignatureNet.ridge(self.parts.table[rows], recorded)
-        return self.rank("never listened", rankers.expected_by(ridge, self.candidates))
+        return self.rank("never listened", ranking.expected_by(ridge, self.candidates))
 
     def informed_model(self) -> Contender:
         """By the directory's own signature network."""
-        return self.rank(OWN, rankers.expected_by(self.parts.signature, self.candidates))
+        return self.rank(OWN, ranking.expected_by(self.parts.signature, self.candidates))
 
     def informed(self, n_sentences: int) -> Contender:
         """By a signature network that heard so many sentences of every draw."""
-        net = rankers.informed(
+        net = ranking.informed(
             *self.listened(n_sentences), (self.parts.table, self.parts.features), self.options.seed
         )
         name = f"informed, {n_sentences} sentence{'s' * (n_sentences > 1)}"
-        return self.rank(name, rankers.expected_by(net, self.candidates))
+        return self.rank(name, ranking.expected_by(net, self.candidates))
 
     def repaired(self, repair: str) -> Contender:
         """The model's own signature among draws that were brought back to the speakers."""
         rows = self.drawn(repair)
-        expected = rankers.expected_by(self.parts.signature, rows)
+        expected = ranking.expected_by(self.parts.signature, rows)
         return self.rank(f"{OWN}, {repair}", expected, rows)
 
     def drawn(self, repair: str) -> Float32:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from vclip.arrays import Bools, Float32, Float64
-from vclip.recipes.generation_table.draws import Density
-from vclip.recipes.generation_table.rankers import encode_faces, encode_voices, unit
+from vclip.recipes.generation_table.density import Density
+from vclip.recipes.generation_table.ranking import encode_faces, encode_voices, unit
 from vclip.recipes.metrics.intervals import Estimate, bootstrap
 from vclip.recipes.metrics.speaker_generation import (
     GenerationDistances,

@@ -1,6 +1,6 @@
 """How far draws of a speaker mixture lie from real speakers, and two ways to bring them back.
 
-    python -m vclip.recipes.generation_table.draws [--model M | --table CSV]
+    python -m vclip.recipes.generation_table.density [--model M | --table CSV]
         [--n-components 100 8 1] [--n 5000]
 
 A plain mixture may draw speakers that no synthesizer has learned (paper.md §4: 10 Gaussians over
@@ -196,7 +196,7 @@ def read_table(path: Path) -> Float32:
 def main(argv: list[str] | None = None) -> int:
     """Command line."""
     options = argparse.ArgumentParser(
-        prog="python -m vclip.recipes.generation_table.draws",
+        prog="python -m vclip.recipes.generation_table.density",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from vclip.errors import DataError
-from vclip.recipes.generation_table import draws
-from vclip.recipes.generation_table.draws import REPAIRS, Density, Manifold, measure, radius
+from vclip.recipes.generation_table import density as draws
+from vclip.recipes.generation_table.density import REPAIRS, Density, Manifold, measure, radius
 from vclip.recipes.metrics import speaker_generation
 from vclip.speakers.gmm import SpeakerGMM
 
