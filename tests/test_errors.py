@@ -46,7 +46,6 @@ FAULTS = {
         "--out",
         "{tmp}/m.csv",
     ],
-    "generation_table.density": ["--table", "{tmp}/none.csv"],
     "generation_table.table": ["bundled", "--pairs", "{tmp}/none.csv"],
     "bench.features": ["--clips", "1"],
     "bench.search": ["--sizes", "0"],

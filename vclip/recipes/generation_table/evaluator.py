@@ -1,7 +1,7 @@
-"""An association that judges another one's choices, trained on other people (paper §4.3).
+"""An association that evaluates another one's choices, trained on other people (Vclip §4.3).
 
-The paper ranks with a Vclip of VoxCeleb2 and judges with one of VoxCeleb1. With one manifest, its
-training people are split in two: each half trains one.
+The paper ranks with a Vclip of VoxCeleb2 and evaluates with one of VoxCeleb1. With one manifest,
+its training people are split in two: each half trains one.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ from vclip.association.model import Association, load_association, save_associat
 from vclip.recipes.association.batches import PairData, VersionedFeatures, index_of
 from vclip.recipes.association.fitting import fit
 from vclip.recipes.association.settings import PRESETS
-from vclip.recipes.data.shards import MediaReport, PairFeatures
+from vclip.recipes.data.shards import PairFeatures
 
 
 def half(features: PairFeatures, which: int, seed: int) -> PairFeatures:
@@ -23,15 +23,13 @@ def half(features: PairFeatures, which: int, seed: int) -> PairFeatures:
     order = np.random.default_rng([seed, 2]).permutation(len(people))
     mine = {people[i] for i in order[which::2]}
     kept = [i for i, pair in enumerate(features.pairs) if pair.person in mine]
-    return PairFeatures(
-        [features.pairs[i] for i in kept],
-        [features.image[i] for i in kept],
-        [features.voice[i] for i in kept],
-        MediaReport(),
-    )
+    image, voice = ([rows[i] for i in kept] for rows in (features.image, features.voice))
+    return PairFeatures([features.pairs[i] for i in kept], image, voice, features.report)
 
 
-def trained(features: PairFeatures, which: int, seed: int, preset: str, cache: Path) -> Association:
+def train_on_half(
+    features: PairFeatures, which: int, seed: int, preset: str, cache: Path
+) -> Association:
     """Heads trained on one half of the people with a preset's choices; kept in the cache folder.
 
     No labelled media beside the pairs, and no dev people: those who are judged choose no step.
@@ -39,17 +37,14 @@ def trained(features: PairFeatures, which: int, seed: int, preset: str, cache: P
     rows = half(features, which, seed)
     config = replace(PRESETS[preset], label_steps=0, label_weight=0.0, seed=seed + 1 + which)
     path = cache / f"judge-{_key(rows, asdict(config))}.safetensors"
-    if path.is_file():
-        return load_association(path)
-    data = PairData(
-        VersionedFeatures(rows.image),
-        VersionedFeatures(rows.voice),
-        index_of([p.person for p in rows.pairs]),
-    )
-    heads, _ = fit(data, config)
-    cache.mkdir(parents=True, exist_ok=True)
-    about = {"rows": len(rows.pairs), "half": which, "fit": asdict(config)}
-    save_association(path, heads, about)
+    if not path.is_file():
+        people = index_of([pair.person for pair in rows.pairs])
+        heads, _ = fit(
+            PairData(VersionedFeatures(rows.image), VersionedFeatures(rows.voice), people), config
+        )
+        cache.mkdir(parents=True, exist_ok=True)
+        about = {"rows": len(rows.pairs), "half": which, "fit": asdict(config)}
+        save_association(path, heads, about)
     return load_association(path)
 
 

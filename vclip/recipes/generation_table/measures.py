@@ -1,13 +1,15 @@
-"""Figures of voices that were chosen for faces, from what is heard of them (paper.md §1.6, §4)."""
+"""Measures of voices that were chosen for faces, from what is heard of them (Vclip §4)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from sklearn.metrics.pairwise import cosine_distances
+from sklearn.preprocessing import normalize
 
 from vclip.arrays import Bools, Float32, Float64
-from vclip.recipes.generation_table.density import Density
-from vclip.recipes.generation_table.ranking import encode_faces, encode_voices, unit
+from vclip.recipes.generation_table.density import VoiceDensity
+from vclip.recipes.generation_table.ranking import encode_faces, encode_voices
 from vclip.recipes.metrics.intervals import Estimate, bootstrap
 from vclip.recipes.metrics.speaker_generation import (
     GenerationDistances,
@@ -20,7 +22,7 @@ MEASURES = ("v2v", "f2v", "log_prob")
 
 
 @dataclass(frozen=True)
-class Row:
+class MethodScores:
     """One method: every measure for each face, (N, 3), and how many voices it has to offer."""
 
     name: str
@@ -30,19 +32,21 @@ class Row:
     silent: int = 0  # voices of which no speech was heard; in no figure
 
 
-class Judge:
-    """Measures what was heard against the true voices, the faces and the known speakers."""
+class VoiceMeasures:
+    """What is heard, against the true voices, the faces and the known speakers."""
 
-    def __init__(self, voices: Float32, faces: Float32, evaluator: Heads, density: Density) -> None:
+    def __init__(
+        self, voices: Float32, faces: Float32, evaluator: Heads, density: VoiceDensity
+    ) -> None:
         """voices (N, V) and faces (N, F) are features of the same N people."""
-        self._voices, self._image_emb = unit(voices), encode_faces(evaluator, faces)
+        self._voices, self._image_emb = normalize(voices), encode_faces(evaluator, faces)
         self._evaluator, self._density = evaluator, density
 
-    def row(self, name: str, heard: Float32) -> Row:
+    def score(self, name: str, heard: Float32) -> MethodScores:
         """heard (N, k, V): k voices for each person, nan where there was no speech."""
         n, k, _ = heard.shape
         spoken: Bools = np.asarray(np.isfinite(heard).all(axis=2))  # (N, k)
-        voices = unit(heard[spoken])  # (n spoken, V)
+        voices = normalize(heard[spoken])  # (n spoken, V)
         whose = np.nonzero(spoken)[0]
         emb = encode_voices(self._evaluator, voices)
         columns = (
@@ -54,7 +58,7 @@ class Judge:
         with np.errstate(invalid="ignore"):  # 0 / 0 is nan: a face without a voice
             values = [np.bincount(whose, column, n) / number for column in columns]
         few = [vendi(heard[i, spoken[i]]) for i in range(n) if k > 1 and number[i]]
-        return Row(
+        return MethodScores(
             name,
             np.stack(values, axis=1),
             float(np.mean(few)) if few else np.nan,
@@ -63,28 +67,23 @@ class Judge:
         )
 
 
-@dataclass(frozen=True)
-class Bootstrap:
-    """Means over faces with intervals over the people they belong to."""
+def means_over_people(
+    values: Float64, person: Sequence[str], n_draws: int, seed: int
+) -> list[Estimate]:
+    """Of the columns of values (N, columns), each over the faces where it is not nan.
 
-    person: Sequence[str]
-    n_draws: int
-    seed: int
+    Intervals are over the people the faces belong to.
+    """
 
-    def means(self, values: Float64) -> list[Estimate]:
-        """Of the columns of values (N, columns), each over the faces where it is not nan."""
+    def means(counts: Float64) -> list[float]:
+        total, number = counts @ np.nan_to_num(values), counts @ ~np.isnan(values)
+        return [float(s / n) if n else np.nan for s, n in zip(total, number, strict=True)]
 
-        def figures(counts: Float64) -> list[float]:
-            drawn = counts @ np.nan_to_num(values)
-            number = counts @ ~np.isnan(values)
-            return [float(s / n) if n else np.nan for s, n in zip(drawn, number, strict=True)]
-
-        rng = np.random.default_rng(self.seed)
-        return bootstrap(figures, self.person, self.n_draws, rng)
+    return bootstrap(means, person, n_draws, np.random.default_rng(seed))
 
 
 @dataclass(frozen=True)
-class Population:
+class GeneratedPopulation:
     """Voices that nobody was looked up for, as heard, beside as many speakers (TacoSpawn)."""
 
     name: str
@@ -93,7 +92,7 @@ class Population:
     vendi: float
 
     @classmethod
-    def of(cls, name: str, speakers: Float32, heard: Float32) -> "Population":
+    def of(cls, name: str, speakers: Float32, heard: Float32) -> "GeneratedPopulation":
         """speakers (P, V), heard (M, V): as many of each as there are of the fewer.
 
         A voice that was chosen for several faces is one voice: it is no neighbour of itself.
@@ -110,7 +109,7 @@ def speech_to_recordings(spoken: Float32, recorded: Float32) -> tuple[float, flo
 
     To the speaker's own, and to those of the nearest other speaker.
     """
-    apart = 1 - unit(spoken).astype(np.float64) @ unit(recorded).T  # (P, V) @ (V, P)
+    apart = cosine_distances(spoken.astype(np.float64), recorded.astype(np.float64))  # (P, P)
     own = np.diag(apart).copy()
     np.fill_diagonal(apart, np.inf)
     return float(np.median(own)), float(np.median(apart.min(axis=1)))

@@ -1,4 +1,4 @@
-"""Ways to choose voices for a face, which the table of `generation_table` compares (paper §4.3).
+"""Ways to choose voices for a face, which the table of generation compares (Vclip §4.3).
 
 All but the direct mapping rank the same candidates, draws of the speaker mixture, by the cosine of
 the face with what each of them is expected to sound like; they differ in that expectation.
@@ -10,8 +10,7 @@ import numpy as np
 import torch
 from sklearn.linear_model import RidgeCV
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
-from torch import Tensor
+from sklearn.preprocessing import StandardScaler, normalize
 
 from vclip.arrays import Float32
 from vclip.recipes.generation import distill
@@ -23,24 +22,11 @@ HELD_OUT = 0.1  # of the heard draws, which stop a signature network's training
 
 
 @dataclass(frozen=True)
-class Contender:
-    """A method's choices."""
+class ChosenVoices:
+    """What a method chooses."""
 
     name: str
-    rows: Float32  # (N, k, S) speaker embeddings, best first, for each face
-
-
-def ranked(
-    name: str, expected: Float32, candidates: Float32, heads: Heads, image_emb: Float32, k: int
-) -> Contender:
-    """The k of candidates (M, S), expected to sound like (M, V), nearest to image_emb (N, D)."""
-    scores = image_emb @ encode_voices(heads, expected).T  # (N, M)
-    return Contender(name, np.stack([candidates[top_k(row, k)] for row in scores]))
-
-
-def unit(rows: Float32) -> Float32:
-    """rows (N, V) at unit norm."""
-    return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), dtype=np.float32)
+    speaker_embeddings: Float32  # (N, k, S), best first, for each face
 
 
 def encode_faces(heads: Heads, image_features: Float32) -> Float32:
@@ -55,24 +41,38 @@ def encode_voices(heads: Heads, voice_features: Float32) -> Float32:
         return np.asarray(heads.encode_voice(torch.from_numpy(voice_features)).numpy())
 
 
-def by_chance(candidates: Float32, n_faces: int, k: int, pool: int, seed: int) -> Contender:
+def expected_voices(net: SignatureNet, speaker_embeddings: Float32) -> Float32:
+    """voice_features (M, V) that a signature network expects of speaker embeddings (M, S)."""
+    with torch.inference_mode():
+        return np.asarray(net(torch.from_numpy(speaker_embeddings)).numpy())
+
+
+def rank(
+    name: str, expected: Float32, candidates: Float32, heads: Heads, image_emb: Float32, k: int
+) -> ChosenVoices:
+    """The k of candidates (M, S), expected to sound like (M, V), nearest to image_emb (N, D)."""
+    scores = image_emb @ encode_voices(heads, expected).T  # (N, M)
+    return ChosenVoices(name, np.stack([candidates[top_k(row, k)] for row in scores]))
+
+
+def random_draws(candidates: Float32, n_faces: int, k: int, pool: int, seed: int) -> ChosenVoices:
     """k of the first `pool` candidates for each face, whatever it looks like."""
     rng = np.random.default_rng([seed, 3])
     among = candidates[: min(pool, len(candidates))]
     chosen = [rng.choice(len(among), k, replace=False) for _ in range(n_faces)]
-    return Contender("random draws", np.stack([among[rows] for rows in chosen]))
+    return ChosenVoices("random draws", np.stack([among[rows] for rows in chosen]))
 
 
-def nearest(expected: Float32, candidates: Float32, voices: Float32) -> Contender:
+def nearest_draws(expected: Float32, candidates: Float32, voices: Float32) -> ChosenVoices:
     """The one candidate that is expected to sound most like each true voice (N, V).
 
     The reference of a TTS that cannot clone: no method that does not hear the person does better.
     """
-    best = (unit(voices) @ unit(expected).T).argmax(axis=1)  # (N, V) @ (V, M)
-    return Contender("draw nearest to the true voice", candidates[best][:, None])
+    best = (normalize(voices) @ normalize(expected).T).argmax(axis=1)  # (N, V) @ (V, M)
+    return ChosenVoices("draw nearest to the true voice", candidates[best][:, None])
 
 
-def direct(known_faces: Float32, known_speakers: Float32, faces: Float32) -> Contender:
+def direct_mapping(known_faces: Float32, known_speakers: Float32, faces: Float32) -> ChosenVoices:
     """Speaker embeddings regressed from image_features; one for each of faces (N, F).
 
     Linear, from training people's known_faces (M, F) to known_speakers (M, S), with the ridge
@@ -80,30 +80,18 @@ def direct(known_faces: Float32, known_speakers: Float32, faces: Float32) -> Con
     """
     ridge = make_pipeline(StandardScaler(), RidgeCV(RIDGES))
     ridge.fit(known_faces.astype(np.float64), known_speakers)
-    return Contender("direct mapping", ridge.predict(faces).astype(np.float32)[:, None])
+    return ChosenVoices("direct mapping", ridge.predict(faces).astype(np.float32)[:, None])
 
 
-def informed(
-    draws: Float32, heard: Float32, table: tuple[Float32, Float32], seed: int
+def train_signature(
+    draws: Float32, heard: Float32, bank: tuple[Float32, Float32], seed: int
 ) -> SignatureNet:
-    """A signature network from draws (n, S) and how they sounded (n, V), and the bank's table."""
+    """A signature network from draws (n, S) and how they sounded (n, V), and from the bank's."""
     held = max(2, round(HELD_OUT * len(draws)))
-
-    def tensors(rows: tuple[Float32, Float32]) -> tuple[Tensor, Tensor]:
-        return torch.from_numpy(rows[0]), torch.from_numpy(rows[1])
-
-    test = tensors((draws[-held:], heard[-held:]))
-    train = tensors(
-        (
-            np.concatenate([draws[:-held], table[0]]),
-            np.concatenate([heard[:-held], table[1]]).astype(np.float32),
-        )
-    )
+    rows = [
+        torch.from_numpy(np.concatenate([drawn[:-held], known]).astype(np.float32))
+        for drawn, known in zip((draws, heard), bank, strict=True)
+    ]
+    test = torch.from_numpy(draws[-held:]), torch.from_numpy(heard[-held:])
     with torch.random.fork_rng(devices=[]):
-        return distill.fit(distill.DistillSettings(seed=seed), train, test)
-
-
-def expected_by(net: SignatureNet, candidates: Float32) -> Float32:
-    """voice_features (M, V) that a signature network expects of candidates (M, S)."""
-    with torch.inference_mode():
-        return np.asarray(net(torch.from_numpy(candidates)).numpy())
+        return distill.fit(distill.DistillSettings(seed=seed), (rows[0], rows[1]), test)

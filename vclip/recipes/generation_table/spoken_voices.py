@@ -1,4 +1,4 @@
-"""What speakers sound like when the TTS says something with them, each heard once and kept.
+"""Voice features of speakers as the TTS says something with them, each heard once and kept.
 
 Every speaker embedding says one of our sentences, chosen by its own bytes, so that a voice that
 several methods pick is the same speech for all of them.
@@ -14,19 +14,18 @@ from tqdm import tqdm
 from vclip.arrays import Float32
 from vclip.association.voice_encoder import VoiceEncoder
 from vclip.errors import DataError
+from vclip.recipes.data.recordings import mean_voice
 from vclip.recipes.data.shards import Shard, write_shard
 from vclip.speech.synthesizer import Synthesizer
 
-SENTENCES = (  # not those that signature networks are trained on (`speaking.SENTENCES`)
+SENTENCES = (  # not those that signature networks are trained on (`spoken_features.SENTENCES`)
     "She sold her old bicycle to the baker's youngest son before moving abroad last spring.",
     "If you follow the river for an hour, a wooden bridge will take you to the other village.",
 )
-
-
 AT_ONCE = 100  # embeddings that are kept together
 
 
-class Ear:
+class SpokenVoices:
     """Voice features of a synthesizer's speech."""
 
     def __init__(
@@ -65,10 +64,10 @@ class Ear:
         self._keep(new)
         return np.stack(found)
 
-    def _keep(self, new: Shard) -> None:
-        if new.rows:
-            path = self._folder / f"{_digest(*new.rows)[:16]}.npz"
-            write_shard(path, new, self._encoder.dimension)
+    def hear_mean(self, rows: Float32, what: str, sentences: Sequence[str]) -> Float32:
+        """voice_features (n, V), the mean over all sentences at unit norm."""
+        heard = [self.hear(rows, what, [sentence]) for sentence in sentences]
+        return np.stack([mean_voice(list(voices)) for voices in zip(*heard, strict=True)])
 
     def _spoken(self, row: Float32, sentence: str, seed: int) -> Float32:
         speech = self._synthesizer.synthesize(sentence, row, seed)
@@ -77,10 +76,10 @@ class Ear:
         except DataError:
             return np.full(self._encoder.dimension, np.nan, np.float32)
 
-    def hear_all(self, rows: Float32, what: str, sentences: Sequence[str]) -> Float32:
-        """voice_features (n, V), the mean over all sentences at unit norm."""
-        mean = np.mean([self.hear(rows, what, [sentence]) for sentence in sentences], axis=0)
-        return np.asarray(mean / np.linalg.norm(mean, axis=1, keepdims=True), dtype=np.float32)
+    def _keep(self, new: Shard) -> None:
+        if new.rows:
+            path = self._folder / f"{_digest(*new.rows)[:16]}.npz"
+            write_shard(path, new, self._encoder.dimension)
 
 
 def _digest(*parts: object) -> str:
