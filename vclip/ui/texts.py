@@ -207,17 +207,13 @@ class Texts:
         "<kbd>R</kbd> resample &nbsp; <kbd>Esc</kbd> wipe face and voices"
     )
 
-    def voice(self, candidate: Candidate) -> str:
+    def voice(self, candidate: Candidate, separator: str = " · ") -> str:
         """How a voice is named: rank if it has one, id, fit if a face is known."""
         parts = [f"{candidate.rank}"] if candidate.rank else []
         parts.append(candidate.speaker_id)
         if not math.isnan(candidate.score):
             parts.append(f"{self.fit} {candidate.score:.2f}")
-        return " · ".join(parts)
-
-    def faces(self, n: int, chosen: int) -> str:
-        """What is said of the faces in a photo."""
-        return "" if n == 1 else self.faces_found.format(n=n, chosen=chosen + 1)
+        return separator.join(parts)
 
     def counted(self, text: str) -> str:
         """How much of the limit a text takes, and how long; estimate.js keeps the numbers right."""

@@ -4,7 +4,6 @@ Steps raise VclipError and then change nothing, so that the page can keep what i
 """
 
 import functools
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,6 +20,7 @@ from vclip.pipeline import PAUSE, FaceToVoice
 from vclip.speakers import voice_id
 from vclip.speakers.candidates import Candidate, sample_id
 from vclip.speech.synthesizer import MAX_SEED, Speech
+from vclip.ui.map.projection import SIZE
 from vclip.ui.map.voicemap import VoiceMap
 from vclip.ui.texts import LANGUAGES, Texts
 
@@ -149,10 +149,13 @@ class VisitController:
 
     def pick_at(self, visit: Visit, x: object, y: object) -> Visit:
         """The generated voice at a place of the map, if there is one."""
-        bank_only = visit.source == "bank" and visit.around is None
-        if bank_only or not (_is_number(x) and _is_number(y)):
+        if visit.source == "bank" and visit.around is None:
             return visit
-        index = self.map.nearest(self.cloud(visit), float(cast(float, x)), float(cast(float, y)))
+        if not (isinstance(x, int | float) and isinstance(y, int | float)):
+            return visit
+        if not (0 <= x <= SIZE[0] and 0 <= y <= SIZE[1]):  # nor is "not a number" or 10**400
+            return visit
+        index = self.map.nearest(self.cloud(visit), x, y)
         if index is None:
             return visit
         return self.pick(visit, sample_id(visit.seed, index, visit.around))
@@ -252,13 +255,6 @@ class VisitController:
     ) -> Visit:
         picked = self.model.candidate(speaker_id, visit.seen)
         return replace(visit, picked=picked, base=base, shaping=how)
-
-
-def _is_number(value: object) -> bool:
-    try:
-        return isinstance(value, int | float) and math.isfinite(value)
-    except OverflowError:  # a whole number of hundreds of digits
-        return False
 
 
 def next_seed(seed: int) -> int:

@@ -253,7 +253,7 @@ def test_keys_pick_and_keep_the_focus(page: Page, heard: list[str]) -> None:
 def test_a_pick_elsewhere_is_announced(page: Page) -> None:
     said = page.locator("#voices [role=status]")
     page.mouse.click(*middle(page, f"#map .mark{quoted(IDS[4])}"))
-    expect(said).to_have_text(voicelist.spoken(ENGLISH, FOUND[4]))
+    expect(said).to_have_text(ENGLISH.voice(FOUND[4], ", "))
 
 
 def test_a_narrow_screen(page: Page) -> None:

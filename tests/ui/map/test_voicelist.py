@@ -69,7 +69,7 @@ def test_what_is_said_of_a_voice() -> None:
     labels = [o["aria-label"] for o in Elements(_drawn()).role("option")]
     assert labels[:2] == ["1, gen-0-7, fit 0.62", "2, p225, fit 0.61"]
     assert labels[3] == f"{LONG}, fit 0.50"
-    assert voicelist.spoken(ENGLISH, voice(0, "p225", float("nan"))) == "p225"
+    assert ENGLISH.voice(voice(0, "p225", float("nan")), ", ") == "p225"
 
 
 def _drawn() -> str:

@@ -21,17 +21,6 @@ NAN = float("nan")
 Embs = tuple[np.ndarray, np.ndarray]
 
 
-def unit(rows: np.ndarray) -> np.ndarray:
-    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
-
-
-@pytest.fixture(scope="module")
-def embs() -> Embs:
-    rng = np.random.default_rng(0)
-    mix = rng.normal(size=(D, D)) * np.linspace(3, 0.1, D)
-    return unit(rng.normal(size=(40, D)) @ mix.T), unit(rng.normal(size=(5000, D)) @ mix.T)
-
-
 @pytest.fixture(scope="module")
 def voices(embs: Embs) -> VoiceMap:
     return VoiceMap(IDS, *embs)
@@ -64,40 +53,6 @@ def points(figure: str) -> list[ET.Element]:
 
 def place(element: ET.Element) -> tuple[float, float]:
     return float(element.get("x")), float(element.get("y"))
-
-
-def test_projection_is_pca(embs: Embs) -> None:
-    rows = np.concatenate(embs)
-    projection = voicemap.MapProjection.fit(*embs)
-    values = np.linalg.eigvalsh(np.cov(rows.T))[::-1][:2]
-    variances = ((rows - projection.mean) @ projection.axes).var(axis=0, ddof=1)
-    assert np.allclose(variances, values, rtol=1e-3)
-    assert np.allclose(projection.axes.T @ projection.axes, np.eye(2), atol=1e-5)
-
-
-def test_projection_keeps_the_order_along_both_axes(embs: Embs) -> None:
-    projection = voicemap.MapProjection.fit(*embs)
-    at = (embs[0] - projection.mean) @ projection.axes
-    placed = projection.place(embs[0])
-    assert (np.diff(placed[np.argsort(at[:, 0]), 0]) >= 0).all()
-    assert (np.diff(placed[np.argsort(at[:, 1]), 1]) <= 0).all()  # downwards
-    assert (np.diff(projection.shares, axis=0) >= 0).all()
-    assert np.allclose(projection.shares[[0, -1]], [[0, 0], [1, 1]])
-
-
-def test_projection_does_not_depend_on_order(embs: Embs) -> None:
-    rows = np.concatenate(embs)
-    one = voicemap.MapProjection.fit(*embs)
-    other = voicemap.MapProjection.fit(embs[0][::-1], embs[1][::-1])
-    assert np.allclose(one.place(rows), other.place(rows), atol=0.5)
-    assert len(np.unique(one.place(embs[0]), axis=0)) == len(IDS)  # none is pushed to the edge
-
-
-def test_everything_is_inside_the_frame(voices: VoiceMap) -> None:
-    far = 100 * np.random.default_rng(1).normal(size=(50, D))
-    at = voices.projection.place(far)
-    assert (at >= voicemap.EDGE).all()
-    assert (at <= np.array(voicemap.SIZE) - voicemap.EDGE).all()
 
 
 @pytest.mark.parametrize("k", range(1, 21))

@@ -27,13 +27,6 @@ def draw(texts: Texts, offered: Sequence[Candidate], picked: Candidate | None) -
     )
 
 
-def spoken(texts: Texts, voice: Candidate) -> str:
-    """How a screen reader names a voice: rank, id, fit, as far as they are known."""
-    rank = [str(voice.rank)] if voice.rank else []
-    fit = [] if math.isnan(voice.score) else [f"{texts.fit} {voice.score:.2f}"]
-    return ", ".join([*rank, voice.speaker_id, *fit])
-
-
 def _option(texts: Texts, voice: Candidate, n: int, chosen: str | None) -> str:
     """Nothing in an option can have the focus, so preview is the key P or a click on a sign."""
     name = html.escape(voice.speaker_id)
@@ -41,7 +34,7 @@ def _option(texts: Texts, voice: Candidate, n: int, chosen: str | None) -> str:
     return (
         f'<div role="option" id="voice-{n}" class="voice" data-id="{name}" '
         f'data-rank="{voice.rank or ""}" aria-selected="{selected}" '
-        f'aria-label="{html.escape(spoken(texts, voice))}">'
+        f'aria-label="{html.escape(texts.voice(voice, ", "))}">'
         f'<span class="badge {SHAPES[voice.source]}"><b>{voice.rank or ""}</b></span>'
         f'<span class="id" title="{name}">{_ends(voice.speaker_id)}</span>{_fit(voice)}'
         f'<span class="play" title="{texts.hear_voice}">▶</span></div>'

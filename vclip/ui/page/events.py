@@ -192,17 +192,18 @@ def _listen(
 
 
 def _add_visit_events(controller: VisitController, page: PageComponents) -> None:
-    def reset(component: Any) -> dict[str, Any]:
-        """Empty an upload at once: nothing to see or to fetch, and the next one can come."""
-        return {"fn": lambda: None, "outputs": component, "api_visibility": "private"}
-
     def snapshot(visit: Visit, path: str | None) -> Visit:
         return controller.open_photo(visit, Path(path).read_bytes()) if path else visit
 
     on = partial(_listen, controller, page)
     face = partial(on, message="face_message")
-    face(page.upload.upload, controller.open_photo, page.upload).then(**reset(page.upload))
-    face(page.camera.input, snapshot, page.camera).then(**reset(page.camera))
+    for upload, trigger, step in (
+        (page.upload, page.upload.upload, controller.open_photo),
+        (page.camera, page.camera.input, snapshot),
+    ):
+        # emptied at once: nothing to see or to fetch, and the next one can come
+        read = face(trigger, step, upload)
+        read.then(lambda: None, outputs=upload, api_visibility="private")
     face(page.whole.click, controller.use_whole)
     for trigger in (page.read.click, page.words.submit):
         face(trigger, controller.read, page.words)

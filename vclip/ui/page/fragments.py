@@ -39,23 +39,18 @@ def face_panel(texts: Texts, photo: Photo | None, seen: FaceResult | None) -> st
     """The photo with its boxes, the crop that is used, and the faces to choose from."""
     if photo is None or seen is None:
         return f'<p class="hint">{texts.no_photo}</p>'
-    chosen = _index(seen)
-    note = texts.faces(len(seen.boxes), chosen)
+    chosen = next((i for i, box in enumerate(seen.boxes) if box == seen.box), 0)
     return (
         f'<div class="seen">{_photo(texts, photo, seen, chosen)}'
         f'<figure class="crop"><img src="{data_uri(seen.image, 160)}" alt="{texts.crop_used}">'
         f"<figcaption>{texts.crop_used}</figcaption></figure></div>"
-        + (f'<p class="note">{note}</p>{_choices(texts, photo, seen, chosen)}' if note else "")
+        f"{_choices(texts, photo, seen, chosen)}"
     )
 
 
 def words(texts: Texts, said: str) -> str:
     """What stands where a photo would."""
     return f'<p class="note">{texts.words_used.format(words=html.escape(said))}</p>'
-
-
-def _index(seen: FaceResult) -> int:
-    return next((i for i, box in enumerate(seen.boxes) if box == seen.box), 0)
 
 
 def _photo(texts: Texts, photo: Photo, seen: FaceResult, chosen: int) -> str:
@@ -81,13 +76,20 @@ def _rectangles(seen: FaceResult, chosen: int) -> str:
 
 
 def _choices(texts: Texts, photo: Photo, seen: FaceResult, chosen: int) -> str:
+    """Which face is used and the others as buttons, where there are several."""
+    if len(seen.boxes) == 1:
+        return ""
+    found = texts.faces_found.format(n=len(seen.boxes), chosen=chosen + 1)
     buttons = "".join(
         f'<button type="button" data-face="{i}" aria-pressed="{str(i == chosen).lower()}" '
         f'aria-label="{texts.face_number.format(n=i + 1)}">'
-        f'<img src="{data_uri(crop_face(photo, box, THUMB), THUMB)}" alt=""></button>'
+        f"{_thumbnail(crop_face(photo, box, THUMB))}</button>"
         for i, box in enumerate(seen.boxes)
     )
-    return f'<div class="thumbs" role="group" aria-label="{texts.choose_face}">{buttons}</div>'
+    return (
+        f'<p class="note">{found}</p>'
+        f'<div class="thumbs" role="group" aria-label="{texts.choose_face}">{buttons}</div>'
+    )
 
 
 def example_strip(texts: Texts, paths: list[Path]) -> str:
@@ -95,7 +97,7 @@ def example_strip(texts: Texts, paths: list[Path]) -> str:
     buttons = "".join(
         f'<button type="button" data-example="{i}" '
         f'aria-label="{texts.example_number.format(n=i + 1)}">'
-        f'<img src="{data_uri(_pixels(path), THUMB)}" alt=""></button>'
+        f"{_thumbnail(load_photo(path.read_bytes()).pixels)}</button>"
         for i, path in enumerate(paths)
     )
     return (
@@ -104,8 +106,8 @@ def example_strip(texts: Texts, paths: list[Path]) -> str:
     )
 
 
-def _pixels(path: Path) -> UInt8:
-    return load_photo(path.read_bytes()).pixels
+def _thumbnail(pixels: UInt8) -> str:
+    return f'<img src="{data_uri(pixels, THUMB)}" alt="">'
 
 
 def head(texts: Texts) -> str:
