@@ -53,15 +53,15 @@ def build(
     """
     models = {name: open_model(name) for name in sorted({arm.model for arm in recipe.arms})}
     faces = {source.face: read_bytes(base / source.face) for source in recipe.sources}
-    origin = BuildPlan(recipe, rank(recipe, models, faces), models)
-    rehearse(recipe, origin)
-    made = speak(origin, base)
-    return write(origin, made, faces, folder, command)
+    plan = BuildPlan(recipe, rank(recipe, models, faces), models)
+    check_document(recipe, plan)
+    made = speak(plan, base)
+    return write(plan, made, faces, folder, command)
 
 
 @dataclass(frozen=True)
 class BuildPlan:
-    """Where every sound comes from."""
+    """The voice of every sound of a recipe, and the models that speak."""
 
     recipe: StudyRecipe
     ranked: Ranked
@@ -82,13 +82,13 @@ class BuildPlan:
         return {"voice": voice.speaker, "model": voice.model, "seed": seed, "weights": weights}
 
 
-def rehearse(recipe: StudyRecipe, origin: BuildPlan) -> None:
+def check_document(recipe: StudyRecipe, plan: BuildPlan) -> None:
     """Raise StudyError now if the study would be wrong, before hours of speech."""
     promised = {}
-    for source, arm in origin.pairs():
+    for source, arm in plan.pairs():
         digest = hashlib.sha256(f"{source.id} {arm.id}".encode()).hexdigest()
-        told = origin.of(source, arm)
-        promised[source.id, arm.id] = {"path": "promised", "sha256": digest, **told}
+        file = {"path": "promised", "sha256": digest}
+        promised[source.id, arm.id] = file | plan.of(source, arm)
     faces = {source.face: {"path": source.face} for source in recipe.sources}
     parse(json.dumps(document(recipe, promised, faces)), "the recipe's study")
 
@@ -96,7 +96,7 @@ def rehearse(recipe: StudyRecipe, origin: BuildPlan) -> None:
 def document(
     recipe: StudyRecipe, sounds: Mapping[Key, dict[str, Any]], faces: Mapping[str, dict[str, str]]
 ) -> dict[str, Any]:
-    """The study file."""
+    """The study file of a recipe as JSON; sounds by item and arm, faces by their path."""
     items = []
     for source in recipe.sources:
         own = {arm: told for (item, arm), told in sounds.items() if item == source.id}
@@ -108,15 +108,15 @@ def document(
     return {**recipe.study, "conditions": conditions, "items": items}
 
 
-def speak(origin: BuildPlan, base: Path) -> Stimuli:
+def speak(plan: BuildPlan, base: Path) -> Stimuli:
     """All sounds, alike in everything but what is compared. Raises StudyError, DataError."""
-    recipe, raw = origin.recipe, dict[Key, tuple[Wav, int]]()
-    todo = [(source, arm) for source, arm in origin.pairs() if arm.voice != "mnru"]
+    recipe, raw = plan.recipe, dict[Key, tuple[Wav, int]]()
+    todo = [(source, arm) for source, arm in plan.pairs() if arm.voice != "mnru"]
     for source, arm in tqdm(todo, desc="speech", disable=None):
-        raw[source.id, arm.id] = _say(origin, source, arm, base)
+        raw[source.id, arm.id] = _say(plan, source, arm, base)
     rate = recipe.sample_rate or min(sample_rate for _, sample_rate in raw.values())
     wavs = {key: _trimmed(key, wav, own, rate) for key, (wav, own) in raw.items()}
-    for n, (source, arm) in enumerate(origin.pairs()):
+    for n, (source, arm) in enumerate(plan.pairs()):
         if arm.voice == "mnru" and (clean := wavs.get((source.id, arm.of or ""))) is not None:
             rng = np.random.default_rng([recipe.seed, n])
             wavs[source.id, arm.id] = normalization.mnru(clean, arm.q, rng)
@@ -124,13 +124,13 @@ def speak(origin: BuildPlan, base: Path) -> Stimuli:
     return Stimuli(matched, rate, lufs)
 
 
-def _say(origin: BuildPlan, source: ItemSpec, arm: Arm, base: Path) -> tuple[Wav, int]:
+def _say(plan: BuildPlan, source: ItemSpec, arm: Arm, base: Path) -> tuple[Wav, int]:
     """One sound at its own level and rate."""
     if arm.voice == "recording":
         return audio.load_wav(base / source.recordings[arm.id])
-    voice = origin.ranked[arm.id, source.face]
-    model = origin.models[voice.model]
-    pieces = model.recite(source.text, model.candidate(voice.speaker), origin.recipe.seed)
+    voice = plan.ranked[arm.id, source.face]
+    model = plan.models[voice.model]
+    pieces = model.recite(source.text, model.candidate(voice.speaker), plan.recipe.seed)
     return np.concatenate([piece.wav for _, piece in pieces]), model.sample_rate
 
 
@@ -142,48 +142,48 @@ def _trimmed(key: Key, wav: Wav, own: int, rate: int) -> Wav:
 
 
 def write(
-    origin: BuildPlan, made: Stimuli, faces: Mapping[str, bytes], folder: Path, command: str
+    plan: BuildPlan, made: Stimuli, faces: Mapping[str, bytes], folder: Path, command: str
 ) -> Study:
     """Everything into the folder; then measured, noted and read back. Raises StudyError."""
     try:
         pictures = {name: files.write_face(folder, data) for name, data in faces.items()}
         sounds, notes = {}, []
-        for source, arm in origin.pairs():
+        for source, arm in plan.pairs():
             wav = made.wavs[source.id, arm.id]
-            kind = origin.recipe.format
+            kind = plan.recipe.format
             file = files.write_sound(folder, wav, made.sample_rate, kind, made.lufs)
             heard = audio.load_wav(folder / file["path"])
             normalization.check(file["path"], *heard, made.sample_rate, made.lufs)
-            measured, told = files.measure(*heard), origin.of(source, arm)
+            measured, told = files.measure(*heard), plan.of(source, arm)
             figures = {name: measured[name] for name in ("lufs", "seconds")}
             sounds[source.id, arm.id] = {**file, **figures, **told}
             voice = {name: value for name, value in told.items() if name != "weights"}
             who = {"item": source.id, "condition": arm.id, "text": source.text}
             notes.append({**file, **who, **measured, **voice})
-        head = {**_head(origin, made, command), "faces": pictures, "files": notes}
+        head = {**_head(plan, made, command), "faces": pictures, "files": notes}
         files.write_json(folder / "manifest.json", head)
         path = folder / "study.json"
-        files.write_json(path, document(origin.recipe, sounds, pictures))
+        files.write_json(path, document(plan.recipe, sounds, pictures))
         files.tidy(folder, {f["path"] for f in [*sounds.values(), *pictures.values()]})
     except OSError as error:
         raise OutputError(f"cannot write into {folder}: {error.strerror or error}") from error
     return load(path)
 
 
-def _head(origin: BuildPlan, made: Stimuli, command: str) -> dict[str, Any]:
+def _head(plan: BuildPlan, made: Stimuli, command: str) -> dict[str, Any]:
     """What is true of all files of a manifest."""
     return {
         "command": command,
-        "format": origin.recipe.format,
+        "format": plan.recipe.format,
         "sample_rate": made.sample_rate,
         "lufs": round(made.lufs, 2),
         "lead": normalization.LEAD,
-        "weights": {name: dict(model.weights) for name, model in origin.models.items()},
+        "weights": {name: dict(model.weights) for name, model in plan.models.items()},
     }
 
 
 def read_bytes(path: Path) -> bytes:
-    """A picture. Raises DataError."""
+    """Content of a picture. Raises DataError."""
     try:
         return path.read_bytes()
     except OSError as error:

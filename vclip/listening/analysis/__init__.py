@@ -1,1 +1,1 @@
-"""Ratings to results: who is left out, means, intervals, models, words, figures."""
+"""Analysis of ratings: exclusion, means, intervals, models, words, figures."""

@@ -1,4 +1,4 @@
-"""Two-way bootstrap over raters and items: intervals for whoever would rate and whatever is said.
+"""Two-way bootstrap over raters and items: intervals that hold for other raters and other texts.
 
 Raters and items are drawn with replacement, independently, and a judgement counts as often as both
 were drawn (the pigeonhole bootstrap: Owen 2007, The pigeonhole bootstrap, Ann. Appl. Stat. 1,

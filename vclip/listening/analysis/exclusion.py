@@ -1,4 +1,4 @@
-"""Who is left out: the rules of the study file, applied to the table of ratings (`export.frame`).
+"""Exclusion of raters (post-screening): the rules of the study file on the table of ratings.
 
 A rater who breaks any rule is left out with everything; nothing is deleted, so that results can be
 had raw and clean. Rules: attention, gold, straight-lining, one side, speed, heard.
@@ -60,7 +60,7 @@ def reasons_of(frame: pd.DataFrame) -> Reasons:
 
 
 def _broken(rules: Exclusion, trials: pd.DataFrame) -> Iterator[str]:
-    """Of one rater's trials."""
+    """The rules that one rater's trials break, as sentences."""
     for purpose, least in (("attention", rules.attention_min), ("gold", rules.gold_min)):
         checks = trials[trials["purpose"] == purpose]["correct"].dropna().astype(bool)
         right, n = int(checks.sum()), len(checks)

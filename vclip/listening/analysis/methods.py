@@ -1,4 +1,4 @@
-"""The methods paragraph: who rated what, who was left out, how numbers were made.
+"""Methods paragraph of a report: who rated what, who was left out, how numbers were made.
 
 Every number in it is of the results, of the study file or of the sounds that it names.
 """
@@ -30,12 +30,12 @@ def methods(results: StudyResults, study: Study | None = None) -> str:
 
 
 def count(n: int, what: str) -> str:
-    """3 raters, 1 rater."""
+    """A number of things: 3 raters, 1 rater."""
     return f"{n} {what}{'' if n == 1 else 's'}"
 
 
 def listed(parts: Sequence[str], word: str = "and") -> str:
-    """a, b and c."""
+    """Enumeration: a, b and c."""
     return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} {word} {parts[-1]}"
 
 

@@ -1,4 +1,4 @@
-"""Crossed random-effects ordinal model, as a check of the comparisons of means.
+"""Ordinal mixed model with crossed random effects, as a check of the comparisons of means.
 
 Cumulative logit (McCullagh 1980): P(answer ≤ k) = logistic(θ_k − β[condition] − u), where u is the
 sum of normal effects of the rater, the item, the rater's taste for a condition and the stimulus

@@ -1,4 +1,4 @@
-"""Preferences of pairs: Bradley–Terry with ties (Davidson 1970) and a position effect.
+"""Preference model of pairs: Bradley–Terry with ties (Davidson 1970) and a position effect.
 
 Davidson & Beaver (1977, Biometrics 33, 693–702): of i heard first and j second,
     P(i) : P(j) : P(tie) = exp(λi + δ) : exp(λj) : exp(τ + (λi + λj) / 2).
@@ -86,7 +86,7 @@ def preferences(
     n = len(names) - 1
 
     def interval(direction: Float64) -> Interval:
-        """Of direction · params."""
+        """The interval of direction · params."""
         if np.abs(direction @ loose).max(initial=0) > 1e-3:
             return Interval(nan)
         value, moved = float(theta @ direction), pulls @ direction

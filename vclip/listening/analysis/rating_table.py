@@ -80,7 +80,7 @@ def as_json(table: pd.DataFrame, study: Study | None = None) -> str:
 
 
 def dictionary() -> list[dict[str, str]]:
-    """What each column is."""
+    """The data dictionary: name, type and meaning of each column."""
     return [{"column": name, "type": kind, "is": what} for name, (kind, what) in COLUMNS.items()]
 
 

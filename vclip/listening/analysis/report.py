@@ -1,4 +1,4 @@
-"""Results in words, ready to paste; every number is of the results. `methods` comes before them."""
+"""Report of results in words, ready to paste; every number is of the results."""
 
 from collections.abc import Iterator, Sequence
 from math import isfinite
@@ -43,7 +43,7 @@ def number(found: Interval) -> str:
 
 
 def span(found: Interval, unit: float = 1, digits: int = 2) -> str:
-    """An interval."""
+    """An interval in brackets."""
     if not isfinite(found.low):
         return "[no interval]"
     return f"[{signed(unit * found.low, digits)}, {signed(unit * found.high, digits)}]"
@@ -57,7 +57,7 @@ def signed(value: float, digits: int = 2) -> str:
 
 
 def p_value(p: float) -> str:
-    """As papers print it."""
+    """A p-value as papers print it."""
     if not isfinite(p):
         return "p not defined"
     return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"

@@ -17,7 +17,7 @@ ALPHA, POWER = 0.05, 0.8
 
 @dataclass(frozen=True)
 class ConditionMean:
-    """One condition of a question."""
+    """Mean score of one condition of a question, with its spread and histogram."""
 
     condition: str
     n: int

@@ -1,1 +1,1 @@
-"""What a study compares and asks, and who rates what in which order."""
+"""Design of a study: its data model, cells and trials, and the plan of each rater's session."""

@@ -1,4 +1,4 @@
-"""Which cells a rater gets: the least filled ones, so that all fill evenly whoever comes and goes.
+"""Assignment of cells to a rater: the least filled first, so that all fill evenly.
 
 Nobody gets a cell twice, so as long as every rater gets some, no two cells differ by more than one;
 where raters drop out, those who follow fill the gaps first.
@@ -59,5 +59,5 @@ def label(cell: Cell) -> tuple[str, ...]:
 
 
 def shuffled(values: Sequence[T], rng: np.random.Generator) -> list[T]:
-    """In a random order."""
+    """The values in a random order."""
     return [values[i] for i in rng.permutation(len(values))]

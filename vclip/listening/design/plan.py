@@ -1,4 +1,4 @@
-"""The whole session of one rater: what is rated in which order, and what comes between.
+"""Session plan of one rater: what is rated in which order, and what comes between.
 
 Ratings come in blocks of one question each. Blocks follow each other in the order of a Williams
 square, and so do the conditions within a block; which sound is A takes turns over raters.

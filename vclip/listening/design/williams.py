@@ -1,4 +1,4 @@
-"""Orders in which everything comes before and right after everything else equally often.
+"""Williams squares: orders in which each thing comes right after each other equally often.
 
 Williams (1949), Experimental designs balanced for the estimation of residual effects of treatments.
 """

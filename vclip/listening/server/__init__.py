@@ -1,1 +1,1 @@
-"""The pages of raters and researchers, over HTTP."""
+"""Web server of a study: the pages of raters and researchers, over HTTP."""

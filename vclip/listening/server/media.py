@@ -1,10 +1,10 @@
-"""Sounds and pictures of a study as bytes, without a trace of which file they are."""
+"""Media of a study: sounds and pictures as bytes, without a trace of which file they are."""
 
 import hashlib
 import logging
 import mimetypes
 import threading
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import soundfile
@@ -18,9 +18,8 @@ TYPES = {".flac": "audio/flac", ".wav": "audio/wav", ".mp3": "audio/mpeg", ".ogg
 VARIANTS = 4  # of the noise of each headphone trial, which takes long to make
 
 
-@dataclass(frozen=True)
-class MediaFile:
-    """type: as browsers want it."""
+class MediaFile(NamedTuple):
+    """Content of a sound or a picture, and its MIME type."""
 
     data: bytes
     type: str
@@ -69,7 +68,7 @@ class StudyMedia:
         return self._sound(target, seed % VARIANTS)
 
     def volume(self) -> MediaFile:
-        """The sound to set the volume by."""
+        """The noise that the volume is set by."""
         return self._sound(-1, 0)
 
     def _sound(self, target: int, variant: int) -> MediaFile:

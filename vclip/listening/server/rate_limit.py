@@ -1,4 +1,4 @@
-"""A bound on how often something may happen, for everybody together: no address is looked at.
+"""Rate limit by a token bucket, for everybody together: no address is looked at.
 
 Whoever has the link of a study can begin as often as they like, and every beginning holds cells for
 an hour (`store.RESERVED`) and makes rows. So beginnings are counted in a bucket that refills.

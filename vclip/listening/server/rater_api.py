@@ -169,7 +169,7 @@ class RaterService:
         return _response(self.media.headphones(right[n], seed))
 
     def volume(self, token: Token) -> Response:
-        """The sound to set the volume by."""
+        """The noise that the volume is set by."""
         self._rater(token)
         return _response(self.media.volume())
 

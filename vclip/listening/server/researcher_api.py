@@ -1,4 +1,4 @@
-"""The researcher's side over HTTP: a page at /study/results, its data behind a token beneath it.
+"""HTTP API of the researcher: the data of the page at /study/results, behind a token.
 
 The page itself holds nothing; every number is asked for with `Authorization: Bearer`.
 """
@@ -20,7 +20,7 @@ FIGURE_TYPES = {"svg": "image/svg+xml", "pdf": "application/pdf"}
 
 
 def router(monitor: StudyMonitor, token: str) -> APIRouter:
-    """All routes of the researcher."""
+    """All routes of the researcher, for a study while it runs."""
 
     brake = asyncio.Lock()
 

@@ -1,4 +1,4 @@
-"""What raters' pages may send: its shape and its size; mistakes are told in one line."""
+"""Request bodies of raters' pages: their fields and their size; mistakes are told in one line."""
 
 from collections.abc import Callable, Coroutine
 from typing import Annotated, Any
@@ -53,7 +53,7 @@ class StepRequest(RequestBody):
 
 
 class AnswerRequest(RequestBody):
-    """See store.Answer."""
+    """An answer to a trial, see store.records.Answer."""
 
     position: int
     value: Short | dict[Short, Number]
@@ -75,7 +75,7 @@ class LimitedRoute(APIRoute):
     """Refuses long bodies before they are read, and tells our errors in one line."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Around FastAPI's."""
+        """FastAPI's handler with our limit and our errors."""
         handle = super().get_route_handler()
 
         async def handler(request: Request) -> Response:

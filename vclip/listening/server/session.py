@@ -1,4 +1,4 @@
-"""A rater's way through a study: which step is next, which answers can be taken; no HTTP, no disk.
+"""The session of one rater: which step is next, which answers can be taken; no HTTP, no disk.
 
 volume, headphones, then trial after trial (training, trial) with breaks between them, done. Where a
 study requires headphones and two attempts fail, refused. Everything follows from what the store
@@ -34,46 +34,37 @@ Ranges = Sequence[tuple[float, float]]
 
 @dataclass(frozen=True)
 class RaterSession:
-    """What is known of one rater."""
+    """One rater and how far they are; requests: name of each answer by position."""
 
     study: Study
     secret: bytes
     rater: int
     trials: Sequence[Trial]
-    requests: Mapping[int, str]  # name of each answer by position
+    requests: Mapping[int, str]
     marks: Sequence[Mark]
 
     @classmethod
     def of(cls, store: Store, token: str) -> "RaterSession | None":
-        """As it is now; None if nobody has this token."""
-        found = store.known(token)
-        if found is None:
-            return None
-        return cls(
-            study=store.study,
-            secret=store.secret,
-            rater=found.rater,
-            trials=found.trials,
-            requests=found.requests,
-            marks=found.marks,
-        )
+        """The session with this token as it is now; None if nobody has it."""
+        known = store.known(token)
+        return cls(store.study, store.secret, **vars(known)) if known else None
 
     def after(self, answer: Answer) -> "RaterSession":
-        """With one more answer."""
+        """The session with one more answer."""
         return replace(self, requests={**self.requests, answer.position: answer.request})
 
     def with_mark(self, mark: Mark) -> "RaterSession":
-        """With one more step behind."""
+        """The session with one more step behind."""
         return replace(self, marks=[*self.marks, mark])
 
     @cached_property
     def trial(self) -> Trial | None:
-        """The first that is not answered."""
+        """The first trial that is not answered."""
         return next((t for t in self.trials if t.position not in self.requests), None)
 
     @cached_property
     def step(self) -> str:
-        """What the rater has to do now."""
+        """Name of what the rater has to do now."""
         if self.trial is None:
             return "done"
         if self.study.gates.volume and not self._has("volume"):
@@ -88,12 +79,12 @@ class RaterSession:
 
     @property
     def attempts(self) -> list[Mark]:
-        """At the headphone check so far."""
+        """Attempts at the headphone screening so far."""
         return [mark for mark in self.marks if mark.kind == "headphones"]
 
     @property
     def attempt(self) -> int:
-        """The one that is next, from 0."""
+        """Number of the attempt that is next, from 0."""
         return len(self.attempts)
 
     def _has(self, kind: str, position: int = 0) -> bool:
@@ -113,8 +104,8 @@ class RaterSession:
 
 def view(session: RaterSession) -> dict[str, Any]:
     """What the page is told; nothing in it tells conditions, items or purposes but training's."""
-    step, trial = session.step, session.trial
-    shown = trial if step in ("training", "trial") else None
+    step = session.step
+    shown = session.trial if step in ("training", "trial") else None
     code = codes.completion(session.secret, session.study.completion, session.rater)
     return {
         "step": step,
@@ -127,7 +118,7 @@ def view(session: RaterSession) -> dict[str, Any]:
 
 
 def show(study: Study, trial: Trial) -> dict[str, Any]:
-    """One screen."""
+    """A trial as the page shows it."""
     question, item, at = study.question(trial.question), study.item(trial.item), trial.position
     return {
         "position": at,
@@ -157,7 +148,7 @@ def _told(study: Study, question: Question, trial: Trial) -> str:
 
 
 def stimuli(study: Study, trial: Trial) -> list[Stimulus]:
-    """Of each slot."""
+    """The sound of each slot of a trial."""
     return [study.item(item).stimuli[condition] for item, condition in trial.sounds]
 
 

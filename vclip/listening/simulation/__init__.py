@@ -1,1 +1,1 @@
-"""Simulated raters."""
+"""Simulated raters with planted opinions, over HTTP or in a dry run."""

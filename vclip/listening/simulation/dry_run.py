@@ -1,4 +1,4 @@
-"""A study rated in no time: a simulated panel without a server, for tests and for planning.
+"""Dry run of a study: a simulated panel without a server, for tests and for planning.
 
 How wide the intervals will be with so many raters can be seen before anybody was asked.
 """
@@ -12,7 +12,7 @@ from vclip.listening.design.plan import plan
 from vclip.listening.design.study import ACR, Study
 from vclip.listening.design.trials import Counts, Trial
 from vclip.listening.simulation.raters import GroundTruth, RaterPanel, SimulatedRater
-from vclip.listening.store.records import Rating
+from vclip.listening.store.records import Answer, Rating, judgement
 
 
 def ratings(
@@ -38,23 +38,20 @@ def rated(
 ) -> Rating:
     """One trial as the store would tell it."""
     told = trial.expected if trial.purpose == "attention" else None
-    return Rating(
-        study=study.study,
-        version=study.version,
-        rater=number,
+    value = panel.answer(rater, trial.question, trial.sounds, trial.item, told, rng)
+    answer = Answer(
         position=trial.position,
-        question=trial.question,
-        type=study.question(trial.question).type,
-        item=trial.item,
-        conditions=trial.conditions,
-        items=trial.items,
-        purpose=trial.purpose,
-        expected=trial.expected,
-        value=panel.answer(rater, trial.question, trial.sounds, trial.item, told, rng),
+        value=value,
+        heard=[],
+        plays=[1] * len(trial.conditions),
         seconds=float(rater.seconds * rng.lognormal(0, 0.3)),
-        heard=1.0,
-        plays=(1,) * len(trial.conditions),
+        request="",
+        share=1.0,
         created="2026-01-01T00:00:00.000+00:00",
+    )
+    kind = study.question(trial.question).type
+    return judgement(
+        trial, answer, study=study.study, version=study.version, rater=number, type=kind
     )
 
 

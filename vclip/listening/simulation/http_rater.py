@@ -42,10 +42,9 @@ class SessionLog:
     token: str = ""
     step: str = "none"
     answers: dict[int, Value] = field(default_factory=dict)
-    to_trial: list[float] = field(
-        default_factory=list
-    )  # s from sending an answer to the next trial
-    to_sound: list[float] = field(default_factory=list)  # … and all of its sounds and its face
+    # s from sending an answer to the next trial; … and all of its sounds and its face
+    to_trial: list[float] = field(default_factory=list)
+    to_sound: list[float] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
     total: int = 0
 
@@ -56,75 +55,71 @@ class HttpRater:
     def __init__(
         self,
         client: httpx.AsyncClient,
-        catalogue: StimulusIndex,
+        index: StimulusIndex,
         panel: RaterPanel,
         rater: SimulatedRater,
         rng: np.random.Generator,
-        habits: RaterBehaviour,
+        behaviour: RaterBehaviour,
     ) -> None:
-        self._client, self._catalogue, self._panel = client, catalogue, panel
-        self._rater, self._rng, self._habits = rater, rng, habits
+        self._client, self._index, self._panel = client, index, panel
+        self._rater, self._rng, self._behaviour = rater, rng, behaviour
         self._tab, self._sent = uuid.uuid4().hex, 0.0
-        self.diary = SessionLog(rater.kind)
+        self.log = SessionLog(rater.kind)
 
     async def run(self) -> SessionLog:
-        """From consent to the completion code; errors end it, and are in the diary."""
+        """From consent to the completion code; errors end it, and are in the log."""
         try:
             enrolled = await self._post("/enrol", {"agree": True})
-            self.diary.token = enrolled["token"]
+            self.log.token = enrolled["token"]
             state = await self._get("/state")
             while state["step"] not in ("done", "refused"):
                 state = await self._take(state)
-            self.diary.step, self.diary.total = state["step"], state["total"]
+            self.log.step, self.log.total = state["step"], state["total"]
             if state["step"] == "done" and not state["code"]:
-                self.diary.errors.append("done without a completion code")
+                self.log.errors.append("done without a completion code")
         except (httpx.HTTPError, LookupError, ValueError) as error:
-            self.diary.errors.append(f"{type(error).__name__}: {error}")
-        return self.diary
+            self.log.errors.append(f"{type(error).__name__}: {error}")
+        return self.log
 
     async def _take(self, state: dict[str, Any]) -> dict[str, Any]:
         """One step; the state after it."""
-        step = state["step"]
+        step, result = state["step"], None
+        if step not in ("headphones", "volume", "break"):
+            return await self._trial(state["trial"])
         if step == "headphones":
-            files = [await self._bytes(f"{API}/headphones/{n}") for n in range(TRIALS)]
-            heard = [tone(data) for data in files]
-            return await self._post("/step", {"step": step, "result": heard})
-        if step in ("volume", "break"):
-            if step == "volume":
-                await self._bytes(f"{API}/volume")
-            return await self._post("/step", {"step": step, "result": True})
-        return await self._trial(state["trial"])
+            result = [tone(await self._bytes(f"{API}/headphones/{n}")) for n in range(TRIALS)]
+        elif step == "volume":
+            await self._bytes(f"{API}/volume")
+        return await self._post("/step", {"step": step, "result": result})
 
     async def _trial(self, trial: dict[str, Any]) -> dict[str, Any]:
         face, sounds = await self._load(trial)
-        if self.diary.to_trial and len(self.diary.to_sound) < len(self.diary.to_trial):
-            self.diary.to_sound.append(time.perf_counter() - self._sent)
-        await asyncio.sleep(self._rng.exponential(self._habits.think))
-        if self._rng.random() < self._habits.reload:
+        if self.log.to_trial and len(self.log.to_sound) < len(self.log.to_trial):
+            self.log.to_sound.append(time.perf_counter() - self._sent)
+        await asyncio.sleep(self._rng.exponential(self._behaviour.think))
+        if self._rng.random() < self._behaviour.reload:
             await self._reload(trial)
         body = self._answer(trial, face, sounds)
         at = trial["position"]
         await self._post("/events", [{"kind": "play", "position": at, "at": body["seconds"]}])
         self._sent = time.perf_counter()
         state = await self._send(body)
-        self.diary.answers[at] = body["value"]
+        self.log.answers[at] = body["value"]
         if state["trial"]:
-            self.diary.to_trial.append(time.perf_counter() - self._sent)
+            self.log.to_trial.append(time.perf_counter() - self._sent)
         return state
 
     async def _load(self, trial: dict[str, Any]) -> tuple[bytes | None, list[bytes]]:
-        paths = [*trial["audio"], *([trial["face"]] if trial["face"] else [])]
-        found = await asyncio.gather(*(self._bytes(path) for path in paths))
-        n = len(trial["audio"])
-        return (found[n] if trial["face"] else None), list(found[:n])
+        paths = [trial["face"], *trial["audio"]] if trial["face"] else [*trial["audio"]]
+        found = await asyncio.gather(*map(self._bytes, paths))
+        return (found[0], found[1:]) if trial["face"] else (None, found)
 
     def _answer(
         self, trial: dict[str, Any], face: bytes | None, sounds: list[bytes]
     ) -> dict[str, Any]:
-        known = self._catalogue.heard(trial, face, sounds)
-        item = next(self._catalogue.shown(trial, face), None)
-        told = told_value(trial["instruction"])
-        question = self._catalogue.question(trial)
+        known = self._index.heard(trial, face, sounds)
+        item = next(self._index.shown(trial, face), None)
+        told, question = told_value(trial["instruction"]), self._index.question(trial)
         value = self._panel.answer(self._rater, question, known, item, told, self._rng)
         return {
             "position": trial["position"],
@@ -137,11 +132,11 @@ class HttpRater:
 
     async def _send(self, body: dict[str, Any]) -> dict[str, Any]:
         """Once, or twice at the same time as an impatient browser would."""
-        if self._rng.random() >= self._habits.twice:
+        if self._rng.random() >= self._behaviour.twice:
             return await self._post("/answer", body)
         both = await asyncio.gather(self._post("/answer", body), self._post("/answer", body))
         if both[0] != both[1]:
-            self.diary.errors.append("an answer sent twice led to two different states")
+            self.log.errors.append("an answer sent twice led to two different states")
         return both[0]
 
     async def _reload(self, trial: dict[str, Any]) -> None:
@@ -149,14 +144,14 @@ class HttpRater:
         old, self._tab = self._tab, uuid.uuid4().hex
         state = await self._get("/state")
         if state["trial"] != trial:
-            self.diary.errors.append("after a reload another trial was shown")
+            self.log.errors.append("after a reload another trial was shown")
         n = len(trial["audio"])
         late = {"position": trial["position"], "value": "1", "heard": [[[0, 1e3]]] * n}
         late |= {"plays": [1] * n, "seconds": 1.0, "request": uuid.uuid4().hex}
         headers = self._headers() | {"X-Tab": old}
         answer = await self._client.post(f"{API}/answer", json=late, headers=headers)
         if answer.status_code not in (409, 422):
-            self.diary.errors.append(f"an old tab could answer: {answer.status_code}")
+            self.log.errors.append(f"an old tab could answer: {answer.status_code}")
 
     async def _get(self, path: str) -> dict[str, Any]:
         return self._json(await self._client.get(f"{API}{path}", headers=self._headers()))
@@ -171,7 +166,7 @@ class HttpRater:
         return answer.content
 
     def _headers(self) -> dict[str, str]:
-        token = self.diary.token
+        token = self.log.token
         return {"X-Tab": self._tab} | ({"Authorization": f"Bearer {token}"} if token else {})
 
     @staticmethod

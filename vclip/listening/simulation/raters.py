@@ -68,7 +68,7 @@ class SimulatedRater:
 
     @property
     def seconds(self) -> float:
-        """Median time of an answer."""
+        """Median time of an answer, s."""
         return 0.4 if self.kind == "hasty" else 8.0
 
 

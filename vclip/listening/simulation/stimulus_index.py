@@ -1,4 +1,4 @@
-"""What a simulated rater knows of a study: which sound, face and question it is that they meet."""
+"""Index of a study's stimuli, by which simulated raters recognise what they hear and see."""
 
 import hashlib
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ class StimulusIndex:
                 self.sounds.setdefault(stimulus.sha256, []).append((item.id, condition))
 
     def question(self, trial: dict[str, Any]) -> str:
-        """Its id."""
+        """Id of the question of a trial."""
         asked = (trial["type"], trial["prompt"])
         return next(q.id for q in self.study.questions if (q.type, q.prompt) == asked)
 
@@ -50,7 +50,7 @@ class StimulusIndex:
         return found
 
     def shown(self, trial: dict[str, Any], face: bytes | None) -> Iterator[str]:
-        """Items with this text and face."""
+        """Ids of the items with a trial's text and face."""
         digest = hashlib.sha256(face).hexdigest() if face else None
         for item in self.study.items:
             seen = digest is None or item.face_sha256 in (digest, None)

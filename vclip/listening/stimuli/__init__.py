@@ -1,1 +1,1 @@
-"""The sounds and faces of a study, made alike in all but what is compared."""
+"""Stimuli: sounds and faces of a study, made alike in all but what is compared."""

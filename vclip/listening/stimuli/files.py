@@ -1,4 +1,4 @@
-"""The files of a study: names that say nothing, no traces of where they come from, measured."""
+"""Stimulus files: names that say nothing, no traces of where they come from, measured."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""Sounds made alike, so that only what is compared differs: silence, loudness, rate, format.
+"""Normalisation of sounds, so that only what is compared differs: silence, loudness, rate, format.
 
 A sound here is wav (T,) float32 at one sample rate in Hz that all of a study share.
 """
@@ -48,7 +48,7 @@ def trim(wav: Wav, sample_rate: int) -> Wav:
 
 
 def _faded(wav: Wav, sample_rate: int) -> Wav:
-    """In and out, linearly."""
+    """Faded in and out, linearly."""
     fade = np.minimum(np.arange(len(wav)) / (FADE * sample_rate), 1.0)
     return (wav * fade * fade[::-1]).astype(np.float32)
 

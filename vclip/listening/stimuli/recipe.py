@@ -1,4 +1,4 @@
-"""What `build` makes a study of: its words, its arms, its faces and texts, as JSON.
+"""Recipe of a study, which `build` makes it of: its words, arms, faces and texts, as JSON.
 
     {"study": {…},                            a study file without conditions and items
      "arms": [{"id": "top", "label": "Best voice of the bank", "voice": "bank"},
