@@ -1,4 +1,4 @@
-"""How long a visitor waits, as a client of the app sees it: candidates, a resample, a sentence."""
+"""Waiting times of a client of the app: for candidates, for a resample, for a sentence."""
 
 import time
 from pathlib import Path

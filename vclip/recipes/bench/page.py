@@ -1,4 +1,4 @@
-"""How long a visitor of the page waits: from the start, for the map, for the first sound."""
+"""Waiting times of a visitor of the page: from the start, for the map, for the first sound."""
 
 import statistics
 import time

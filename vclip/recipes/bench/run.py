@@ -1,17 +1,20 @@
-"""How fast all of it is: `python -m vclip bench [--json]`, with the targets beside the figures.
+"""Speed of the whole: `python -m vclip bench [--json]`, with the targets beside the figures.
 
 Machines differ and are shared: compare figures of one run only. What is measured and how is said in
-bench_speech.py (the synthesizers), bench_app.py (the app as a script meets it) and bench_page.py
-(its page in Chromium).
+`vclip.recipes.bench.speech` (the synthesizers), `vclip.recipes.bench.app` (the app as a script
+meets it) and `vclip.recipes.bench.page` (its page in Chromium).
 """
 
-import argparse
 import json
+from dataclasses import dataclass
 
 import torch
 
 from vclip import runtime
 from vclip.errors import InputError, reported
+from vclip.recipes.bench import app as bench_app
+from vclip.recipes.bench import page, speech
+from vclip.recipes.options import parse
 
 TARGETS = {  # at most
     "bundled_real_time_factor": 0.05,
@@ -23,11 +26,17 @@ TARGETS = {  # at most
 }
 
 
+@dataclass(frozen=True)
+class BenchSettings:
+    """Figures that are measured."""
+
+    times: int = 5  # runs that each median is of
+    no_app: bool = False  # only the synthesizers
+    json: bool = False
+
+
 def measure(times: int, app: bool) -> dict[str, float]:
     """All figures; seconds and ratios unless a name says otherwise."""
-    from vclip.recipes.bench import app as bench_app
-    from vclip.recipes.bench import page, speech
-
     figures = {"threads": float(torch.get_num_threads())}
     figures |= speech.bundled(times)
     figures |= speech.bundled_against_coqui(times)
@@ -45,32 +54,18 @@ def line(name: str, value: float) -> str:
     return f"{name:36s} {value:9.4g}   at most {target:g}: {'yes' if value <= target else 'NO'}"
 
 
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """The options, for this command line and for `python -m vclip bench`."""
-    parser.add_argument("--times", type=int, default=5, help="runs that each median is of")
-    parser.add_argument("--no-app", action="store_true", help="only the synthesizers")
-    parser.add_argument("--json", action="store_true")
-
-
-def run(options: argparse.Namespace) -> None:
-    """Measure and print. Raises InputError."""
-    if options.times < 1:
-        raise InputError(f"--times is {options.times}; a median needs at least 1 run")
-    figures = measure(options.times, not options.no_app)
-    if options.json:
-        print(json.dumps(figures))
-    else:
-        print("\n".join(line(name, value) for name, value in figures.items()))
-
-
 @reported
 def main(argv: list[str] | None = None) -> int:
     """Command line."""
-    parser = argparse.ArgumentParser(prog="python -m vclip.recipes.bench.run", description=__doc__)
-    add_options(parser)
-    options = parser.parse_args(argv)
+    settings = parse(BenchSettings, argv)
+    if settings.times < 1:
+        raise InputError(f"--times is {settings.times}; a median needs at least 1 run")
     runtime.limit_threads()
-    run(options)
+    figures = measure(settings.times, not settings.no_app)
+    if settings.json:
+        print(json.dumps(figures))
+    else:
+        print("\n".join(line(name, value) for name, value in figures.items()))
     return 0
 
 

@@ -1,4 +1,4 @@
-"""How fast the synthesizers are: the bundled one against the clock, any VITS against coqui's own.
+"""Speed of the synthesizers: the bundled one against the clock, any VITS against coqui's own.
 
 The full-size VITS has coqui's default options, 109 speakers of 256 numbers, and random weights in
 place of the published ones: time does not depend on what weights say. They are scaled so that the
