@@ -197,21 +197,27 @@ def test_a_study_without_ratings(tmp_path: Path) -> None:
 def test_an_analysis_is_kept_until_ratings_come_and_then_rests(
     shelf: Shelf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    now = [0.0]
+    now, lasts, real = [0.0], [0.0], monitor.analysis.analyse
+
+    def analyse(*given: Any, **options: Any) -> Any:
+        now[0] += lasts[0]
+        return real(*given, **options)
+
     monkeypatch.setattr(monitor.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(monitor.analysis, "analyse", analyse)
     store: Any = Shelf(shelf.study)
-    live_ = StudyMonitor(store, draws=100)
-    first = live_.analysed("clean")
-    now[0] = 1.0
-    assert live_.analysed("clean") is first  # nothing came
+    live = StudyMonitor(store, draws=100)
+    first = live.analysed("clean")
+    now[0], lasts[0] = 1.0, 2.0
+    assert live.analysed("clean") is first  # nothing came
     store.found = store.found[:-1]
-    second = live_.analysed("clean")
+    second = live.analysed("clean")  # from 1 s to 3 s, then it rests for 8 s
     assert second is not first and second.stamp != first.stamp
-    monkeypatch.setattr(live_, "_rested", {"clean": 5.0})
     store.found = store.found[:-1]
-    assert live_.analysed("clean") is second  # it rests
-    now[0] = 6.0
-    assert live_.analysed("clean") is not second
+    now[0] = 10.9
+    assert live.analysed("clean") is second
+    now[0] = 11.1
+    assert live.analysed("clean") is not second
 
 
 def test_ratings_of_what_the_study_no_longer_has_are_left_out(shelf: Shelf) -> None:
