@@ -74,7 +74,7 @@ def test_no_field_is_left_out() -> None:
     ],
 )
 def test_the_language_that_a_browser_asks_for(header: str | None, language: str) -> None:
-    assert texts.of(header).language == language
+    assert texts.negotiate(header).language == language
 
 
 def watched(kind: type[Texts], read: set[str]) -> Texts:

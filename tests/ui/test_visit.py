@@ -173,7 +173,7 @@ def test_a_picked_voice_that_is_no_best_fit_is_offered_after_them(
 def test_a_place_on_the_map_picks_a_generated_voice(
     controller: VisitController, visit: Visit
 ) -> None:
-    x, y = controller.map.projection.place(controller.cloud(visit))[17]
+    x, y = controller.map.projection.place(controller.generated_emb(visit))[17]
     at = controller.pick_at(visit, float(x), float(y))
     assert at.picked is not None and at.picked.source == "generated"
     for place in [
@@ -197,7 +197,7 @@ def test_more_like_this_and_back(controller: VisitController, visit: Visit) -> N
     assert scores == sorted(scores, reverse=True)
     again = controller.resample(near)
     assert again.around == "p3" and again.candidates[0] != near.candidates[0]
-    x, y = controller.map.projection.place(controller.cloud(near))[5]
+    x, y = controller.map.projection.place(controller.generated_emb(near))[5]
     placed = controller.pick_at(near, float(x), float(y)).picked
     assert placed is not None and placed.speaker_id.startswith("near(p3;0;")
     back = controller.search_everywhere(near)

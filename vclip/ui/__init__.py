@@ -1,1 +1,1 @@
-"""The Gradio app: texts, map, visits (what one visitor does), page, endpoints, server."""
+"""The web app in Gradio: texts and visits here; page, map, speech and server below."""

@@ -1,4 +1,4 @@
-"""What the server remembers of one visitor between two events; in memory, until they leave."""
+"""Session of one visitor on the server: visit and takes, in memory, until they leave."""
 
 import threading
 from collections.abc import Callable

@@ -1,7 +1,7 @@
-"""Every sentence of the app: English as defaults, other languages as files of the same names.
+"""Texts of the app: English as typed defaults, other languages as JSON files of the same names.
 
 Texts that never change go to the browser through gr.I18n (`static`), which shows them in its own
-language; what depends on a visit is written here, in the one that the browser asked for (`of`).
+language; what depends on a visit is written by the server, in a language that it can `negotiate`.
 """
 
 import json
@@ -243,7 +243,7 @@ def static(name: str) -> I18nData:
     return I18N(name)
 
 
-def of(accept_language: str | None) -> Texts:
+def negotiate(accept_language: str | None) -> Texts:
     """The language that a browser likes best of ours (RFC 9110, 12.5.4); English if it has none."""
     wanted = [_weighed(wish) for wish in (accept_language or "").split(",")]
     ours = [(weight, code) for code, weight in wanted if weight > 0 and code in LANGUAGES]

@@ -1,4 +1,4 @@
-"""What one visitor does, step by step, without Gradio: each step maps a Visit to the next one.
+"""Visit: the state of one visitor, and the steps from one state to the next, without Gradio.
 
 Steps raise VclipError and then change nothing, so that the page can keep what it shows.
 """
@@ -155,7 +155,7 @@ class VisitController:
             return visit
         if not (0 <= x <= SIZE[0] and 0 <= y <= SIZE[1]):  # nor is "not a number" or 10**400
             return visit
-        index = self.map.nearest(self.cloud(visit), x, y)
+        index = self.map.nearest(self.generated_emb(visit), x, y)
         if index is None:
             return visit
         return self.pick(visit, sample_id(visit.seed, index, visit.around))
@@ -197,7 +197,7 @@ class VisitController:
         bank = [self.model.candidate(s, visit.seen) for s in self.model.bank.speaker_ids]
         return sorted(bank, key=lambda c: -c.score) if visit.seen else bank
 
-    def cloud(self, visit: Visit) -> Float32:
+    def generated_emb(self, visit: Visit) -> Float32:
         """voice_emb of the generated voices among which this visitor searches."""
         return self.model.sampled_voice_emb(visit.seed, visit.around)
 
@@ -206,7 +206,12 @@ class VisitController:
         image_emb = visit.seen.image_emb if visit.seen else None
         source = visit.source if visit.around is None else "generated"
         return self.map.draw(
-            visit.texts, self.cloud(visit), image_emb, visit.candidates, visit.picked, source
+            visit.texts,
+            self.generated_emb(visit),
+            image_emb,
+            visit.candidates,
+            visit.picked,
+            source,
         )
 
     def explain(self, visit: Visit) -> Explanation | None:

@@ -1,1 +1,1 @@
-"""The map of voices and the list beside it."""
+"""Map of the voices as SVG, and the list beside it as HTML."""

@@ -1,4 +1,4 @@
-"""Where the generated voices are: a smoothed histogram, cut at heights that hold given shares."""
+"""Density of the generated voices: a smoothed 2-D histogram with contours of given shares."""
 
 from dataclasses import dataclass
 

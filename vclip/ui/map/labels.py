@@ -1,4 +1,4 @@
-"""Where the numbers of the map go: near their voices, apart from each other, lines uncrossed."""
+"""Label placement on the map: marks near their voices, apart from each other, leaders uncrossed."""
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment

@@ -24,19 +24,21 @@ class MapProjection:
     shares: Floating  # (Q, 2), where between the edges they are put, 0 to 1
 
     @classmethod
-    def fit(cls, bank_emb: Floating, cloud: Floating) -> "MapProjection":
+    def fit(cls, bank_emb: Floating, generated_emb: Floating) -> "MapProjection":
         """From voice_emb (N, D) of bank and generated voices; the whole bank is in the frame."""
-        voice_emb = np.concatenate([bank_emb, cloud])
+        voice_emb = np.concatenate([bank_emb, generated_emb])
         mean = voice_emb.mean(0)
         _, _, rows = np.linalg.svd(voice_emb - mean, full_matrices=False)
         axes = rows[:2].T
         largest = np.abs(axes).argmax(0)
         axes = axes * np.sign(axes[largest, [0, 1]])  # SVD's signs are arbitrary
-        bank_at, cloud_at = (bank_emb - mean) @ axes, (cloud - mean) @ axes
-        low, high = np.percentile(cloud_at, [0.2, 99.8], axis=0)  # a few would shrink all others
+        bank_at, generated_at = (bank_emb - mean) @ axes, (generated_emb - mean) @ axes
+        low, high = np.percentile(
+            generated_at, [0.2, 99.8], axis=0
+        )  # a few would shrink all others
         low, high = np.minimum(low, bank_at.min(0)), np.maximum(high, bank_at.max(0))
         rank = np.linspace(0, 1, KNOTS)
-        knots = (np.quantile(bank_at, rank, axis=0) + np.quantile(cloud_at, rank, axis=0)) / 2
+        knots = (np.quantile(bank_at, rank, axis=0) + np.quantile(generated_at, rank, axis=0)) / 2
         knots[0], knots[-1] = low, high
         knots = np.clip(knots, low, high)
         even = (knots - low) / (high - low)

@@ -1,4 +1,4 @@
-"""Matplotlib's figures as small inline SVG: every shape named by us, every colour left to CSS."""
+"""Matplotlib figures as small inline SVG: every shape named by us, every colour left to CSS."""
 
 import io
 import re

@@ -1,4 +1,4 @@
-"""The list beside the map: the same choice for the keyboard and for screen readers."""
+"""List of voices beside the map, as HTML: the same choice for keyboard and screen readers."""
 
 import html
 import math

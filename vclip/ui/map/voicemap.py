@@ -1,4 +1,4 @@
-"""The map of the searched space: generated voices as density, bank by fit, face, numbered marks."""
+"""Map of the voices: density of generated ones, the bank coloured by fit, face, numbered marks."""
 
 import html
 import math
@@ -46,15 +46,17 @@ class ColourScale:
 class VoiceMap:
     """Draws the map of one model; shared read-only by all visits."""
 
-    def __init__(self, speaker_ids: Sequence[str], bank_emb: Floating, cloud: Floating) -> None:
-        self.projection = MapProjection.fit(bank_emb, cloud)
+    def __init__(
+        self, speaker_ids: Sequence[str], bank_emb: Floating, generated_emb: Floating
+    ) -> None:
+        self.projection = MapProjection.fit(bank_emb, generated_emb)
         self._ids, self._bank_emb = list(speaker_ids), bank_emb
         self._bank_at = self.projection.place(bank_emb)
 
     def draw(
         self,
         texts: Texts,
-        cloud: Floating,
+        generated_emb: Floating,
         image_emb: Floating | None = None,
         candidates: Sequence[Candidate] = (),
         picked: Candidate | None = None,
@@ -67,10 +69,10 @@ class VoiceMap:
         scores, colours, star = np.full(len(self._ids), np.nan), None, None
         if image_emb is not None:
             scores = self._bank_emb @ image_emb
-            colours = ColourScale.fit(scores, cloud @ image_emb)
+            colours = ColourScale.fit(scores, generated_emb @ image_emb)
             star = self.projection.place(image_emb[None])[0]
         figure = svg.SvgFigure(*SIZE)
-        _density(figure, self.projection.place(cloud))
+        _density(figure, self.projection.place(generated_emb))
         at = self._place(candidates)
         placed = labels.place(at, self._bank_at, star, SIZE)
         named = {c.speaker_id: c for c in (*candidates, picked) if c}
@@ -88,9 +90,11 @@ class VoiceMap:
         sources: set[str] = {voice.source for voice in named.values()}
         return _figure(texts, drawn, colours, source, sources)
 
-    def nearest(self, cloud: Floating, x: float, y: float, reach: float = 12.0) -> int | None:
+    def nearest(
+        self, generated_emb: Floating, x: float, y: float, reach: float = 12.0
+    ) -> int | None:
         """Index of the generated voice within `reach` SVG units of a place, if any."""
-        distance = np.linalg.norm(self.projection.place(cloud) - (x, y), axis=1)
+        distance = np.linalg.norm(self.projection.place(generated_emb) - (x, y), axis=1)
         return int(distance.argmin()) if distance.min() <= reach else None
 
     def _place(self, voices: Sequence[Candidate]) -> Floating:

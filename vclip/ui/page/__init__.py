@@ -1,1 +1,1 @@
-"""The page: its layout, what its controls do, and the endpoints beside it."""
+"""The page: layout, HTML fragments, event listeners, and the API endpoints beside it."""

@@ -11,7 +11,6 @@ import gradio as gr
 
 from vclip import card
 from vclip.errors import VclipError
-from vclip.ui import texts
 from vclip.ui.map import voicelist
 from vclip.ui.page import endpoints, explanation, fragments
 from vclip.ui.page.layout import (
@@ -26,6 +25,7 @@ from vclip.ui.page.speech_events import SpeechController, add_speech_events
 from vclip.ui.session import VisitorSession
 from vclip.ui.speech import takelist
 from vclip.ui.speech.takes import SECONDS, TakeStore
+from vclip.ui.texts import ENGLISH, negotiate
 from vclip.ui.visit import EXAMPLES, Visit, VisitController
 
 log = logging.getLogger(__name__)
@@ -55,9 +55,9 @@ def build(
     stage: begin with an example, show keys. study: show the listening test in a tab.
     """
     blocks: gr.Blocks
-    title = texts.ENGLISH.title
+    title = ENGLISH.title
     with gr.Blocks(title=title, analytics_enabled=False, fill_width=True) as blocks:
-        head = gr.HTML(fragments.head(texts.ENGLISH))
+        head = gr.HTML(fragments.head(ENGLISH))
         if controller.model.zero_shot:
             note("zero_shot", elem_id="zero-shot")
         with beside_study(study):
@@ -88,32 +88,32 @@ def _remember(takes: TakeStore) -> gr.State:
 
 def show(controller: VisitController, visit: Visit, names: Sequence[str] = ALL) -> dict[str, Any]:
     """What the components of these names are to show of a visit."""
-    said, picked, model = visit.texts, visit.picked, controller.model
+    texts, picked, model = visit.texts, visit.picked, controller.model
     makers: dict[str, Callable[[], Any]] = {
         "whole": lambda: gr.update(visible=visit.faceless is not None),
         "face": lambda: _face(visit),
         "words": lambda: visit.words,
         "source": lambda: visit.source,
         "seed": lambda: visit.seed,
-        "around": lambda: fragments.around(said, visit.around),
+        "around": lambda: fragments.around(texts, visit.around),
         "everywhere": lambda: gr.update(visible=visit.around is not None),
         "map": lambda: controller.draw_map(visit),
-        "voices": lambda: voicelist.draw(said, controller.listed(visit), picked),
+        "voices": lambda: voicelist.draw(texts, controller.listed(visit), picked),
         "bank": lambda: _bank(controller, visit),
         "why": lambda: explanation.draw(
-            said, picked, controller.explain(visit), model.percentile_means
+            texts, picked, controller.explain(visit), model.percentile_means
         ),
         "shuffle": lambda: gr.update(interactive=visit.seen is not None and model.n_faces > 0),
         "control": lambda: explanation.control(
-            said, controller.control(visit), visit.other, model.n_faces
+            texts, controller.control(visit), visit.other, model.n_faces
         ),
         "keep": lambda: fragments.card_link(
-            said, picked, card.voice_card(model, picked) if picked else None
+            texts, picked, card.voice_card(model, picked) if picked else None
         ),
         "share": lambda: 0.5,
-        "player": lambda: takelist.player(said, None),  # nothing was spoken yet
-        "takes": lambda: takelist.history(said, []),
-        "compare": lambda: takelist.compare(said, []),
+        "player": lambda: takelist.player(texts, None),  # nothing was spoken yet
+        "takes": lambda: takelist.history(texts, []),
+        "compare": lambda: takelist.compare(texts, []),
         "face_message": lambda: fragments.message(visit.message),
         **dict.fromkeys(MOVES, lambda: 0.0),
     }
@@ -266,10 +266,10 @@ def _add_arrival(
         return controller.open_example(visit, 0) if stage and visit.photo is None else visit
 
     def arrive(session: VisitorSession, request: gr.Request) -> list[Any]:
-        said = texts.of(request.headers.get("accept-language"))
-        shown = guarded(controller, begin, EVERYTHING, "face_message")(session, said.language)
-        count = fragments.count(said, said.text)
-        return [*shown, fragments.head(said), fragments.example_strip(said, EXAMPLES), count]
+        texts = negotiate(request.headers.get("accept-language"))
+        shown = guarded(controller, begin, EVERYTHING, "face_message")(session, texts.language)
+        count = fragments.count(texts, texts.text)
+        return [*shown, fragments.head(texts), fragments.example_strip(texts, EXAMPLES), count]
 
     outputs = [page.session, *page.several(EVERYTHING), head, page.examples, page.count]
     hidden: dict[str, Any] = QUIET | {"api_visibility": "private"}

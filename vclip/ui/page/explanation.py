@@ -1,4 +1,4 @@
-"""Why this voice, as HTML: its fit, how special that is, what is near, and a control."""
+"""Explanation of a voice as HTML: its fit, how special that is, what is near, and a control."""
 
 import html
 import math

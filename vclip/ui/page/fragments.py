@@ -1,4 +1,4 @@
-"""The visitor's photo as HTML: boxes, crops and the pixels that the model sees, all inline.
+"""HTML fragments of the page: head, photo with face boxes, messages, voice card; pictures inline.
 
 Inline, because then no picture of a visitor is a file that a URL could fetch.
 """

@@ -1,4 +1,4 @@
-"""Speaking on the page: one voice, heard as it is spoken, or all of the list one after another."""
+"""Event listeners of speech: one voice, heard as it is spoken, or all of the list in turn."""
 
 import logging
 import time
@@ -159,17 +159,17 @@ def add_speech_events(speaker: SpeechController, page: PageComponents) -> list[A
         def run(
             session: VisitorSession, text: str | None, rate: float, pause: float, seed: int | None
         ) -> Iterator[tuple[Any, ...]]:
-            said = session.visit.texts
+            texts = session.visit.texts
             try:
                 if seed is None:
-                    raise InputError(said.no_number)
+                    raise InputError(texts.no_number)
                 for update in steps(session, SpeechRequest(text or "", seed, rate, pause)):
                     yield session, *update, ""
             except VclipError as error:
                 yield session, *[gr.skip()] * n, fragments.message(str(error))
             except Exception:
                 log.exception("speaking failed")
-                yield session, *[gr.skip()] * n, fragments.message(said.failed)
+                yield session, *[gr.skip()] * n, fragments.message(texts.failed)
 
         return run
 

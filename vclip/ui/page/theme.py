@@ -1,4 +1,4 @@
-"""How the page looks: a theme of system fonts (nothing is fetched), style sheets, scripts, icon."""
+"""Theme of the page: system fonts (nothing is fetched), style sheets, scripts, icon."""
 
 from pathlib import Path
 

@@ -1,1 +1,1 @@
-"""The web server around the page."""
+"""Web server around the page: FastAPI application, uvicorn, link previews, ZeroGPU."""

@@ -1,4 +1,4 @@
-"""The server: one port, the page, its takes, pictures and /healthz, a cache that forgets."""
+"""FastAPI application around the page: its routes, and a private cache that is swept."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""A port and a server on it until it is interrupted; no Gradio, so a study alone starts fast."""
+"""Listening socket and uvicorn server; imports no Gradio, so that a study alone starts fast."""
 
 import contextlib
 import os

@@ -1,4 +1,4 @@
-"""Speaking on the GPUs that Hugging Face lends to Spaces for seconds (ZeroGPU); elsewhere nothing.
+"""Speech on ZeroGPU, the GPUs that Hugging Face lends to Spaces for seconds; elsewhere nothing.
 
 The package `spaces` runs a decorated function in a process that is forked when a GPU has been
 found; only there CUDA exists. What it is given and what it yields is pickled, so a whole text goes

@@ -1,1 +1,1 @@
-"""Takes: speech while it is spoken, kept, replayed and fetched."""
+"""Speech of the visitors: takes (streamed, replayed, downloaded) and previews of voices."""

@@ -1,4 +1,4 @@
-"""How a voice sounds, in a second: one short sentence in any voice."""
+"""Previews of voices: one short sentence in any voice, made when first asked for."""
 
 import threading
 from collections import OrderedDict

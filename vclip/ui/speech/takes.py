@@ -1,4 +1,4 @@
-"""Takes: what was spoken in a visit, heard while it is spoken, files once it is complete."""
+"""Takes: speech of a visit, streamed while it is spoken, files once it is complete."""
 
 import asyncio
 import contextlib
