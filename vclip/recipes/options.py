@@ -1,6 +1,7 @@
 """Command lines of recipes: one option per field of a frozen dataclass of settings."""
 
 import argparse
+import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import fields
@@ -19,6 +20,7 @@ def parse(
 
     Fields are options, their docstrings the help, fields without a default are required, fields of
     type tyro.conf.Positional are arguments, fields of a dataclass of their own are options as well.
+    Truth values are --name and --no-name.
     The module's docstring introduces --help. Exits with 2 and says why if that cannot be read.
     """
     module = sys.modules[kind.__module__]
@@ -29,10 +31,15 @@ def parse(
         description=module.__doc__,
         args=argv,
         default=default,
-        config=(tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff),
+        config=(tyro.conf.OmitArgPrefixes,),
     )
     assert isinstance(found, kind)  # for mypy: tyro's overloads lose it
     return found
+
+
+def command_line(module: str, argv: Sequence[str] | None) -> str:
+    """What was typed to run a recipe: kept beside what it makes."""
+    return shlex.join(["python", "-m", module, *(sys.argv[1:] if argv is None else argv)])
 
 
 def add_fields(parser: argparse.ArgumentParser, config: Any) -> None:

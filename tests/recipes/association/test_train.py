@@ -20,7 +20,6 @@ from vclip.recipes.association.distributed import Group
 from vclip.recipes.association.objective import AssociationLoss, RandomStreams
 from vclip.recipes.association.settings import PRESETS, FitConfig
 from vclip.recipes.data.manifest import Pair
-from vclip.recipes.options import from_arguments
 
 QUICK = FitConfig(
     image_hidden=32,
@@ -88,12 +87,13 @@ def test_training_stops_when_dev_no_longer_gets_better() -> None:
 
 
 def test_the_paper_s_preset_is_the_default_and_single_options_change_it() -> None:
-    bundled = train.parser("bundled").parse_args(["--steps", "7", "--no-flow", "--loss", "sge2e"])
-    paper = train.parser("paper").parse_args([])
-    assert from_arguments(FitConfig, paper) == PRESETS["paper"] == FitConfig()
-    changed = replace(PRESETS["bundled"], steps=7, flow=False, loss="sge2e")
-    assert from_arguments(FitConfig, bundled) == changed
-    assert paper.out != bundled.out == BUNDLED / "association.safetensors"
+    paper = train.read_settings(["--pairs", "m.csv"])
+    assert paper.fit == PRESETS["paper"] == FitConfig()
+    options = ["--steps", "7", "--no-flow", "--loss", "sge2e", "--no-vary-image"]
+    bundled = train.read_settings(["--preset", "bundled", "--pairs", "m.csv", *options])
+    changed = {"steps": 7, "flow": False, "loss": "sge2e", "vary_image": False}
+    assert bundled.fit == replace(PRESETS["bundled"], **changed)
+    assert paper.heads != bundled.heads == BUNDLED / "association.safetensors"
 
 
 @pytest.mark.parametrize("learnt", [True, False])
@@ -224,9 +224,9 @@ def test_options_that_the_shards_cannot_serve_are_one_line_and_exit_code_two(
 
 
 def test_many_processes_need_shards(tmp_path: Path) -> None:
-    arguments = train.parser("paper").parse_args(["--pairs", str(make_media(tmp_path))])
+    settings = train.read_settings(["--pairs", str(make_media(tmp_path))])
     with pytest.raises(DataError, match="2 processes train from shards"):
-        train.read(arguments, FitConfig(), Group(0, 2))
+        train.train(settings, "", Group(0, 2))
 
 
 def test_a_missing_manifest_is_one_line_and_exit_code_two(

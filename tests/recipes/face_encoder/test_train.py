@@ -1,7 +1,6 @@
 """Training of the face encoder: losses against plain formulas, views, and one real toy run."""
 
 import json
-from argparse import Namespace
 from dataclasses import replace
 from pathlib import Path
 
@@ -233,7 +232,7 @@ def toy_teacher(config: objective.FaceEncoderConfig) -> Teacher:
     return Teacher(net.requires_grad_(False), torch.zeros(32, 128))
 
 
-def test_a_pupil_starts_as_its_teachers_first_layers() -> None:
+def test_a_student_starts_as_its_teachers_first_layers() -> None:
     teacher, images = toy_teacher(TOY), toy_faces(3).images[:, :64, :64]
     state = train.FaceEncoderTraining.start(TOY, teacher)
     ours, theirs = (net.encode(images) for net in (state.encoder, teacher.net))
@@ -241,25 +240,21 @@ def test_a_pupil_starts_as_its_teachers_first_layers() -> None:
     assert (ours[:, 28:] != theirs[:, 28:]).any()  # two blocks short
 
 
-def test_lessons_are_standardised_and_computed_once(
+def test_teacher_features_are_standardised_and_computed_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "teacher.dat").write_bytes(b"its hash counts")
-    options = Namespace(work=tmp_path, teacher=tmp_path / "teacher.dat")
     teacher, faces = toy_teacher(TOY), toy_faces(12)
-    first = train.teacher_features(teacher, faces, options)
+    first = train.teacher_features(teacher, faces, "digest", tmp_path)
     assert first.shape == (12, teacher.net.dimension)
     assert np.abs(first.mean(0)).max() < 1e-3 and first.std(0).max() < 1 + 1e-3
     monkeypatch.setattr(teacher.net, "encode", None)
-    np.testing.assert_array_equal(train.teacher_features(teacher, faces, options), first)
+    np.testing.assert_array_equal(train.teacher_features(teacher, faces, "digest", tmp_path), first)
 
 
-def test_a_pupil_comes_to_agree_with_its_teacher(tmp_path: Path) -> None:
-    (tmp_path / "teacher.dat").write_bytes(b"")
+def test_a_student_comes_to_agree_with_its_teacher(tmp_path: Path) -> None:
     config = replace(TOY, epochs=3, learning_rate=1e-3)
-    options = Namespace(work=tmp_path, teacher=tmp_path / "teacher.dat")
     teacher, faces = toy_teacher(config), toy_faces(96)
-    faces = replace(faces, taught=train.teacher_features(teacher, faces, options))
+    faces = replace(faces, taught=train.teacher_features(teacher, faces, "digest", tmp_path))
     state = train.FaceEncoderTraining.start(config, teacher)
     stem = state.encoder.stem.weight.clone()
     for _ in range(config.epochs):

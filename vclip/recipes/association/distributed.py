@@ -1,4 +1,4 @@
-"""Several processes that train together; torchrun and accelerate launch start them alike.
+"""Training by several processes, which torchrun and accelerate launch start alike.
 
 Both set RANK, WORLD_SIZE, LOCAL_RANK and where to meet. Every process holds all data and sees the
 same batches, encodes its share of each, and computes the loss of the whole.
@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, distributed
+from torch.distributed.nn.functional import all_gather
 
 from vclip.errors import DataError
 
@@ -41,21 +42,11 @@ class Group:
     def gather(self, emb: Tensor) -> Tensor:
         """The parts (B / world, D) of all processes as one (B, D), in the order of their ranks.
 
-        Gradients flow into this process's own part only, times world: then the mean over the
-        processes of their parameters' gradients is the gradient of the loss of the whole batch,
-        also for parameters that act after the gathering, such as the temperature.
+        Every process computes the loss of the whole batch, and each part's gradient is the sum of
+        theirs: then the mean over the processes of their parameters' gradients is that of the whole
+        batch, also for parameters that act after the gathering, such as the temperature.
         """
-        if self.world == 1:
-            return emb
-        parts = [torch.empty_like(emb) for _ in range(self.world)]
-        distributed.all_gather(parts, emb.detach().contiguous())
-        parts[self.rank] = own = emb.clone()
-        if own.requires_grad:
-            own.register_hook(self._scaled)  # type: ignore[no-untyped-call]
-        return torch.cat(parts)
-
-    def _scaled(self, gradient: Tensor) -> Tensor:
-        return gradient * self.world
+        return emb if self.world == 1 else torch.cat(all_gather(emb))  # type: ignore[no-untyped-call]
 
     def average_gradients(self, parameters: Iterable[Tensor]) -> None:
         """Replace every gradient by its mean over the processes, in one message."""

@@ -1,4 +1,4 @@
-"""How the association heads are fitted: steps, averaging, stopping, going on after a break."""
+"""Fitting of the association heads: steps, averaging, stopping, going on after a break."""
 
 import copy
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""How far each pair of a noisy set is to be trusted: wrong ones score like strangers.
+"""Robust weights of noisy pairs: wrong ones score like strangers.
 
 The cosines of true pairs and of strangers are taken as two normal distributions. That of strangers
 is measured on faces beside other people's voices; that of true pairs, higher and no wider, and

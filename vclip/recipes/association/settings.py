@@ -1,4 +1,4 @@
-"""What can be chosen when the association heads are fitted, and the two sets of choices we use."""
+"""Settings of the association's training, with the paper's and the bundled model's presets."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -12,7 +12,7 @@ LEAST |= {"hard_negatives": 0, "image_noise": 0, "voice_noise": 0}
 
 @dataclass(frozen=True)
 class FitConfig:
-    """Defaults are the paper's (§4.1) where it says something; "ours" marks what it leaves open."""
+    """Defaults are the paper's (Vclip §4.1); "ours" marks what it leaves open."""
 
     image_hidden: int = 512  # Wav2CLIP's MLP: one hidden layer of 512, dropout .1
     image_layers: int = 1

@@ -1,29 +1,29 @@
-"""Trains the association heads on pairs of faces and voices (paper.md §1.1).
+"""Training of the association heads on pairs of faces and voices (Vclip §1.1).
 
-    python -m vclip.recipes.association.train [--preset paper|bundled] --pairs CSV [--features
-        DIR] [--out FILE]
-    torchrun --nproc-per-node 8 -m vclip.recipes.association.train --pairs CSV --features DIR
+    python -m vclip.recipes.association.train --pairs CSV [--features DIR] [--out FILE]
+    python -m vclip.recipes.association.train --preset bundled --pairs CSV --utk CSV --voices CSV
+    torchrun --nproc-per-node 8 -m vclip.recipes.association.train --pairs CSV --features DIR \\
         --resume FILE
 
-Both encoders stay frozen: their features are read from shards of `vclip.recipes.data.features`, or
-made
-here and kept in build/, which is for thousands of rows. People of the manifest's split "dev"
-choose when to stop; without such a split a tenth of the persons is held out. The preset "bundled"
-makes the bundled heads; single options, which `vclip.recipes.association.settings` explains,
-change either
-preset. Any manifest with the columns person, face, voice, sex will do; sex may be empty and is
-never used on the pairs; rows of one clip are several pictures of it, among which --vary-image
-draws.
+Both encoders stay frozen: their features are read from the shards of `vclip.recipes.data.features`,
+or made here first, which is for thousands of rows. People of the manifest's split "dev" choose when
+to stop; without such a split a tenth of the persons is held out. The preset "bundled" makes the
+bundled heads; single options change either preset.
+
+Any manifest with the columns person, face, voice, sex will do: VoxCeleb2 (robots.ox.ac.uk/~vgg) as
+`vclip.recipes.data.prepare` lists it, or people of your own. sex may be empty and is never used on
+the pairs; rows of one clip are several pictures of it, among which --vary-image draws. Labelled
+media are UTKFace (susanqq.github.io/UTKFace; columns path, sex) and voices of LibriSpeech and VCTK
+(columns path, sex, source).
 """
 
-import argparse
 import logging
-import shlex
-import sys
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Literal
 
 import torch
+import tyro
 
 from vclip.association.model import save_association
 from vclip.errors import DataError, reported
@@ -33,37 +33,55 @@ from vclip.recipes.association.distributed import Group, launched
 from vclip.recipes.association.fitting import DevCheck, fit, score
 from vclip.recipes.association.settings import PRESETS, FitConfig
 from vclip.recipes.association.training_data import (
-    TrainingData,
+    TrainingDataSettings,
     describe,
     drawn,
     pair_data,
     read_training_data,
 )
-from vclip.recipes.data.encoders import IMAGE_CHOICES, VOICE_CHOICES
-from vclip.recipes.data.features import STORE
-from vclip.recipes.data.manifest import REPO, SHARED
+from vclip.recipes.data.manifest import REPO
 from vclip.recipes.metrics import cross_modal
-from vclip.recipes.options import add_fields, from_arguments
+from vclip.recipes.options import command_line, parse
 
-PAIRS = SHARED / "pairs" / "avspeech.csv"
-YUNET = SHARED / "models" / "face_detection_yunet.onnx"
+MODULE = "vclip.recipes.association.train"
 LICENCE = {
     "paper": "as the terms of the training data and of both encoders",
     "bundled": "research only: trained on AVSpeech clips (and UTKFace crops)",
 }
 
 
-def read(arguments: argparse.Namespace, config: FitConfig, group: Group) -> TrainingData:
-    """Features as the options say; of dev no more than are scored."""
-    labelled = bool(config.label_steps or config.label_weight)
-    if not arguments.features and group.world > 1:
-        raise DataError(
-            f"{group.world} processes train from shards; make them with "
-            "python -m vclip.recipes.data.features and give --features DIR"
-        )
-    found = read_training_data(arguments, config.seed, labelled)
-    held = drawn(found.held, arguments.dev_rows, config.seed)
-    return TrainingData(found.known, held, found.labels, found.about)
+@dataclass(frozen=True)
+class TrainSettings:
+    """The command line."""
+
+    data: TrainingDataSettings
+    fit: FitConfig = PRESETS["paper"]
+    preset: Literal["paper", "bundled"] = "paper"
+    """whose settings stand where no option says otherwise"""
+    out: Path | None = None
+    """file of the heads; by default the bundled ones for that preset, else below build/"""
+    resume: Path | None = None
+    """file to keep the state in, and go on from"""
+    dev_rows: int = 1000
+    """of dev, at most"""
+    threads: int = 1
+    """of the processor; others change the last bits"""
+    licence: str | None = None
+    """the weights' terms, written into the file"""
+
+    @property
+    def heads(self) -> Path:
+        """Where the heads are written."""
+        folder = BUNDLED if self.preset == "bundled" else REPO / "build"
+        return self.out or folder / "association.safetensors"
+
+
+def read_settings(argv: list[str] | None = None) -> TrainSettings:
+    """The command line's, over those of its preset."""
+    settings = parse(TrainSettings, argv)
+    data = TrainingDataSettings(tyro.MISSING)
+    preset = TrainSettings(data, PRESETS[settings.preset], settings.preset)
+    return parse(TrainSettings, argv, preset)
 
 
 def varied(pairs: PairData, config: FitConfig) -> PairData:
@@ -81,14 +99,20 @@ def varied(pairs: PairData, config: FitConfig) -> PairData:
     return pairs
 
 
-def train(arguments: argparse.Namespace, command: str, group: Group) -> None:
-    """Run the recipe; the first process prints, and writes the heads."""
-    config = from_arguments(FitConfig, arguments)
-    found = read(arguments, config, group)
+def train(settings: TrainSettings, command: str, group: Group) -> None:
+    """Run the recipe; the first process prints, and writes the heads. Raises DataError."""
+    config = settings.fit
+    if not settings.data.features and group.world > 1:
+        raise DataError(
+            f"{group.world} processes train from shards; make them with "
+            "python -m vclip.recipes.data.features and give --features DIR"
+        )
+    found = read_training_data(settings.data, config)
+    held = drawn(found.held, settings.dev_rows, config.seed)
     if group.first:
         print(f"detector {found.about['detector']}")
-        print(describe(found.known, "train"), describe(found.held, "dev"), sep="\n", flush=True)
-    dev = pair_data(found.held)
+        print(describe(found.known, "train"), describe(held, "dev"), sep="\n", flush=True)
+    dev = pair_data(held)
 
     def show(check: DevCheck) -> None:
         if group.first:
@@ -96,77 +120,37 @@ def train(arguments: argparse.Namespace, command: str, group: Group) -> None:
             print(line, flush=True)
 
     known = varied(pair_data(found.known), config)
-    model, history = fit(known, config, dev, found.labels, show, arguments.resume, group)
+    model, history = fit(known, config, dev, found.labels, show, settings.resume, group)
     if not group.first:
         return
-    who = [p.person for p in found.held.pairs], [p.sex for p in found.held.pairs]
+    who = [p.person for p in held.pairs], [p.sex for p in held.pairs]
     reached = cross_modal.evaluate(score(model, dev), *who)
     metadata = {
         "command": command,
         **found.about,
-        "licence": arguments.licence,
-        "rows": {"train": len(found.known.pairs), "dev": len(found.held.pairs)},
+        "licence": settings.licence or LICENCE[settings.preset],
+        "rows": {"train": len(found.known.pairs), "dev": len(held.pairs)},
         "processes": group.world,
         "fit": asdict(config),
         "dev": reached.as_dict(),
     }
-    arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    save_association(arguments.out, model, metadata)
+    settings.heads.parent.mkdir(parents=True, exist_ok=True)
+    save_association(settings.heads, model, metadata)
     best = max(history, key=lambda check: check.dev_auc)
     print(
         f"kept step {best.step}; dev AUC {reached.auc}, within sex {reached.auc_within_sex}, "
-        f"EER {reached.eer}\nwrote {arguments.out}"
+        f"EER {reached.eer}\nwrote {settings.heads}"
     )
-
-
-def parser(preset: str) -> argparse.ArgumentParser:
-    """The command line with that preset's defaults."""
-    options = argparse.ArgumentParser(
-        prog="python -m vclip.recipes.association.train",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    options.add_argument("--preset", choices=PRESETS, default=preset, help=f"default {preset}")
-    out = (BUNDLED if preset == "bundled" else REPO / "build") / "association.safetensors"
-    options.add_argument("--pairs", type=Path, default=PAIRS, help="manifest of pairs (CSV)")
-    options.add_argument("--features", type=Path, help="shards of vclip.recipes.data.features")
-    options.add_argument("--out", type=Path, default=out, help=f"default {out}")
-    options.add_argument("--resume", type=Path, help="file to keep the state in, and go on from")
-    options.add_argument("--dev-rows", type=int, default=1000, help="of dev, at most (1000)")
-    options.add_argument("--image-encoder", default="bundled", help=IMAGE_CHOICES)
-    options.add_argument("--voice-encoder", default="resemblyzer", help=VOICE_CHOICES)
-    options.add_argument("--views", type=int, default=8, help="views of every face (default: 8)")
-    options.add_argument("--yunet", type=Path, default=YUNET, help="its ONNX file; Haar without it")
-    options.add_argument("--utk", type=Path, help="labelled faces (path, sex)")
-    options.add_argument("--voices", type=Path, help="labelled voices (path, sex, source)")
-    options.add_argument("--store", type=Path, default=STORE, help="folder of features made here")
-    options.add_argument("--threads", type=int, default=1, help="others change the last bits (1)")
-    options.add_argument(
-        "--licence", default=LICENCE[preset], help="the weights' terms, written into the file"
-    )
-    add_fields(options, PRESETS[preset])
-    return options
 
 
 @reported
 def main(argv: list[str] | None = None) -> int:
     """Train; 2 and one line on stderr for input that cannot be used."""
-    first = argparse.ArgumentParser(add_help=False)
-    first.add_argument("--preset", choices=PRESETS, default="paper")
-    preset = first.parse_known_args(argv)[0].preset
-    arguments = parser(preset).parse_args(argv)
+    settings = read_settings(argv)
     logging.basicConfig(level=logging.ERROR)
-    torch.set_num_threads(arguments.threads)
-    command = shlex.join(
-        [
-            "python",
-            "-m",
-            "vclip.recipes.association.train",
-            *(sys.argv[1:] if argv is None else argv),
-        ]
-    )
+    torch.set_num_threads(settings.threads)
     with launched() as group:
-        train(arguments, command, group)
+        train(settings, command_line(MODULE, argv), group)
     return 0
 
 

@@ -1,18 +1,43 @@
-"""What the heads are trained on: features of pairs for training and dev, and of labelled media."""
+"""Training data of the heads: features of pairs for training and dev, and of labelled media."""
 
-import argparse
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any
 
 import numpy as np
+from tyro.conf import arg
 
 from vclip.errors import DataError
 from vclip.recipes.association.batches import LabelData, PairData, VersionedFeatures, index_of
+from vclip.recipes.association.settings import FitConfig
 from vclip.recipes.data import shards
-from vclip.recipes.data.features import make_features
+from vclip.recipes.data.encoders import IMAGE_CHOICES, VOICE_CHOICES
+from vclip.recipes.data.features import STORE, make_features
 from vclip.recipes.data.manifest import Labelled, Pair, file_hash, read_labelled, read_pairs
 from vclip.recipes.data.shards import PairFeatures, labelled_features, open_features, pair_features
 from vclip.recipes.evaluation.association import PROBE_SOURCES
+
+
+@dataclass(frozen=True)
+class TrainingDataSettings:
+    """The manifests, and how features are made of them where no shards are named."""
+
+    pairs: Path
+    """manifest of pairs (CSV)"""
+    features: Path | None = None
+    """shards of vclip.recipes.data.features"""
+    utk: Path | None = None
+    """labelled faces (CSV with path, sex)"""
+    voices: Path | None = None
+    """labelled voices (CSV with path, sex, source)"""
+    image_encoder: Annotated[str, arg(help=IMAGE_CHOICES)] = "bundled"
+    voice_encoder: Annotated[str, arg(help=VOICE_CHOICES)] = "resemblyzer"
+    views: int = 8
+    """views of every face"""
+    yunet: Path | None = None
+    """YuNet's ONNX file; Haar cascade without it"""
+    store: Path = STORE
+    """folder of features made here"""
 
 
 @dataclass(frozen=True)
@@ -55,20 +80,20 @@ def drawn(features: PairFeatures, n: int, seed: int) -> PairFeatures:
     return PairFeatures([features.pairs[i] for i in kept], image, voice, features.report)
 
 
-def label_data(arguments: argparse.Namespace) -> LabelData | None:
+def label_data(settings: TrainingDataSettings) -> LabelData | None:
     """Labelled faces and voices, if both are named; the label is the sex.
 
     Age would be a second label, but hardly any of the voices has one.
     """
-    if not (arguments.utk and arguments.voices):
+    if not (settings.utk and settings.voices):
         print("no labelled media (--utk, --voices): training on the pairs only")
         return None
-    how: dict[str, Any] = {"store": arguments.store, "yunet": arguments.yunet}
-    seen, _ = open_features(make_features(arguments.utk, arguments.image_encoder, **how))
-    made = make_features(arguments.voices, None, arguments.voice_encoder, windows=True, **how)
+    how: dict[str, Any] = {"store": settings.store, "yunet": settings.yunet}
+    seen, _ = open_features(make_features(settings.utk, settings.image_encoder, **how))
+    made = make_features(settings.voices, None, settings.voice_encoder, windows=True, **how)
     _, heard = open_features(made)
-    image, image_sex = _labelled(read_labelled(arguments.utk), seen)
-    voice, voice_sex = _labelled(read_labelled(arguments.voices, PROBE_SOURCES), heard)
+    image, image_sex = _labelled(read_labelled(settings.utk), seen)
+    voice, voice_sex = _labelled(read_labelled(settings.voices, PROBE_SOURCES), heard)
     print(f"labelled: {len(image)} faces, {len(voice)} voices")
     labels = index_of(image_sex + voice_sex)
     return LabelData(image, voice, labels[: len(image)], labels[len(image) :])
@@ -79,22 +104,23 @@ def _labelled(rows: list[Labelled], media: shards.Shards) -> tuple[VersionedFeat
     return VersionedFeatures(features), [row.sex for row in kept]
 
 
-def read_training_data(arguments: argparse.Namespace, seed: int, labelled: bool) -> TrainingData:
+def read_training_data(settings: TrainingDataSettings, config: FitConfig) -> TrainingData:
     """Features of the manifest's rows from shards, which are made first if none are named."""
-    if arguments.features and labelled:
+    labelled = bool(config.label_steps or config.label_weight)
+    if settings.features and labelled:
         raise DataError("labelled media have no shards; use --label-steps 0 --label-weight 0")
-    folder = arguments.features or make_features(
-        arguments.pairs,
-        arguments.image_encoder,
-        arguments.voice_encoder,
-        store=arguments.store,
-        yunet=arguments.yunet,
-        views=arguments.views,
+    folder = settings.features or make_features(
+        settings.pairs,
+        settings.image_encoder,
+        settings.voice_encoder,
+        store=settings.store,
+        yunet=settings.yunet,
+        views=settings.views,
         windows=True,
     )
-    rows, opened = read_pairs(arguments.pairs), open_features(folder)
-    known, held = (pair_features(part, *opened) for part in split_pairs(rows, seed))
-    labels = label_data(arguments) if labelled else None
+    rows, opened = read_pairs(settings.pairs), open_features(folder)
+    known, held = (pair_features(part, *opened) for part in split_pairs(rows, config.seed))
+    labels = label_data(settings) if labelled else None
     about = shards.describe(folder)
     faces, voices = about[shards.FACES], about[shards.VOICES]
     told: dict[str, object] = {
@@ -102,10 +128,10 @@ def read_training_data(arguments: argparse.Namespace, seed: int, labelled: bool)
         "voice_encoder": {"name": voices.get("spec"), "sha256": voices.get("weights_sha256")},
         "detector": faces.get("detector"),
         "data": {
-            "pairs": arguments.pairs.name,
-            "pairs_sha256": file_hash(arguments.pairs),
+            "pairs": settings.pairs.name,
+            "pairs_sha256": file_hash(settings.pairs),
             "features": about,
-            "labelled": [arguments.utk.name, *PROBE_SOURCES] if labels else [],
+            "labelled": [settings.utk.name, *PROBE_SOURCES] if settings.utk and labels else [],
         },
     }
     return TrainingData(known, held, labels, told)

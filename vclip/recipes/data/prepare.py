@@ -1,4 +1,4 @@
-"""A manifest of faces and voices from folders of media (paper.md §1.2).
+"""Manifests of faces and voices from folders of media (Vclip §1.2).
 
     python -m vclip.recipes.data.prepare voxceleb2 --root vox2 --people vox2_meta.csv --out vox2.csv
     python -m vclip.recipes.data.prepare voxceleb1 --root vox1 --faces unzippedFaces \\
@@ -6,33 +6,68 @@
     python -m vclip.recipes.data.prepare folder --root my_people --held-out 20 --out mine.csv
     python -m vclip.recipes.data.prepare manifest --root old.csv --out new.csv
 
-One row per clip: its first frame or picture, and the whole of its sound. `--frames N` writes N rows
+VoxCeleb1 and 2 are asked for at robots.ox.ac.uk/~vgg/data/voxceleb, with their tables of people;
+`vclip.recipes.data.layouts` shows the folders. One row per clip: its first frame or picture, and the whole of its sound. `--frames N` writes N rows
 a clip, evenly over its length, which training takes as views of one. No media are opened. People
 are split, never clips: `--held-out` of them, drawn by `--seed`, are dev, the others train; or
 `--splits` names the split of every person.
 """
 
-import argparse
 import csv
 import io
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from tqdm import tqdm
+from tyro.conf import Positional
 
 from vclip.errors import DataError, reported
 from vclip.recipes.data import clips
 from vclip.recipes.data.layouts import Clip, Person, folder, read_people, voxceleb1, voxceleb2
 from vclip.recipes.data.manifest import Pair, read_pairs
 from vclip.recipes.data.shards import replaced
+from vclip.recipes.options import parse
 
-PAPER = 500  # people held out of VoxCeleb2 (§4.1)
+HELD_OUT = 500  # people held out of VoxCeleb2 (Vclip §4.1)
 COLUMNS = ("person", "face", "voice", "sex", "split", "clip")
 PINS = {"1": "train", "2": "dev", "3": "test", "4": "test"}  # sets of PINs' identity_splits.txt
+
+
+@dataclass(frozen=True)
+class PrepareSettings:
+    """The command line."""
+
+    layout: Positional[Literal["voxceleb2", "voxceleb1", "folder", "manifest"]]
+    root: Path
+    """folder of media, or a manifest"""
+    out: Path
+    """the manifest to write (CSV)"""
+    faces: Path | None = None
+    """voxceleb1: VGG's face crops (unzippedFaces)"""
+    people: Path | None = None
+    """vox1_meta.csv, vox2_meta.csv, or id and sex"""
+    frames: int = 1
+    """pictures a clip"""
+    held_out: int | None = None
+    """people of dev; by default 500, at most 10 %"""
+    seed: int = 0
+    """draws the people of dev"""
+    splits: Path | None = None
+    """lines PERSON SPLIT, instead of drawing"""
+    exclude: Path | None = None
+    """people to leave out, an id or name a line"""
+    exclude_test: bool = False
+    """leave test people out"""
+
+    def __post_init__(self) -> None:
+        """Raises DataError."""
+        if self.frames < 1 or (self.held_out or 0) < 0:
+            raise DataError("--frames must be at least 1, --held-out at least 0")
 
 
 def frames(clip: Clip, n: int) -> list[Path]:
@@ -81,7 +116,7 @@ def draw(people: Iterable[str], held_out: int | None, seed: int) -> dict[str, st
     DataError if fewer than two would be left to train on.
     """
     names = sorted(set(people))
-    n = min(PAPER, round(len(names) / 10)) if held_out is None else held_out
+    n = min(HELD_OUT, round(len(names) / 10)) if held_out is None else held_out
     if n > len(names) - 2:
         raise DataError(
             f"{n} of {len(names)} people cannot be held out; lower --held-out, so that at least "
@@ -125,74 +160,74 @@ def _relative(media: Path, base: Path) -> str:
     return Path(os.path.relpath(media, base)).as_posix()
 
 
-def find(arguments: argparse.Namespace, people: Mapping[str, Person]) -> Iterator[Clip]:
+def find(settings: PrepareSettings, people: Mapping[str, Person]) -> Iterator[Clip]:
     """Clips of a layout. Raises DataError."""
-    if arguments.layout == "voxceleb2":
-        return voxceleb2(arguments.root)
-    if arguments.layout == "voxceleb1":
-        if arguments.faces is None:
+    if settings.layout == "voxceleb2":
+        return voxceleb2(settings.root)
+    if settings.layout == "voxceleb1":
+        if settings.faces is None:
             raise DataError("voxceleb1 needs --faces, the folder of VGG's face crops unzippedFaces")
-        return voxceleb1(arguments.root, arguments.faces, people)
-    return folder(arguments.root)
+        return voxceleb1(settings.root, settings.faces, people)
+    return folder(settings.root)
 
 
 def read_clips(
-    arguments: argparse.Namespace, people: dict[str, Person]
+    settings: PrepareSettings, people: dict[str, Person]
 ) -> tuple[list[Pair], list[str]]:
     """Rows of every clip, and the names of clips without a picture; new people are noted."""
     rows: list[Pair] = []
     without = []
-    for clip in tqdm(find(arguments, people), desc="clips", unit=" clips", disable=None):
+    for clip in tqdm(find(settings, people), desc="clips", unit=" clips", disable=None):
         known = people.setdefault(clip.person, Person(clip.person, "", clip.test))
-        rows += rows_of(clip, known.sex, arguments.frames)
+        rows += rows_of(clip, known.sex, settings.frames)
         without += [] if clip.pictures else [f"{clip.person}/{clip.name}"]
     return rows, without
 
 
 def read_manifest(
-    arguments: argparse.Namespace, people: dict[str, Person]
+    settings: PrepareSettings, people: dict[str, Person]
 ) -> tuple[list[Pair], dict[str, str] | None]:
     """Rows of a manifest, more where a face is a video; its splits, if all rows have one."""
     rows: list[Pair] = []
-    for pair in (given := read_pairs(arguments.root)):
+    for pair in (given := read_pairs(settings.root)):
         known = people.setdefault(pair.person, Person(pair.person, "", False))
         found = Clip(pair.person, "", (pair.face,), pair.voice)
-        name = pair.clip or (pair.voice_key if arguments.frames > 1 else "")
+        name = pair.clip or (pair.voice_key if settings.frames > 1 else "")
         rows += [
             replace(pair, face=face, sex=pair.sex or known.sex, clip=name)
-            for face in frames(found, arguments.frames)
+            for face in frames(found, settings.frames)
         ]
     own = {pair.person: pair.split for pair in given}
     return rows, own if all(own.values()) else None
 
 
-def prepare(arguments: argparse.Namespace) -> str:
+def prepare(settings: PrepareSettings) -> str:
     """Write the manifest; return the closing report. Raises DataError."""
-    people, own, without = read_people(arguments.people), None, list[str]()
-    if arguments.layout == "manifest":
-        rows, own = read_manifest(arguments, people)
+    people, own, without = read_people(settings.people), None, list[str]()
+    if settings.layout == "manifest":
+        rows, own = read_manifest(settings, people)
     else:
-        rows, without = read_clips(arguments, people)
+        rows, without = read_clips(settings, people)
     if not rows:
-        raise DataError(f"no clip with picture and sound below {arguments.root}; see --help")
-    splits = read_splits(arguments.splits) if arguments.splits else None
-    if splits is None and arguments.held_out is None:
+        raise DataError(f"no clip with picture and sound below {settings.root}; see --help")
+    splits = read_splits(settings.splits) if settings.splits else None
+    if splits is None and settings.held_out is None:
         splits = own
     found = {row.person: people[row.person] for row in rows}
-    excluded = set(_lines(arguments.exclude)) if arguments.exclude else set()
+    excluded = set(_lines(settings.exclude)) if settings.exclude else set()
     there = {p: known for p, known in found.items() if not {p, known.name} & excluded}
-    split_of = split_people(there, splits, arguments.held_out, arguments.seed)
+    split_of = split_people(there, splits, settings.held_out, settings.seed)
     left_out = {"excluded by the list": len(found) - len(there)}
     left_out["in no split"] = len(there) - len(split_of)
-    if arguments.exclude_test:
+    if settings.exclude_test:
         kept = {p: split for p, split in split_of.items() if split != "test"}
         left_out["test people"] = len(split_of) - len(kept)
         split_of = kept
     chosen = [replace(r, split=split_of[r.person]) for r in rows if r.person in split_of]
     if not chosen:
         raise DataError(f"nobody is left of {len(found)} people; change --splits or --exclude")
-    write(arguments.out, chosen)
-    return report(arguments.out, chosen, left_out, without)
+    write(settings.out, chosen)
+    return report(settings.out, chosen, left_out, without)
 
 
 def report(out: Path, rows: Sequence[Pair], left_out: Mapping[str, int], without: list[str]) -> str:
@@ -211,34 +246,10 @@ def report(out: Path, rows: Sequence[Pair], left_out: Mapping[str, int], without
     return "\n".join([*lines, f"wrote {out}"])
 
 
-def parser() -> argparse.ArgumentParser:
-    """The command line."""
-    options = argparse.ArgumentParser(
-        prog="python -m vclip.recipes.data.prepare",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    options.add_argument("layout", choices=("voxceleb2", "voxceleb1", "folder", "manifest"))
-    options.add_argument("--root", type=Path, required=True, help="folder of media, or a manifest")
-    options.add_argument("--out", type=Path, required=True, help="the manifest to write (CSV)")
-    options.add_argument("--faces", type=Path, help="voxceleb1: VGG's face crops (unzippedFaces)")
-    options.add_argument("--people", type=Path, help="vox1_meta.csv, vox2_meta.csv, or id and sex")
-    options.add_argument("--frames", type=int, default=1, help="pictures a clip (default: 1)")
-    options.add_argument("--held-out", type=int, help="people of dev (default: 500, at most 10 %%)")
-    options.add_argument("--seed", type=int, default=0, help="draws the people of dev")
-    options.add_argument("--splits", type=Path, help="lines PERSON SPLIT, instead of drawing")
-    options.add_argument("--exclude", type=Path, help="people to leave out, an id or name a line")
-    options.add_argument("--exclude-test", action="store_true", help="leave test people out")
-    return options
-
-
 @reported
 def main(argv: list[str] | None = None) -> int:
     """Write a manifest; 2 and one line on stderr for input that cannot be used."""
-    arguments = parser().parse_args(argv)
-    if arguments.frames < 1 or (arguments.held_out or 0) < 0:
-        raise DataError("--frames must be at least 1, --held-out at least 0")
-    print(prepare(arguments))
+    print(prepare(parse(PrepareSettings, argv)))
     return 0
 
 

@@ -1,11 +1,13 @@
-"""What the face encoder's features say about faces that it never saw: the London set.
+"""Evaluation of the face encoder's features on faces that it never saw: the London set.
 
 Probes are fitted and tested on London only, cross-validated by person; neutral and smiling
 pictures. Retrieval asks for the smiling picture of each neutral one's person among all smiling
 ones: features that knew only sex and age would fail at it. Intervals are bootstraps over persons.
+
+Needs the Face Research Lab London Set (DeBruine & Jones, doi.org/10.6084/m9.figshare.5047666) as a
+CSV with the columns path, person, expression (neutral, smiling), age, sex.
 """
 
-import argparse
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -26,13 +28,28 @@ from vclip.face.detector import FaceDetector
 from vclip.face.encoder import ImageEncoder, load_face_encoder
 from vclip.face.photo import crop_face, load_photo, whole_photo
 from vclip.models.directory import BUNDLED
-from vclip.recipes.data.manifest import SHARED, read_rows
+from vclip.recipes.data.manifest import read_rows
 from vclip.recipes.face_encoder.face_crops import UNKNOWN, age_of
 from vclip.recipes.metrics.intervals import Estimate, bootstrap
+from vclip.recipes.options import parse
 
-ENCODER = BUNDLED / "face_encoder.safetensors"
 FOLDS = 10
 COLUMNS = ("person", "expression", "sex")
+
+
+@dataclass(frozen=True)
+class EvaluateFaceSettings:
+    """The command line."""
+
+    london: Path
+    """manifest of the London set (CSV)"""
+    encoder: Path = BUNDLED / "face_encoder.safetensors"
+    yunet: Path | None = None
+    """ONNX file; default: Haar, or VCLIP_YUNET"""
+    draws: int = 2000
+    """of the bootstrap"""
+    seed: int = 0
+    json: bool = False
 
 
 @dataclass(frozen=True)
@@ -140,11 +157,11 @@ def _first(neutral: np.ndarray, smiling: np.ndarray, labels: np.ndarray) -> np.n
     return hit
 
 
-def report(options: argparse.Namespace) -> dict[str, Any]:
+def report(settings: EvaluateFaceSettings) -> dict[str, Any]:
     """Everything that is printed."""
-    detector = FaceDetector(options.yunet)
-    data = read(options.london, load_face_encoder(options.encoder), detector)
-    figures = measure(data, options.draws, options.seed)
+    detector = FaceDetector(settings.yunet)
+    data = read(settings.london, load_face_encoder(settings.encoder), detector)
+    figures = measure(data, settings.draws, settings.seed)
     counts = {
         "pictures": len(data.person),
         "people": len(np.unique(data.person)),
@@ -156,19 +173,11 @@ def report(options: argparse.Namespace) -> dict[str, Any]:
 
 @reported
 def main(argv: list[str] | None = None) -> int:
-    """The command line."""
-    name = "python -m vclip.recipes.face_encoder.evaluate"
-    parser = argparse.ArgumentParser(prog=name, description=__doc__)
-    parser.add_argument("--london", type=Path, default=SHARED / "faces/london.csv")
-    parser.add_argument("--encoder", type=Path, default=ENCODER)
-    parser.add_argument("--yunet", type=Path, help="ONNX file; default: Haar, or VCLIP_YUNET")
-    parser.add_argument("--draws", type=int, default=2000, help="of the bootstrap")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--json", action="store_true")
-    options = parser.parse_args(argv)
+    """Print the figures; 2 and one line on stderr for input that cannot be used."""
+    settings = parse(EvaluateFaceSettings, argv)
     torch.set_num_threads(1)
-    found = report(options)
-    if options.json:
+    found = report(settings)
+    if settings.json:
         print(json.dumps(found))
         return 0
     for key, value in found.items():

@@ -1,4 +1,4 @@
-"""What the face encoder is taught: age, sex, which picture it is, and what its teacher sees."""
+"""Objectives of the face encoder: age, sex, which picture it is, and its teacher's features."""
 
 from dataclasses import dataclass
 from typing import NamedTuple

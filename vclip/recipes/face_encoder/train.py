@@ -1,21 +1,22 @@
-"""Train the bundled face encoder: a small pupil of dlib's face network that also knows age and sex.
+"""Training of the face encoder: a small student of dlib's face network that knows age and sex too.
 
-The pupil starts as the teacher's first layers and learns, from augmented views, the features that
+The student starts as the teacher's first layers and learns, from augmented views, the features that
 the whole teacher has of the plain picture (distillation, Hinton et al. 2015), age, sex, and to tell
 views of one picture from views of all others (NT-Xent, Chen et al. 2020, eq. 1). The teacher saw
 three million faces, here are some thousand: without it (`--no-teacher`) voices are found worse.
+
+Needs UTKFace (Zhang et al. 2017, susanqq.github.io/UTKFace) as a CSV with the columns path, age,
+sex; `--avspeech` takes a manifest of pairs (person, face, voice, sex, split) of any people.
 """
 
-import argparse
 import hashlib
 import json
 import logging
 import math
-import shlex
-import sys
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import torch
@@ -23,12 +24,14 @@ import torch.nn.functional as F
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from tqdm import tqdm
+from tyro.conf import FlagCreatePairsOff, arg
 
 from vclip.errors import DataError, reported
 from vclip.face.detector import FaceDetector
 from vclip.face.encoder import SmallFaceEncoder, to_input
 from vclip.models.directory import BUNDLED
-from vclip.recipes.data.manifest import REPO, SHARED, file_hash
+from vclip.recipes.data.manifest import REPO, file_hash
+from vclip.recipes.data.shards import replaced
 from vclip.recipes.face_encoder.face_crops import (
     CONTEXT,
     FaceCrops,
@@ -45,11 +48,35 @@ from vclip.recipes.face_encoder.objective import (
     total_loss,
 )
 from vclip.recipes.face_encoder.teacher import CROP_SHARE, Teacher, installed, read_teacher
-from vclip.recipes.options import add_fields, from_arguments
+from vclip.recipes.options import command_line, parse
 
+MODULE = "vclip.recipes.face_encoder.train"
 LICENCE = "research only: UTKFace (Zhang et al. 2017) is for non-commercial research"
 LICENCE_TEACHER = "; started from and taught by dlib's face network (Davis King, CC0)"
 LICENCE_AVSPEECH = "; AVSpeech stills (Ephrat et al. 2018) for research"
+
+
+@dataclass(frozen=True)
+class TrainFaceSettings:
+    """The command line."""
+
+    utk: Path
+    """labelled faces (CSV with path, age, sex)"""
+    avspeech: Path | None = None
+    """manifest of pairs whose training stills are used without labels"""
+    teacher: Path | None = field(default_factory=installed)
+    """dlib's face network (.dat)"""
+    no_teacher: Annotated[bool, FlagCreatePairsOff] = False
+    yunet: Path | None = None
+    """its ONNX file, three times faster than Haar"""
+    work: Path = REPO / "build" / "face"
+    """cache, checkpoint"""
+    output: Annotated[Path, arg(aliases=["-o"])] = BUNDLED / "face_encoder.safetensors"
+    until: int | None = None
+    """stop after this epoch of the schedule"""
+    fresh: bool = False
+    """ignore the checkpoint"""
+    config: FaceEncoderConfig = field(default_factory=FaceEncoderConfig)
 
 
 def batches(
@@ -119,10 +146,8 @@ class FaceEncoderTraining:
     def save(self, path: Path) -> None:
         """Write atomically, so that a kill leaves the previous epoch's file."""
         states = {name: part.state_dict() for name, part in self._parts().items()}
-        torch.save(
-            {**states, "config": asdict(self.config), "epoch": self.epoch}, path.with_suffix(".new")
-        )
-        path.with_suffix(".new").replace(path)
+        with replaced(path) as file:
+            torch.save({**states, "config": asdict(self.config), "epoch": self.epoch}, file)
 
     def restore(self, path: Path) -> None:
         """Go on from `save`; DataError if that run had other settings."""
@@ -193,34 +218,38 @@ def export(state: FaceEncoderTraining, path: Path, provenance: dict[str, object]
     save_file(weights, path, metadata={"vclip": json.dumps(about)})
 
 
-def teacher_features(teacher: Teacher, faces: FaceCrops, options: argparse.Namespace) -> np.ndarray:
-    """The teacher's features of the plain pictures (N, T), standardised; computed once."""
-    about = hashlib.sha256(faces.images.tobytes() + file_hash(options.teacher).encode())
-    path = options.work / f"taught-{about.hexdigest()[:16]}.npy"
+def teacher_features(teacher: Teacher, faces: FaceCrops, digest: str, work: Path) -> np.ndarray:
+    """The teacher's features of the plain pictures (N, T), standardised; computed once.
+
+    digest: SHA-256 of the teacher's file; work: the folder that keeps them.
+    """
+    about = hashlib.sha256(faces.images.tobytes() + digest.encode())
+    path = work / f"taught-{about.hexdigest()[:16]}.npy"
     if not path.is_file():
-        np.save(
-            path, teacher.net.encode(centre_crops(faces.images, teacher.net.image_size, CROP_SHARE))
-        )
+        plain = centre_crops(faces.images, teacher.net.image_size, CROP_SHARE)
+        np.save(path, teacher.net.encode(plain))
     features = np.load(path)
     return np.asarray((features - features.mean(0)) / (features.std(0) + 1e-6), np.float32)
 
 
-def run(options: argparse.Namespace, config: FaceEncoderConfig, command: str) -> dict[str, object]:
+def run(settings: TrainFaceSettings, command: str) -> dict[str, object]:
     """Prepare, train or resume, export; returns what is written beside the weights."""
-    size = round(config.image_size * CONTEXT)
-    items = labelled_pictures(options.utk) + (
-        unlabelled_pictures(options.avspeech) if options.avspeech else []
+    config, work = settings.config, settings.work
+    items = labelled_pictures(settings.utk)
+    items += unlabelled_pictures(settings.avspeech) if settings.avspeech else []
+    faces = load_crops(
+        items, round(config.image_size * CONTEXT), work, FaceDetector(settings.yunet)
     )
-    faces = load_crops(items, size, options.work, FaceDetector(options.yunet))
-    teacher = read_teacher(options.teacher) if options.teacher else None
-    if teacher:
-        faces = replace(faces, taught=teacher_features(teacher, faces, options))
+    teacher, digest = None, ""
+    if settings.teacher and not settings.no_teacher:
+        teacher, digest = read_teacher(settings.teacher), file_hash(settings.teacher)
+        faces = replace(faces, taught=teacher_features(teacher, faces, digest, work))
     held_out = (faces.fold < config.held_out) & (faces.sex >= 0) & (faces.age >= 0)
     state = FaceEncoderTraining.start(config, teacher)
-    checkpoint = options.work / "checkpoint.pt"
-    if checkpoint.is_file() and not options.fresh:
+    checkpoint = work / "checkpoint.pt"
+    if checkpoint.is_file() and not settings.fresh:
         state.restore(checkpoint)
-    while state.epoch < min(options.until or config.epochs, config.epochs):
+    while state.epoch < min(settings.until or config.epochs, config.epochs):
         loss = train_epoch(state, faces.part(~held_out), config)
         state.save(checkpoint)
         scores = validate(state, faces.part(held_out), config)
@@ -228,45 +257,26 @@ def run(options: argparse.Namespace, config: FaceEncoderConfig, command: str) ->
     provenance: dict[str, object] = {
         "command": command,
         "config": asdict(config),
-        "data": [str(p.name) for p in (options.utk, options.avspeech) if p],
+        "data": [str(p.name) for p in (settings.utk, settings.avspeech) if p],
         "epochs_done": state.epoch,
         "faces": len(faces.images),
         "held_out": validate(state, faces.part(held_out), config),
-        "teacher_sha256": file_hash(options.teacher) if teacher else "",
+        "teacher_sha256": digest,
         "licence": LICENCE
-        + (LICENCE_AVSPEECH if options.avspeech else "")
+        + (LICENCE_AVSPEECH if settings.avspeech else "")
         + (LICENCE_TEACHER if teacher else ""),
     }
-    export(state, options.output, provenance)
+    export(state, settings.output, provenance)
     return provenance
 
 
 @reported
 def main(argv: list[str] | None = None) -> int:
-    """The command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m vclip.recipes.face_encoder.train", description=__doc__
-    )
-    parser.add_argument("--utk", type=Path, default=SHARED / "faces/utk.csv")
-    parser.add_argument(
-        "--avspeech", type=Path, help="pairs CSV whose training stills are used without labels"
-    )
-    parser.add_argument(
-        "--teacher", type=Path, default=installed(), help="dlib's face network (.dat)"
-    )
-    parser.add_argument("--no-teacher", dest="teacher", action="store_const", const=None)
-    parser.add_argument("--yunet", type=Path, help="its ONNX file, three times faster than Haar")
-    parser.add_argument("--work", type=Path, default=REPO / "build/face", help="cache, checkpoint")
-    parser.add_argument("-o", "--output", type=Path, default=BUNDLED / "face_encoder.safetensors")
-    parser.add_argument("--until", type=int, help="stop after this epoch of the schedule")
-    parser.add_argument("--fresh", action="store_true", help="ignore the checkpoint")
-    add_fields(parser, FaceEncoderConfig())
-    options = parser.parse_args(argv)
+    """Train; 2 and one line on stderr for input that cannot be used."""
+    settings = parse(TrainFaceSettings, argv)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     torch.set_num_threads(1)
-    arguments = sys.argv[1:] if argv is None else argv
-    command = shlex.join(["python", "-m", "vclip.recipes.face_encoder.train", *arguments])
-    print(json.dumps(run(options, from_arguments(FaceEncoderConfig, options), command)))
+    print(json.dumps(run(settings, command_line(MODULE, argv))))
     return 0
 
 
