@@ -7,10 +7,10 @@
     python -m vclip.recipes.data.prepare manifest --root old.csv --out new.csv
 
 VoxCeleb1 and 2 are asked for at robots.ox.ac.uk/~vgg/data/voxceleb, with their tables of people;
-`vclip.recipes.data.layouts` shows the folders. One row per clip: its first frame or picture, and the whole of its sound. `--frames N` writes N rows
-a clip, evenly over its length, which training takes as views of one. No media are opened. People
-are split, never clips: `--held-out` of them, drawn by `--seed`, are dev, the others train; or
-`--splits` names the split of every person.
+`vclip.recipes.data.layouts` shows the folders. One row per clip: its first frame or picture, and
+the whole of its sound. `--frames N` writes N rows a clip, evenly over its length, which training
+takes as views of one. No media are opened. People are split, never clips: `--held-out` of them,
+drawn by `--seed`, are dev, the others train; or `--splits` names the split of every person.
 """
 
 import csv
