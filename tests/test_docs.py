@@ -19,6 +19,7 @@ from pages import (
     PAGES,
     README,
     SOURCES,
+    commands,
     exists,
     file_of,
     headings,
@@ -101,6 +102,11 @@ def test_options_that_pages_show_exist() -> None:
                     assert known, f"{page.name}: {module} --{option}"
                     seen += 1
     assert seen > 40
+
+
+def test_every_recipe_is_described() -> None:
+    text = without_history((DOCS / "recipes.md").read_text())
+    assert commands() - set(re.findall(r"vclip(?:\.\w+)+", text)) == set()
 
 
 def test_old_names_lead_to_names_that_exist() -> None:

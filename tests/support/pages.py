@@ -92,11 +92,9 @@ def file_of(name: str) -> Path:
 def source_of(name: str) -> str:
     """A module's text and those of ours that it imports from: where its options are defined."""
     text = file_of(name).read_text()
-    parts = re.findall(r"^from (vclip[\w.]*) import \(?([\w,\s]+)", text, re.MULTILINE)
-    names = {base for base, _ in parts}
-    names |= {
-        f"{base}.{one.strip().split(' ')[0]}" for base, some in parts for one in some.split(",")
-    }
+    found = re.findall(r"^from (vclip[\w.]*) import (?:\(([^)]*)|(.*))", text, re.MULTILINE)
+    names = {base for base, _, _ in found}
+    names |= {f"{base}.{one}" for base, *some in found for one in re.findall(r"\w+", str(some))}
     files = {file_of(one) for one in names if exists(one)}
     return "\n".join([text, *(file.read_text() for file in files if file.is_file())])
 
