@@ -22,3 +22,9 @@ Strings = npt.NDArray[np.str_]
 
 Wav = Float32
 """Sound (T,) in [−1, 1]; its sample rate in Hz travels with it."""
+
+Pixels = UInt8
+"""A picture (H, W, 3), RGB."""
+
+Images = UInt8
+"""Pictures (N, H, W, 3) of one size, RGB."""

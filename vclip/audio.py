@@ -1,4 +1,4 @@
-"""Sound in and out of files, at another sample rate, at a given loudness.
+"""Audio: files, sample rates, loudness, and a limiter of true peaks.
 
 Everywhere `wav (T,)` is mono float32 in [-1, 1] and travels with its `sample_rate` in Hz.
 """

@@ -1,4 +1,4 @@
-"""A voice or a speech as a small JSON document, from which it can be made again.
+"""Cards: a voice or a speech as a small JSON document, from which it can be made again.
 
 A voice card names the model, its weights and the voice's id. A speech card says also what was said
 and how, and the SHA-256 of the file: `FaceToVoice.speak` and `audio.encode` make the same bytes of

@@ -1,4 +1,4 @@
-"""Every error that vclip raises on purpose.
+"""Errors that vclip raises on purpose, in one tree.
 
 VclipError
 ├── InputError           what the user gave cannot be used (exit code 2 on the command line)

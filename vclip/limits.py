@@ -1,4 +1,4 @@
-"""What may be asked of the app, and the complaint when it is more."""
+"""Limits of a request: ranges of every argument, and the complaint when one lies outside."""
 
 from typing import Any, Literal, get_args
 

@@ -1,4 +1,4 @@
-"""From a face to candidate voices to speech: what the app, the command line and a notebook call."""
+"""The pipeline from a face to candidate voices to speech, for app, command line and notebook."""
 
 from collections.abc import Iterator
 from dataclasses import replace

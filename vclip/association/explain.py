@@ -1,4 +1,4 @@
-"""What can honestly be said about why a voice is offered for a face.
+"""Explanations: how well a voice fits a face, how well it fits others, and what it resembles.
 
 A score alone says little: a voice may fit everybody. How many other faces it fits worse, which
 voices of the bank it resembles, and what a face of somebody else would have got say more.

@@ -1,6 +1,6 @@
-"""H/ASP, the paper's frozen voice encoder (§3.1): a residual net with attentive statistics pooling.
+"""H/ASP, Vclip's frozen voice encoder: a residual net with attentive statistics pooling.
 
-Heo et al. 2020 (arXiv 2009.14153): ResNetSE34V2 of clovaai's voxceleb_trainer, encoder ASP, 64 mel
+docs/method.md, Association; Heo et al. 2020 (arXiv 2009.14153): ResNetSE34V2 of clovaai's voxceleb_trainer, encoder ASP, 64 mel
 bands, 16 kHz, 512 features. Read are their `baseline_v2_smproto.model` and coqui's checkpoints of
 the same network; widths and depths are taken from the weights.
 """
@@ -19,6 +19,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from vclip.arrays import Float32, Wav
 from vclip.association.voice_encoder import check_speech
 from vclip.audio import resample
 from vclip.errors import ModelError, first_line
@@ -229,10 +230,10 @@ class HaspEncoder:
         self.dimension = self.network.dimension
 
     @torch.inference_mode()
-    def encode(self, wav: np.ndarray, sample_rate: int) -> np.ndarray:
+    def encode(self, wav: Wav, sample_rate: int) -> Float32:
         """(T,) float32 in [−1, 1] → voice_features (V,) float32, unit norm. DataError if unusable.
 
-        Nothing is cut out or levelled: the paper takes the entire audio track (§4.1).
+        Nothing is cut out or levelled: Vclip §4.1 takes the entire audio track.
         """
         check_speech(wav, sample_rate, self.min_seconds)
         speech = resample(wav, sample_rate, RATE)

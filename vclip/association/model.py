@@ -1,4 +1,4 @@
-"""The space in which a face and a voice of one person lie close (paper.md §1.1).
+"""The association: two heads that bring a person's face and voice close (docs/method.md).
 
 Frozen image features go through a small ReLU MLP, frozen voice features through a RealNVP flow,
 which keeps their dimension: D = V. They are trained by `vclip.recipes.association.train`.
@@ -34,7 +34,7 @@ class AssociationConfig:
     couplings: int = 4
     coupling_hidden: int = 64
     max_log_scale: float = 0.5  # |log s| of one coupling stays below
-    flow: bool = True  # False: an MLP instead, the ablation of the paper's §4.3
+    flow: bool = True  # False: an MLP instead, the ablation of Vclip §4.3
 
 
 class Standardise(nn.Module):

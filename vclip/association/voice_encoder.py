@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from vclip.arrays import Float32, Wav
 from vclip.audio import resample
 from vclip.errors import DataError, ModelError
 
@@ -17,12 +18,12 @@ class VoiceEncoder(Protocol):
     dimension: int
     min_seconds: float
 
-    def encode(self, wav: np.ndarray, sample_rate: int) -> np.ndarray:
+    def encode(self, wav: Wav, sample_rate: int) -> Float32:
         """(T,) float32 at any sample rate → voice_features (V,) float32, raw scale."""
         ...
 
 
-def check_speech(wav: np.ndarray, sample_rate: int, min_seconds: float) -> None:
+def check_speech(wav: Wav, sample_rate: int, min_seconds: float) -> None:
     """Raise DataError for a recording (T,) that is too short, or silent."""
     seconds = len(wav) / sample_rate
     if seconds < min_seconds:
@@ -47,7 +48,7 @@ class ResemblyzerEncoder:
         self._preprocess, network = _import_resemblyzer()
         self.network = network("cpu", verbose=False).eval()
 
-    def encode(self, wav: np.ndarray, sample_rate: int) -> np.ndarray:
+    def encode(self, wav: Wav, sample_rate: int) -> Float32:
         """(T,) float32 in [−1, 1] → voice_features (256,) float32.
 
         Volume is levelled and long pauses are cut out first. DataError if little speech is left.
@@ -60,7 +61,7 @@ class ResemblyzerEncoder:
         return np.asarray(features, dtype=np.float32)
 
 
-def _import_resemblyzer() -> tuple[Callable[[np.ndarray], np.ndarray], Callable[..., Any]]:
+def _import_resemblyzer() -> tuple[Callable[[Wav], Wav], Callable[..., Any]]:
     """preprocess_wav and VoiceEncoder."""
     try:
         with warnings.catch_warnings():  # both are about how resemblyzer's own imports are written

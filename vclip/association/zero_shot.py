@@ -1,4 +1,4 @@
-"""The zero-shot bridge: voices found by what CLIP makes of words about their speakers.
+"""Zero-shot heads: voices are found by what CLIP makes of words about their speakers.
 
 A speaker of the bank is described by what is known of them ("a 34-year-old woman"), and CLIP
 compares the description with the picture of the face. Nothing here was trained on faces and voices
@@ -20,7 +20,7 @@ from vclip.arrays import Float32
 from vclip.errors import ModelError, TextError
 from vclip.speakers.signature import SignatureNet
 
-# the embeddings of several prompts are averaged, as in CLIP's own zero-shot recipe (§3.1.4)
+# the embeddings of several prompts are averaged, as in CLIP's own zero-shot recipe (Radford et al. 2021, §3.1.4)
 TEMPLATES = (
     "a photo of {}.",
     "a portrait of {}.",
@@ -40,7 +40,7 @@ class TextEncoder(Protocol):
 
     dimension: int
 
-    def encode(self, texts: Sequence[str]) -> np.ndarray:
+    def encode(self, texts: Sequence[str]) -> Float32:
         """N texts -> (N, F) float32, raw scale."""
         ...
 

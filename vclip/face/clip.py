@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from vclip.arrays import Float32, Images
 from vclip.errors import ModelError, TextError, first_line
 from vclip.face.encoder import check_images
 from vclip.runtime import ensure_torchaudio, mixed_precision, pick_device
@@ -82,13 +83,13 @@ class ClipImageEncoder:
         self._mean = torch.tensor(mean, device=self.device).view(1, 3, 1, 1)
         self._std = torch.tensor(std, device=self.device).view(1, 3, 1, 1)
 
-    def to_input(self, images: np.ndarray) -> Tensor:
+    def to_input(self, images: Images) -> Tensor:
         """(N, H, W, 3) uint8 → pixel_values (N, 3, H, W) as CLIP's own preprocessing makes them."""
         pixels = torch.from_numpy(np.ascontiguousarray(images)).to(self.device)
         return (pixels.permute(0, 3, 1, 2) / 255 - self._mean) / self._std
 
     @torch.inference_mode()
-    def encode(self, images: np.ndarray) -> np.ndarray:
+    def encode(self, images: Images) -> Float32:
         """(N, size, size, 3) uint8 RGB → image_features (N, F) float32, raw scale."""
         check_images(images, self.image_size)
         parts = [np.zeros((0, self.dimension), np.float32)]
@@ -125,7 +126,7 @@ class ClipTextEncoder:
         self._tokenizer = CLIPTokenizer.from_pretrained(folder, local_files_only=True)
 
     @torch.inference_mode()
-    def encode(self, texts: Sequence[str]) -> np.ndarray:
+    def encode(self, texts: Sequence[str]) -> Float32:
         """N texts -> text features (N, F) float32, raw scale. TextError for one that is too long.
 
         CLIP would read no more than 77 tokens, some 50 English words, and drop the rest unsaid.

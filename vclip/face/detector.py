@@ -7,6 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from vclip.arrays import Pixels
 from vclip.errors import NoFaceError
 from vclip.face.photo import Box, Photo
 
@@ -39,7 +40,8 @@ class FaceDetector:
         pad = round(PAD * max(height, width))
         scale = min(1.0, DETECT_SIDE / (max(height, width) + 2 * pad))
         padded = cv2.copyMakeBorder(photo.pixels, pad, pad, pad, pad, cv2.BORDER_REPLICATE)
-        small = cv2.resize(padded, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        resized = cv2.resize(padded, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        small = np.asarray(resized, dtype=np.uint8)
         with self._lock:
             squares = self._find_yunet(small) if self.name == "yunet" else self._find_haar(small)
         boxes = [
@@ -52,7 +54,7 @@ class FaceDetector:
                 kept.append(box)  # a mouth or an eye taken for a face lies in a larger box
         return kept
 
-    def _find_haar(self, pixels: np.ndarray) -> list[tuple[float, float, float, float]]:
+    def _find_haar(self, pixels: Pixels) -> list[tuple[float, float, float, float]]:
         """(centre x, centre y, side, score) of each face."""
         grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
         least = round(0.06 * max(grey.shape))
@@ -62,7 +64,7 @@ class FaceDetector:
             found = self._haar.detectMultiScale(equal, 1.05, 3, minSize=(2 * least, 2 * least))
         return [(x + w / 2, y + h / 2, (w + h) / 2, 1.0) for x, y, w, h in found]
 
-    def _find_yunet(self, pixels: np.ndarray) -> list[tuple[float, float, float, float]]:
+    def _find_yunet(self, pixels: Pixels) -> list[tuple[float, float, float, float]]:
         """The same squares from YuNet's eyes and mouth corners, so that crops agree with Haar's."""
         self._yunet.setInputSize(pixels.shape[1::-1])
         _, faces = self._yunet.detect(cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))

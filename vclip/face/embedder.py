@@ -1,4 +1,4 @@
-"""From a photo to the face in it and its place among the voices."""
+"""Face embedder: a photo's face, or a description in its place, to image_emb."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from vclip.arrays import Float32, UInt8
+from vclip.arrays import Float32, Pixels
 from vclip.association.zero_shot import ZeroShotHeads
 from vclip.errors import InputError, ModelError
 from vclip.face.detector import FaceDetector, find_faces
@@ -17,12 +17,12 @@ from vclip.speakers.candidates import Heads
 
 @dataclass(frozen=True)
 class FaceResult:
-    """A face as it was seen: image (size, size, 3) uint8, image_emb (D,) of unit norm.
+    """A face and its image_emb (D,), unit norm; image is the crop, (size, size, 3) uint8.
 
-    Or what was read in its place: no pixels, no boxes, detector "words".
+    Of a description there is no pixel and no box, and the detector is "words".
     """
 
-    image: UInt8
+    image: Pixels
     box: Box
     boxes: list[Box]
     detector: str
@@ -30,11 +30,7 @@ class FaceResult:
 
     def as_dict(self) -> dict[str, Any]:
         """What is told of it as JSON: box in pixels, detector, number of faces."""
-        return {
-            "box": self.box.as_list(),
-            "detector": self.detector,
-            "faces": len(self.boxes),
-        }
+        return {"box": self.box.as_list(), "detector": self.detector, "faces": len(self.boxes)}
 
 
 @dataclass(frozen=True)
@@ -63,7 +59,7 @@ class FaceEmbedder:
         return FaceResult(image, chosen, boxes, detector, image_emb)
 
     def embed_description(self, description: str) -> FaceResult:
-        """Words in the place of a face; ModelError unless the heads are the zero-shot bridge."""
+        """Words in the place of a face, for zero-shot models only. Raises ModelError, TextError."""
         if not isinstance(self.heads, ZeroShotHeads):
             raise ModelError(
                 "this model knows faces, not words; use a zero-shot one, as --model zero-shot is"

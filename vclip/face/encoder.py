@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from vclip.arrays import Float32, Images
 from vclip.errors import ModelError, first_line
 from vclip.weights import BROKEN, read_weights
 
@@ -20,12 +21,12 @@ class ImageEncoder(Protocol):
     image_size: int
     dimension: int
 
-    def encode(self, images: np.ndarray) -> np.ndarray:
+    def encode(self, images: Images) -> Float32:
         """(N, size, size, 3) uint8 RGB → image_features (N, F) float32, raw scale."""
         ...
 
 
-def check_images(images: np.ndarray, size: int) -> None:
+def check_images(images: Images, size: int) -> None:
     """Raise ValueError unless images are (N, size, size, 3) uint8."""
     if images.ndim != 4 or images.shape[1:] != (size, size, 3) or images.dtype != np.uint8:
         raise ValueError(f"want (N, {size}, {size}, 3) uint8, got {images.shape} {images.dtype}")
@@ -93,7 +94,7 @@ class SmallFaceEncoder(nn.Module):
         return torch.cat(means, 1)
 
     @torch.inference_mode()
-    def encode(self, images: np.ndarray) -> np.ndarray:
+    def encode(self, images: Images) -> Float32:
         """(N, size, size, 3) uint8 RGB → image_features (N, F) float32, raw scale.
 
         The mean over a picture and its mirror image, which no face objective tells apart.
@@ -106,7 +107,7 @@ class SmallFaceEncoder(nn.Module):
         return np.concatenate(parts)
 
 
-def to_input(images: np.ndarray) -> Tensor:
+def to_input(images: Images) -> Tensor:
     """(N, H, W, 3) uint8 → (N, 3, H, W) float32 in [−1, 1], channels last in memory."""
     return torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2).float() / 127.5 - 1
 

@@ -1,6 +1,6 @@
 """Photos: the bytes of a picture to upright pixels, and a face's box to the square of its crop.
 
-`load` (Photo) → `detector.find` (boxes) → `crop`. Training and the app go through the same three.
+`load_photo` → `detector.find_faces` → `crop_face`: training and the app go through the same three.
 """
 
 import io
@@ -12,6 +12,7 @@ import numpy as np
 import pillow_heif
 from PIL import Image, ImageOps
 
+from vclip.arrays import Pixels
 from vclip.errors import ImageError
 
 log = logging.getLogger(__name__)
@@ -28,14 +29,14 @@ Image.init()
 
 @dataclass(frozen=True)
 class Photo:
-    """What is kept of a picture: pixels (H, W, 3) uint8 RGB, upright, without its metadata."""
+    """A picture without its metadata: pixels (H, W, 3) uint8 RGB, upright."""
 
-    pixels: np.ndarray
+    pixels: Pixels
 
 
 @dataclass(frozen=True)
 class Box:
-    """A face in a photo, in its pixels; may reach beyond the border. For the rest see `crop`."""
+    """A face in a photo, in its pixels; may reach beyond the border. See `crop_face`."""
 
     left: float
     top: float
@@ -119,7 +120,7 @@ def _damaged(error: Exception) -> ImageError:
     return ImageError("The picture is damaged or incomplete; save or send it again.")
 
 
-def _decode(image: Image.Image, long_side: int) -> np.ndarray:
+def _decode(image: Image.Image, long_side: int) -> Pixels:
     """(H, W, 3) uint8 RGB, upright, at most `long_side` px long."""
     try:
         image.draft(None, (long_side, long_side))  # lets JPEG skip detail nobody will see
@@ -148,12 +149,12 @@ def _upright(image: Image.Image) -> Image.Image:
 
 
 def whole_photo(photo: Photo) -> Box:
-    """The whole picture as if it were a face's crop: `crop` takes exactly it."""
+    """The whole picture as if it were a face's crop: `crop_face` takes exactly it."""
     height, width = photo.pixels.shape[:2]
     return Box(0.0, 0.0, float(width), float(height), margin=0.0, drop=0.0)
 
 
-def crop_face(photo: Photo, box: Box, size: int, margin: float | None = None) -> np.ndarray:
+def crop_face(photo: Photo, box: Box, size: int, margin: float | None = None) -> Pixels:
     """The square (size, size, 3) uint8 around a box; what lies outside repeats the border.
 
     Its side is the box's longer one plus `margin` (default: the box's own) times that on each side;
@@ -167,8 +168,7 @@ def crop_face(photo: Photo, box: Box, size: int, margin: float | None = None) ->
     x0, y0, x1, y1 = max(left, 0), max(top, 0), min(left + side, width), min(top + side, height)
     if x0 >= x1 or y0 >= y1:
         raise ValueError(f"box {box.as_list()} lies outside the {width} × {height} photo")
-    part = photo.pixels[y0:y1, x0:x1]
     edges = (y0 - top, top + side - y1, x0 - left, left + side - x1)
-    part = cv2.copyMakeBorder(part, *edges, cv2.BORDER_REPLICATE)
+    part = cv2.copyMakeBorder(photo.pixels[y0:y1, x0:x1], *edges, cv2.BORDER_REPLICATE)
     shrink = cv2.INTER_AREA if side > size else cv2.INTER_LINEAR
     return np.asarray(cv2.resize(part, (size, size), interpolation=shrink), dtype=np.uint8)

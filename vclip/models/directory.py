@@ -1,4 +1,4 @@
-"""Model directories: which files a voice backend needs, checked before they are read.
+"""Model directories: their description, and their files checked before they are read.
 
 `vclip.json` in such a directory names every component with its licence and the command and data
 that made it, and says where its weights are:

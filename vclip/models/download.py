@@ -1,4 +1,4 @@
-"""One file from the network: gone on with where it was cut off, checked before it is used.
+"""Downloads: a file of the network, resumed where it was cut off, checked before it is used.
 
 Why own code over requests, which coqui-tts needs anyway: pooch checks hashes but begins anew after
 every interruption; huggingface_hub resumes, but only its hub's files; coqui's ModelManager does not

@@ -1,4 +1,4 @@
-"""Every voice that an id can name: those of the bank, drawn ones, and what is made of them.
+"""Candidate voices: those of the bank, sampled ones, and what is made of them, all by id.
 
 The same id gives the same speaker embedding, whatever was asked before.
 """

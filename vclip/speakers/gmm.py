@@ -1,4 +1,4 @@
-"""New speakers: a Gaussian mixture over the speaker table of the TTS (paper §3.2, §4.1).
+"""New speakers: a Gaussian mixture over the TTS's speaker table (docs/method.md, Generation).
 
 PCA keeps 99 % of the variance, a diagonal-covariance GMM is fitted to the projections; samples are
 projected back. The mixture is unconditional: a face only ranks what it draws. Its axes also say in

@@ -1,4 +1,4 @@
-"""A voice's id says how to make it, so nothing about a voice needs a session.
+"""Voice ids: each says how its voice is made, so nothing about a voice needs a session.
 
     p225                      a speaker of the bank: any name without ( ) , ;
     gen-SEED-INDEX            draw INDEX of the SEED's N_GENERATED draws of the mixture
@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from vclip.errors import SpeakerError
 from vclip.speech.synthesizer import MAX_SEED
 
-N_GENERATED = 5000  # paper §4.1
+N_GENERATED = 5000  # Vclip §4.1
 N_NEAR = 1000
 DIRECTIONS = 4
 MAX_MOVE = 3.0  # standard deviations of a move

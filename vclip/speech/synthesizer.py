@@ -1,4 +1,4 @@
-"""What speech is, and what the pipeline asks of whatever makes it."""
+"""The interface of speech synthesis: speech, synthesizers, and the ranges of their arguments."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

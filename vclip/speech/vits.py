@@ -1,4 +1,4 @@
-"""The adapter for coqui's VITS, a `speech.Synthesizer`.
+"""The adapter for coqui's VITS, a `Synthesizer`.
 
 The only file that imports coqui's `TTS`. What it takes care of:
 * coqui L2-normalises `d_vectors`; rows of its speaker table `emb_g` are used raw. The adapter runs

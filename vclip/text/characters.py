@@ -1,4 +1,4 @@
-"""Any Unicode text to Latin letters and plain signs, or a TextError that names what is neither."""
+"""Characters: any Unicode text to Latin letters and plain signs; the rest is refused by name."""
 
 import html
 import re

@@ -1,4 +1,4 @@
-"""Tables of the text front end; the rules that read them are in numbers.py and words.py."""
+"""Lexicon of the text front end: tables that the rules of numbers.py and words.py read."""
 
 
 def _set(words: str) -> frozenset[str]:

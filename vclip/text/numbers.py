@@ -1,4 +1,4 @@
-"""Everything with a digit in it, as it is said: dates, times, telephones, money, units, ranges.
+"""Numbers as they are said: dates, times, telephones, money, units, ranges.
 
 The voices are American: 3/4/2026 is the fourth of March, 21/11/2026 can only be the 21st of
 November. Four bare digits from 1100 to 2099 are read as a year, as people mostly read them.

@@ -1,4 +1,4 @@
-"""What is written in letters and signs but said otherwise: addresses, abbreviations, capitals.
+"""Words and signs that are said otherwise than written: addresses, abbreviations, capitals.
 
 espeak-ng knows many acronyms by itself (BBC, NASA, HTML); short ones that look like words (US, UN,
 IT) are spelled here, unless the whole text is in capitals.
