@@ -181,12 +181,7 @@ def normalize_loudness(
     wanted, allowed = lufs - measured, TRUE_PEAK - true_peak(wav)
     if wanted > allowed:
         log.info("%.1f dB softer than %.1f LUFS because of its peaks", wanted - allowed, lufs)
-    return _amplified(wav, min(wanted, allowed))
-
-
-def _amplified(wav: Wav, gain: float) -> Wav:
-    """By a gain in dB."""
-    return (wav * 10 ** (gain / 20)).astype(np.float32)
+    return (wav * 10 ** (min(wanted, allowed) / 20)).astype(np.float32)
 
 
 def to_int16(wav: Wav) -> Int16:

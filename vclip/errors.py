@@ -20,15 +20,6 @@ Messages are one line: what was wrong, then what to do.
 import functools
 import sys
 from collections.abc import Callable
-from typing import Protocol
-
-
-class Command(Protocol):
-    """A command line as a function: options in, exit code out."""
-
-    def __call__(self, argv: list[str] | None = None) -> int:
-        """Run it with these options, sys.argv's by default."""
-        ...
 
 
 class VclipError(Exception):
@@ -88,7 +79,7 @@ def first_line(error: BaseException, longest: int = 160) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0][:longest]
 
 
-def reported(main: Callable[[list[str] | None], int]) -> Command:
+def reported(main: Callable[[list[str] | None], int]) -> Callable[..., int]:
     """Let a command line answer these errors with one line on stderr and exit code 2."""
 
     @functools.wraps(main)

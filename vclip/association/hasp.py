@@ -1,8 +1,9 @@
 """H/ASP, Vclip's frozen voice encoder: a residual net with attentive statistics pooling.
 
-docs/method.md, Association; Heo et al. 2020 (arXiv 2009.14153): ResNetSE34V2 of clovaai's voxceleb_trainer, encoder ASP, 64 mel
-bands, 16 kHz, 512 features. Read are their `baseline_v2_smproto.model` and coqui's checkpoints of
-the same network; widths and depths are taken from the weights.
+See docs/method.md, Association, and Heo et al. 2020 (arXiv 2009.14153): ResNetSE34V2 of clovaai's
+voxceleb_trainer, encoder ASP, 64 mel bands, 16 kHz, 512 features. Read are their
+`baseline_v2_smproto.model` and coqui's checkpoints of the same network; widths and depths are taken
+from the weights.
 """
 
 import math
@@ -14,7 +15,6 @@ from typing import Any
 import librosa
 import numpy as np
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -24,6 +24,7 @@ from vclip.association.voice_encoder import check_speech
 from vclip.audio import resample
 from vclip.errors import ModelError, first_line
 from vclip.runtime import mixed_precision, pick_device
+from vclip.weights import BROKEN
 
 RATE, N_FFT, WINDOW, HOP = 16000, 512, 400, 160
 EMPHASIS = 0.97
@@ -161,18 +162,12 @@ def load_hasp(path: Path) -> Hasp:
         absent = [name for name in loaded.missing_keys if not name.startswith("mel.")]
         if absent or loaded.unexpected_keys:
             raise ValueError(f"{[*absent, *loaded.unexpected_keys][0]} does not belong")
-    except (OSError, KeyError, ValueError, TypeError, AttributeError, RuntimeError) as error:
-        raise _unusable(path, error) from error
-    except (pickle.UnpicklingError, SafetensorError, EOFError) as error:
-        raise _unusable(path, error) from error
+    except (*BROKEN, AttributeError, EOFError, pickle.UnpicklingError) as error:
+        raise ModelError(
+            f"{path} is no usable H/ASP ({first_line(error)}); give voxceleb_trainer's "
+            "baseline_v2_smproto.model or a checkpoint of coqui's ResNetSpeakerEncoder"
+        ) from error
     return network.eval().requires_grad_(False)
-
-
-def _unusable(path: Path, error: Exception) -> ModelError:
-    return ModelError(
-        f"{path} is no usable H/ASP ({first_line(error)}); give voxceleb_trainer's "
-        "baseline_v2_smproto.model or a checkpoint of coqui's ResNetSpeakerEncoder"
-    )
 
 
 def _read(path: Path) -> Mapping[str, Tensor]:
@@ -184,14 +179,11 @@ def _read(path: Path) -> Mapping[str, Tensor]:
 
 def _plain_names(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Our names for the speaker network's weights; the loss's own are left out."""
-    names = {name: name.removeprefix("module.") for name in weights}
-    if any(name.startswith("__S__.") for name in names.values()):
-        names = {
-            name: new.removeprefix("__S__.")
-            for name, new in names.items()
-            if new.startswith("__S__.")
-        }
-    return {FRONT.get(new, new): weights[name].float() for name, new in names.items()}
+    plain = {name.removeprefix("module."): weight for name, weight in weights.items()}
+    network = {
+        name.removeprefix("__S__."): w for name, w in plain.items() if name.startswith("__S__.")
+    }
+    return {FRONT.get(name, name): w.float() for name, w in (network or plain).items()}
 
 
 def _sizes(weights: Mapping[str, Tensor]) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from vclip.arrays import Float32
 from vclip.errors import ModelError, TextError
 from vclip.speakers.signature import SignatureNet
 
-# the embeddings of several prompts are averaged, as in CLIP's own zero-shot recipe (Radford et al. 2021, §3.1.4)
+# the embeddings of several prompts are averaged, as in Radford et al. 2021, §3.1.4
 TEMPLATES = (
     "a photo of {}.",
     "a portrait of {}.",

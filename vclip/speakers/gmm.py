@@ -11,6 +11,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
+from scipy.special import logsumexp
 
 from vclip.arrays import Float32, Float64
 from vclip.errors import ModelError
@@ -89,11 +90,9 @@ class SpeakerGMM:
     def log_prob(self, speaker_embeddings: Float32) -> Float64:
         """Log density (N,) of embeddings (N, S), in the space that PCA keeps."""
         projected = (speaker_embeddings - self.mean) @ self.axes.T  # (N, S) @ (S, P)
-        delta = projected[:, None, :] - self.means  # (N, K, P)
-        exponent = (delta**2 / self.variances + np.log(2 * np.pi * self.variances)).sum(-1)
-        parts = np.log(self.weights) - 0.5 * exponent  # (N, K)
-        peak = parts.max(axis=1, keepdims=True)
-        return np.asarray(peak[:, 0] + np.log(np.exp(parts - peak).sum(axis=1)))
+        squares = (projected[:, None] - self.means) ** 2 / self.variances  # (N, K, P)
+        exponent = (squares + np.log(2 * np.pi * self.variances)).sum(-1)
+        return np.asarray(logsumexp(np.log(self.weights) - exponent / 2, axis=1))
 
     def save(self, path: Path) -> None:
         """Write an npz without pickles."""

@@ -165,13 +165,12 @@ class CoquiVits:
         with self._turns:
             prepared = self._prepare(ids, g, seed, rate).to(self._device)
         waves = streaming.stream(self._renderer, prepared, g.to(self._device), first)
-        while (wav := self._next(waves)) is not None:
+        while True:
+            with self._turns:  # the next window, decoded in turn
+                wav = next(waves, None)
+            if wav is None:
+                return
             yield Speech(wav.clamp(-1.0, 1.0).cpu().numpy(), self.sample_rate)
-
-    def _next(self, waves: Iterator[torch.Tensor]) -> torch.Tensor | None:
-        """The next window, decoded in turn."""
-        with self._turns:
-            return next(waves, None)
 
     def _prepare(self, ids: torch.Tensor, g: torch.Tensor, seed: int, rate: float) -> torch.Tensor:
         """Everything but the long decoding, in the order in which coqui draws random numbers."""

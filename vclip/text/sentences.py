@@ -1,9 +1,9 @@
 """Text normalisation: what people type, as sentences in the words that a voice says.
 
-`to_sentences` is the front door. Characters that nobody can say are refused by name (characters.py),
-numbers, abbreviations and signs are written out as they are said (numbers.py, words.py, with the
-tables of lexicon.py), and what is left is cut into sentences that the model can hold. Ordinary
-words pass unchanged; what espeak-ng and coqui's cleaner say well by themselves has no rule here.
+Characters that nobody can say are refused by name (characters.py), numbers, abbreviations and signs
+are written out as they are said (numbers.py, words.py, with the tables of lexicon.py), and what is
+left is cut into sentences that the model can hold. Ordinary words pass unchanged; what espeak-ng
+and coqui's cleaner say well by themselves has no rule here.
 """
 
 import re
