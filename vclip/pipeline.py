@@ -1,6 +1,5 @@
 """The pipeline from a face to candidate voices to speech, for app, command line and notebook."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -17,7 +16,7 @@ from vclip.models import load
 from vclip.models.directory import ModelDirectory
 from vclip.speakers.bank import top_k
 from vclip.speakers.candidates import Candidate, VoiceLibrary, sample_id
-from vclip.speech.narrator import Narrator, master
+from vclip.speech.narrator import Narrator, Pieces, master
 from vclip.speech.synthesizer import Speech, Synthesizer, check_seed, join
 from vclip.speech.vits import CoquiVits
 
@@ -26,7 +25,7 @@ LUFS = -16.0  # what music and video services use; -23 for listening tests
 
 
 class FaceToVoice:
-    """Everything of one model directory, shared read-only by all requests."""
+    """A face-to-voice model: all of one model directory, shared read-only by all requests."""
 
     def __init__(
         self,
@@ -192,8 +191,8 @@ class FaceToVoice:
         seed: int = 0,
         rate: float = 1.0,
         pause: float = PAUSE,
-    ) -> Iterator[tuple[float, Speech]]:
-        """What speak says piece by piece, before `narration.master` gives the whole its loudness.
+    ) -> Pieces:
+        """What speak says piece by piece, before `narrator.master` gives the whole its loudness.
 
         Each piece comes with the share of the text that is done, roughly; wrong arguments raise
         at once, closing the iterator stops the work.
@@ -201,9 +200,7 @@ class FaceToVoice:
         check_seed(seed)
         return self._narrator.recite(text, candidate.speaker_embedding, seed, rate, pause)
 
-    def normalize_stream(
-        self, pieces: Iterator[tuple[float, Speech]], candidate: Candidate, lufs: float = LUFS
-    ) -> Iterator[tuple[float, Speech]]:
+    def normalize_stream(self, pieces: Pieces, candidate: Candidate, lufs: float = LUFS) -> Pieces:
         """Pieces of `recite` ready to be heard: near `lufs`, with the voice's usual gain.
 
         The first call with a voice measures that gain on a sentence of ours.
@@ -218,7 +215,7 @@ class FaceToVoice:
         rate: float = 1.0,
         pause: float = PAUSE,
         lufs: float = LUFS,
-    ) -> Iterator[tuple[float, Speech]]:
+    ) -> Pieces:
         """`normalize_stream` of `recite`: what speak says, ready to be heard while it is spoken."""
         return self.normalize_stream(
             self.recite(text, candidate, seed, rate, pause), candidate, lufs

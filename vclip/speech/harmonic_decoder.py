@@ -1,4 +1,4 @@
-"""A light VITS decoder that is given its pitch: harmonics plus noise, shaped frame by frame.
+"""The harmonic-plus-noise decoder: a light decoder for VITS, shaped frame by frame.
 
 HiFi-GAN, VITS's own decoder, has to invent the phase of every period from latents at 86 frames a
 second. A network small enough for two cores does that badly: it sounds hoarse. Here the pitch is
@@ -123,7 +123,7 @@ class HarmonicDecoder(nn.Module):
     def excitation(
         self, z: Tensor, log_f0: Tensor, voiced: Tensor, generator: torch.Generator | None = None
     ) -> Tensor:
-        """The same from a known pitch: log F0 and voicing in [0, 1], (B, frames) each."""
+        """What `prepare` gives, from a known pitch: log F0, voicing in [0, 1]; (B, frames) each."""
         pulses = self.pulse_train(log_f0.exp(), voiced)
         noise = torch.randn(pulses.shape, generator=generator, device=pulses.device)
         shape = (len(z), -1, self.hop)
@@ -148,16 +148,15 @@ class HarmonicDecoder(nn.Module):
     def render(self, prepared: Tensor, g: Tensor) -> Tensor:
         """Filter pulses and noise: (B, C + 2 + 2 * hop, frames) -> (B, 1, frames * hop)."""
         parts = [self.channels + 2, self.hop, self.hop]
-        told, pulses, noise = torch.split(prepared, parts, dim=1)
-        log_h, phase, log_n = self.filter_spectra(told, g)
-        voice = torch.polar(torch.exp(log_h), phase) * self.stft(pulses)
-        breath = torch.exp(log_n) * self.stft(noise)
-        return self.overlap_add(voice + breath)
+        condition, pulses, noise = torch.split(prepared, parts, dim=1)
+        log_h, phase, log_n = self.filter_spectra(condition, g)
+        harmonics = torch.polar(torch.exp(log_h), phase) * self.stft(pulses)
+        return self.overlap_add(harmonics + torch.exp(log_n) * self.stft(noise))
 
-    def filter_spectra(self, told: Tensor, g: Tensor) -> tuple[Tensor, ...]:
+    def filter_spectra(self, condition: Tensor, g: Tensor) -> tuple[Tensor, ...]:
         """Log gain and phase of the pulses' filter, log gain of the noise's; (B, steps, bins)."""
         speaker = g.squeeze(-1)
-        x = self.first(told).transpose(1, 2) + self.condition(speaker).unsqueeze(1)
+        x = self.first(condition).transpose(1, 2) + self.condition(speaker).unsqueeze(1)
         for block in self.blocks:
             x = block(x, speaker)
         y = self.last(self.norm(x)).float()  # (B, frames, splits * 3 * bins)

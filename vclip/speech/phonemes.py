@@ -15,7 +15,6 @@ from phonemizer.separator import Separator
 from vclip.errors import TextError
 
 LANGUAGE = "en-us"
-PUNCTUATION = "!'(),-.:;?"
 MARKS = '!"(),.:;?-'  # kept in their places; espeak-ng sees the words between them
 _LOCK = threading.Lock()  # espeak-ng keeps state of its own and is not reentrant
 # a process that is forked off (ZeroGPU's) must not find it held by a thread that it has not got
