@@ -16,7 +16,7 @@ from vclip.errors import InputError, SpeakerError
 from vclip.face.embedder import FaceResult
 from vclip.pipeline import FaceToVoice
 from vclip.speakers import voice_id
-from vclip.speakers.candidates import sample_id
+from vclip.speakers.candidates import VoiceLibrary, sample_id
 from vclip.speakers.gmm import SpeakerGMM
 from vclip.speakers.voice_id import DIRECTIONS, N_NEAR
 
@@ -173,7 +173,7 @@ def test_a_search_whose_ids_would_be_too_long_is_refused(model: FaceToVoice) -> 
 
 def test_a_bank_of_few_dimensions_has_zeros_for_the_rest(model: FaceToVoice) -> None:
     table = np.random.default_rng(0).normal(size=(30, 2)).astype(np.float32)
-    voices = type(model._voices)(
+    voices = VoiceLibrary(
         model.bank,
         table,
         SpeakerGMM.fit(table, 1, 0),

@@ -15,6 +15,7 @@ from toy_archive import Archive, make_archive
 from toy_model import MODEL_ARGS, N_CHANNELS, SPEAKERS, make_vits
 
 from vclip.errors import InputError, ModelError, TextError
+from vclip.speech.hifigan import Hifigan
 from vclip.speech.synthesizer import Speech, join
 from vclip.speech.vits import CoquiVits, build_vits
 
@@ -150,16 +151,16 @@ def test_requests_at_once_equal_requests_in_turn(archive: Archive, precision: An
 
 
 def test_a_stream_comes_in_pieces_and_stops_when_it_is_closed(vits: CoquiVits) -> None:
-    calls, render = 0, vits._decoder.render
+    calls, render = 0, Hifigan.render
 
-    def counting(*inputs: torch.Tensor) -> torch.Tensor:
+    def counting(self: Hifigan, *inputs: torch.Tensor) -> torch.Tensor:
         nonlocal calls
         calls += 1
-        return render(*inputs)
+        return render(self, *inputs)
 
     row = vits.speaker_embeddings[0]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(vits._decoder, "render", counting)
+        patch.setattr(Hifigan, "render", counting)
         whole = list(vits.stream(LONG, row, 3))
         assert len(whole) == calls > 2
         calls, pieces = 0, vits.stream(LONG, row, 3)
