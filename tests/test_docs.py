@@ -80,6 +80,13 @@ def test_modules_that_pages_name_exist(page: Path) -> None:
     assert sorted(name for name in named - {"vclip.json"} if not exists(name)) == []
 
 
+def test_files_that_pages_name_exist() -> None:
+    for page in [page for page in PAGES if page != LOG]:
+        text = without_history(page.read_text())
+        named = set(re.findall(r"(?<![\w/:.^-])(?:vclip|tests|assets|docs)/[\w./-]*\w", text))
+        assert sorted(name for name in named if not (REPO / name).exists()) == [], page.name
+
+
 def test_commands_that_pages_name_are_commands() -> None:
     for page in [page for page in PAGES if page != LOG] + [REPO / "Makefile"]:
         text = without_history(page.read_text())
