@@ -12,9 +12,8 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, TypeVar
 
-from pydantic import AfterValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
-from pydantic_core import from_json
 
 from vclip import audio
 from vclip.errors import DataError, InputError
@@ -161,7 +160,7 @@ def _fields(data: bytes | str) -> dict[str, Any]:
         raise DataError(f"the file has more than {MAX_SIZE // 1024} KB; a card is much smaller")
     try:
         text = data.decode("utf-8-sig") if isinstance(data, bytes) else data
-        fields = from_json(text, allow_inf_nan=False)
+        fields = TypeAdapter(Any).validate_json(text)
     except ValueError as error:
         raise DataError("the file is not JSON; choose a card that vclip saved") from error
     if not isinstance(fields, dict):

@@ -72,11 +72,8 @@ class SmallFaceEncoder(nn.Module):
     ) -> None:
         super().__init__()
         self.image_size, self.dimension = image_size, sum(widths[1:])
-        self.architecture = {
-            "image_size": image_size,
-            "widths": list(widths),
-            "blocks": list(blocks),
-        }
+        sizes = {"widths": list(widths), "blocks": list(blocks)}
+        self.architecture = {"image_size": image_size, **sizes}
         self.stem = nn.Conv2d(3, widths[0], 7, 2)
         self.stages = nn.ModuleList()
         for n_in, n_out, n_blocks in zip(widths[:-1], widths[1:], blocks, strict=True):

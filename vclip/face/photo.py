@@ -71,7 +71,10 @@ def load_photo(
     image = _open(data, sniff_format(data))
     width, height = image.size
     if width * height > max_pixels:
-        raise _too_many_pixels(width, height, max_pixels)
+        raise ImageError(
+            f"The picture has {width} × {height} pixels, the limit is "
+            f"{max_pixels / 1e6:.0f} million; save it smaller and try again."
+        )
     if image.format in ("PNG", "WEBP") and getattr(image, "n_frames", 1) > 1:
         raise ImageError("The picture is an animation; use a still photo.")
     pixels = _decode(image, long_side)
@@ -96,13 +99,6 @@ def sniff_format(data: bytes) -> str:
     if data[4:8] == b"ftyp" and data[8:12] in HEIF_BRANDS:
         return "HEIF"
     raise ImageError("This is not a JPEG, PNG, WebP or HEIC picture; choose another file.")
-
-
-def _too_many_pixels(width: int, height: int, max_pixels: int) -> ImageError:
-    return ImageError(
-        f"The picture has {width} × {height} pixels, the limit is "
-        f"{max_pixels / 1e6:.0f} million; save it smaller and try again."
-    )
 
 
 def _open(data: bytes, kind: str) -> Image.Image:

@@ -17,16 +17,6 @@ from vclip.speakers import voice_id
 from vclip.speakers.bank import SpeakerBank
 from vclip.speakers.gmm import SpeakerGMM
 from vclip.speakers.signature import SignatureNet
-from vclip.speakers.voice_id import (
-    DIRECTIONS,
-    N_GENERATED,
-    N_NEAR,
-    BankVoice,
-    BlendedVoice,
-    GeneratedVoice,
-    MovedVoice,
-    NearbyVoice,
-)
 
 Kind = Literal["bank", "generated", "shaped"]
 
@@ -36,12 +26,12 @@ class Heads(Protocol):
 
     @property
     def image_dimension(self) -> int:
-        """F."""
+        """Size F of the image_features it reads."""
         ...
 
     @property
     def voice_dimension(self) -> int:
-        """V."""
+        """Size V of the voice_features it reads."""
         ...
 
     def encode_image(self, image_features: torch.Tensor) -> torch.Tensor:
@@ -71,7 +61,7 @@ class Candidate:
 
 
 class VoiceLibrary:
-    """Makes them; shared by all requests."""
+    """Makes the voice of any id: of the bank, of the mixture, or a step away; for all requests."""
 
     def __init__(
         self,
@@ -103,8 +93,8 @@ class VoiceLibrary:
 
     def coordinates(self, speaker_embedding: Float32) -> list[float]:
         """Coordinates along the DIRECTIONS, in standard deviations; 0 where the bank has none."""
-        found = self.gmm.coordinates(speaker_embedding)[:DIRECTIONS].tolist()
-        return [float(x) for x in found] + [0.0] * (DIRECTIONS - len(found))
+        found = self.gmm.coordinates(speaker_embedding)[: voice_id.DIRECTIONS].tolist()
+        return [float(x) for x in found] + [0.0] * (voice_id.DIRECTIONS - len(found))
 
     def predicted_voice_emb(self, speaker_embeddings: Float32) -> Float32:
         """voice_emb (N, D) of speaker embeddings (N, S), as the TTS will sound."""
@@ -115,31 +105,29 @@ class VoiceLibrary:
     def _draw(self, seed: int, around: str | None) -> Float32:
         """Speaker embeddings of a seed, around the voice of a canonical id if one is given."""
         if around is None:
-            return self.gmm.sample(N_GENERATED, np.random.default_rng(seed))
+            return self.gmm.sample(voice_id.N_GENERATED, np.random.default_rng(seed))
         centre = self._speaker_embedding(voice_id.parse(around))
         # other noise for each centre: a search around its own result must not repeat its steps
         name = int.from_bytes(hashlib.sha256(around.encode()).digest()[:8], "little")
-        return self.gmm.sample_near(centre, N_NEAR, np.random.default_rng([seed, name]))
+        return self.gmm.sample_near(centre, voice_id.N_NEAR, np.random.default_rng([seed, name]))
 
     def _predict_draws(self, seed: int, around: str | None) -> Float32:
         return self.predicted_voice_emb(self._drawn(seed, around))
 
     def _speaker_embedding(self, voice: voice_id.Voice) -> Float32:
         """(S,) raw scale. Raises SpeakerError for a name that the bank does not have."""
-        made: Float32
         match voice:
-            case BankVoice(name):
-                made = self._rows[self.bank.index(name)]
-            case GeneratedVoice(seed, index):
-                made = self._drawn(seed, None)[index]
-            case NearbyVoice(base, seed, index):
-                made = self._drawn(seed, str(base))[index]
-            case BlendedVoice(base, other, share):
+            case voice_id.BankVoice(name):
+                return np.asarray(self._rows[self.bank.index(name)])
+            case voice_id.GeneratedVoice(seed, index):
+                return np.asarray(self._drawn(seed, None)[index])
+            case voice_id.NearbyVoice(base, seed, index):
+                return np.asarray(self._drawn(seed, str(base))[index])
+            case voice_id.BlendedVoice(base, other, share):
                 one, two = map(self._speaker_embedding, (base, other))
-                made = np.asarray((1 - share) * one + share * two, dtype=np.float32)
-            case MovedVoice(base, moves):
-                made = self.gmm.shift(self._speaker_embedding(base), moves)
-        return made
+                return np.asarray((1 - share) * one + share * two, dtype=np.float32)
+            case voice_id.MovedVoice(base, moves):
+                return self.gmm.shift(self._speaker_embedding(base), moves)
 
     def _voice_emb(self, voice: voice_id.Voice, embedding: Float32) -> tuple[Float32, Kind]:
         """Of the bank's voices what was heard, of all others what the signature expects.
@@ -148,11 +136,11 @@ class VoiceLibrary:
         it came from: the prediction differs from the recording, not the sound.
         """
         match voice:
-            case BankVoice(name):
+            case voice_id.BankVoice(name):
                 return self.bank.voice_emb[self.bank.index(name)], "bank"
-            case GeneratedVoice(seed, index):
+            case voice_id.GeneratedVoice(seed, index):
                 return self.sampled_voice_emb(seed)[index], "generated"
-            case NearbyVoice(base, seed, index):
+            case voice_id.NearbyVoice(base, seed, index):
                 return self.sampled_voice_emb(seed, str(base))[index], "shaped"
             case _:
                 return self.predicted_voice_emb(embedding[None])[0], "shaped"
@@ -161,7 +149,7 @@ class VoiceLibrary:
 def sample_id(seed: int, index: int, around: str | None) -> str:
     """The id of a draw of `VoiceLibrary.sampled_voice_emb`. Raises SpeakerError."""
     if around is None:
-        return str(GeneratedVoice(seed, index))
+        return str(voice_id.GeneratedVoice(seed, index))
     return voice_id.near(around, seed, index)
 
 

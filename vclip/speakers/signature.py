@@ -34,18 +34,10 @@ class SignatureNet(nn.Module):
         self.sizes = {"n_speaker": n_speaker, "n_voice": n_voice, "n_hidden": n_hidden}
         self.register_buffer("mean", torch.zeros(n_speaker))
         self.register_buffer("scale", torch.ones(n_speaker))
-        if not n_hidden:
-            self.layers = nn.Sequential(nn.Linear(n_speaker, n_voice))
-            return
-        self.layers = nn.Sequential(
-            nn.Linear(n_speaker, n_hidden),
-            nn.ReLU(),
-            nn.Dropout(0.1),
-            nn.Linear(n_hidden, n_hidden),
-            nn.ReLU(),
-            nn.Dropout(0.1),
-            nn.Linear(n_hidden, n_voice),
-        )
+        hidden: list[nn.Module] = []
+        for width in (n_speaker, n_hidden) if n_hidden else ():
+            hidden += [nn.Linear(width, n_hidden), nn.ReLU(), nn.Dropout(0.1)]
+        self.layers = nn.Sequential(*hidden, nn.Linear(n_hidden or n_speaker, n_voice))
 
     def standardise(self, speaker_embeddings: Tensor) -> None:
         """Take the input's mean and scale from a table (N, S)."""
