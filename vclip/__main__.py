@@ -78,7 +78,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
 
 
 def add_speech(parser: argparse.ArgumentParser) -> None:
-    """In which voice, how, and where to."""
+    """Options of `speak`: which voice, how it speaks, where to."""
     parser.add_argument("-o", "--out", required=True, metavar="OUT.wav", help="or .flac, .mp3")
     parser.add_argument("--rate", type=float, default=1.0, help="2 is twice as fast")
     parser.add_argument("--pause", type=float, default=PAUSE, help="seconds between sentences")
@@ -212,7 +212,7 @@ def say(model: FaceToVoice, voice: Candidate, options: argparse.Namespace) -> Sp
 
 
 def write(speech: Speech, path: str) -> dict[str, Any]:
-    """Save a speech; what is told of it."""
+    """Save a speech; returns what the answer tells of it."""
     audio.save(path, speech.wav, speech.sample_rate)
     return {
         "wav": path,
@@ -230,7 +230,7 @@ def compare(saved: card.Card, path: Path) -> dict[str, Any]:
 
 
 def show(answer: dict[str, Any]) -> None:
-    """The answer for people."""
+    """Print an answer for people, not programs."""
     if answer.get("zero_shot"):
         print(f"{answer['model']} is zero-shot: nothing in it was trained on faces with voices")
     for candidate in answer.get("candidates", []):

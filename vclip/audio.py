@@ -137,12 +137,12 @@ class LimiterStream:
         return limited
 
     def finish(self) -> Wav:
-        """The rest."""
+        """What is still held back, when no chunk comes any more."""
         return self._limiter(self._held)[self._out :]
 
 
 def limiter(sample_rate: int) -> Limiter:
-    """The guard of TRUE_PEAK."""
+    """The limiter that keeps true peaks under TRUE_PEAK."""
     return Limiter(sample_rate, 10 ** ((TRUE_PEAK - _MARGIN) / 20))
 
 

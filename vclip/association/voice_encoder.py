@@ -37,7 +37,7 @@ def check_speech(wav: Wav, sample_rate: int, min_seconds: float) -> None:
 class ResemblyzerEncoder:
     """Resemblyzer's speaker encoder (GE2E, Wan et al. 2018), whose weights are in its package.
 
-    An offline dependency: ModelError where it isn't installed. Features have unit norm and are ≥ 0.
+    Only recipes need it: ModelError where it isn't installed. Features have unit norm and are ≥ 0.
     """
 
     sample_rate = 16000

@@ -48,7 +48,7 @@ class Box:
 
     @property
     def area(self) -> float:
-        """Square pixels."""
+        """Its area in square pixels."""
         return (self.right - self.left) * (self.bottom - self.top)
 
     def as_list(self) -> list[int]:

@@ -25,7 +25,7 @@ SAFE = ("*.json", "*.safetensors", "*.npz")  # of a hub's snapshot: nothing that
 
 
 def cache_folder() -> Path:
-    """Where all of it is kept."""
+    """The folder of the cache, which may not exist yet."""
     return Path(os.environ.get("VCLIP_CACHE") or Path.home() / ".cache" / "vclip").resolve()
 
 

@@ -61,7 +61,7 @@ class ModelDirectory:
 
     @property
     def name(self) -> str:
-        """What it calls itself."""
+        """Name of the model, as its description gives it."""
         return str(self.description["name"])
 
     @classmethod
@@ -86,7 +86,7 @@ class ModelDirectory:
         return cls(path, description)
 
     def has(self, component: str) -> bool:
-        """Whether the description names it."""
+        """Whether the description names this component."""
         return component in self.description["components"]
 
     @property

@@ -34,7 +34,7 @@ class Savable(Protocol):
     """Anything that writes itself to a file."""
 
     def save(self, path: Path) -> None:
-        """Write it."""
+        """Write all of it to this file."""
         ...
 
 
@@ -67,7 +67,7 @@ def signature_net(
 
 
 def search_index(voice_emb: Float32) -> bank.SearchIndex:
-    """What searches a bank (N, D); a large one's is built once."""
+    """The index of a bank's voice_emb (N, D); a large one is built once."""
     if len(voice_emb) <= bank.EXACT_UP_TO:
         return bank.build_index(voice_emb)
     return _cached(

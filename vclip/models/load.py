@@ -43,7 +43,7 @@ def load_clip_folder(directory: ModelDirectory) -> Path | None:
 
 
 def load_image_encoder(directory: ModelDirectory) -> ImageEncoder:
-    """The directory's. Raises ModelError."""
+    """The image encoder: a CLIP, or a network of our own. Raises ModelError."""
     folder = load_clip_folder(directory)
     if folder is not None:
         return clip.ClipImageEncoder(folder, DEVICE)
@@ -63,7 +63,7 @@ def load_heads(directory: ModelDirectory, bank: Mapping[str, Any]) -> Associatio
 
 
 def load_voices(directory: ModelDirectory, synthesizer: Synthesizer) -> VoiceLibrary:
-    """The bank and what is drawn from it. Raises ModelError."""
+    """The bank with all that samples and predicts new voices. Raises ModelError."""
     with np.load(directory.file("bank"), allow_pickle=False) as file:
         bank = dict(file)
     ids, voice_features = bank["speaker_ids"].tolist(), bank["voice_features"]

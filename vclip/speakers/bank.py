@@ -62,7 +62,7 @@ class ExactIndex:
         self.table = table
 
     def search(self, query: Float32, k: int) -> tuple[Indices, Float32]:
-        """See Index."""
+        """See SearchIndex."""
         scores = self.table @ query  # (N, D) @ (D,) -> (N,)
         rows = top_k(scores, k)
         return rows, scores[rows]
@@ -109,7 +109,7 @@ class FaissIndex:
         return cls(table, inner, breadth)
 
     def search(self, query: Float32, k: int) -> tuple[Indices, Float32]:
-        """See Index; of the k, FAISS may miss some that are as near."""
+        """See SearchIndex; of the k nearest, FAISS may miss some."""
         wanted = min(max(SPARE * k, 1), len(self.table))
         asked = np.ascontiguousarray(query[None], dtype=np.float32)
         _, found = self.inner.search(asked, wanted, params=self._parameters)  # (1, wanted)

@@ -37,7 +37,7 @@ class BankVoice:
 
 @dataclass(frozen=True)
 class GeneratedVoice:
-    """A draw of the mixture."""
+    """Draw `index` of the mixture's draws with this seed."""
 
     seed: int
     index: int
@@ -48,7 +48,7 @@ class GeneratedVoice:
 
 @dataclass(frozen=True)
 class NearbyVoice:
-    """A draw around another voice."""
+    """Draw `index` of this seed's draws around another voice."""
 
     base: "Voice"
     seed: int

@@ -59,7 +59,7 @@ class _Float(nn.Module):
 
 
 def hop(generator: Any) -> int:
-    """Samples of a frame."""
+    """Samples of sound that one frame of latents becomes."""
     return math.prod(up.stride[-1] for up in generator.ups)
 
 

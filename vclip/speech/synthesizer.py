@@ -22,7 +22,7 @@ class Speech:
 
     @property
     def seconds(self) -> float:
-        """How long it lasts."""
+        """Duration in seconds."""
         return len(self.wav) / self.sample_rate
 
 
