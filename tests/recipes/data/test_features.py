@@ -24,7 +24,7 @@ from vclip.association.hasp import HaspEncoder
 from vclip.errors import DataError
 from vclip.face.clip import ClipImageEncoder
 from vclip.face.photo import Photo, crop_face, load_photo, whole_photo
-from vclip.recipes.data import augmentation, clips, extraction, features, shards
+from vclip.recipes.data import clips, extraction, features, shard_writer, shards
 from vclip.recipes.data.manifest import read_labelled, read_pairs
 
 
@@ -59,7 +59,7 @@ def test_the_first_row_is_what_the_app_computes_and_others_are_views_of_it(tmp_p
         picture = load_photo(pair.face.read_bytes())
         box = next(iter(NoFaces().find(picture)), whole_photo(picture))
         seed = int(hashlib.sha256(pair.face.read_bytes()).hexdigest()[:8], 16)
-        crops = augmentation.face_views(picture, box, 16, 4, seed)
+        crops = extraction.face_views(picture, box, 16, 4, seed)
         crop = crop_face(picture, box, 16)
         np.testing.assert_array_equal(crops[:2], [crop, crop[:, ::-1]])
         np.testing.assert_allclose(faces.rows(pair.face_key), CountingImages().encode(crops))
@@ -316,7 +316,7 @@ def test_reading_is_ahead_in_order_and_bounded() -> None:
     for _ in range(50):
         gate.release()
     taken = []
-    for item, made in extraction.ahead_of(items(), work, workers=4, ahead=8):
+    for item, made in shard_writer.ahead_of(items(), work, workers=4, ahead=8):
         taken.append(item)
         assert made == item * item
         assert len(begun) <= len(taken) + 8
@@ -325,7 +325,7 @@ def test_reading_is_ahead_in_order_and_bounded() -> None:
 
 def test_leaving_early_ends_the_threads() -> None:
     before = threading.active_count()
-    stream = extraction.ahead_of(range(1000), lambda item: item, workers=3, ahead=6)
+    stream = shard_writer.ahead_of(range(1000), lambda item: item, workers=3, ahead=6)
     assert next(stream) == (0, 0)
     stream.close()
     assert threading.active_count() == before

@@ -13,6 +13,7 @@ from vclip.recipes.association.batches import LabelData, PairData
 from vclip.recipes.association.distributed import Group
 from vclip.recipes.association.objective import RandomStreams
 from vclip.recipes.association.settings import FitConfig
+from vclip.recipes.data.shards import replaced
 
 # what torch.load raises for files that it did not write
 UNREADABLE = (OSError, RuntimeError, EOFError, LookupError, TypeError, pickle.PickleError)
@@ -50,11 +51,9 @@ def save(path: Path, name: str, state: dict[str, Any], group: Group) -> None:
     """Write a state whole or not at all, from the first process. Raises OutputError."""
     if not group.first:
         return
-    part = path.with_name(f"{path.name}.part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        torch.save({"name": name, **state}, part)
-        part.replace(path)
+        with replaced(path) as file:
+            torch.save({"name": name, **state}, file)
     except (OSError, RuntimeError) as error:
         raise OutputError(f"cannot write {path}: {error}; choose another place") from error
 

@@ -76,8 +76,7 @@ def drawn(features: PairFeatures, n: int, seed: int) -> PairFeatures:
     if len(features.pairs) <= n:
         return features
     kept = sorted(np.random.default_rng(seed).permutation(len(features.pairs))[:n].tolist())
-    image, voice = ([side[i] for i in kept] for side in (features.image, features.voice))
-    return PairFeatures([features.pairs[i] for i in kept], image, voice, features.report)
+    return features.take(kept)
 
 
 def label_data(settings: TrainingDataSettings) -> LabelData | None:

@@ -1,37 +1,30 @@
-"""Feature extraction from media files: threads read and cut, the encoder takes what is ready."""
+"""Extraction of features from one picture or recording: what the frozen encoders see and hear.
 
+Every picture and recording has a plain version, as the app would take it, and on demand others,
+which training draws from.
+"""
+
+import contextlib
 import hashlib
-import logging
 import threading
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 import numpy as np
 
 from vclip.arrays import Float32, UInt8
 from vclip.association.voice_encoder import VoiceEncoder
 from vclip.audio import resample
-from vclip.errors import DataError, ImageError
+from vclip.errors import DataError
 from vclip.face.detector import FaceDetector
 from vclip.face.encoder import ImageEncoder
-from vclip.face.photo import Box, Photo, whole_photo
-from vclip.recipes.data.augmentation import (
-    HOP,
-    WINDOW,
-    face_views,
-    voice_rows,
-)
+from vclip.face.photo import Box, Photo, crop_face, whole_photo
 from vclip.recipes.data.clips import file_of, read_picture, read_voice
 from vclip.recipes.data.manifest import file_hash
-from vclip.recipes.data.shards import Shard
 
-log = logging.getLogger(__name__)
-Item = TypeVar("Item")
-Result = TypeVar("Result")
+WINDOW, HOP = 2.0, 1.0  # seconds of a voice window and from one to the next
 
 
 @dataclass(frozen=True)
@@ -134,51 +127,49 @@ def seed_of(picture: Path) -> int:
     return int(digest[:8], 16)
 
 
-def ahead_of(
-    items: Iterable[Item], work: Callable[[Item], Result], workers: int, ahead: int
-) -> Iterator[tuple[Item, Result]]:
-    """Each item with what work made of it, in order; threads are at most `ahead` items ahead."""
-    pool, waiting = ThreadPoolExecutor(workers), deque[tuple[Item, Future[Result]]]()
-    try:
-        for item in items:
-            waiting.append((item, pool.submit(work, item)))
-            if len(waiting) >= ahead:
-                first, future = waiting.popleft()
-                yield first, future.result()
-        for first, future in waiting:
-            yield first, future.result()
-    finally:
-        pool.shutdown(cancel_futures=True)
+def _jitter(box: Box, rng: np.random.Generator) -> Box:
+    """The box moved by up to 6 % of its size and made up to 12 % smaller or larger."""
+    width, height = box.right - box.left, box.bottom - box.top
+    x = (box.left + box.right) / 2 + rng.uniform(-0.06, 0.06) * width
+    y = (box.top + box.bottom) / 2 + rng.uniform(-0.06, 0.06) * height
+    half = np.exp(rng.uniform(-0.12, 0.12)) / 2
+    left, top = x - half * width, y - half * height
+    return replace(
+        box, left=left, top=top, right=left + 2 * half * width, bottom=top + 2 * half * height
+    )
 
 
-def read_or_reason(extractor: Extractor, path: Path) -> Decoded | str:
-    """What a file holds, or why it cannot be used.
+def face_views(photo: Photo, box: Box, size: int, n_views: int, seed: int) -> UInt8:
+    """(n_views, size, size, 3) uint8: the app's own crop, its mirror image, then jittered ones."""
+    rng = np.random.default_rng(seed)
+    plain = crop_face(photo, box, size)
+    images = [plain, plain[:, ::-1]]
+    while len(images) < n_views:
+        image = crop_face(photo, _jitter(box, rng), size).astype(np.float32)
+        image = image * rng.uniform(0.8, 1.2) + rng.uniform(-12, 12)
+        image = image[:, ::-1] if rng.random() < 0.5 else image
+        images.append(np.clip(image, 0, 255).astype(np.uint8))
+    return np.stack(images[:n_views])
 
-    Whatever is raised: decoders meet a million files here, and one must not end a run of hours.
+
+def voice_rows(encoder: VoiceEncoder, wav: Float32, rate: int, windows: bool) -> Float32:
+    """(1 + windows, V): features of the whole recording and, if asked, of windows of it.
+
+    Raises DataError, without the path.
     """
-    try:
-        return extractor.read(path)
-    except (DataError, ImageError) as error:
-        return str(error)
-    except Exception as error:
-        log.exception("unexpected in %s", path)
-        return f"{type(error).__name__}: {error}"
+    if len(wav) < encoder.min_seconds * rate:
+        raise DataError(f"shorter than {encoder.min_seconds} s; give more speech")
+    whole = encoder.encode(wav, rate)
+    if not np.isfinite(whole).all():
+        raise DataError("no voice features; is the recording silent?")
+    return np.stack([whole, *(_windows(encoder, wav, rate) if windows else ())])
 
 
-def add(shard: Shard, extractor: Extractor, batch: Sequence[tuple[str, Decoded | str]]) -> None:
-    """Encode what could be read of a batch of keys, note the rest."""
-    shard.skipped.update({key: one for key, one in batch if isinstance(one, str)})
-    good = [(key, one) for key, one in batch if isinstance(one, Decoded)]
-    if not good:
-        return
-    try:
-        found = extractor.encode([one for _, one in good])
-    except DataError as error:
-        shard.skipped.update({key: str(error) for key, _ in good})
-        return
-    for (key, one), rows in zip(good, found, strict=True):
-        if not np.isfinite(rows).all():
-            shard.skipped[key] = "its features are not numbers"
-            continue
-        shard.rows[key] = rows
-        shard.whole += [key] if one.whole else []
+def _windows(encoder: VoiceEncoder, wav: Float32, rate: int) -> Iterator[Float32]:
+    """Features of the windows that hold speech; a pause is no fault of the recording."""
+    size, hop = int(WINDOW * rate), int(HOP * rate)
+    for start in range(0, len(wav) - size + 1, hop):
+        with contextlib.suppress(DataError):
+            row = encoder.encode(wav[start : start + size], rate)
+            if np.isfinite(row).all():
+                yield row

@@ -16,18 +16,16 @@ import csv
 import functools
 import hashlib
 import io
-import itertools
 import json
 import logging
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
 import cv2
-import torch
 from tqdm import tqdm
 from tyro.conf import arg
 
@@ -39,34 +37,22 @@ from vclip.recipes.data.encoders import (
     open_image_encoder,
     open_voice_encoder,
 )
-from vclip.recipes.data.extraction import (
-    Extractor,
-    FaceExtractor,
-    VoiceExtractor,
-    add,
-    ahead_of,
-    read_or_reason,
-)
+from vclip.recipes.data.extraction import FaceExtractor, VoiceExtractor
 from vclip.recipes.data.manifest import REPO, file_hash, read_media
+from vclip.recipes.data.shard_writer import MediaShards, Worker, write_shards
 from vclip.recipes.data.shards import (
     DESCRIPTION,
     FACES,
     VERSION,
     VOICES,
-    Shard,
     describe,
     open_features,
     replaced,
-    shard_path,
-    skipped_in,
-    write_shard,
 )
 from vclip.recipes.options import parse
 
 SKIPPED = "skipped.csv"
-SURE = 16  # files of a first shard that are not all broken by chance
 STORE = REPO / "build" / "features"  # of what recipes make for themselves
-Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
@@ -101,89 +87,6 @@ class FeatureSettings:
         for name in ("views", "shard_size", "batch", "workers"):
             if getattr(self, name) < 1:
                 raise DataError(f"--{name.replace('_', '-')} must be at least 1")
-
-
-@dataclass(frozen=True)
-class Worker:
-    """Which of how many this one is, as torchrun and accelerate say."""
-
-    rank: int = 0
-    world: int = 1
-
-    @classmethod
-    def from_environment(cls) -> "Worker":
-        """One of one without a launcher; its GPU is chosen by LOCAL_RANK."""
-        if torch.cuda.is_available():
-            torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", 0)) % torch.cuda.device_count())
-        return cls(int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1)))
-
-
-@dataclass(frozen=True)
-class MediaShards:
-    """One side of a manifest: its media, cut into shards."""
-
-    name: str
-    extractor: Extractor
-    media: dict[str, Path]  # by key, in the manifest's order
-    shard_size: int
-
-    @property
-    def shards(self) -> list[list[str]]:
-        """Keys of each shard."""
-        return list(batched(self.media, self.shard_size))
-
-    def about(self, spec: str, weights_hash: str) -> dict[str, object]:
-        """This side's part of features.json."""
-        return {
-            "spec": spec,
-            "weights_sha256": weights_hash,
-            **self.extractor.about,
-            "files": len(self.media),
-            "shards": len(self.shards),
-        }
-
-    def missing(self, folder: Path, worker: Worker, retry: bool) -> list[int]:
-        """Numbers of the shards that this process has yet to make."""
-        mine = range(worker.rank, len(self.shards), worker.world)
-        return [i for i in mine if not _done(shard_path(folder / self.name, i), retry)]
-
-
-def _done(path: Path, retry: bool) -> bool:
-    return path.is_file() and not (retry and skipped_in(path))
-
-
-def batched(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
-    """Lists of `size` items, the last one shorter (itertools.batched came with Python 3.12)."""
-    rest = iter(items)
-    while batch := list(itertools.islice(rest, size)):
-        yield batch
-
-
-def make(part: MediaShards, folder: Path, numbers: Sequence[int], workers: int, bar: Any) -> None:
-    """Make these shards. Raises DataError if nothing of the first one can be used."""
-    shards, extractor = part.shards, part.extractor
-    tasks = ((i, key) for i in numbers for key in shards[i])
-    stream = ahead_of(
-        tasks,
-        lambda task: read_or_reason(extractor, part.media[task[1]]),
-        workers,
-        ahead=max(4 * workers, 2 * extractor.batch),
-    )
-    skipped = 0
-    for i, group in itertools.groupby(stream, key=lambda made: made[0][0]):
-        shard = Shard()
-        for batch in batched(((key, ready) for (_, key), ready in group), extractor.batch):
-            add(shard, extractor, batch)
-            bar.update(len(batch))
-            bar.set_postfix(skipped=skipped + len(shard.skipped), refresh=False)
-        skipped += len(shard.skipped)
-        if i == numbers[0] and not shard.rows and len(shards[i]) >= SURE:
-            key, reason = next(iter(shard.skipped.items()))
-            raise DataError(
-                f"none of the first {len(shards[i])} {part.name} can be used; {key}: {reason}"
-            )
-        dimension = int(str(extractor.about["dimension"]))
-        write_shard(shard_path(folder / part.name, i), shard, dimension)
 
 
 def check_description(folder: Path, about: Mapping[str, Any], worker: Worker) -> None:
@@ -283,7 +186,7 @@ def run(settings: FeatureSettings, parts: Sequence[MediaShards], about: Mapping[
             mininterval=0.1 if sys.stderr.isatty() else 30,  # a log file wants fewer lines
         ) as bar:
             if numbers:
-                make(part, settings.out, numbers, settings.workers, bar)
+                write_shards(part, settings.out, numbers, settings.workers, bar)
 
 
 def make_features(

@@ -10,7 +10,6 @@ from vclip.models.download import sha256
 from vclip.recipes.data.clips import SOUNDS
 
 REPO = Path(__file__).resolve().parents[3]
-SHARED = REPO.parent / "shared" / "data"
 COLUMNS = ("person", "face", "voice", "sex")
 
 

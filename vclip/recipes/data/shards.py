@@ -16,7 +16,7 @@ import contextlib
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -203,19 +203,19 @@ class PairFeatures:
         """image_features (N, F) and voice_features (N, V) as the app computes them."""
         return np.stack([rows[0] for rows in self.image]), np.stack([r[0] for r in self.voice])
 
+    def take(self, rows: Sequence[int]) -> "PairFeatures":
+        """Some of the rows, by number."""
+        image, voice = ([side[i] for i in rows] for side in (self.image, self.voice))
+        return PairFeatures([self.pairs[i] for i in rows], image, voice, self.report)
+
     def by_clip(self) -> "PairFeatures":
         """Rows of one clip as one row: its first, with the views of all its pictures."""
         rows: dict[object, list[int]] = {}
         for i, pair in enumerate(self.pairs):
             key = (pair.person, pair.clip, pair.voice) if pair.clip else i
             rows.setdefault(key, []).append(i)
-        first = [group[0] for group in rows.values()]
-        views = [
-            self.image[g[0]] if len(g) == 1 else np.concatenate([self.image[i] for i in g])
-            for g in rows.values()
-        ]
-        kept = [self.pairs[i] for i in first]
-        return PairFeatures(kept, views, [self.voice[i] for i in first], self.report)
+        views = [np.concatenate([self.image[i] for i in group]) for group in rows.values()]
+        return replace(self.take([group[0] for group in rows.values()]), image=views)
 
 
 def pair_features(pairs: Sequence[Pair], faces: Shards, voices: Shards) -> PairFeatures:

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from vclip.association.model import Association, load_association, save_association
-from vclip.recipes.association.batches import PairData, VersionedFeatures, index_of
 from vclip.recipes.association.fitting import fit
 from vclip.recipes.association.settings import PRESETS
+from vclip.recipes.association.training_data import pair_data
 from vclip.recipes.data.shards import PairFeatures
 
 
@@ -23,8 +23,7 @@ def half(features: PairFeatures, which: int, seed: int) -> PairFeatures:
     order = np.random.default_rng([seed, 2]).permutation(len(people))
     mine = {people[i] for i in order[which::2]}
     kept = [i for i, pair in enumerate(features.pairs) if pair.person in mine]
-    image, voice = ([rows[i] for i in kept] for rows in (features.image, features.voice))
-    return PairFeatures([features.pairs[i] for i in kept], image, voice, features.report)
+    return features.take(kept)
 
 
 def train_on_half(
@@ -38,10 +37,7 @@ def train_on_half(
     config = replace(PRESETS[preset], label_steps=0, label_weight=0.0, seed=seed + 1 + which)
     path = cache / f"judge-{_key(rows, asdict(config))}.safetensors"
     if not path.is_file():
-        people = index_of([pair.person for pair in rows.pairs])
-        heads, _ = fit(
-            PairData(VersionedFeatures(rows.image), VersionedFeatures(rows.voice), people), config
-        )
+        heads, _ = fit(pair_data(rows), config)
         cache.mkdir(parents=True, exist_ok=True)
         about = {"rows": len(rows.pairs), "half": which, "fit": asdict(config)}
         save_association(path, heads, about)
