@@ -11,6 +11,7 @@ too.
 """
 
 import json
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,101 +24,31 @@ from vclip.pipeline import FaceToVoice
 from vclip.recipes.generation.npz import read_npz
 from vclip.recipes.options import parse
 
-VOICES = (
-    "VCTK (CC BY 4.0), CMU Arctic, HiFi-TTS (CC BY 4.0), M-AILABS and LJ Speech voices as spoken "
-    "by Mimic 3 (CC BY-SA 4.0) and coqui (MIT); voices of flite, festival and espeak-ng"
-)
-COMPONENTS: dict[str, dict[str, str]] = {
-    "image_encoder": {
-        "file": "face_encoder.safetensors",
-        "command": "python -m vclip.recipes.face_encoder.train --avspeech PAIRS",
-        "data": "UTKFace adults (Zhang et al. 2017); stills of AVSpeech train people, unlabelled; "
-        "started from and taught by dlib's face network (Davis King, CC0)",
-        "licence": "non-commercial research only (UTKFace)",
-    },
-    "association": {
-        "file": "association.safetensors",
-        "command": "python -m vclip.recipes.association.train --preset bundled",
-        "data": "AVSpeech clips of the Speech2Face project, 750 people; UTKFace, LibriSpeech, VCTK",
-        "licence": "research only (media of AVSpeech belong to their owners)",
-    },
-    "synthesizer": {
-        "file": "vits.safetensors",
-        "command": "python -m vclip.recipes.tts.prepare, python -m vclip.recipes.tts.train",
-        "data": VOICES,
-        "licence": "CC BY-SA 4.0 (follows the Mimic 3 samples)",
-    },
-    "bank": {
-        "file": "bank.npz",
-        "command": "python -m vclip.recipes.generation.build_bank",
-        "data": "speech of the synthesizer, encoded by Resemblyzer",
-        "licence": "CC BY-SA 4.0",
-    },
-    "generation": {
-        "file": "generation.npz",
-        "command": "python -m vclip.recipes.generation.fit_gmm",
-        "data": "speaker table of the synthesizer",
-        "licence": "CC BY-SA 4.0",
-    },
-    "signature": {
-        "file": "signature.safetensors",
-        "command": "python -m vclip.recipes.generation.distill",
-        "data": "speech of the synthesizer, encoded by Resemblyzer",
-        "licence": "CC BY-SA 4.0",
-    },
-    "faces": {
-        "file": "faces.npz",
-        "command": "python -m vclip.recipes.generation.reference_faces",
-        "data": "features of UTKFace adults that the image encoder was not trained on; no pictures",
-        "licence": "non-commercial research only (UTKFace)",
-    },
-}
+OPTIONAL = {"faces"}  # without them no visitor's face is compared with others
+DERIVED = {"generation", "signature"}  # of VCTK; vclip.models.fitted stands in
+Entries = dict[str, dict[str, str]]  # by the name of the component
 
 
-def borrowed(component: str) -> dict[str, str]:
-    """The entry of a component that is the bundled model's."""
-    entry = {key: value for key, value in COMPONENTS[component].items() if key != "file"}
-    return {"from": BUNDLED.name} | entry
+def read_entries() -> dict[str, Entries]:
+    """Entries of components.toml by kind of directory; those `from` another one filled in."""
+    kinds: dict[str, Entries] = tomllib.loads(
+        Path(__file__).with_name("components.toml").read_text(encoding="utf-8")
+    )
+    for entries in kinds.values():
+        for name, entry in entries.items():
+            if "from" in entry:
+                entries[name] = entry | kinds[entry["from"]][name]
+                del entries[name]["file"]  # which lies in the other directory
+    return kinds
 
 
-VCTK_LICENCE = "CC BY 4.0 (VCTK, CSTR Edinburgh); audio MIT (T145/vctk-vits-speaker-comparison)"
-VCTK: dict[str, dict[str, str]] = {
-    "image_encoder": borrowed("image_encoder"),
-    "association": borrowed("association"),
-    "synthesizer": {
-        # the address of coqui-tts 0.28's own list, TTS/.models.json, which gives no hash
-        "url": "https://github.com/coqui-ai/TTS/releases/download/v0.6.1_models/"
-        "tts_models--en--vctk--vits.zip",
-        "folder": "tts_models--en--vctk--vits",
-        "sha256": "ad753e5200614907627495b6177a08d755df1dbbde30eb6e31264caa2a3f3eaa",
-        "sha256_source": "src/models/manifest.rs of github.com/dancxjo/mortar-sea, "
-        "which gives 147691678 bytes; coqui publishes no hash, and no download of ours confirms it "
-        "yet. Should coqui's file have another, the error names it and how to accept it",
-        "command": "coqui's recipes/vctk/vits (tts_models/en/vctk/vits of coqui-tts)",
-        "data": "VCTK (CC BY 4.0, CSTR Edinburgh)",
-        "licence": "Apache 2.0 (coqui)",
-    },
-    "bank": {
-        "file": "bank.npz",
-        "command": "python -m vclip.recipes.generation.build_bank --directory assets/models/vctk "
-        "--rename c p --recordings coqui-vctk --manifest MANIFEST",
-        "data": "seven sentences of each voice, spoken by that model, encoded by Resemblyzer",
-        "licence": VCTK_LICENCE,
-    },
-    "generation": COMPONENTS["generation"] | {"licence": VCTK_LICENCE},
-    "signature": COMPONENTS["signature"] | {"licence": VCTK_LICENCE},
-    "faces": borrowed("faces"),
-}
-CLIP = {
-    "command": "published by its authors (Radford et al. 2021)",
-    "data": "pictures and their captions from the web, not published",
-    "licence": "MIT (OpenAI); its model card has deployment in products out of scope",
-}
+KINDS = read_entries()
+COMPONENTS, VCTK = KINDS["bundled"], KINDS["vctk"]
 
 
-def clip_of(spec: str, directory: Path | None = None) -> dict[str, str]:
+def clip_of(spec: str, directory: Path) -> dict[str, str]:
     """The entry of a CLIP: a folder of the directory, or OWNER/NAME@COMMIT. Raises DataError."""
-    if directory and (directory / spec / "config.json").is_file():
+    if (directory / spec / "config.json").is_file():
         digest = clip_hash(directory / spec)
         return {"clip": spec, "sha256": digest, "licence": "see the model card of this CLIP"}
     if not PINNED_CLIP.fullmatch(spec):
@@ -125,18 +56,10 @@ def clip_of(spec: str, directory: Path | None = None) -> dict[str, str]:
             f"--clip {spec!r} is neither the folder of a CLIP in the directory nor pinned; write "
             "OWNER/NAME@COMMIT, 40 hex digits"
         )
+    if spec == OPENAI_CLIP:
+        return KINDS["zero-shot"]["image_encoder"]
     name, revision = spec.split("@")
-    entry = {"clip": name, "revision": revision}
-    return entry | (CLIP if spec == OPENAI_CLIP else {"licence": f"see the model card of {name}"})
-
-
-ZERO_SHOT: dict[str, dict[str, str]] = {
-    "image_encoder": clip_of(OPENAI_CLIP),
-    **{name: borrowed(name) for name in ("synthesizer", "bank", "generation", "signature")},
-}
-KINDS = {"vctk": VCTK, "zero-shot": ZERO_SHOT}
-OPTIONAL = {"faces"}  # without them no visitor's face is compared with others
-DERIVED = {"generation", "signature"}  # of VCTK; vclip.models.fitted stands in
+    return {"clip": name, "revision": revision, "licence": f"see the model card of {name}"}
 
 
 def describe(directory: Path, clip: str = "") -> dict[str, Any]:
