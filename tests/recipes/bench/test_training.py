@@ -3,9 +3,6 @@
 import json
 
 import pytest
-import torch
-from torch import nn
-from torch.utils.checkpoint import checkpoint
 
 from vclip.recipes.bench import training
 
@@ -20,8 +17,7 @@ def test_figures_of_a_small_set_follow_from_each_other(capsys: pytest.CaptureFix
         assert line["rows_s"] == pytest.approx(1000 * line["batch"] / line["ms"])
         assert line["clips_s"] * line["rows_s"] == pytest.approx(145_569)
         assert line["utterances_s"] * line["rows_s"] == pytest.approx(1_092_009)
-        assert 0 < line["saved_mb"] < line["kept_mb"] and line["processes"] == 1
-    assert lines[1]["kept_mb"] > lines[0]["kept_mb"]
+        assert line["processes"] == 1 and line["ms"] > 0 and line["cpu_ms"] > 0
 
 
 def test_the_table_has_one_head(capsys: pytest.CaptureFixture[str]) -> None:
@@ -29,12 +25,3 @@ def test_the_table_has_one_head(capsys: pytest.CaptureFixture[str]) -> None:
     head, *rows = capsys.readouterr().out.splitlines()
     assert head.split()[:5] == ["device", "processes", "precision", "loss", "batch"]
     assert len(rows) == 2 and all("bfloat16" in row for row in rows)
-
-
-def test_kept_bytes_are_those_of_a_hand_count() -> None:
-    net, x = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 1)), torch.randn(32, 8)
-    # the input, what the ReLU gives (for itself and the second layer), the second layer's weights
-    expected = 4 * (32 * 8 + 32 * 16 + 16)
-    assert training.kept(lambda: net(x).sum()) == expected
-    again = training.kept(lambda: checkpoint(net, x, use_reentrant=False).sum())
-    assert again < expected

@@ -1,4 +1,4 @@
-"""Time and memory of training on VoxCeleb2: `python -m vclip.recipes.bench.training`.
+"""Time of training on VoxCeleb2: `python -m vclip.recipes.bench.training`.
 
 Takes real steps of the preset "paper" on made-up features of VoxCeleb2's size and of CLIP's and
 H/ASP's dimensions; under torchrun, in all processes together. Features are in memory, as when
@@ -8,22 +8,16 @@ cpu_ms       median milliseconds of processor time of the same, which other load
 rows_s       pairs a second, over all processes
 clips_s      seconds of a pass over one pair per clip, as in the paper
 utterances_s seconds of a pass over one pair per utterance
-kept_mb      what the forward pass keeps for the backward one
-saved_mb     what gradient checkpointing of both heads would save of it
-slower       how many times as long forward and backward then take
 """
 
-import functools
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 import torch
-from torch import Tensor
-from torch.utils.checkpoint import checkpoint
 
 from vclip.errors import InputError, reported
 from vclip.recipes.association.batches import PairData, VersionedFeatures
@@ -73,46 +67,6 @@ def step_seconds(run: AssociationTrainer, times: int) -> tuple[float, float]:
     return statistics.median(wall[WARM:]), statistics.median(processor[WARM:])
 
 
-def kept(loss: Callable[[], Tensor]) -> int:
-    """Bytes that a forward pass keeps for the backward one, each storage once."""
-    storages: dict[int, int] = {}
-
-    def pack(tensor: Tensor) -> Tensor:
-        storage = tensor.untyped_storage()
-        storages[storage.data_ptr()] = storage.nbytes()
-        return tensor
-
-    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-        held = loss()  # bound, so that no storage is given back and counted twice
-    del held
-    return sum(storages.values())
-
-
-def checkpointed(run: AssociationTrainer) -> AssociationTrainer:
-    """The same training, whose heads keep their input only and run again on the way back."""
-    for name in ("encode_image", "encode_voice"):
-        again = functools.partial(checkpoint, getattr(run.association, name), use_reentrant=False)
-        setattr(run.association, name, again)
-    return run
-
-
-def checkpointing(new: Callable[[], AssociationTrainer], times: int) -> tuple[int, int, float]:
-    """Bytes kept without, bytes saved with gradient checkpointing, and its factor of time."""
-    runs = {"plain": new(), "again": checkpointed(new())}
-
-    def there_and_back(run: AssociationTrainer) -> None:
-        loss = run.loss()
-        loss.backward()  # type: ignore[no-untyped-call]
-        float(loss.detach())  # waits for the device
-
-    taken = timing.in_turns(
-        {name: lambda _, run=run: there_and_back(run) for name, run in runs.items()},  # type: ignore[misc]
-        times,
-    )
-    whole, less = (kept(run.loss) for run in runs.values())
-    return whole, whole - less, taken["again"] / taken["plain"]
-
-
 def measure(settings: TrainingBenchSettings, group: Group) -> Iterator[dict[str, Any]]:
     """One row for each batch size and precision."""
     pairs = made_up(settings.rows, settings.seed)
@@ -121,9 +75,8 @@ def measure(settings: TrainingBenchSettings, group: Group) -> Iterator[dict[str,
     for batch in settings.batch:
         for precision in settings.precision or usual:
             config = replace(PRESETS["paper"], batch=batch, precision=precision, loss=settings.loss)
-            new = functools.partial(AssociationTrainer, pairs, config, None, None, group)
-            seconds, processor = step_seconds(new(), settings.steps)
-            whole, saved, slower = checkpointing(new, settings.steps)
+            trainer = AssociationTrainer(pairs, config, None, None, group)
+            seconds, processor = step_seconds(trainer, settings.steps)
             yield {
                 "device": torch.cuda.get_device_name() if cuda else "cpu",
                 "processes": group.world,
@@ -135,9 +88,6 @@ def measure(settings: TrainingBenchSettings, group: Group) -> Iterator[dict[str,
                 "rows_s": batch / seconds,
                 "clips_s": CLIPS * seconds / batch,
                 "utterances_s": UTTERANCES * seconds / batch,
-                "kept_mb": whole / 1e6,
-                "saved_mb": saved / 1e6,
-                "slower": slower,
             }
 
 

@@ -13,7 +13,8 @@ from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.spatial.distance import pdist
 from sklearn.decomposition import PCA
 from sklearn.mixture import GaussianMixture
-from sklearn.model_selection import GroupKFold
+from sklearn.model_selection import GroupKFold, cross_val_score
+from sklearn.pipeline import make_pipeline
 from tqdm import tqdm
 
 from vclip.arrays import Float32, Int64
@@ -38,14 +39,13 @@ class FitGmmSettings:
 
 def held_out(table: Float32, n_components: int, rank: int, seed: int) -> float:
     """Mean log-likelihood of left-out speakers (rows of (N, S)) under ten-fold fits."""
-    scores = []
-    for train, test in GroupKFold(FOLDS).split(table, groups=twins(table)):
-        pca = PCA(rank, svd_solver="full").fit(table[train].astype(np.float64))
-        gmm = GaussianMixture(
-            n_components, covariance_type="diag", reg_covar=1e-3, n_init=3, random_state=seed
-        ).fit(pca.transform(table[train].astype(np.float64)))
-        scores.append(gmm.score_samples(pca.transform(table[test].astype(np.float64))))
-    return float(np.concatenate(scores).mean())
+    folds = list(GroupKFold(FOLDS).split(table, groups=twins(table)))
+    mixture = GaussianMixture(
+        n_components, covariance_type="diag", reg_covar=1e-3, n_init=3, random_state=seed
+    )
+    model = make_pipeline(PCA(rank, svd_solver="full"), mixture)
+    scores = cross_val_score(model, table.astype(np.float64), cv=folds)  # means over each fold
+    return float(np.average(scores, weights=[len(test) for _, test in folds]))
 
 
 def twins(table: Float32, share: float = 0.5) -> Int64:

@@ -25,20 +25,7 @@ from vclip.ui.visit import EXAMPLES, Visit, VisitController
 
 SIDE, SIZE = 256, (1200, 630)
 COLOURS = 200  # as many as keep the file under 150 KB
-STYLE = """
-body {
-  margin: 0; width: 1200px; height: 630px; overflow: hidden; display: grid;
-  grid-template-columns: 372px 1fr; align-items: center; gap: 44px; padding: 0 40px 0 60px;
-  box-sizing: border-box; background: #0b0f22; color: #fff; font: 27px/1.35 system-ui, sans-serif;
-}
-.mark { display: flex; align-items: center; gap: 18px; font-size: 64px; font-weight: 700; }
-.mark svg { width: 76px; height: 76px; }
-p { margin: 18px 0 26px; color: #cbd5e1; }
-img { width: 214px; border-radius: 16px; border: 4px solid #ff7ab6; display: block; }
-.voicemap figcaption, .voicemap .tip { display: none; }
-.voicemap .ground { border: 0; background: none; }
-.voicemap svg { max-height: 600px; }
-"""
+STYLE = Path(__file__).with_name("thumbnail.css")
 
 
 @dataclass(frozen=True)
@@ -52,7 +39,7 @@ def document(controller: VisitController) -> str:
     """The thumbnail as HTML."""
     visit = controller.open_example(Visit(), 0)
     face = base64.b64encode(Path(EXAMPLES[0]).read_bytes()).decode()
-    sheets = (theme.ASSETS / "voices.css").read_text() + STYLE
+    sheets = (theme.ASSETS / "voices.css").read_text() + STYLE.read_text()
     icon = (theme.ASSETS / "icon.svg").read_text()
     return (
         f'<meta charset="utf-8"><style>{sheets}</style><body class="dark"><div>'
