@@ -11,17 +11,21 @@ Settings = TypeVar("Settings")
 
 
 def parse(
-    kind: type[Settings], argv: Sequence[str] | None = None, default: Settings | None = None
+    kind: type[Settings],
+    argv: Sequence[str] | None = None,
+    default: Settings | None = None,
+    command: str = "",
 ) -> Settings:
     """The settings of this kind that a command line asks for; sys.argv where argv is None.
 
     Fields are options, their docstrings the help, fields without a default are required, fields of
     type tyro.conf.Positional are arguments, fields of a dataclass of their own are options as well.
-    Truth values are --name and --no-name.
-    The module's docstring introduces --help. Exits with 2 and says why if that cannot be read.
+    Truth values are --name and --no-name. command: __name__ of the module that is run, if the
+    settings are defined elsewhere; its docstring introduces --help. Exits with 2 and says why if
+    the line cannot be read.
     """
-    module = sys.modules[kind.__module__]
-    name = module.__spec__.name if module.__spec__ else kind.__module__
+    module = sys.modules[command or kind.__module__]
+    name = module.__spec__.name if module.__spec__ else module.__name__
     found = tyro.cli(
         kind,
         prog=f"python -m {name}",

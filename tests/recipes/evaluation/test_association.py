@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from planted import write_features
 from toys import make_media, toy_features
 
 from vclip.association.model import (
@@ -16,9 +17,9 @@ from vclip.association.model import (
 )
 from vclip.face.encoder import load_face_encoder
 from vclip.models import directory as weights
-from vclip.recipes.data.manifest import file_hash
-from vclip.recipes.data.shards import MediaReport, PairFeatures, Shards
-from vclip.recipes.evaluation import association as evaluate
+from vclip.recipes.data.manifest import Labelled, file_hash
+from vclip.recipes.data.shards import open_features
+from vclip.recipes.evaluation import association, pairs
 
 
 @pytest.fixture
@@ -35,7 +36,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def run(folder: Path, *more: str) -> int:
     options = f"--pairs {folder}/pairs.csv --model {folder}/model --store {folder}/s.sqlite"
-    return evaluate.main([*options.split(), "--draws", "20", *more])
+    return association.main([*options.split(), "--draws", "20", *more])
 
 
 def test_json_holds_every_figure_with_its_interval(
@@ -43,7 +44,7 @@ def test_json_holds_every_figure_with_its_interval(
 ) -> None:
     assert run(folder, "--json") == 0
     result = json.loads(capsys.readouterr().out)
-    assert set(result["association"]) == set(evaluate.ROWS)
+    assert set(result["association"]) == set(pairs.TITLES)
     assert result["rows"] == result["persons"] == 6 and result["whole_pictures"] == 1
     assert result["sex_only"] is None
     auc = result["association"]["auc"]
@@ -54,7 +55,7 @@ def test_the_table_names_every_figure(folder: Path, capsys: pytest.CaptureFixtur
     (folder / "1.wav").unlink()
     assert run(folder, "--split", "train") == 0
     out = capsys.readouterr().out
-    assert all(title in out for title in evaluate.ROWS.values())
+    assert all(title in out for title in pairs.TITLES.values())
     assert "skipped: 1" in out and "not computed" in out and "3 rows, 3 persons" in out
 
 
@@ -72,22 +73,19 @@ def test_the_sex_baseline_learns_from_labelled_media_only(
     assert json.loads(capsys.readouterr().out)["sex_only"] is not None
 
 
-def test_sex_scores_are_the_probability_that_both_agree(monkeypatch: pytest.MonkeyPatch) -> None:
-    chances = iter([np.array([0.9] * 6), np.array([0.2] * 6)])
-    monkeypatch.setattr(evaluate, "probability_female", lambda *_: next(chances))
-    monkeypatch.setattr(evaluate, "labelled_features", lambda *_: ([], [np.zeros((1, 2))]))
-    nobody = ([], Shards(Path(), {"dimension": 2, "shards": 0}))
-    features = PairFeatures([], [np.zeros((1, 2), "f4")], [np.zeros((1, 2), "f4")], MediaReport())
-    scores = evaluate.sex_scores(features, nobody, nobody)
-    np.testing.assert_allclose(scores, np.full((6, 6), 0.9 * 0.2 + 0.1 * 0.8))
+def test_the_sex_baseline_is_the_probability_that_both_agree() -> None:
+    scores = pairs.same_sex(np.full(6, 0.9), np.array([0.2, 1.0]))
+    np.testing.assert_allclose(scores, np.tile([0.9 * 0.2 + 0.1 * 0.8, 0.9], (6, 1)))
 
 
-def test_a_probe_finds_a_direction_that_is_there() -> None:
+def test_a_probe_finds_a_direction_that_is_there(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     sex = np.array(["F", "M"] * 30)
     features = (rng.normal(size=(60, 4)) + 3.0 * (sex == "F")[:, None]).astype("f4")
-    rows = [evaluate.Labelled(Path(str(i)), s, None) for i, s in enumerate(sex)]
-    chance = evaluate.probability_female(rows, features, features)
+    rows = [Labelled(Path(str(i)), s, None) for i, s in enumerate(sex)]
+    by_key = {row.key: feature for row, feature in zip(rows[1:], features[1:], strict=True)}
+    media, _ = open_features(write_features(tmp_path, {"faces": by_key, "voices": by_key}))
+    chance = pairs.probability_female(rows, media, features)  # the first row has no features
     assert ((chance > 0.5) == (sex == "F")).all()
 
 

@@ -18,6 +18,7 @@ from vclip.recipes.evaluation.media import person_of, read_ids
 from vclip.recipes.evaluation.protocol_evaluation import (
     ProtocolEvaluation,
     ProtocolFigure,
+    embed_media,
     mean_eer,
 )
 from vclip.recipes.evaluation.trials import PublishedProtocol
@@ -44,9 +45,8 @@ def planted(
 
 
 def evaluated(protocol: PublishedProtocol, folder: Path, draws: int = 20) -> ProtocolEvaluation:
-    return ProtocolEvaluation(
-        protocol, {}, open_features(folder), plain_heads(DIMENSION), draws, seed=0
-    )
+    embedded = embed_media(protocol, {}, open_features(folder), plain_heads(DIMENSION))
+    return ProtocolEvaluation(protocol, *embedded, draws, seed=0)
 
 
 def by_name(evaluation: ProtocolEvaluation) -> dict[tuple[str, str, str], ProtocolFigure]:

@@ -8,7 +8,8 @@ import pytest
 from vclip.recipes.association import settings
 from vclip.recipes.data.manifest import Pair
 from vclip.recipes.data.shards import MediaReport, PairFeatures
-from vclip.recipes.generation_table import evaluator, ranking
+from vclip.recipes.evaluation.model_features import encode_faces, encode_voices
+from vclip.recipes.generation_table import evaluator
 
 
 def world(n: int = 80, width: int = 8) -> PairFeatures:
@@ -50,7 +51,7 @@ def test_an_evaluator_is_trained_once_on_its_half(
     unseen = evaluator.half(features, 0, 0)
     faces, voices = unseen.first()
     image_emb, voice_emb = (
-        ranking.encode_faces(first, faces), ranking.encode_voices(again, voices)
+        encode_faces(first, faces), encode_voices(again, voices)
     )  # fmt: skip
     scores = image_emb @ voice_emb.T
     assert np.mean(np.diag(scores)) > scores.mean() + 0.3

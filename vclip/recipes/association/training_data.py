@@ -13,9 +13,15 @@ from vclip.recipes.association.settings import FitConfig
 from vclip.recipes.data import shards
 from vclip.recipes.data.encoders import IMAGE_CHOICES, VOICE_CHOICES
 from vclip.recipes.data.features import STORE, make_features
-from vclip.recipes.data.manifest import Labelled, Pair, file_hash, read_labelled, read_pairs
+from vclip.recipes.data.manifest import (
+    LABELLED_SOURCES,
+    Labelled,
+    Pair,
+    file_hash,
+    read_labelled,
+    read_pairs,
+)
 from vclip.recipes.data.shards import PairFeatures, labelled_features, open_features, pair_features
-from vclip.recipes.evaluation.association import PROBE_SOURCES
 
 
 @dataclass(frozen=True)
@@ -92,7 +98,7 @@ def label_data(settings: TrainingDataSettings) -> LabelData | None:
     made = make_features(settings.voices, None, settings.voice_encoder, windows=True, **how)
     _, heard = open_features(made)
     image, image_sex = _labelled(read_labelled(settings.utk), seen)
-    voice, voice_sex = _labelled(read_labelled(settings.voices, PROBE_SOURCES), heard)
+    voice, voice_sex = _labelled(read_labelled(settings.voices, LABELLED_SOURCES), heard)
     print(f"labelled: {len(image)} faces, {len(voice)} voices")
     labels = index_of(image_sex + voice_sex)
     return LabelData(image, voice, labels[: len(image)], labels[len(image) :])
@@ -130,7 +136,7 @@ def read_training_data(settings: TrainingDataSettings, config: FitConfig) -> Tra
             "pairs": settings.pairs.name,
             "pairs_sha256": file_hash(settings.pairs),
             "features": about,
-            "labelled": [settings.utk.name, *PROBE_SOURCES] if settings.utk and labels else [],
+            "labelled": [settings.utk.name, *LABELLED_SOURCES] if settings.utk and labels else [],
         },
     }
     return TrainingData(known, held, labels, told)

@@ -11,6 +11,7 @@ from vclip.recipes.data.clips import SOUNDS
 
 REPO = Path(__file__).resolve().parents[3]
 COLUMNS = ("person", "face", "voice", "sex")
+LABELLED_SOURCES = ("librispeech", "vctk")  # of labelled voices: read speech of known speakers
 
 
 @dataclass(frozen=True)

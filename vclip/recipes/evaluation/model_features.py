@@ -1,10 +1,9 @@
-"""The heads of a model directory, and the check that features are of the encoders they read."""
+"""The heads of a model directory, and features of the encoders that they read."""
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
+import torch
 
 from vclip.arrays import Float32
 from vclip.association.model import load_association, load_association_metadata
@@ -13,24 +12,6 @@ from vclip.models import directory, load
 from vclip.models.directory import DESCRIPTION, ModelDirectory
 from vclip.recipes.data.shards import Shards, open_features
 from vclip.speakers.candidates import Heads
-
-
-class MediaFeatures(Protocol):
-    """One side of `vclip.recipes.data.shards`, as far as evaluations need it."""
-
-    @property
-    def dimension(self) -> int:
-        """Columns."""
-        ...
-
-    @property
-    def keys(self) -> list[str]:
-        """Every path with features."""
-        ...
-
-    def matrix(self, keys: Sequence[str]) -> Float32:
-        """The plain features of some, (n, dimension)."""
-        ...
 
 
 def sees_by_clip(folder: Path) -> bool:
@@ -49,38 +30,42 @@ def load_heads(folder: Path) -> Heads:
         return load.load_heads(opened, bank)
 
 
-def check_fit(faces: MediaFeatures, voices: MediaFeatures, heads: Heads) -> None:
-    """Raises DataError unless the heads read features of these dimensions."""
-    for what, side, expected in (
-        ("image", faces, heads.image_dimension),
-        ("voice", voices, heads.voice_dimension),
-    ):
-        if side.dimension != expected:
-            raise DataError(
-                f"{what} features have {side.dimension} columns, the model's heads read "
-                f"{expected}; make features with the encoder that the model was trained on"
-            )
+def encode_faces(heads: Heads, image_features: Float32) -> Float32:
+    """image_emb (N, D) of image_features (N, F)."""
+    with torch.inference_mode():
+        return np.asarray(heads.encode_image(torch.from_numpy(image_features)).numpy())
 
 
-def fitting_features(features: Path, model: str) -> tuple[Shards, Shards]:
-    """Faces and voices of a folder; DataError if the model's heads know other encoders' features.
+def encode_voices(heads: Heads, voice_features: Float32) -> Float32:
+    """voice_emb (N, D) of voice_features (N, V)."""
+    with torch.inference_mode():
+        return np.asarray(heads.encode_voice(torch.from_numpy(voice_features)).numpy())
 
-    Another encoder of the same dimension would score like chance without a word.
+
+def fitting_features(features: Path, model: str, heads: Heads) -> tuple[Shards, Shards]:
+    """Faces and voices of a folder of shards. DataError if they are not what the heads read.
+
+    That is decided by the weights of their encoders, where those are known: another encoder of the
+    same dimension would score like chance without a word.
     """
     faces, voices = open_features(features)
     path = directory.find_model(model) / "association.safetensors"
-    if not path.is_file():  # the zero-shot bridge was trained on no features
-        return faces, voices
-    known = load_association_metadata(path)
-    voice = known.get("voice_encoder")
-    for what, side, trained_on in (
-        ("face", faces, known.get("face_encoder_sha256")),
-        ("voice", voices, voice.get("sha256") if isinstance(voice, dict) else None),
+    known = load_association_metadata(path) if path.is_file() else {}
+    voice_encoder = known.get("voice_encoder")
+    voice_hash = voice_encoder.get("sha256") if isinstance(voice_encoder, dict) else None
+    for what, side, dimension, trained_on in (
+        ("face", faces, heads.image_dimension, known.get("face_encoder_sha256")),
+        ("voice", voices, heads.voice_dimension, voice_hash),
     ):
         made_by = side.about.get("weights_sha256")
         if trained_on and made_by and trained_on != made_by:
             raise DataError(
                 f"the {what} features are {side.about.get('spec', 'another encoder')}'s, not of "
                 f"the encoder that the heads of {model} were trained on; make them with that one"
+            )
+        if side.dimension != dimension:
+            raise DataError(
+                f"{what} features have {side.dimension} columns, the heads of {model} read "
+                f"{dimension}; make features with the encoder that they were trained on"
             )
     return faces, voices

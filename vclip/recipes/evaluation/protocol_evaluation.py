@@ -10,12 +10,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import torch
 
 from vclip.arrays import Bools, Float32, Float64, Int64, Strings
 from vclip.errors import DataError
+from vclip.recipes.data.shards import Shards
 from vclip.recipes.evaluation.media import index_media, person_of
-from vclip.recipes.evaluation.model_features import MediaFeatures, check_fit
+from vclip.recipes.evaluation.model_features import encode_faces, encode_voices
 from vclip.recipes.evaluation.trials import (
     MatchingTrials,
     Modality,
@@ -60,26 +60,41 @@ class EmbeddedMedia:
 
     def __init__(
         self,
-        keys: Sequence[str],
-        features: MediaFeatures,
-        encode: Callable[[torch.Tensor], torch.Tensor],
-        ids: Mapping[str, str],
+        listed: Sequence[str],
+        paths: Mapping[str, str],
+        embed: Callable[[Sequence[str]], Float32],
     ) -> None:
-        """Look the keys up among the features' paths and embed what is there, in batches."""
-        paths = index_media(features.keys, ids)
-        there = [key for key in keys if key in paths]
-        parts = [] if there else [np.zeros((0, 1), np.float32)]
-        for start in range(0, len(there), BATCH):
-            batch = features.matrix([paths[key] for key in there[start : start + BATCH]])
-            with torch.inference_mode():
-                parts.append(encode(torch.from_numpy(batch)).numpy())
-        self.emb: Float32 = np.concatenate(parts)  # (n, D) in the order of the keys that are there
-        self.listed, self.missing = len(keys), len(keys) - len(there)
+        """Embed what is there of the listed keys, in batches: paths of media by key to (n, D)."""
+        there = [key for key in listed if key in paths]
+        batches = [there[start : start + BATCH] for start in range(0, len(there), BATCH)]
+        parts = [embed([paths[key] for key in batch]) for batch in batches]
+        # (n, D) in the order of the keys that are there
+        self.emb = np.concatenate(parts) if parts else np.zeros((0, 1), np.float32)
+        self.listed, self.missing = len(listed), len(listed) - len(there)
         self._row = {key: i for i, key in enumerate(there)}
 
     def rows(self, keys: Iterable[str]) -> Int64:
         """Row of every key in emb, -1 where it is missing."""
         return np.array([self._row.get(key, -1) for key in keys], dtype=np.int64)
+
+
+def embed_media(
+    protocol: PublishedProtocol, ids: Mapping[str, str], sides: tuple[Shards, Shards], heads: Heads
+) -> tuple[EmbeddedMedia, EmbeddedMedia]:
+    """The protocol's faces and voices by a model's heads. Raises DataError."""
+    faces, voices = sides
+    return (
+        EmbeddedMedia(
+            protocol.media("face"),
+            index_media(faces.keys, ids),
+            lambda paths: encode_faces(heads, faces.matrix(paths)),
+        ),
+        EmbeddedMedia(
+            protocol.media("voice"),
+            index_media(voices.keys, ids),
+            lambda paths: encode_voices(heads, voices.matrix(paths)),
+        ),
+    )
 
 
 class ProtocolEvaluation:
@@ -88,18 +103,15 @@ class ProtocolEvaluation:
     def __init__(
         self,
         protocol: PublishedProtocol,
-        ids: Mapping[str, str],
-        features: tuple[MediaFeatures, MediaFeatures],
-        heads: Heads,
+        faces: EmbeddedMedia,
+        voices: EmbeddedMedia,
         n_draws: int,
         seed: int,
     ) -> None:
-        """features: of faces, of voices. Raises DataError if they do not fit the heads."""
-        check_fit(*features, heads)
-        self.protocol, self._n_draws, self._seed = protocol, n_draws, seed
-        self.faces = EmbeddedMedia(protocol.media("face"), features[0], heads.encode_image, ids)
-        self.voices = EmbeddedMedia(protocol.media("voice"), features[1], heads.encode_voice, ids)
-        if not len(self.faces.emb) or not len(self.voices.emb):
+        """Raises DataError if nothing that is listed is there."""
+        self.protocol, self.faces, self.voices = protocol, faces, voices
+        self._n_draws, self._seed = n_draws, seed
+        if not len(faces.emb) or not len(voices.emb):
             raise DataError(
                 f"none of the media that {protocol.name} lists has features; `python -m "
                 "vclip.recipes.evaluation.protocols` writes the manifest to make them of"

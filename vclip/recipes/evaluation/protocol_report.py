@@ -9,38 +9,27 @@ from vclip.errors import DataError, OutputError
 from vclip.models import directory
 from vclip.recipes.data.shards import open_features
 from vclip.recipes.evaluation import protocols, zero_shot
-from vclip.recipes.evaluation.media import media_key, person_of
 from vclip.recipes.evaluation.model_features import fitting_features, load_heads
-from vclip.recipes.evaluation.protocol_evaluation import ProtocolEvaluation
+from vclip.recipes.evaluation.protocol_evaluation import ProtocolEvaluation, embed_media
+from vclip.recipes.evaluation.settings import EvaluationSettings
 
 
-def load(
-    protocol: protocols.ProtocolName,
-    lists: Path,
-    meta: Path | None,
-    features: Path,
-    model: str | None,
-    draws: int,
-    seed: int,
-) -> ProtocolEvaluation:
-    """Everything that a command line names; without a model, the zero-shot bridge instead of one.
+def load(settings: EvaluationSettings) -> ProtocolEvaluation:
+    """A protocol under a model's heads, or under the zero-shot bridge. DataError, ModelError.
 
-    The bridge has descriptions of speakers in the place of voices. Raises DataError, ModelError.
+    The bridge has descriptions of speakers in the place of voices.
     """
-    read, ids = protocols.read(protocol, lists, meta)
-    if model is not None:
-        heads = load_heads(directory.find_model(model))
-        return ProtocolEvaluation(read, ids, fitting_features(features, model), heads, draws, seed)
-    faces, voices = open_features(features)
-    encoder = zero_shot.text_encoder(faces.about)
-    described = zero_shot.DescribedVoices(
-        voices.keys,
-        lambda path: person_of(media_key(path, ids)),
-        zero_shot.read_meta(meta or lists / "vox1_meta.csv"),
-        encoder,
-    )
-    bridge = zero_shot.IdentityHeads(encoder.dimension)
-    return ProtocolEvaluation(read, ids, (faces, described), bridge, draws, seed)
+    lists, features = settings.lists, settings.features
+    assert settings.protocol and lists and features
+    protocol, ids = protocols.read(settings.protocol, lists, settings.meta)
+    if settings.zero_shot:
+        people = zero_shot.read_meta(settings.meta or lists / "vox1_meta.csv")
+        embedded = zero_shot.embed_media(protocol, ids, open_features(features), people)
+    else:
+        heads = load_heads(directory.find_model(settings.model))
+        sides = fitting_features(features, settings.model, heads)
+        embedded = embed_media(protocol, ids, sides, heads)
+    return ProtocolEvaluation(protocol, *embedded, settings.draws, settings.seed)
 
 
 def table(evaluation: ProtocolEvaluation, model: str) -> str:

@@ -1,11 +1,12 @@
 """Manifests of the media that published protocols compare (docs/method.md, Protocols).
 
-P1  PINs' lists of VoxCeleb1 (Nagrani et al. 2018): veriflist, matching and retrieval of
-    github.com/Cocoxili/CMPC, with vox1_meta.csv of VoxCeleb
-P2  Self-Lifting's pickles (github.com/my-yy/sl_icmr2022), dataset/voxceleb/eval; Vclip's headline
-    figures are of these
-P3  vfal-eva's pickles (github.com/my-yy/vfal-eva), dataset/evals: the same format, other people
-P4  FAME's text files of MAV-Celeb (github.com/mavceleb/mavceleb_baseline), several languages
+    P1  PINs' lists of VoxCeleb1 (Nagrani et al. 2018): veriflist, matching and retrieval of
+        github.com/Cocoxili/CMPC, with vox1_meta.csv of VoxCeleb
+    P2  Self-Lifting's pickles (github.com/my-yy/sl_icmr2022), dataset/voxceleb/eval; Vclip's
+        headline figures are of these
+    P3  vfal-eva's pickles (github.com/my-yy/vfal-eva), dataset/evals: the same format, other people
+    P4  FAME's text files of MAV-Celeb (github.com/mavceleb/mavceleb_baseline), several languages
+
 Their figures are never comparable with each other, so every one is printed with its protocol.
 
     python -m vclip.recipes.evaluation.protocols p1 --lists DIR --faces DIR --voices DIR --out CSV

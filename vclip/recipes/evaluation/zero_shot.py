@@ -5,14 +5,12 @@ metadata say (sex, age, accent, nationality). That is more than any voice tells,
 bridge is one of CLIP's eyes, with perfect knowledge on the other side.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from torch import Tensor
-from torch.nn import functional as F
+from sklearn.preprocessing import normalize
 
 from vclip.arrays import Float32, Float64
 from vclip.association import zero_shot
@@ -21,8 +19,10 @@ from vclip.errors import DataError
 from vclip.face.clip import ClipTextEncoder
 from vclip.models.clip_folder import clip_hash, find_clip
 from vclip.recipes.data.manifest import read_rows, sex_of
-from vclip.recipes.data.shards import PairFeatures
-from vclip.recipes.evaluation.media import read_metadata
+from vclip.recipes.data.shards import PairFeatures, Shards
+from vclip.recipes.evaluation.media import index_media, media_key, person_of, read_metadata
+from vclip.recipes.evaluation.protocol_evaluation import EmbeddedMedia
+from vclip.recipes.evaluation.trials import PublishedProtocol
 
 COLUMNS = ("VoxCeleb1 ID", "Gender", "Nationality")
 
@@ -71,46 +71,28 @@ def pair_scores(
     return zero_shot.description_scores(encoder, features.first()[0], speakers).astype(np.float64)
 
 
-@dataclass(frozen=True)
-class DescribedVoices:
-    """A side of features in which descriptions stand for voices: unit rows in CLIP's space."""
+def embed_media(
+    protocol: PublishedProtocol,
+    ids: Mapping[str, str],
+    sides: tuple[Shards, Shards],
+    people: Mapping[str, SpeakerProfile],
+) -> tuple[EmbeddedMedia, EmbeddedMedia]:
+    """The protocol's faces as CLIP sees them, and its voices as their persons' descriptions.
 
-    keys: list[str]
-    person_of: Callable[[str], str]  # of a key
-    people: Mapping[str, SpeakerProfile]
-    encoder: TextEncoder
+    Raises DataError if the features of faces are not a CLIP's.
+    """
+    faces, voices = sides
+    encoder = text_encoder(faces.about)
 
-    @property
-    def dimension(self) -> int:
-        """F."""
-        return self.encoder.dimension
+    def describe(paths: Sequence[str]) -> Float32:
+        persons = [people.get(person_of(media_key(p, ids)), SpeakerProfile()) for p in paths]
+        return zero_shot.embed_descriptions(encoder, [person.describe() for person in persons])
 
-    def matrix(self, keys: Sequence[str]) -> Float32:
-        """The descriptions of some keys' persons, (n, F)."""
-        found = [self.people.get(self.person_of(key), SpeakerProfile()) for key in keys]
-        return zero_shot.embed_descriptions(self.encoder, [person.describe() for person in found])
-
-
-@dataclass(frozen=True)
-class IdentityHeads:
-    """Heads for two sides whose features lie in one space of F dimensions already."""
-
-    dimension: int
-
-    @property
-    def image_dimension(self) -> int:
-        """F."""
-        return self.dimension
-
-    @property
-    def voice_dimension(self) -> int:
-        """F, too."""
-        return self.dimension
-
-    def encode_image(self, image_features: Tensor) -> Tensor:
-        """(N, F), raw -> unit norm."""
-        return F.normalize(image_features, dim=1)
-
-    def encode_voice(self, voice_features: Tensor) -> Tensor:
-        """(N, F), raw -> unit norm."""
-        return F.normalize(voice_features, dim=1)
+    return (
+        EmbeddedMedia(
+            protocol.media("face"),
+            index_media(faces.keys, ids),
+            lambda paths: normalize(faces.matrix(paths)),
+        ),
+        EmbeddedMedia(protocol.media("voice"), index_media(voices.keys, ids), describe),
+    )

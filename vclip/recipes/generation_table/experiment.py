@@ -9,23 +9,27 @@ from sklearn.preprocessing import normalize
 from vclip.arrays import Float32, Float64
 from vclip.association.model import load_association
 from vclip.errors import DataError
+from vclip.models import fitted, load
 from vclip.models.directory import ModelDirectory
+from vclip.models.download import sha256
 from vclip.recipes.data.clips import read_voice
 from vclip.recipes.data.encoders import open_voice_encoder
 from vclip.recipes.data.features import make_features
 from vclip.recipes.data.manifest import key_of, read_pairs
 from vclip.recipes.data.recordings import mean_voice
 from vclip.recipes.data.shards import PairFeatures, open_features, pair_features
+from vclip.recipes.evaluation.model_features import encode_faces
 from vclip.recipes.generation.spoken_features import SENTENCES
 from vclip.recipes.generation_table import ranking
 from vclip.recipes.generation_table.evaluator import train_on_half
 from vclip.recipes.generation_table.ranking import ChosenVoices, expected_voices
 from vclip.recipes.generation_table.settings import GenerationTableSettings
-from vclip.recipes.generation_table.speaking_model import SpeakingModel
 from vclip.recipes.generation_table.spoken_voices import SpokenVoices
 from vclip.recipes.tts.prepare import transcribed
 from vclip.speakers.candidates import Heads
+from vclip.speakers.gmm import SpeakerGMM
 from vclip.speakers.signature import SignatureNet
+from vclip.speech.vits import CoquiVits
 
 VIEWS = 4  # of every training face
 OWN = "informed, model's signature"
@@ -38,16 +42,30 @@ class Experiment:
         """Raises DataError, ModelError."""
         self.settings = settings
         directory = ModelDirectory.open(settings.model)
-        self.model = SpeakingModel.load(directory, settings.n_components, settings.seed)
+        self.name, folder = directory.name, directory.folder("synthesizer")
+        synthesizer = CoquiVits.load(folder)
+        with np.load(directory.file("bank"), allow_pickle=False) as file:
+            bank = dict(file)
+        self.speaker_ids, self.bank_heard = bank["speaker_ids"].tolist(), bank["voice_features"]
+        rows = [synthesizer.speaker_ids.index(speaker) for speaker in self.speaker_ids]
+        self.bank = synthesizer.speaker_embeddings[rows]  # (P, S); heard as (P, V)
+        self.gmm = (
+            SpeakerGMM.fit(self.bank, settings.n_components, settings.seed)
+            if settings.n_components
+            else fitted.speaker_gmm(directory, self.bank)
+        )
+        self._takes_voices = "speaker_encoder" in directory.components["synthesizer"]
         self._encoder, voice_hash = open_voice_encoder(settings.voice_encoder)
-        hashes = (self.model.weights_hash, voice_hash)
-        self.speech = SpokenVoices(self.model.synthesizer, self._encoder, hashes, settings.store)
+        weights = (folder / "vits.safetensors", *sorted(folder.glob("*.pth")))
+        hashes = sha256(next(path for path in weights if path.is_file())), voice_hash
+        self.speech = SpokenVoices(synthesizer, self._encoder, hashes, settings.store)
         self.test, self.known = self._people(directory)
         self.faces, self.voices = self.test.first()  # (N, F) and (N, V)
         self.person = [pair.person for pair in self.test.pairs]
         rng = np.random.default_rng([settings.seed, 4])
-        self.candidates = self.model.gmm.sample(settings.n, rng)  # (M, S)
-        self._expected = expected_voices(self.model.signature, self.candidates)  # (M, V)
+        self.candidates = self.gmm.sample(settings.n, rng)  # (M, S)
+        signature = fitted.signature_net(directory, self.bank, self.bank_heard)
+        self._expected = expected_voices(signature, self.candidates)  # (M, V)
         train = functools.partial(
             train_on_half,
             self.known,
@@ -58,8 +76,8 @@ class Experiment:
         self.evaluator = (
             load_association(settings.evaluator) if settings.evaluator else train(which=1)
         )
-        self._heads: Heads = train(which=0) if settings.halves else self.model.heads
-        self._image_emb = ranking.encode_faces(self._heads, self.faces)
+        self._heads: Heads = train(which=0) if settings.halves else load.load_heads(directory, bank)
+        self._image_emb = encode_faces(self._heads, self.faces)
 
     def _people(self, directory: ModelDirectory) -> tuple[PairFeatures, PairFeatures]:
         """Features of the split's rows and of the others'; several views and windows of each."""
@@ -126,10 +144,10 @@ class Experiment:
 
     def _naive(self) -> ChosenVoices:
         """Raises DataError where a speaker embedding is no voice encoder's output."""
-        if not self.model.takes_voices:
-            n_speaker, n_voice = self.model.table.shape[1], self.model.features.shape[1]
+        if not self._takes_voices:
+            n_speaker, n_voice = self.bank.shape[1], self.bank_heard.shape[1]
             raise DataError(
-                f"naive: not defined. The synthesizer of {self.model.name} learned its speaker "
+                f"naive: not defined. The synthesizer of {self.name} learned its speaker "
                 f"embeddings (S = {n_speaker}); they are no voice features (V = {n_voice}). The "
                 "nearest thing is 'never listened'"
             )
@@ -143,17 +161,17 @@ class Experiment:
                 "speakers come from"
             )
         rows, recorded = self.recordings
-        ridge = SignatureNet.ridge(self.model.table[rows], recorded)
+        ridge = SignatureNet.ridge(self.bank[rows], recorded)
         return self._rank("never listened", expected_voices(ridge, self.candidates))
 
     def _informed(self, n_sentences: int) -> ChosenVoices:
         """By a signature network that heard so many sentences of draws that are no candidates."""
         rng = np.random.default_rng([self.settings.seed, 5])
-        draws = self.model.gmm.sample(self.settings.listened, rng)
+        draws = self.gmm.sample(self.settings.listened, rng)
         heard = self.speech.hear_mean(draws, "listening", SENTENCES[:n_sentences])
         spoken = ~np.isnan(heard).any(axis=1)
-        bank = self.model.table, self.model.features
-        net = ranking.train_signature(draws[spoken], heard[spoken], bank, self.settings.seed)
+        known = self.bank, self.bank_heard
+        net = ranking.train_signature(draws[spoken], heard[spoken], known, self.settings.seed)
         name = f"informed, {n_sentences} sentence{'s' * (n_sentences > 1)}"
         return self._rank(name, expected_voices(net, self.candidates))
 
@@ -170,7 +188,7 @@ class Experiment:
             manifest, voice_encoder=self.settings.voice_encoder, store=self.settings.store
         )
         heard = open_features(made)[1]
-        keys = [[k for k in files.get(s, []) if k in heard] for s in self.model.speaker_ids]
+        keys = [[k for k in files.get(s, []) if k in heard] for s in self.speaker_ids]
         rows = [i for i, mine in enumerate(keys) if mine]
         if not rows:
             return None

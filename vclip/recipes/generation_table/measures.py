@@ -8,8 +8,8 @@ from sklearn.metrics.pairwise import cosine_distances
 from sklearn.preprocessing import normalize
 
 from vclip.arrays import Bools, Float32, Float64
+from vclip.recipes.evaluation.model_features import encode_faces, encode_voices
 from vclip.recipes.generation_table.density import VoiceDensity
-from vclip.recipes.generation_table.ranking import encode_faces, encode_voices
 from vclip.recipes.metrics.intervals import Estimate, bootstrap
 from vclip.recipes.metrics.speaker_generation import (
     GenerationDistances,

@@ -13,6 +13,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler, normalize
 
 from vclip.arrays import Float32
+from vclip.recipes.evaluation.model_features import encode_voices
 from vclip.recipes.generation import distill
 from vclip.speakers.bank import top_k
 from vclip.speakers.candidates import Heads
@@ -27,18 +28,6 @@ class ChosenVoices:
 
     name: str
     speaker_embeddings: Float32  # (N, k, S), best first, for each face
-
-
-def encode_faces(heads: Heads, image_features: Float32) -> Float32:
-    """image_emb (N, D) of image_features (N, F)."""
-    with torch.inference_mode():
-        return np.asarray(heads.encode_image(torch.from_numpy(image_features)).numpy())
-
-
-def encode_voices(heads: Heads, voice_features: Float32) -> Float32:
-    """voice_emb (N, D) of voice_features (N, V)."""
-    with torch.inference_mode():
-        return np.asarray(heads.encode_voice(torch.from_numpy(voice_features)).numpy())
 
 
 def expected_voices(net: SignatureNet, speaker_embeddings: Float32) -> Float32:

@@ -6,14 +6,14 @@ Every method chooses voices for the faces of a manifest's split, the TTS speaks 
 is heard is measured. Brackets are bootstrap 95 % intervals over people. The manifest is a CSV of
 people with faces and voices (`vclip.recipes.data.prepare` writes one of VoxCeleb or of a folder).
 
-v2v       cosine of the voice heard with the person's true voice
-f2v       cosine of the voice heard with the face in the space of an evaluator: an association
-          trained on half of the manifest's other people, unless --evaluator FILE is given. The
-          model that ranks was perhaps trained on the same people; with --halves, the other half
-          trains the one that ranks
-log-lik.  of the voice heard under 4 Gaussians fitted to the bank's speakers as heard, in nats
-Vendi k   effective number of different voices among the k for a face, mean over faces
-Vendi 1   the same among the first choices for all faces
+    v2v       cosine of the voice heard with the person's true voice
+    f2v       cosine of the voice heard with the face in the space of an evaluator: an association
+              trained on half of the manifest's other people, unless --evaluator FILE is given. The
+              model that ranks was perhaps trained on the same people; with --halves, the other half
+              trains the one that ranks
+    log-lik.  of the voice heard under 4 Gaussians fitted to the bank's speakers as heard, in nats
+    Vendi k   effective number of different voices among the k for a face, mean over faces
+    Vendi 1   the same among the first choices for all faces
 
 Below, populations by TacoSpawn's distances as heard, medians to the nearest other: s2s among the
 bank's speakers, g2s from generated ones to those, g2g among generated ones; s2t-same and s2t from
@@ -33,6 +33,7 @@ import torch
 
 from vclip.arrays import Float32, Float64
 from vclip.errors import reported
+from vclip.recipes.evaluation.model_features import encode_faces, encode_voices
 from vclip.recipes.generation_table.density import VoiceDensity
 from vclip.recipes.generation_table.experiment import OWN, Experiment
 from vclip.recipes.generation_table.measures import (
@@ -43,7 +44,6 @@ from vclip.recipes.generation_table.measures import (
     means_over_people,
     speech_to_recordings,
 )
-from vclip.recipes.generation_table.ranking import encode_faces, encode_voices
 from vclip.recipes.generation_table.settings import GenerationTableSettings
 from vclip.recipes.metrics import cross_modal
 from vclip.recipes.metrics.intervals import Estimate
@@ -63,9 +63,9 @@ def introduction(experiment: Experiment) -> list[str]:
     auc = cross_modal.evaluate(scores, experiment.person, sex, settings.draws, rng)
     who = settings.evaluator or "trained on one half of the other people"
     return [
-        f"model {experiment.model.name}{', ranked by heads of the other half' * settings.halves}; "
+        f"model {experiment.name}{', ranked by heads of the other half' * settings.halves}; "
         f"{settings.pairs} ({settings.split}): {len(test.pairs)} rows, "
-        f"{len(set(experiment.person))} persons; {len(experiment.model.gmm.weights)} components, "
+        f"{len(set(experiment.person))} persons; {len(experiment.gmm.weights)} components, "
         f"N = {settings.n}, k = {settings.k}",
         f"skipped: {len(test.report.skipped)}",
         *(f"  {reason}" for reason in test.report.skipped),
@@ -144,7 +144,7 @@ def run(settings: GenerationTableSettings) -> tuple[list[str], dict[str, Any]]:
     experiment = Experiment(settings)
     chosen, missing = experiment.choices()
     heard = {method.name: experiment.hear(method) for method in chosen}
-    bank = experiment.speech.hear(experiment.model.table, "bank")  # (P, V)
+    bank = experiment.speech.hear(experiment.bank, "bank")  # (P, V)
     density = VoiceDensity(bank, settings.seed)
     measures = VoiceMeasures(experiment.voices, experiment.faces, experiment.evaluator, density)
     true = measures.score("true recordings", experiment.voices[:, None])
@@ -175,7 +175,7 @@ def run(settings: GenerationTableSettings) -> tuple[list[str], dict[str, Any]]:
 @reported
 def main(argv: list[str] | None = None) -> int:
     """Print the tables; 2 and one line on stderr for input that cannot be used."""
-    settings = parse(GenerationTableSettings, argv)
+    settings = parse(GenerationTableSettings, argv, command=__name__)
     logging.basicConfig(level=logging.ERROR)
     torch.set_num_threads(1)
     said, plain = run(settings)
