@@ -20,7 +20,6 @@ from vclip.pipeline import PAUSE, FaceToVoice
 from vclip.speakers import voice_id
 from vclip.speakers.candidates import Candidate, sample_id
 from vclip.speech.synthesizer import MAX_SEED, Speech
-from vclip.ui.map.projection import SIZE
 from vclip.ui.map.voicemap import VoiceMap
 from vclip.ui.texts import LANGUAGES, Texts
 
@@ -102,10 +101,8 @@ class VisitController:
 
     def choose_face(self, visit: Visit, index: object) -> Visit:
         """Another of the faces in the photo."""
-        if visit.photo is None or visit.seen is None:
-            raise InputError(visit.texts.photo_gone)
-        boxes = visit.seen.boxes
-        if not isinstance(index, int) or not 0 <= index < len(boxes):
+        boxes = visit.seen.boxes if visit.seen else []
+        if visit.photo is None or not isinstance(index, int) or not 0 <= index < len(boxes):
             raise InputError(visit.texts.photo_gone)
         seen = self.model.look(visit.photo, box=boxes[index])
         return self._face(visit, visit.photo, replace(seen, boxes=boxes))
@@ -152,8 +149,6 @@ class VisitController:
         if visit.source == "bank" and visit.around is None:
             return visit
         if not (isinstance(x, int | float) and isinstance(y, int | float)):
-            return visit
-        if not (0 <= x <= SIZE[0] and 0 <= y <= SIZE[1]):  # nor is "not a number" or 10**400
             return visit
         index = self.map.nearest(self.generated_emb(visit), x, y)
         if index is None:

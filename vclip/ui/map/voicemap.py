@@ -94,6 +94,8 @@ class VoiceMap:
         self, generated_emb: Floating, x: float, y: float, reach: float = 12.0
     ) -> int | None:
         """Index of the generated voice within `reach` SVG units of a place, if any."""
+        if not (0 <= x <= SIZE[0] and 0 <= y <= SIZE[1]):  # nor is "not a number" or 10**400
+            return None
         distance = np.linalg.norm(self.projection.place(generated_emb) - (x, y), axis=1)
         return int(distance.argmin()) if distance.min() <= reach else None
 

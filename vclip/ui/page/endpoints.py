@@ -21,7 +21,7 @@ from vclip.limits import MAX_K, Source, check_length
 from vclip.pipeline import LUFS, PAUSE, FaceToVoice
 from vclip.speech.narrator import MAX_PAUSE, master
 from vclip.speech.synthesizer import MAX_RATE, MAX_SEED, MIN_RATE, Speech, join
-from vclip.ui.page.speech_events import paced
+from vclip.ui.page.speech_events import paced, tap
 from vclip.ui.speech.takes import file_name
 from vclip.ui.texts import ENGLISH
 from vclip.ui.visit import K, next_seed
@@ -173,11 +173,9 @@ def say(
         "rate": _number("rate", rate, 1.0, MIN_RATE, MAX_RATE),
         "pause": _number("pause", pause, PAUSE, 0, MAX_PAUSE),
     }
-    for piece in paced(model.recite(text or "", voice, seed, **manner)):
+    for piece in paced(tap(model.recite(text or "", voice, seed, **manner), said)):
         if piece is None:
             yield gr.skip()
-        else:
-            said.append(piece)
     yield write(master(join(said), LUFS), voice.speaker_id, seed, kind)
 
 

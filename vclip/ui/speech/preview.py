@@ -1,7 +1,6 @@
 """Previews of voices: one short sentence in any voice, made when first asked for."""
 
-import threading
-from collections import OrderedDict
+from functools import lru_cache
 
 from vclip import audio
 from vclip.pipeline import FaceToVoice
@@ -14,24 +13,20 @@ MOST = 300  # that are remembered, 4 MB
 
 
 class PreviewCache:
-    """Previews of one model, made when first asked for; shared by all visits."""
+    """Previews of one model, shared by all visits; the least recently used ones are forgotten.
+
+    Of people who ask for the same new voice at once, each waits for one of their own.
+    """
 
     def __init__(self, model: FaceToVoice, most: int = MOST) -> None:
-        self._model, self._most = model, most
-        self._gate, self._lock = AdmissionGate(AT_ONCE), threading.Lock()
-        self._made: OrderedDict[str, bytes] = OrderedDict()  # the least recently used first
+        self._model, self._gate = model, AdmissionGate(AT_ONCE)
+        self._cached = lru_cache(most)(self._speak)
 
     def get(self, speaker_id: str) -> bytes:
         """A file of KIND. Raises SpeakerError, BusyError."""
-        with self._lock:
-            if speaker_id in self._made:
-                self._made.move_to_end(speaker_id)
-                return self._made[speaker_id]
+        return self._cached(speaker_id)
+
+    def _speak(self, speaker_id: str) -> bytes:
         with self._gate.place():
             speech = self._model.speak(SENTENCE, self._model.candidate(speaker_id))
-            data = audio.encode(speech.wav, speech.sample_rate, KIND)
-        with self._lock:
-            self._made[speaker_id] = data
-            if len(self._made) > self._most:
-                self._made.popitem(last=False)
-        return data
+            return audio.encode(speech.wav, speech.sample_rate, KIND)
