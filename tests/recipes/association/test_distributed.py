@@ -100,7 +100,7 @@ def both(rank: int, folder: Path) -> None:
     losses = {name: loss_and_gradients(config, group) for name, config in LOSSES.items()}
     fits = {name: fitted(config, group) for name, config in FITS.items()}
     whole, again = fitted(DRAWN, group)[0], broken_off(group, folder / "state.pt")
-    told = group.agreed(f"from {rank}"), group.everyones(rank)
+    told = group.broadcast(f"from {rank}"), group.gather_objects(rank)
     models = {name: state for name, (state, _) in fits.items()}
     histories = {
         name: [[c.step, c.loss, c.dev_auc] for c in history] for name, (_, history) in fits.items()

@@ -82,7 +82,7 @@ def test_a_probe_finds_a_direction_that_is_there(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     sex = np.array(["F", "M"] * 30)
     features = (rng.normal(size=(60, 4)) + 3.0 * (sex == "F")[:, None]).astype("f4")
-    rows = [Labelled(Path(str(i)), s, None) for i, s in enumerate(sex)]
+    rows = [Labelled(Path(str(i)), s) for i, s in enumerate(sex)]
     by_key = {row.key: feature for row, feature in zip(rows[1:], features[1:], strict=True)}
     media, _ = open_features(write_features(tmp_path, {"faces": by_key, "voices": by_key}))
     chance = pairs.probability_female(rows, media, features)  # the first row has no features

@@ -59,7 +59,7 @@ class Group:
         for gradient, part in zip(gradients, parts, strict=True):
             gradient.copy_(part.view_as(gradient))
 
-    def agreed(self, value: Any) -> Any:
+    def broadcast(self, value: Any) -> Any:
         """What the first process has, on all of them."""
         if self.world == 1:
             return value
@@ -67,7 +67,7 @@ class Group:
         distributed.broadcast_object_list(holder, src=0, device=self.device)
         return holder[0]
 
-    def everyones(self, value: Any) -> list[Any]:
+    def gather_objects(self, value: Any) -> list[Any]:
         """What each process has, in the order of their ranks, on all of them."""
         if self.world == 1:
             return [value]

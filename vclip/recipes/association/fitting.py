@@ -144,21 +144,22 @@ class AssociationTrainer:
         """Look at dev, in the first process for all; keep the mean if it is the best so far."""
         reached = float(self.step)
         if self.dev is not None:
-            reached = self.group.agreed(pair_auc(self.mean, self.dev) if self.group.first else 0.0)
+            own = pair_auc(self.mean, self.dev) if self.group.first else 0.0
+            reached = self.group.broadcast(own)
         self.history.append(DevCheck(self.step, float(loss), reached))
         self.stale = 0 if reached > self.best_auc else self.stale + 1
         if reached > self.best_auc:
             self.best, self.best_auc = copy.deepcopy(self.mean), reached
         if self.weights is not None:
             seen = pair_weights(self.mean, self.pairs, self.config.seed) if self.group.first else 0
-            self.weights = self.group.agreed(seen)
+            self.weights = self.group.broadcast(seen)
         return self.history[-1]
 
     def state(self) -> dict[str, Any]:
         """Everything that another process needs to go on; gathered from all, so called by all."""
         random = checkpoint.random_state(self.chance, self.group.device)
         return {
-            "random": self.group.everyones(random),
+            "random": self.group.gather_objects(random),
             "models": {name: getattr(self, name).state_dict() for name in MODELS},
             "optimizer": self.optimizer.state_dict(),
             "scaler": self.scaler.state_dict(),

@@ -7,10 +7,9 @@ that it is a true one. Close to the co-division of noisy correspondence learning
 2021), which fits both parts to losses; here one part is known.
 """
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor
+from torch.distributions import Normal
 
 from vclip.association.model import Association
 from vclip.recipes.association.batches import PairData
@@ -24,38 +23,27 @@ def clean_probability(matched: Tensor, strangers: Tensor) -> Tensor:
 
     matched (N,) cosines of the pairs, strangers (M,) those of faces with voices of others.
     """
-    cosines, apart = matched.double(), Normal.of(strangers.double())
-    near, share = Normal(cosines.mean() + cosines.std(), apart.deviation), torch.tensor(0.5)
+    cosines, apart = matched.double(), _normal(strangers.double())
+    near, share = Normal(cosines.mean() + cosines.std(), apart.stddev), torch.tensor(0.5)
     for _ in range(ROUNDS):
-        odds = share.logit() + near.log_density(cosines) - apart.log_density(cosines)
+        near_log, apart_log = (normal.log_prob(cosines) for normal in (near, apart))  # type: ignore[no-untyped-call]
+        odds = share.logit() + near_log - apart_log
         posterior = torch.sigmoid(odds)
         share = posterior.mean().clamp(1e-3, 1 - 1e-3)
-        near = Normal.of(cosines, posterior, apart)
+        near = _normal(cosines, posterior, apart)
     order = cosines.argsort()  # beyond a narrow distribution's centre the odds would fall again
     rising = posterior[order].cummax(dim=0).values
     return torch.empty_like(rising).index_copy(0, order, rising).float()
 
 
-@dataclass(frozen=True)
-class Normal:
-    """A normal distribution."""
-
-    mean: Tensor
-    deviation: Tensor
-
-    @classmethod
-    def of(cls, x: Tensor, weight: Tensor | None = None, floor: "Normal | None" = None) -> "Normal":
-        """That of values (N,) which count so much; no lower and no wider than another."""
-        share = torch.full_like(x, 1 / len(x)) if weight is None else weight / weight.sum()
-        mean = share @ x
-        deviation = (share @ (x - mean) ** 2).sqrt().clamp(min=1e-6)
-        if floor is None:
-            return cls(mean, deviation)
-        return cls(mean.maximum(floor.mean), deviation.minimum(floor.deviation))
-
-    def log_density(self, x: Tensor) -> Tensor:
-        """At x, up to a constant."""
-        return -(((x - self.mean) / self.deviation) ** 2) / 2 - self.deviation.log()
+def _normal(x: Tensor, weight: Tensor | None = None, floor: Normal | None = None) -> Normal:
+    """Fitted to values (N,) which count so much; no lower and no wider than another."""
+    share = torch.full_like(x, 1 / len(x)) if weight is None else weight / weight.sum()
+    mean = share @ x
+    deviation = (share @ (x - mean) ** 2).sqrt().clamp(min=1e-6)
+    if floor is None:
+        return Normal(mean, deviation)
+    return Normal(mean.maximum(floor.mean), deviation.minimum(floor.stddev))
 
 
 def pair_weights(association: Association, pairs: PairData, seed: int) -> Tensor:

@@ -169,6 +169,7 @@ NOTHING = {"dimension": 0, "files": 0, "shards": 0}  # features.json of a side w
 
 def run(settings: FeatureSettings, parts: Sequence[MediaShards], about: Mapping[str, Any]) -> None:
     """Make this process's shards, as far as they are missing."""
+    cv2.setNumThreads(1)  # files are what is done in parallel
     worker = Worker.from_environment()
     check_description(settings.out, about, worker)
     for part in parts:
@@ -221,7 +222,6 @@ def main(argv: list[str] | None = None) -> int:
     """Make the shards; 2 and one line on stderr for input that cannot be used."""
     settings = parse(FeatureSettings, argv)
     logging.basicConfig(level=logging.ERROR)
-    cv2.setNumThreads(1)  # files are what is done in parallel
     if settings.voice_encoder is None and read_media(settings.pairs)[1]:
         raise DataError(f"--voice-encoder is missing: {VOICE_CHOICES}")
     parts, about = plan(settings)

@@ -45,13 +45,10 @@ def key_of(path: Path, root: Path) -> str:
 
 @dataclass(frozen=True)
 class Labelled:
-    """One picture or recording of which sex (and perhaps age and source) are known."""
+    """One picture or recording of which the sex is known."""
 
     path: Path
-    sex: str
-    age: float | None
-    source: str = ""
-    speaker: str = ""
+    sex: str  # "F" or "M"
     root: Path = Path()  # the manifest's folder
 
     @property
@@ -122,19 +119,15 @@ def read_pairs(path: Path, split: str | None = None) -> list[Pair]:
 
 
 def read_labelled(path: Path, sources: tuple[str, ...] = ()) -> list[Labelled]:
-    """Rows with known sex of a list with columns path, sex[, age, source, speaker].
+    """Rows with known sex of a list with columns path, sex[, source].
 
     Only rows of the given sources, if any.
     """
     rows = []
     for line, row in read_rows(path, ("path", "sex")):
         sex = sex_of(row["sex"], f"{path}, line {line}")
-        source = row.get("source", "")
-        if sex and (not sources or source in sources):
-            age = float(row["age"]) if row.get("age", "").replace(".", "", 1).isdigit() else None
-            file = path.parent / row["path"]
-            speaker = row.get("speaker", "")
-            rows.append(Labelled(file, sex, age, source, speaker, path.parent))
+        if sex and (not sources or row.get("source", "") in sources):
+            rows.append(Labelled(path.parent / row["path"], sex, path.parent))
     if not rows:
         raise DataError(f"{path} has no rows with a known sex from {sources or 'any source'}")
     return rows

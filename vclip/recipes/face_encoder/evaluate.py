@@ -95,9 +95,9 @@ def correlation(x: np.ndarray, y: np.ndarray, weight: np.ndarray) -> float:
     """Pearson's r of x, y (N,) with row weights; nan if one is constant."""
     if not weight.any():
         return float("nan")
-    x, y = x - np.average(x, weights=weight), y - np.average(y, weights=weight)
-    spread = np.sqrt((weight @ x**2) * (weight @ y**2))
-    return float(weight @ (x * y) / spread) if spread > 0 else float("nan")
+    both = np.cov(x, y, aweights=weight, ddof=0)
+    spread = np.sqrt(both[0, 0] * both[1, 1])
+    return float(both[0, 1] / spread) if spread > 0 else float("nan")
 
 
 def ranks(queries: np.ndarray, gallery: np.ndarray) -> np.ndarray:

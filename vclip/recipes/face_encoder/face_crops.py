@@ -92,20 +92,19 @@ def load_crops(
     settings = (where, size, CONTEXT, FACE_MARGIN, FACE_DROP, detector.name)
     wanted = hashlib.sha256(repr(settings).encode()).hexdigest()[:16]
     path = cache / f"faces-{wanted}.npz"
-    if path.is_file():
-        with np.load(path, allow_pickle=False) as kept:
-            return FaceCrops(
-                kept["images"], kept["age"], kept["sex"], kept["fold"], nothing(kept["age"])
-            )
-    faces = _cut_all(items, size, detector)
-    cache.mkdir(parents=True, exist_ok=True)
-    np.savez(path, images=faces.images, age=faces.age, sex=faces.sex, fold=faces.fold)
-    return faces
+    if not path.is_file():
+        arrays = _crop_all(items, size, detector)
+        cache.mkdir(parents=True, exist_ok=True)
+        np.savez(path, **arrays)  # type: ignore[arg-type]
+    with np.load(path, allow_pickle=False) as kept:
+        arrays = dict(kept)
+    return FaceCrops(**arrays, taught=np.zeros((len(arrays["age"]), 0), np.float32))
 
 
-def _cut_all(
+def _crop_all(
     items: list[tuple[Path, float, float]], size: int, detector: FaceDetector
-) -> FaceCrops:
+) -> dict[str, np.ndarray]:
+    """All of FaceCrops but what is taught."""
     images, labels = [], []
     for path, age, sex in tqdm(items, desc="crops", unit="face"):
         try:
@@ -118,12 +117,7 @@ def _cut_all(
             labels.append((age, sex, content_fold(data)))
     log.info("%d of %d faces found", len(images), len(items))
     age, sex, folds = np.array(labels, dtype=np.float32).T
-    return FaceCrops(np.stack(images), age, sex, folds, nothing(age))
-
-
-def nothing(rows: np.ndarray) -> np.ndarray:
-    """(N, 0) for N rows: what nobody taught."""
-    return np.zeros((len(rows), 0), np.float32)
+    return {"images": np.stack(images), "age": age, "sex": sex, "fold": folds}
 
 
 def centre_crops(images: np.ndarray, size: int, share: float = 1.0) -> np.ndarray:
