@@ -9,7 +9,7 @@ import pytest
 from vclip.errors import BusyError, ConflictError
 from vclip.listening.store.group_commit import Decide, GroupCommit
 from vclip.listening.store.journal import Event, SequenceTakenError
-from vclip.listening.store.state import State
+from vclip.listening.store.state import StudyState
 
 
 class MemoryJournal:
@@ -52,7 +52,7 @@ def add(rater: int) -> Decide[int]:
     return lambda state: ([gone(rater)], len(state.gone))
 
 
-def refused(state: State) -> tuple[Sequence[Event], None]:
+def refused(state: StudyState) -> tuple[Sequence[Event], None]:
     raise ConflictError("no")
 
 
@@ -114,7 +114,7 @@ def test_what_is_decided_too_late_is_decided_anew() -> None:
     journal = MemoryJournal()
     commit = GroupCommit(journal)
 
-    def once(state: State) -> tuple[Sequence[Event], int]:
+    def once(state: StudyState) -> tuple[Sequence[Event], int]:
         if 7 in state.gone:
             raise ConflictError("no longer")
         journal.events.append(gone(7))  # as if another server had, right now
@@ -129,7 +129,7 @@ def test_who_is_always_too_late_is_told_to_come_again() -> None:
     journal = MemoryJournal()
     commit = GroupCommit(journal)
 
-    def late(state: State) -> tuple[Sequence[Event], None]:
+    def late(state: StudyState) -> tuple[Sequence[Event], None]:
         journal.events.append(gone(len(journal.events)))
         return [gone(-1)], None
 

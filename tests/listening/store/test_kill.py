@@ -1,31 +1,27 @@
 """A server that is killed again and again under load: nothing acknowledged is lost or doubled.
 
 kill -9 takes the process, not the machine: that written data outlasts a power cut is for fsync,
-whose use test_jsonl and test_sql look at.
+whose use test_folder and test_database look at.
 """
 
+import itertools
 import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
 import toy_study
 from http_raters import Rater, nursery
-from stores import KINDS, place_of
+from stores import sql_url, url
 
 from vclip.listening.design import study_file
 from vclip.listening.store import store
 
+__all__ = ["sql_url", "url"]  # fixtures
+
 KILLS = 8
 N_RATERS = 6
-
-
-@pytest.fixture(params=KINDS)
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    yield from place_of(request.param, tmp_path)
 
 
 def written(folder: Path, trials: int) -> Path:
@@ -90,10 +86,9 @@ def _compare(kept: store.Store, raters: list[Rater]) -> None:
     kept.close()
 
 
-@pytest.mark.parametrize("kind", KINDS[::2])
-def test_fifty_raters_at_once(tmp_path: Path, kind: str) -> None:
+def test_fifty_raters_at_once(tmp_path: Path, url: str) -> None:
     """No error, nothing lost, nothing doubled, cells filled evenly."""
-    path, url = written(tmp_path, 4), next(place_of(kind, tmp_path))
+    path = written(tmp_path, 4)
     with nursery(path, url) as server:
         server.start()
         raters = [Rater(server.port) for _ in range(50)]
@@ -105,5 +100,39 @@ def test_fifty_raters_at_once(tmp_path: Path, kind: str) -> None:
     kept = store.open_store(url, study_file.load(path))
     filled = kept.counts().cells.values()
     assert sum(filled) == 50 * 4 and max(filled) - min(filled) <= 1
+    assert all(one.complete for one in kept.raters())
+    _compare(kept, raters)
+
+
+def test_two_server_processes_on_one_database(tmp_path: Path, sql_url: str) -> None:
+    """Raters go back and forth between them, and one is killed: as if there were one server."""
+    path = written(tmp_path, 8)
+    with nursery(path, sql_url) as one, nursery(path, sql_url) as other:
+        one.start()
+        other.start()
+        raters = [Rater(server.port) for _ in range(6) for server in (one, other)]
+
+        def wander(rater: Rater) -> None:
+            ports = itertools.cycle([other.port, one.port])
+            rater.enrol()
+            state = rater.state()
+            while state["step"] != "done":
+                rater.close()
+                rater.port = next(ports)
+                trial = state["trial"]
+                step = {"step": state["step"]}
+                state = rater.answer(trial) if trial else rater.ask("/step", step)[1]
+            rater.close()
+
+        threads = [threading.Thread(target=wander, args=(rater,)) for rater in raters]
+        for thread in threads:
+            thread.start()
+        one.kill()
+        one.start()
+        for thread in threads:
+            thread.join(60)
+    kept = store.open_store(sql_url, study_file.load(path))
+    filled = kept.counts().cells.values()
+    assert sum(filled) == len(raters) * 8 and max(filled) - min(filled) <= 1
     assert all(one.complete for one in kept.raters())
     _compare(kept, raters)

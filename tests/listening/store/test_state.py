@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vclip.listening.store.journal import Event
-from vclip.listening.store.state import State
+from vclip.listening.store.state import StudyState
 
 RATERS = (1, 2, 3)
 AT = "2026-01-01T00:00:0{}.000+00:00"
@@ -59,8 +59,8 @@ def histories(draw: st.DrawFn) -> list[Event]:
 
 @given(histories(), st.integers(0, 50))
 def test_it_does_not_matter_where_the_fold_is_cut(events: list[Event], at: int) -> None:
-    whole = State().after(events)
-    assert State().after(events[:at]).after(events[at:]) == whole
+    whole = StudyState().after(events)
+    assert StudyState().after(events[:at]).after(events[at:]) == whole
     assert whole.n == len(events)
 
 
@@ -73,14 +73,14 @@ def test_what_is_erased_leaves_no_trace(events: list[Event], at: int) -> None:
         event if keep else Event("erased", None, {}, "")
         for event, keep in zip(events, keeps, strict=True)
     ]
-    whole = State().after(events)
-    assert State().after(blank) == State().after(events[:at]).after(blank[at:]) == whole
+    whole = StudyState().after(events)
+    assert StudyState().after(blank) == StudyState().after(events[:at]).after(blank[at:]) == whole
     assert whole.gone == gone and not gone & whole.raters.keys()
 
 
 @given(histories())
 def test_the_first_answer_and_the_first_mark_stay(events: list[Event]) -> None:
-    state = State().after(events)
+    state = StudyState().after(events)
     for number, rater in state.raters.items():
         mine = [event for event in events if event.rater == number]
         for at, answer in rater.answers.items():
@@ -92,16 +92,16 @@ def test_the_first_answer_and_the_first_mark_stay(events: list[Event]) -> None:
 
 
 def test_a_state_is_never_changed() -> None:
-    before = State().after([enrolled(1)])
+    before = StudyState().after([enrolled(1)])
     copy = replace(before, raters=dict(before.raters))
     before.after([Event("answer", 1, answered(0, "r"), AT.format(1)), Event("withdraw", 1)])
     assert before == copy
 
 
 def test_numbers_of_who_is_gone_are_not_given_again() -> None:
-    state = State().after([enrolled(1), Event("withdraw", 5)])
+    state = StudyState().after([enrolled(1), Event("withdraw", 5)])
     assert (state.enrolled, state.last) == (2, 5)
-    later = State().after([Event("erased", None, {}, ""), Event("withdraw", 5), enrolled(6)])
+    later = StudyState().after([Event("erased", None, {}, ""), Event("withdraw", 5), enrolled(6)])
     assert (later.enrolled, later.last) == (2, 6)
 
 
@@ -110,7 +110,7 @@ def test_reserved_trials_are_free_after_an_hour() -> None:
     asked = toy_study.study(3, "abc", "acr_fit")
     rater = enrolled(1)
     trials = [{**one, "question": "acr_fit", "item": "i0"} for one in rater.data["trials"]]
-    state = State().after([replace(rater, data={**rater.data, "trials": trials})])
+    state = StudyState().after([replace(rater, data={**rater.data, "trials": trials})])
     for at, n in (((0, 59, 59), 3), ((1, 0, 0), 0)):
         counts = state.counts(asked, datetime(2026, 1, 1, *at, tzinfo=UTC))
         assert sum(counts.cells.values()) == sum(counts.orders.values()) == n

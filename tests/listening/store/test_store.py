@@ -13,7 +13,7 @@ from stores import answer, enrol, kept, toy, url
 from vclip.errors import ConflictError, StudyError
 from vclip.listening.design.trials import Counts, Trial, cells
 from vclip.listening.store import codes, store
-from vclip.listening.store.records import Mark, judgement
+from vclip.listening.store.records import Mark, Rating
 from vclip.listening.store.store import Store
 
 __all__ = ["kept", "url"]  # fixtures
@@ -229,7 +229,16 @@ def test_ratings_hold_trial_and_answer(kept: Store) -> None:
         for position in (2, 0, 1):
             kept.record(rater, answer(position), "tab")
     expected = [
-        judgement(kept.trials(rater)[i], kept.answers(rater)[i], rater=rater, **of(kept, i))
+        Rating(
+            **vars(kept.trials(rater)[i]),
+            **of(kept, i),
+            rater=rater,
+            value="4",
+            seconds=3.5,
+            heard=0.875,
+            plays=(1, 2),
+            created=kept.answers(rater)[i].created,
+        )
         for rater in raters
         for i in range(3)
     ]

@@ -96,9 +96,10 @@ class Model(RuleBasedStateMachine):
             assert {at: (a.request, a.value) for at, a in found.items()} == expected
         for one in self.raters:
             known = self.kept.known(one.token)
-            assert known and (known.rater, known.trials) == (one.rater, self.kept.trials(one.rater))
+            assert known and known.rater == one.rater
+            assert [*known.trials] == self.kept.trials(one.rater)
             sent = {at: name for at, (name, _) in self.answers[one.rater].items()}
-            assert (known.requests, known.marks) == (sent, self.kept.marks(one.rater))
+            assert (known.requests, [*known.marks]) == (sent, self.kept.marks(one.rater))
         ratings = [(rating.rater, rating.position) for rating in self.kept.ratings()]
         assert ratings == sorted((r, at) for r, found in self.answers.items() for at in found)
         assert self.kept.counts().raters == len(self.raters) + len(self.gone)

@@ -23,7 +23,7 @@ from vclip.listening.store import lines
 from vclip.listening.store.journal import Event, SequenceTakenError
 from vclip.listening.store.lines import Line
 from vclip.listening.store.mirror import Mirror
-from vclip.listening.store.state import State
+from vclip.listening.store.state import StudyState
 
 
 class FolderJournal:
@@ -95,11 +95,11 @@ class FolderJournal:
         return self._folder / "sessions" / f"{rater}.jsonl"
 
 
-def state(folder: Path, study: str | None = None) -> State:
+def state(folder: Path, study: str | None = None) -> StudyState:
     """What a folder holds, which may be in use. study: its id, checked. Raises StudyError."""
     if not (folder / "study.json").is_file():
         raise StudyError(f"there are no ratings in {folder}; check the store's URL")
-    found = State().after(_replay(folder, mend=False))
+    found = StudyState().after(_replay(folder, mend=False))
     if study not in (None, found.header["study"]):
         raise StudyError(f"the ratings in {folder} are of {found.header['study']}, not of {study}")
     return found
@@ -117,7 +117,7 @@ def _replay(folder: Path, *, mend: bool) -> Iterator[Event]:
             continue
         try:
             events = [_event(int(path.stem), line) for line in lines.replay(path, mend=mend)]
-            State().after(events)
+            StudyState().after(events)
         except (LookupError, TypeError, ValueError, AttributeError) as error:
             raise DataError(
                 f"{path.name} is not what a rater's file looks like; restore it from a copy"

@@ -12,10 +12,10 @@ from typing import Any, TypeVar
 
 from vclip.errors import BusyError
 from vclip.listening.store.journal import Event, Journal, SequenceTakenError
-from vclip.listening.store.state import State
+from vclip.listening.store.state import StudyState
 
 T = TypeVar("T")
-Decide = Callable[[State], tuple[Sequence[Event], T]]
+Decide = Callable[[StudyState], tuple[Sequence[Event], T]]
 """Decides on a state: what is to happen, and what is answered once that is durable."""
 
 TRIES = 100  # to be the first among servers; each time another one was, so work goes on
@@ -31,7 +31,7 @@ class _Job:
     over: bool = False
     woken: threading.Event = field(default_factory=threading.Event)  # it is over, or its turn
 
-    def decide(self, state: State) -> Sequence[Event]:
+    def decide(self, state: StudyState) -> Sequence[Event]:
         """Events; none if the command fails."""
         self.value = self.error = None
         try:
@@ -47,7 +47,7 @@ class GroupCommit:
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
-        self._state = State().after(journal.read(0))
+        self._state = StudyState().after(journal.read(0))
         self._waiting: list[_Job] = []
         self._busy = False  # one appends, for all who waited when it began
         self._list = threading.Lock()
@@ -72,7 +72,7 @@ class GroupCommit:
         """Commands that the next append will be for."""
         return len(self._waiting)
 
-    def look(self) -> State:
+    def look(self) -> StudyState:
         """The state with all that any process has acknowledged."""
         return self(lambda state: ((), state)) if self._journal.shared else self._state
 

@@ -4,12 +4,14 @@ import contextlib
 import json
 import os
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from vclip.errors import BusyError, DataError
 
 Line = dict[str, Any]
+AT_ONCE = 8
 
 
 def append(files: Mapping[Path, Sequence[Line]]) -> None:
@@ -27,8 +29,8 @@ def append(files: Mapping[Path, Sequence[Line]]) -> None:
                 if os.write(file, data.encode()) != len(data.encode()):
                     raise OSError("the disk is full")
                 written.append(file)
-            for file in written:
-                os.fsync(file)
+            with ThreadPoolExecutor(AT_ONCE) as threads:  # disks flush several at once
+                list(threads.map(os.fsync, written))
             for folder in {path.parent for path in new}:
                 sync(folder)
             undo.pop_all()

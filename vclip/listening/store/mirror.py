@@ -10,7 +10,6 @@ import logging
 import tempfile
 import threading
 from pathlib import Path
-from typing import Any, Protocol, cast
 
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
 
@@ -21,36 +20,14 @@ SECONDS = 60.0  # between copies: the hub takes some hundred commits an hour
 FILES = ("study.json", "gone.jsonl", "sessions/*.jsonl")
 
 
-class Hub(Protocol):
-    """What is used of huggingface_hub.HfApi."""
-
-    def create_repo(self, repo_id: str, **options: Any) -> Any:
-        """Make it."""
-
-    def repo_info(self, repo_id: str, **options: Any) -> Any:
-        """Its .private is what matters."""
-
-    def list_repo_files(self, repo_id: str, **options: Any) -> Any:
-        """Their paths."""
-
-    def hf_hub_download(self, repo_id: str, filename: str, **options: Any) -> Any:
-        """Where the file lies now."""
-
-    def create_commit(self, repo_id: str, operations: Any, **options: Any) -> Any:
-        """Add and delete files."""
-
-    def super_squash_history(self, repo_id: str, **options: Any) -> Any:
-        """Forget all earlier versions."""
-
-
 class Mirror:
     """Copies a folder to a repository. hub: anything like HfApi."""
 
     def __init__(
-        self, folder: Path, repo: str, hub: Hub | None = None, seconds: float = SECONDS
+        self, folder: Path, repo: str, hub: HfApi | None = None, seconds: float = SECONDS
     ) -> None:
         self._folder, self._repo, self._seconds = folder, repo, seconds
-        self._hub = hub or cast(Hub, HfApi())
+        self._hub = hub or HfApi()
         self._there: dict[str, str] = {}  # SHA-256 of each file in the repository
         self._stale = False  # whether earlier versions have what is deleted
         self._lock = threading.Lock()
@@ -133,7 +110,7 @@ class Mirror:
         gone = [name for name in self._there if name not in files]
         if not new and not gone:
             return
-        operations = [
+        operations: list[CommitOperationAdd | CommitOperationDelete] = [
             *(CommitOperationAdd(path_in_repo=name, path_or_fileobj=files[name]) for name in new),
             *(CommitOperationDelete(path_in_repo=name) for name in gone),
         ]

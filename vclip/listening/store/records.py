@@ -1,10 +1,7 @@
-"""What is kept of raters: answers, steps, and one judgement with all that is known of it."""
+"""Records of raters: answers, steps, progress, and one rating with all that is known of it."""
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
-
-from vclip.listening.design.trials import Trial
 
 Value = str | dict[str, float]
 """ACR "1" to "5", slot "A" to "H", "tie"; multi: 0 to 100 by slot."""
@@ -44,16 +41,6 @@ class Enrolment:
 
 
 @dataclass(frozen=True)
-class Known:
-    """All that is needed between two trials. requests: names of the answers by position."""
-
-    rater: int
-    trials: Sequence[Trial]
-    requests: Mapping[int, str]
-    marks: Sequence[Mark]
-
-
-@dataclass(frozen=True)
 class Progress:
     """How far one rater is. done, total: trials of any purpose; seen, created: ISO, UTC."""
 
@@ -72,7 +59,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class Rating:
-    """One judgement with all that is known of it: a trial and its answer."""
+    """One rating with all that is known of it: a trial and its answer, without the study's file."""
 
     study: str
     version: str
@@ -90,27 +77,3 @@ class Rating:
     heard: float  # share of the slot heard least
     plays: tuple[int, ...]
     created: str  # ISO, UTC
-
-
-def judgement(
-    trial: Trial, answer: Answer, *, study: str, version: str, rater: int, type: str
-) -> Rating:
-    """A trial and its answer as one record. study: its id, type: of the question."""
-    return Rating(
-        study=study,
-        version=version,
-        rater=rater,
-        position=trial.position,
-        question=trial.question,
-        type=type,
-        item=trial.item,
-        conditions=trial.conditions,
-        items=trial.items,
-        purpose=trial.purpose,
-        expected=trial.expected,
-        value=answer.value,
-        seconds=answer.seconds,
-        heard=answer.share,
-        plays=tuple(answer.plays),
-        created=answer.created,
-    )

@@ -14,7 +14,7 @@ from vclip.errors import StudyError
 from vclip.listening.store.database import connect, reader, transaction
 from vclip.listening.store.journal import Event, SequenceTakenError
 from vclip.listening.store.schema import ERASED, JOURNAL
-from vclip.listening.store.state import State
+from vclip.listening.store.state import StudyState
 
 COLUMNS = JOURNAL.c
 EVENT = (COLUMNS.kind, COLUMNS.rater, COLUMNS.data, COLUMNS.created)
@@ -64,7 +64,7 @@ class SqlJournal:
             return [Event(*row) for row in connection.execute(asked)]
 
 
-def states(url: str, study: str | None = None) -> list[State]:
+def states(url: str, study: str | None = None) -> list[StudyState]:
     """Of all versions of one study, or of the only one there is. Raises StudyError, BusyError."""
     engine = connect(url, new=False)
     try:
@@ -79,6 +79,6 @@ def states(url: str, study: str | None = None) -> list[State]:
         if study is None and len(names) != 1:
             raise StudyError(f"the store has {len(names)} studies; name one of: {names}")
         mine = [SqlJournal(engine, *key) for key in kept if key[0] == (study or names[0])]
-        return [State().after(journal.read(0)) for journal in mine]
+        return [StudyState().after(journal.read(0)) for journal in mine]
     finally:
         engine.dispose()

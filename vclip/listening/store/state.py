@@ -12,7 +12,7 @@ from typing import Any
 from vclip.listening.design.study import Study
 from vclip.listening.design.trials import Cell, Counts, Order, Trial, cell_of, order_of
 from vclip.listening.store.journal import Event
-from vclip.listening.store.records import Answer, Mark, Progress, Rating, judgement
+from vclip.listening.store.records import Answer, Mark, Progress, Rating
 
 RESERVED = timedelta(hours=1)  # unanswered trials of a rater not seen for longer are free again
 
@@ -64,6 +64,11 @@ class RaterState:
             return replace(self, seen=seen, answers={answer.position: answer, **self.answers})
         return replace(self, seen=seen)
 
+    @property
+    def requests(self) -> dict[int, str]:
+        """Names of the answers by position."""
+        return {at: answer.request for at, answer in self.answers.items()}
+
     def has(self, kind: str, position: int = 0) -> bool:
         """Whether this mark is made."""
         return any((mark.kind, mark.position) == (kind, position) for mark in self.marks)
@@ -79,13 +84,17 @@ class RaterState:
     def ratings(self) -> Iterator[Rating]:
         """By position."""
         for at, answer in sorted(self.answers.items()):
-            yield judgement(
-                self.trials[at],
-                answer,
+            yield Rating(
+                **vars(self.trials[at]),
                 study=self.study,
                 version=self.version,
                 rater=self.rater,
                 type=self.types[at],
+                value=answer.value,
+                seconds=answer.seconds,
+                heard=answer.share,
+                plays=tuple(answer.plays),
+                created=answer.created,
             )
 
     def progress(self) -> Progress:
@@ -95,7 +104,7 @@ class RaterState:
 
 
 @dataclass(frozen=True)
-class State:
+class StudyState:
     """All raters after the first n events. header: data of the study's event; gone: withdrew."""
 
     n: int = 0
@@ -103,7 +112,7 @@ class State:
     raters: Mapping[int, RaterState] = field(default_factory=dict)  # by number
     gone: frozenset[int] = frozenset()
 
-    def after(self, events: Iterable[Event]) -> "State":
+    def after(self, events: Iterable[Event]) -> "StudyState":
         """The state that follows. Of who withdrew there may be no more than that."""
         n, header, raters, gone = self.n, self.header, dict(self.raters), set(self.gone)
         for n, event in enumerate(events, start=self.n + 1):  # noqa: B007
@@ -118,7 +127,7 @@ class State:
                 gone.add(event.rater)
             else:
                 raters[event.rater] = raters[event.rater].after(event)
-        return State(n, header, raters, frozenset(gone))
+        return StudyState(n, header, raters, frozenset(gone))
 
     @property
     def enrolled(self) -> int:

@@ -22,8 +22,8 @@ from vclip.listening.store.database import connect
 from vclip.listening.store.group_commit import GroupCommit
 from vclip.listening.store.journal import Event, Journal, now
 from vclip.listening.store.mirror import Mirror
-from vclip.listening.store.records import Answer, Enrolment, Known, Mark, Progress, Rating
-from vclip.listening.store.state import RaterState, State
+from vclip.listening.store.records import Answer, Enrolment, Mark, Progress, Rating
+from vclip.listening.store.state import RaterState, StudyState
 
 Plan = Callable[[Counts], list[Trial]]
 Events = Sequence[Event]
@@ -47,7 +47,7 @@ class Store:
             journal.close()
             raise
 
-    def _begin(self, state: State) -> tuple[Events, str]:
+    def _begin(self, state: StudyState) -> tuple[Events, str]:
         """The secret of the study, known from now on. Raises StudyError if its file changed."""
         study = self.study
         header = {"study": study.study, "version": study.version, "sha256": study.sha256}
@@ -69,7 +69,7 @@ class Store:
             "withdrawal": codes.digest(codes.plain(withdrawal)),
         }
 
-        def decide(state: State) -> tuple[Events, int]:
+        def decide(state: StudyState) -> tuple[Events, int]:
             there = _find(state, "token", hashes["token"])
             if there:
                 return (), there.rater
@@ -90,16 +90,12 @@ class Store:
 
     def rater(self, token: str) -> int | None:
         """Whose token this is."""
-        found = _find(self._commit.look(), "token", codes.digest(token))
+        found = self.known(token)
         return found.rater if found else None
 
-    def known(self, token: str) -> Known | None:
+    def known(self, token: str) -> RaterState | None:
         """The rater with this token and how far they are, all at the same moment."""
-        found = _find(self._commit.look(), "token", codes.digest(token))
-        if found is None:
-            return None
-        requests = {at: answer.request for at, answer in found.answers.items()}
-        return Known(found.rater, list(found.trials), requests, list(found.marks))
+        return _find(self._commit.look(), "token", codes.digest(token))
 
     def trials(self, rater: int) -> list[Trial]:
         """The whole session in order; empty for a rater who withdrew."""
@@ -132,7 +128,7 @@ class Store:
         trial does not exist.
         """
 
-        def decide(state: State) -> tuple[Events, None]:
+        def decide(state: StudyState) -> tuple[Events, None]:
             found = state.raters.get(rater)
             if found is None or answer.position not in range(len(found.trials)):
                 raise ConflictError("there is no such trial; the answers may have been deleted")
@@ -169,7 +165,7 @@ class Store:
         """Delete all data of the rater with this code; how many answers. None if there is none."""
         digest = codes.digest(codes.plain(code))
 
-        def decide(state: State) -> tuple[Events, int | None]:
+        def decide(state: StudyState) -> tuple[Events, int | None]:
             found = _find(state, "withdrawal", digest)
             return ([Event("withdraw", found.rater)], len(found.answers)) if found else ((), None)
 
@@ -194,7 +190,7 @@ class Store:
     def _present(self, rater: int, decide: Callable[[RaterState], Events]) -> None:
         """What a rater does; nothing if they withdrew."""
 
-        def command(state: State) -> tuple[Events, None]:
+        def command(state: StudyState) -> tuple[Events, None]:
             found = state.raters.get(rater)
             return (decide(found) if found else ()), None
 
@@ -230,7 +226,7 @@ def load_ratings(url: str, study: str | None = None) -> list[Rating]:
     return [rating for state in sql.states(url, study) for rating in state.ratings()]
 
 
-def _find(state: State, name: str, digest: str) -> RaterState | None:
+def _find(state: StudyState, name: str, digest: str) -> RaterState | None:
     """Who has this token or code; all are compared, in a time that tells nothing."""
     found = None
     for one in state.raters.values():
