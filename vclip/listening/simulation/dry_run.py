@@ -12,7 +12,7 @@ from vclip.listening.design.plan import plan
 from vclip.listening.design.study import ACR, Study
 from vclip.listening.design.trials import Counts, Trial
 from vclip.listening.simulation.raters import GroundTruth, RaterPanel, SimulatedRater
-from vclip.listening.store.records import Answer, Rating, judgement
+from vclip.listening.store.records import Answer, Rating
 
 
 def ratings(
@@ -50,7 +50,7 @@ def rated(
         created="2026-01-01T00:00:00.000+00:00",
     )
     kind = study.question(trial.question).type
-    return judgement(
+    return Rating.of(
         trial, answer, study=study.study, version=study.version, rater=number, type=kind
     )
 

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from vclip.listening.design.trials import Trial
+
 Value = str | dict[str, float]
 """ACR "1" to "5", slot "A" to "H", "tie"; multi: 0 to 100 by slot."""
 
@@ -77,3 +79,16 @@ class Rating:
     heard: float  # share of the slot heard least
     plays: tuple[int, ...]
     created: str  # ISO, UTC
+
+    @classmethod
+    def of(cls, trial: Trial, answer: Answer, **about: Any) -> "Rating":
+        """A trial and its answer. about: study and version, number of the rater, type."""
+        return cls(
+            **vars(trial),
+            **about,
+            value=answer.value,
+            seconds=answer.seconds,
+            heard=answer.share,
+            plays=tuple(answer.plays),
+            created=answer.created,
+        )

@@ -83,19 +83,9 @@ class RaterState:
 
     def ratings(self) -> Iterator[Rating]:
         """By position."""
+        about = {"study": self.study, "version": self.version, "rater": self.rater}
         for at, answer in sorted(self.answers.items()):
-            yield Rating(
-                **vars(self.trials[at]),
-                study=self.study,
-                version=self.version,
-                rater=self.rater,
-                type=self.types[at],
-                value=answer.value,
-                seconds=answer.seconds,
-                heard=answer.share,
-                plays=tuple(answer.plays),
-                created=answer.created,
-            )
+            yield Rating.of(self.trials[at], answer, **about, type=self.types[at])
 
     def progress(self) -> Progress:
         """How far the rater is."""
