@@ -19,6 +19,7 @@ from pages import (
     PAGES,
     README,
     SOURCES,
+    cited,
     commands,
     exists,
     file_of,
@@ -132,15 +133,27 @@ def test_old_names_lead_to_names_that_exist() -> None:
 # what the code cites
 
 
+def test_cited_pages_are_in_the_repository() -> None:
+    found = {str(path.relative_to(REPO)): list(cited(path)) for path in SOURCES + PAGES}
+    assert {name: missing for name, missing in found.items() if missing} == {}
+
+
 def test_cited_sections_of_the_method_exist() -> None:
-    """As docs/method.md, "Section"; with or without quotes."""
+    """As docs/method.md, Section; or the page as a whole, in parentheses."""
     titles = [title for title in headings(DOCS / "method.md") if title != "Method"]
     wanted = {"Vector spaces", "Association", "Data", "Generation", "Evaluation", "Protocols"}
     assert wanted | {"Settings"} <= set(titles)
     for path in SOURCES:
         for rest in re.findall(r"docs/method\.md(.{0,40})", words(path)):
             section = rest.lstrip(' ,:#"“`(')
-            assert section.startswith(tuple(titles)), f"{path}: docs/method.md{rest}"
+            assert section.startswith((")", *titles)), f"{path}: docs/method.md{rest}"
+
+
+def test_cited_sections_of_the_paper_are_those_that_the_method_names() -> None:
+    known = set(re.findall(r"§([\d.]*\d)", (DOCS / "method.md").read_text()))
+    for path in SOURCES:
+        for section in re.findall(r"Vclip §([\d.]*\d)", path.read_text()):
+            assert section in known, f"{path}: Vclip §{section}"
 
 
 # the examples of docs/api.md

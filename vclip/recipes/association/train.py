@@ -1,4 +1,4 @@
-"""Training of the association heads on pairs of faces and voices (Vclip §1.1).
+"""Training of the association heads on pairs of faces and voices (docs/method.md, Association).
 
     python -m vclip.recipes.association.train --pairs CSV [--features DIR] [--out FILE]
     python -m vclip.recipes.association.train --preset bundled --pairs CSV --utk CSV --voices CSV

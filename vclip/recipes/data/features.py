@@ -1,4 +1,4 @@
-"""Frozen features of a manifest's faces and voices, computed once, as shards (Vclip §1.2).
+"""Frozen features of a manifest's faces and voices, made once, as shards (docs/method.md, Data).
 
     python -m vclip.recipes.data.features --pairs CSV --out DIR --image-encoder clip \\
         --voice-encoder hasp:baseline_v2_smproto.model

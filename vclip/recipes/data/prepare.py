@@ -1,4 +1,4 @@
-"""Manifests of faces and voices from folders of media (Vclip §1.2).
+"""Manifests of faces and voices from folders of media (docs/method.md, Data).
 
     python -m vclip.recipes.data.prepare voxceleb2 --root vox2 --people vox2_meta.csv --out vox2.csv
     python -m vclip.recipes.data.prepare voxceleb1 --root vox1 --faces unzippedFaces \\

@@ -1,4 +1,4 @@
-"""Measures of voices that were chosen for faces, from what is heard of them (Vclip §4)."""
+"""Measures of what is heard of voices chosen for faces (docs/method.md, Evaluation)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
