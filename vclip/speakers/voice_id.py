@@ -94,16 +94,16 @@ def parse(speaker_id: str) -> Voice:
     text = speaker_id.strip()
     if text.startswith("gen-"):
         return _generated(text)
-    if made := re.fullmatch(r"(near|blend|move)\((.*)\)", text):
-        form, parts = made[1], _split(made[2], speaker_id)
-        if form == "near" and len(parts) == 3:
-            return _near(speaker_id, *parts)
-        if form == "blend" and len(parts) == 3:
-            return _blend(speaker_id, *parts)
-        if form == "move" and len(parts) == 2:
-            return _move(speaker_id, *parts)
-    elif text and text.isprintable() and not re.search("[(),;]", text):
-        return BankVoice(text)
+    made = re.fullmatch(r"(near|blend|move)\((.*)\)", text)
+    match [made[1], *_split(made[2], speaker_id)] if made else [text]:
+        case ["near", base, seed, index]:
+            return _near(speaker_id, base, seed, index)
+        case ["blend", base, other, share]:
+            return _blend(speaker_id, base, other, share)
+        case ["move", base, moves]:
+            return _move(speaker_id, base, moves)
+        case [name] if name and name.isprintable() and not re.search("[(),;]", name):
+            return BankVoice(name)
     raise _malformed(speaker_id)
 
 
