@@ -86,11 +86,10 @@ def speaker_profiles(bank: Mapping[str, Any]) -> list[SpeakerProfile]:
 
 def embed_descriptions(encoder: TextEncoder, descriptions: Sequence[str]) -> Float32:
     """N descriptions -> (N, F) of unit norm: the mean over TEMPLATES, all weighing alike."""
-    names = sorted(set(descriptions))
+    names, row = np.unique(descriptions, return_inverse=True)
     prompts = [template.format(name) for name in names for template in TEMPLATES]
     each = _unit(encoder.encode(prompts)).reshape(len(names), len(TEMPLATES), encoder.dimension)
-    rows = {name: i for i, name in enumerate(names)}
-    return _unit(each.mean(1))[[rows[description] for description in descriptions]]
+    return _unit(each.mean(1))[row]
 
 
 def description_scores(
@@ -98,19 +97,18 @@ def description_scores(
 ) -> Float32:
     """Cosines (N, M) of faces' image_features (N, F) with descriptions of M speakers.
 
-    What a table of evaluations calls the bridge: it hears no voice, and knows of each speaker what
-    a bank would.
+    The zero-shot baseline of the evaluations: it hears no voice, and knows of each speaker what a
+    bank would.
     """
     described = [speaker.describe() for speaker in speakers]
     names, column = np.unique(described, return_inverse=True)  # alike in words, alike in score
-    cosines = (
-        _unit(image_features) @ embed_descriptions(encoder, names.tolist()).T
-    )  # (N, F) @ (F, names)
+    text_emb = embed_descriptions(encoder, names.tolist())
+    cosines = _unit(image_features) @ text_emb.T  # (N, F) @ (F, names)
     return np.asarray(cosines[:, column], dtype=np.float32)
 
 
 class ZeroShotHeads:
-    """Stands where trained heads would, in the space of CLIP (D = F).
+    """Zero-shot heads in the place of trained ones, in the space of CLIP (D = F).
 
     voice_emb (N, D) are the descriptions of the bank's speakers. A voice without a description
     gets the one that a ridge regression from the bank's voice_features (N, V) expects.
