@@ -1,4 +1,4 @@
-"""The association: two heads that bring a person's face and voice close (docs/method.md).
+"""The association: heads that bring a face and its voice close (docs/method.md, Association).
 
 Frozen image features go through a small ReLU MLP, frozen voice features through a RealNVP flow,
 which keeps their dimension: D = V. They are trained by `vclip.recipes.association.train`.
