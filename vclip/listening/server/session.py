@@ -46,8 +46,10 @@ class RaterSession:
     @classmethod
     def of(cls, store: Store, token: str) -> "RaterSession | None":
         """The session with this token as it is now; None if nobody has it."""
-        known = store.known(token)
-        return cls(store.study, store.secret, **vars(known)) if known else None
+        if (known := store.known(token)) is None:
+            return None
+        so_far = (known.trials, known.requests, known.marks)
+        return cls(store.study, store.secret, known.rater, *so_far)
 
     def after(self, answer: Answer) -> "RaterSession":
         """The session with one more answer."""
