@@ -56,7 +56,6 @@ def line(name: str, value: float) -> str:
 
 @reported
 def main(argv: list[str] | None = None) -> int:
-    """Command line."""
     settings = parse(BenchSettings, argv)
     if settings.times < 1:
         raise InputError(f"--times is {settings.times}; a median needs at least 1 run")

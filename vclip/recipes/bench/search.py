@@ -193,7 +193,6 @@ def measure_method(
 
 @reported
 def main(argv: list[str] | None = None) -> int:
-    """Command line."""
     settings = parse(SearchBenchSettings, argv)
     if min(settings.sizes) < 1 or settings.queries < 1:
         raise InputError("sizes and queries must be at least 1")

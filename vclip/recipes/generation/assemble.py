@@ -106,7 +106,6 @@ class AssembleSettings:
 
 @reported
 def main(argv: list[str] | None = None) -> int:
-    """Command line."""
     settings = parse(AssembleSettings, argv)
     directory = settings.directory.resolve()
     text = json.dumps(describe(directory, settings.clip), indent=2, ensure_ascii=False) + "\n"

@@ -107,7 +107,6 @@ def build(settings: BuildBankSettings) -> tuple[Path, dict[str, Any]]:
 
 @reported
 def main(argv: list[str] | None = None) -> int:
-    """Command line."""
     path, origin = build(parse(BuildBankSettings, argv))
     print(path, json.dumps(origin))
     return 0

@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from vclip.association.zero_shot import SpeakerProfile
 from vclip.errors import DataError, reported
 from vclip.models.directory import BUNDLED
 from vclip.recipes.data.manifest import file_hash, read_rows, sex_of
@@ -39,37 +40,28 @@ class DescribeBankSettings:
     source: str = "vctk"  # of the manifest
 
 
-@dataclass(frozen=True)
-class SpeakerFacts:
-    """Facts of a manifest about a speaker; nan and '' where it tells none."""
-
-    sex: str
-    age: float
-    accent: str
-
-
-def read_speakers(manifest: Path, source: str) -> dict[str, SpeakerFacts]:
+def read_speakers(manifest: Path, source: str) -> dict[str, SpeakerProfile]:
     """Speakers of a source by name. Raises DataError."""
     speakers = {}
     for line, row in read_rows(manifest, ("source", "speaker", "sex", "age", "accent")):
         if row["source"] == source:
             where = f"{manifest}, line {line}"
             accent = "" if row["accent"].lower() == "unknown" else row["accent"]
-            known = SpeakerFacts(sex_of(row["sex"], where), _years(row["age"], where), accent)
-            speakers[row["speaker"]] = known
+            profile = SpeakerProfile(sex_of(row["sex"], where), _years(row["age"], where), accent)
+            speakers[row["speaker"]] = profile
     if not speakers:
         raise DataError(f"{manifest} has no speakers of the source {source!r}")
     return speakers
 
 
-def _years(cell: str, where: str) -> float:
+def _years(cell: str, where: str) -> float | None:
     try:
-        return float(cell or "nan")
+        return float(cell) if cell else None
     except ValueError as error:
         raise DataError(f"{where}: the age {cell!r} is no number; correct the row") from error
 
 
-def agreement(bank: Arrays, speakers: dict[str, SpeakerFacts]) -> float:
+def agreement(bank: Arrays, speakers: dict[str, SpeakerProfile]) -> float:
     """The share of the bank's speakers of these names that have their sex. Raises DataError."""
     ids, sexes = bank["speaker_ids"].tolist(), bank["sex"].tolist()
     same = [
@@ -88,13 +80,11 @@ def agreement(bank: Arrays, speakers: dict[str, SpeakerFacts]) -> float:
     return share
 
 
-def describe(bank: Arrays, speakers: dict[str, SpeakerFacts]) -> Arrays:
+def describe(bank: Arrays, speakers: dict[str, SpeakerProfile]) -> Arrays:
     """The arrays to add."""
-    found = [
-        speakers.get(name, SpeakerFacts("", np.nan, "")) for name in bank["speaker_ids"].tolist()
-    ]
+    found = [speakers.get(name, SpeakerProfile()) for name in bank["speaker_ids"].tolist()]
     return {
-        "age": np.array([known.age for known in found], dtype=np.float32),
+        "age": np.array([known.age for known in found], dtype=np.float32),  # None is nan
         "accent": np.array([known.accent for known in found], dtype=np.str_),
     }
 
@@ -120,7 +110,6 @@ def run(settings: DescribeBankSettings) -> dict[str, Any]:
 
 @reported
 def main(argv: list[str] | None = None) -> int:
-    """Command line."""
     print(json.dumps(run(parse(DescribeBankSettings, argv))))
     return 0
 

@@ -127,7 +127,6 @@ def distill(config: DistillSettings) -> Path:
 
 @reported
 def main(argv: list[str] | None = None) -> int:
-    """Command line."""
     distill(parse(DistillSettings, argv))
     return 0
 

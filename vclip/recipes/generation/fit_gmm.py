@@ -81,7 +81,6 @@ def choose(table: Float32, seed: int) -> int:
 
 @reported
 def main(argv: list[str] | None = None) -> int:
-    """Command line."""
     settings = parse(FitGmmSettings, argv)
     table, _ = bank_rows(settings.directory)
     n_components = settings.n_components or choose(table, settings.seed)

@@ -155,7 +155,6 @@ def average(values: npt.NDArray[Any], weights: Float64) -> float:
 
 @reported
 def main(argv: list[str] | None = None) -> int:
-    """Command line."""
     settings = parse(ReferenceFaceSettings, argv)
     directory = find_model(settings.directory)
     if settings.pairs:

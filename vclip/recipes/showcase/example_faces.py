@@ -207,7 +207,6 @@ Made by: `{command}`
 
 @reported
 def main(argv: list[str] | None = None) -> int:
-    """The command line."""
     settings = parse(ExampleFaceSettings, argv)
     output, config = settings.output, settings.composite
     found = groups(read_people(settings.manifest, settings.landmarks), config)

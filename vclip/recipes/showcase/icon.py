@@ -58,7 +58,6 @@ def shoot(chromium: Any, content: str, size: tuple[int, int]) -> Image.Image:
 
 @reported
 def main(argv: list[str] | None = None) -> int:
-    """Command line."""
     model = parse(IconSettings, argv).model
     controller = VisitController(FaceToVoice.from_pretrained(model))
     svg = f"<style>body {{ margin: 0 }}</style>{(theme.ASSETS / 'icon.svg').read_text()}"

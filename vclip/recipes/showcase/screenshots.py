@@ -125,7 +125,6 @@ def take(out: Path, chromium: Any, address: str, state: Callable[[Any], None], *
 
 @reported
 def main(argv: list[str] | None = None) -> int:
-    """Command line."""
     settings = parse(ScreenshotSettings, argv)
     out = settings.out
     try:

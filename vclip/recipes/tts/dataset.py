@@ -10,6 +10,7 @@ import torch
 from safetensors import safe_open
 from torch import Tensor
 
+from vclip.arrays import Indices
 from vclip.errors import DataError
 
 HOP = 256  # samples a frame
@@ -75,7 +76,7 @@ class TtsDataset:
         part: Tensor = self._tensors[key][begin:end]
         return part
 
-    def batch(self, rows: np.ndarray) -> UtteranceBatch:
+    def batch(self, rows: Indices) -> UtteranceBatch:
         """The utterances of these rows, padded with zeros."""
         ids = [self._slice("ids", i).long() for i in rows]
         wavs = [self._slice("wav", i)[: self.n_samples[i] // HOP * HOP] for i in rows]

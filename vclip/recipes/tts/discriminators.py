@@ -15,7 +15,7 @@ from torch.nn.utils.parametrizations import weight_norm
 
 from vclip.recipes.tts.losses import spectrogram
 
-Judgement = tuple[Tensor, list[Tensor]]  # (scores, features of every layer)
+Output = tuple[Tensor, list[Tensor]]  # (scores, features of every layer)
 
 
 class PeriodDiscriminator(nn.Module):
@@ -30,7 +30,7 @@ class PeriodDiscriminator(nn.Module):
         )
         self.last = weight_norm(nn.Conv2d(channels[-1], 1, (3, 1), 1, (1, 0)))
 
-    def forward(self, wav: Tensor) -> Judgement:
+    def forward(self, wav: Tensor) -> Output:
         """wav (B, T) -> scores and features."""
         wav = F.pad(wav, (0, -wav.shape[1] % self.period), mode="reflect")
         return _run(self.layers, self.last, wav.reshape(len(wav), 1, -1, self.period))
@@ -48,13 +48,13 @@ class SpectrogramDiscriminator(nn.Module):
         )
         self.last = weight_norm(nn.Conv2d(channels, 1, 3, 1, 1))
 
-    def forward(self, wav: Tensor) -> Judgement:
+    def forward(self, wav: Tensor) -> Output:
         """wav (B, T) -> scores and features."""
         magnitudes = spectrogram(wav.float(), self.n_fft, self.n_fft // 4)
         return _run(self.layers, self.last, torch.log(magnitudes + 1e-3).unsqueeze(1))
 
 
-def _run(layers: nn.ModuleList, last: nn.Module, x: Tensor) -> Judgement:
+def _run(layers: nn.ModuleList, last: nn.Module, x: Tensor) -> Output:
     features = []
     for layer in layers:
         x = F.leaky_relu(layer(x), 0.1)
@@ -64,7 +64,7 @@ def _run(layers: nn.ModuleList, last: nn.Module, x: Tensor) -> Judgement:
 
 
 class Discriminators(nn.Module):
-    """All of them; wav (B, T) -> one judgement each."""
+    """All of them; wav (B, T) -> an output each."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -73,24 +73,24 @@ class Discriminators(nn.Module):
             [*map(PeriodDiscriminator, periods), *map(SpectrogramDiscriminator, sizes)]
         )
 
-    def forward(self, wav: Tensor) -> list[Judgement]:
-        """wav (B, T) -> judgements."""
+    def forward(self, wav: Tensor) -> list[Output]:
+        """wav (B, T) -> outputs."""
         return [discriminator(wav) for discriminator in self.all]
 
 
-def discriminator_loss(real: list[Judgement], generated: list[Judgement]) -> Tensor:
+def discriminator_loss(real: list[Output], generated: list[Output]) -> Tensor:
     """Least squares: real towards 1, generated towards 0; summed over discriminators."""
     pairs = zip(real, generated, strict=True)
     losses = [((1 - r.float()) ** 2).mean() + (g.float() ** 2).mean() for (r, _), (g, _) in pairs]
     return torch.stack(losses).sum()
 
 
-def generator_loss(generated: list[Judgement]) -> Tensor:
+def generator_loss(generated: list[Output]) -> Tensor:
     """Least squares: generated towards 1."""
     return torch.stack([((1 - g.float()) ** 2).mean() for g, _ in generated]).sum()
 
 
-def feature_loss(real: list[Judgement], generated: list[Judgement]) -> Tensor:
+def feature_loss(real: list[Output], generated: list[Output]) -> Tensor:
     """L1 between the layers' features; real ones are targets, without gradient."""
     losses = [
         F.l1_loss(g.float(), r.detach().float())

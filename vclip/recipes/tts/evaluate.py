@@ -186,7 +186,6 @@ class TtsEvaluation:
 
 @reported
 def main(argv: list[str] | None = None) -> int:
-    """Command line."""
     config = parse(EvaluateTtsSettings, argv)
     figures = TtsEvaluation(config, CoquiVits.load(config.directory)).figures()
     if config.json:

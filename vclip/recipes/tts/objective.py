@@ -1,4 +1,4 @@
-"""The losses of the VITS in training: of its speech from the posterior, and from the text."""
+"""The training objective of the VITS: losses of its speech from posterior and text."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -39,7 +39,7 @@ class LossSettings:
     bf16: bool = True  # four times faster where the processor has it
 
 
-class VitsLosses:
+class VitsObjective:
     """The losses of a model with a HarmonicDecoder; adversarial ones apart."""
 
     def __init__(

@@ -21,6 +21,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import parselmouth
 import torch
 from safetensors.torch import save_file
@@ -92,12 +93,6 @@ def split_lines(data: Path, seed: int) -> tuple[list[str], list[str]]:
     return lines[:-HELD_OUT], lines[-HELD_OUT:]
 
 
-def sentences(config: PrepareTtsSettings) -> list[str]:
-    """The shuffled training sentences, without the held-out ones."""
-    lines, _ = split_lines(config.data, config.seed)
-    return [s for s in lines if config.min_chars <= len(s) <= config.max_chars]
-
-
 def read_voices(config: PrepareTtsSettings) -> list[Utterance]:
     """The transcribed recordings of the manifest."""
     return [
@@ -159,9 +154,8 @@ def find_pause(
     return best and best[1]
 
 
-def speak_engine(job: tuple[str, str], config: PrepareTtsSettings) -> Utterance:
+def speak_engine(speaker: str, text: str, config: PrepareTtsSettings) -> Utterance:
     """One sentence by one of ENGINES; its speakers are f…, trained on but never offered."""
-    speaker, text = job
     with tempfile.TemporaryDirectory() as folder:
         source, out = Path(folder, "text.txt"), Path(folder, "speech.wav")
         source.write_text(text)
@@ -184,18 +178,20 @@ def jobs(config: PrepareTtsSettings) -> list[tuple[str, str]]:
     counts = config.flite_sentences, config.festival_sentences, config.espeak_sentences
     voices = ("fslt", "frms", "fawb", "fkal16"), ("fked", "fslthts"), ("fespeak",)
     speakers = [v[i % len(v)] for v, n in zip(voices, counts, strict=True) for i in range(n)]
-    return list(zip(speakers, sentences(config), strict=False))
+    lines, _ = split_lines(config.data, config.seed)
+    texts = [s for s in lines if config.min_chars <= len(s) <= config.max_chars]
+    return list(zip(speakers, texts, strict=False))
 
 
 def read_engines(config: PrepareTtsSettings) -> list[Utterance]:
     """All sentences, each by one of the engines' voices."""
     work = jobs(config)
     with ThreadPoolExecutor(2) as pool:
-        spoken = pool.map(lambda job: speak_engine(job, config), work)
+        spoken = pool.map(lambda job: speak_engine(job[0], job[1], config), work)
         return list(tqdm(spoken, total=len(work), desc="engines"))
 
 
-def fundamental(wav: Wav, sample_rate: int) -> np.ndarray:
+def fundamental(wav: Wav, sample_rate: int) -> npt.NDArray[np.float16]:
     """F0 in Hz at the middle of every frame of HOP samples, 0 where unvoiced (Praat)."""
     sound = parselmouth.Sound(wav.astype(np.float64), sample_rate)
     pitch = sound.to_pitch_ac(
@@ -246,7 +242,6 @@ def write(utterances: list[Utterance], config: PrepareTtsSettings) -> None:
 
 @reported
 def main(argv: list[str] | None = None) -> int:
-    """Command line."""
     config = parse(PrepareTtsSettings, argv)
     write(read_voices(config) + read_engines(config), config)
     return 0

@@ -5,7 +5,7 @@ alike. Stages, written `name:steps,…`:
 * decoder: the decoder alone learns to speak from the posterior's latents, which stay as they are;
 * text: posterior encoder and decoder stay, text encoder, flow and durations learn;
 * joint: VITS's losses all at once (arXiv 2106.06103, eq. 1-10) with light discriminators, and now
-  and then the way that synthesis takes: speech from the prior, judged like speech from the
+  and then the way that synthesis takes: speech from the prior, discriminated like that from the
   posterior, and brought to the pitch and the voice of its speaker.
 From random weights: `--init "" --stages joint:1500,text:1000,joint:3000 --prior-steps 800`. The
 defaults continue from the weights shipped before, whose alignment has formed (docs/log.md).
@@ -35,7 +35,7 @@ from vclip.recipes.tts.discriminators import (
     feature_loss,
     generator_loss,
 )
-from vclip.recipes.tts.objective import LossSettings, VitsLosses, Waves
+from vclip.recipes.tts.objective import LossSettings, VitsObjective, Waves
 from vclip.recipes.tts.warm_start import DISCRIMINATORS, SPEAKER_SPACE, speaker_space, warm_start
 from vclip.speech.vits import BLANK, VOCABULARY, CoquiVits, build_vits, save_vits
 
@@ -108,7 +108,7 @@ class Trainer:
         judging = [{"params": [*self.discriminators.parameters()], "top": config.lr}]
         self.discriminator_optimizer = torch.optim.AdamW(judging, **ADAM)
         self.generator = torch.Generator().manual_seed(config.seed)
-        self.vits_losses = VitsLosses(self.model, corpus.sample_rate, config, self.generator)
+        self.objective = VitsObjective(self.model, corpus.sample_rate, config, self.generator)
 
     def groups(self) -> list[dict[str, Any]]:
         """Parameters by learning rate: speaker table, decoder, all else."""
@@ -134,12 +134,10 @@ class Trainer:
         losses: dict[str, Tensor] = {}
         waves: list[Waves] = []
         if stage != "text":
-            spoken, losses = self.vits_losses.reconstruction(batch, g, learn=stage == "joint")
+            spoken, losses = self.objective.reconstruction(batch, g, learn=stage == "joint")
             waves.append(spoken)
         if stage == "text" or (stage == "joint" and self.step % self.config.text_every == 0):
-            spoken_text, more = self.vits_losses.text(
-                batch, g, self.prior(), speak=stage == "joint"
-            )
+            spoken_text, more = self.objective.text(batch, g, self.prior(), speak=stage == "joint")
             losses |= more
             waves += spoken_text
         if waves and self.step >= self.config.adversarial_from:
@@ -148,7 +146,7 @@ class Trainer:
 
     def adversarial(self, real: Tensor, generated: Tensor) -> dict[str, Tensor]:
         """Adversarial losses (VITS eq. 8-10) of waveforms (B, T); the discriminators step too."""
-        with self.vits_losses.autocast():
+        with self.objective.autocast():
             of_real = self.discriminators(real)
             loss = discriminator_loss(of_real, self.discriminators(generated.detach()))
             self.discriminator_optimizer.zero_grad()
@@ -268,7 +266,6 @@ def train(config: TrainTtsSettings) -> Path:
 
 @reported
 def main(argv: list[str] | None = None) -> int:
-    """Command line."""
     print(train(parse(TrainTtsSettings, argv)))
     return 0
 

@@ -32,7 +32,7 @@ def warm_start(model: Any, discriminators: nn.Module, init: Path, corpus: TtsDat
             {key.removeprefix(DISCRIMINATORS): value for key, value in adversaries.items()}
         )
         state |= rest
-    fresh = {f"{DECODER}{k}": v for k, v in model.waveform_decoder.state_dict().items()}
+    fresh = {k: v for k, v in model.state_dict().items() if k.startswith(DECODER)}
     shapes = {key: value.shape for key, value in state.items() if key.startswith(DECODER)}
     if shapes != {key: value.shape for key, value in fresh.items()}:
         state = {k: v for k, v in state.items() if not k.startswith(DECODER)} | fresh
@@ -40,8 +40,6 @@ def warm_start(model: Any, discriminators: nn.Module, init: Path, corpus: TtsDat
     names = nearest_known(corpus, known)
     state["emb_g.weight"] = torch.stack([table[known.index(name)] for name in names])
     model.load_state_dict({key: value.float() for key, value in state.items()})
-    if settings.get("speaker_space") != SPEAKER_SPACE:
-        replace_speaker_table(model, corpus.voice_features, [s in known for s in corpus.speakers])
 
 
 def speaker_space(voice_features: Tensor, n_channels: int) -> Tensor:
@@ -55,32 +53,6 @@ def speaker_space(voice_features: Tensor, n_channels: int) -> Tensor:
     scores = (left * values)[:, :n_channels]
     scores = torch.nn.functional.pad(scores, (0, n_channels - scores.shape[1]))
     return torch.mul(scores, math.sqrt(n_channels) / scores.norm(dim=1).mean())
-
-
-def replace_speaker_table(
-    model: Any, voice_features: Tensor, known: list[bool], ridge: float = 10.0
-) -> None:
-    """Replace the speaker table by `speaker_space`, and every layer that reads it to match.
-
-    The old rows are regressed on the new ones over the speakers that the model knows. What reads
-    the table is linear in it, so that the regression can be folded into its weights.
-    """
-    old, new = model.emb_g.weight.detach(), speaker_space(voice_features, model.emb_g.embedding_dim)
-    design = torch.cat([new, torch.ones(len(new), 1)], dim=1)[known]
-    gram = design.T @ design + ridge * torch.eye(design.shape[1])
-    matrix = torch.linalg.solve(gram, design.T @ old[known])  # (n_channels + 1, n_channels)
-    readers = ("cond", "cond_layer", "condition")
-    for name, layer in model.named_modules():
-        if name.split(".")[-1] in readers and isinstance(layer, nn.Linear | nn.Conv1d):
-            weight = layer.weight.detach().flatten(1)  # (out, n_channels)
-            assert layer.bias is not None
-            layer.bias.data += weight @ matrix[-1]
-            planted = (weight @ matrix[:-1].T).view_as(layer.weight)
-            if nn.utils.parametrize.is_parametrized(layer):
-                layer.weight = planted  # weight norm takes it apart
-            else:
-                layer.weight.data = planted
-    model.emb_g.weight.data = new
 
 
 def nearest_known(corpus: TtsDataset, known: list[str]) -> list[str]:
