@@ -122,7 +122,6 @@ def main(argv: list[str] | None = None) -> int:
         controller, takes = VisitController(model), TakeStore(cache)
         app = serve.application(
             build(controller, takes, stage=options.stage, study=bool(routers)),
-            {"model": model.model},
             cache,
             takes=takes,
             model=model,

@@ -24,9 +24,7 @@ async def application(model: FaceToVoice, folder: Path, **options: Any) -> FastA
     with gr.Blocks(analytics_enabled=False) as page:
         endpoints.add(model)
     page.queue(max_size=32)
-    return serve.application(
-        page, {"model": model.model}, folder, takes=TakeStore(folder), model=model, **options
-    )
+    return serve.application(page, folder, takes=TakeStore(folder), model=model, **options)
 
 
 @contextlib.contextmanager

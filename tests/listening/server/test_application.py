@@ -133,7 +133,7 @@ def test_the_app_serves_page_and_study_at_once(store: Store, tmp_path: Path) -> 
 
     async def built() -> FastAPI:
         blocks = events.build(VisitController(model), takes, study=True)
-        return serve.application(blocks, {}, tmp_path, takes=takes, model=model, routers=routers)
+        return serve.application(blocks, tmp_path, takes=takes, model=model, routers=routers)
 
     client = TestClient(asyncio.run(built()))
     assert "A toy" in client.get("/study/api/about").text

@@ -28,7 +28,7 @@ from vclip.ui import texts
 from vclip.ui.page import theme
 from vclip.ui.server import serve, uvicorn_server
 from vclip.ui.server.open_graph import OpenGraphTags, tags
-from vclip.ui.speech.takes import SECONDS
+from vclip.ui.speech.takes import KEPT_SECONDS
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +50,7 @@ def test_sweep_forgets_photos_before_speech(tmp_path: Path) -> None:
 
 def a_page(dropped: list[str]) -> gr.Blocks:
     with gr.Blocks(analytics_enabled=False) as page:
-        session = gr.State("mine", time_to_live=SECONDS, delete_callback=dropped.append)
+        session = gr.State("mine", time_to_live=KEPT_SECONDS, delete_callback=dropped.append)
         face = gr.HTML("")
         gr.Button().click(lambda _: ("mine", "<img>"), session, [session, face], api_name="look")
     return page
@@ -66,7 +66,7 @@ def test_visits_are_forgotten_with_all_that_gradio_remembers_of_them() -> None:
             await page.process_api(0, [None], visits[name])
         assert "<img>" in str([*visits["old"].components])
         now = datetime.datetime.now()
-        visits.time_last_used["old"] = now - datetime.timedelta(seconds=SECONDS + 1)
+        visits.time_last_used["old"] = now - datetime.timedelta(seconds=KEPT_SECONDS + 1)
         assert serve.sweep_visits(page, now) == 1
         assert list(visits.session_data) == list(visits.time_last_used) == ["new"]
         assert dropped == ["mine"]

@@ -12,7 +12,7 @@ import pytest
 
 from vclip import audio
 from vclip.speech.synthesizer import Speech, join
-from vclip.ui.speech.takes import SECONDS, SpeechTake, TakeStore
+from vclip.ui.speech.takes import KEPT_SECONDS, SpeechTake, TakeStore
 
 SAMPLE_RATE = 8000
 CARD: dict[str, Any] = {"voice": "p225", "seed": 3}
@@ -252,7 +252,7 @@ def test_after_an_hour_they_are_gone(takes: TakeStore, tmp_path: Path) -> None:
     old, new = takes.start(SAMPLE_RATE), takes.start(SAMPLE_RATE)
     old.finish(noise(0), CARD)
     old.started -= 10
-    assert takes.sweep(new.started + SECONDS - 1) == 1
+    assert takes.sweep(new.started + KEPT_SECONDS - 1) == 1
     assert takes.get(old.token) is None
     assert takes.get(new.token) is new
     assert not files(tmp_path)

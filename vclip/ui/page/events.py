@@ -24,7 +24,7 @@ from vclip.ui.page.layout import (
 from vclip.ui.page.speech_events import SpeechController, add_speech_events
 from vclip.ui.session import VisitorSession
 from vclip.ui.speech import takelist
-from vclip.ui.speech.takes import SECONDS, TakeStore
+from vclip.ui.speech.takes import KEPT_SECONDS, TakeStore
 from vclip.ui.texts import ENGLISH, negotiate
 from vclip.ui.visit import EXAMPLES, Visit, VisitController
 
@@ -81,7 +81,7 @@ def _remember(takes: TakeStore) -> gr.State:
     """Each visitor's session; an hour after the last event it is gone, with its sound."""
     return gr.State(
         VisitorSession(),
-        time_to_live=SECONDS,
+        time_to_live=KEPT_SECONDS,
         delete_callback=lambda session: takes.drop(session.tokens),
     )
 

@@ -26,7 +26,7 @@ from vclip.ui.page import theme
 from vclip.ui.server import uvicorn_server
 from vclip.ui.server.open_graph import OpenGraphTags, tags
 from vclip.ui.speech import routes
-from vclip.ui.speech.takes import SECONDS, TakeStore
+from vclip.ui.speech.takes import KEPT_SECONDS, TakeStore
 from vclip.ui.texts import ENGLISH, I18N
 
 log = logging.getLogger(__name__)
@@ -50,7 +50,7 @@ def sweep(folder: Path, now: float) -> int:
     deleted = 0
     for path in [path for path in folder.rglob("*") if path.is_file()]:
         is_speech = path.suffix.removeprefix(".") in audio.FORMATS
-        limit = SECONDS if is_speech else PHOTO_SECONDS
+        limit = KEPT_SECONDS if is_speech else PHOTO_SECONDS
         with contextlib.suppress(OSError):  # gone already, or its folder is in use again
             if now - path.stat().st_ctime > limit:
                 path.unlink()
@@ -66,7 +66,7 @@ def sweep_visits(page: gr.Blocks, now: datetime.datetime) -> int:
     to a state of the page), the photo among it, until 200 others have come.
     """
     visits = page.state_holder
-    limit = datetime.timedelta(seconds=SECONDS)
+    limit = datetime.timedelta(seconds=KEPT_SECONDS)
     old = [name for name, used in [*visits.time_last_used.items()] if now - used > limit]
     for name in old:
         visits.delete_state(name)
@@ -77,7 +77,6 @@ def sweep_visits(page: gr.Blocks, now: datetime.datetime) -> int:
 
 def application(
     page: gr.Blocks,
-    health: dict[str, Any],
     folder: Path,
     *,
     takes: TakeStore,
@@ -94,7 +93,7 @@ def application(
     app = FastAPI(
         lifespan=_lifespan(page, folder, takes), docs_url=None, redoc_url=None, openapi_url=None
     )
-    _add_plain_routes(app, page, health)
+    _add_plain_routes(app, page, model)
     routes.add(app, takes, model)
     for router in routers:  # before the page, which answers everything
         app.include_router(router)
@@ -125,7 +124,7 @@ def _lifespan(page: gr.Blocks, folder: Path, takes: TakeStore) -> Any:
     return lifespan
 
 
-def _add_plain_routes(app: FastAPI, page: gr.Blocks, health: dict[str, Any]) -> None:
+def _add_plain_routes(app: FastAPI, page: gr.Blocks, model: FaceToVoice) -> None:
     started = time.monotonic()
 
     @app.get("/healthz")
@@ -135,7 +134,7 @@ def _add_plain_routes(app: FastAPI, page: gr.Blocks, health: dict[str, Any]) -> 
             "version": __version__,
             "seconds_up": round(time.monotonic() - started),
             "queued": len(page._queue),
-            **health,
+            "model": model.model,
         }
 
     @app.get("/thumbnail.png")

@@ -16,7 +16,7 @@ from vclip import audio
 from vclip.speech.synthesizer import Speech
 
 MOST = 400  # takes that are kept; about a minute of speech each fills 3 GB
-SECONDS = 3600  # that a take is kept, to replay and download it; a visit after its last event
+KEPT_SECONDS = 3600  # that a take is kept, to replay and download it; a visit after its last event
 NAME_LENGTH = 60  # characters of a voice's id in the name of a file
 KEPT = "float.wav"
 
@@ -175,6 +175,8 @@ class TakeStore:
     def sweep(self, now: float) -> int:
         """Drop what is older than an hour at `now`, in seconds of time.time(); returns how many."""
         with self._lock:
-            old = [token for token, take in self._takes.items() if now - take.started > SECONDS]
+            old = [
+                token for token, take in self._takes.items() if now - take.started > KEPT_SECONDS
+            ]
         self.drop(old)
         return len(old)
