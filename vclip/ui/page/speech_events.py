@@ -18,6 +18,7 @@ from vclip.ui.page import fragments
 from vclip.ui.page.layout import PageComponents
 from vclip.ui.session import VisitorSession
 from vclip.ui.speech import takelist
+from vclip.ui.speech.takelist import TakeEntry
 from vclip.ui.speech.takes import SpeechTake, TakeStore
 from vclip.ui.visit import VisitController
 
@@ -66,8 +67,8 @@ class SpeechController:
             self.takes.drop([take.token])
             raise
         text, seconds = request.text.strip(), take.seconds
-        entry = takelist.TakeEntry(take.token, voice.speaker_id, text, seconds, request.seed)
-        if self._remember(session, is_current, entry):
+        entry = TakeEntry(take.token, voice.speaker_id, text, seconds, request.seed)
+        if self._keep(session, is_current, spoken=[entry]):
             yield takelist.player(visit.texts, take), takelist.history(visit.texts, session.spoken)
         else:
             yield gr.skip(), gr.skip()  # Gradio ends with the last update once more
@@ -80,7 +81,7 @@ class SpeechController:
         first = self.controller.speak(voices[0], *request)  # complains before anything is dropped
         is_current = session.begin("compare", epoch)
         rows: list[tuple[Candidate, SpeechTake | None]] = [(voice, None) for voice in voices]
-        self._replace_compared(session, is_current, [])
+        self._keep(session, is_current, compared=[])
         yield (takelist.compare(visit.texts, rows),)
         for i, voice in enumerate(voices):
             said: list[Speech] = []
@@ -93,38 +94,34 @@ class SpeechController:
             take = self.takes.start(self.model.sample_rate)
             self._finish(take, voice, request, said)
             rows[i] = (voice, take)
-            if not self._replace_compared(session, is_current, [t for _, t in rows if t]):
+            done = [take.token for _, take in rows if take]
+            if not self._keep(session, is_current, compared=done):
                 break
             yield (takelist.compare(visit.texts, rows),)
         else:
             return
         yield (gr.skip(),)
 
-    def _remember(
-        self, session: VisitorSession, is_current: Callable[[], bool], entry: takelist.TakeEntry
+    def _keep(
+        self,
+        session: VisitorSession,
+        is_current: Callable[[], bool],
+        spoken: Sequence[TakeEntry] = (),
+        compared: Sequence[str] | None = None,
     ) -> bool:
-        """Whether the session has this take now; one that is not wished for any more is dropped."""
-        with session.lock:
-            if not is_current():
-                self.takes.drop([entry.token])
-                return False
-            kept = (entry, *session.spoken)
-            self.takes.drop([one.token for one in kept[REMEMBERED:]])
-            session.spoken = kept[:REMEMBERED]
-        return True
+        """Whether the session has these takes now; what it has not, or not any more, is dropped.
 
-    def _replace_compared(
-        self, session: VisitorSession, is_current: Callable[[], bool], takes: Sequence[SpeechTake]
-    ) -> bool:
-        """Whether the session has these now; those that nobody wishes for any more are dropped."""
-        tokens = tuple(take.token for take in takes)
+        compared: tokens of all takes of this comparison so far.
+        """
+        new = [*(entry.token for entry in spoken), *(compared or ())]
         with session.lock:
-            if not is_current():
-                self.takes.drop(tokens)
-                return False
-            self.takes.drop(set(session.compared) - set(tokens))
-            session.compared = tokens
-        return True
+            old = session.tokens
+            if current := is_current():
+                session.spoken = (*spoken, *session.spoken)[:REMEMBERED]
+                if compared is not None:
+                    session.compared = tuple(new)
+            self.takes.drop({*old, *new} - set(session.tokens))
+        return current
 
     def _finish(
         self, take: SpeechTake, voice: Candidate, request: SpeechRequest, said: Sequence[Speech]
