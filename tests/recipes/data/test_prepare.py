@@ -61,7 +61,7 @@ def test_people_not_clips_are_held_out(tmp_path: Path) -> None:
 
 def test_the_paper_s_number_of_people_is_held_out_of_its_data_set() -> None:
     def held(n: int) -> int:
-        splits = prepare.draw([f"id{i:05d}" for i in range(n)], None, 0)
+        splits = prepare.draw_splits([f"id{i:05d}" for i in range(n)], None, 0)
         return list(splits.values()).count("dev")
 
     assert (held(5994), held(5000), held(1251), held(20), held(4)) == (500, 500, 125, 2, 0)
@@ -69,15 +69,15 @@ def test_the_paper_s_number_of_people_is_held_out_of_its_data_set() -> None:
 
 def test_a_draw_depends_on_people_and_seed_alone() -> None:
     names = [f"p{i}" for i in range(40)]
-    drawn = prepare.draw(names, 10, 3)
-    assert prepare.draw(names[::-1] + names, 10, 3) == drawn
+    drawn = prepare.draw_splits(names, 10, 3)
+    assert prepare.draw_splits(names[::-1] + names, 10, 3) == drawn
     counts = np.zeros(40)
     for seed in range(400):
-        counts += [split == "dev" for split in prepare.draw(names, 10, seed).values()]
+        counts += [split == "dev" for split in prepare.draw_splits(names, 10, seed).values()]
     # each is binomial(400, 1/4), deviation 8.7; of 40 none beyond 4.5 deviations
     assert np.abs(counts - 100).max() < 39
     with pytest.raises(DataError, match="39 of 40 people cannot be held out"):
-        prepare.draw(names, 39, 0)
+        prepare.draw_splits(names, 39, 0)
 
 
 def test_listed_splits_by_id_or_name_and_nobody_else(

@@ -31,7 +31,7 @@ def name_of(config: FitConfig, world: int, *data: PairData | LabelData | None) -
 
 
 def random_state(chance: RandomStreams, device: torch.device) -> list[torch.Tensor]:
-    """Where this process's random numbers stand."""
+    """States of all random number generators that this process draws from."""
     states = [chance.shared.get_state(), chance.own.get_state(), torch.get_rng_state()]
     return states + ([torch.cuda.get_rng_state(device)] if device.type == "cuda" else [])
 
@@ -39,7 +39,7 @@ def random_state(chance: RandomStreams, device: torch.device) -> list[torch.Tens
 def set_random_state(
     states: list[torch.Tensor], chance: RandomStreams, device: torch.device
 ) -> None:
-    """Go on where they stood."""
+    """Set the generators to the states of `random_state`."""
     chance.shared.set_state(states[0])
     chance.own.set_state(states[1])
     torch.set_rng_state(states[2])

@@ -60,7 +60,7 @@ class Group:
             gradient.copy_(part.view_as(gradient))
 
     def broadcast(self, value: Any) -> Any:
-        """What the first process has, on all of them."""
+        """The first process's value, on all of them."""
         if self.world == 1:
             return value
         holder = [value]
@@ -68,7 +68,7 @@ class Group:
         return holder[0]
 
     def gather_objects(self, value: Any) -> list[Any]:
-        """What each process has, in the order of their ranks, on all of them."""
+        """Every process's value in the order of their ranks, on all of them."""
         if self.world == 1:
             return [value]
         values: list[Any] = [None] * self.world

@@ -66,7 +66,7 @@ def _optimizer(association: Association, config: FitConfig) -> torch.optim.Optim
 
 @dataclass(frozen=True)
 class DevCheck:
-    """How training stood after a step."""
+    """Loss and dev AUC after a number of steps."""
 
     step: int
     loss: float

@@ -35,7 +35,7 @@ def _different(labels: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class AssociationLoss:
-    """What training makes small, for the association as it is now."""
+    """The loss that training minimises, for the association as it is now."""
 
     association: Association
     config: FitConfig

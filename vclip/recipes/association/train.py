@@ -34,10 +34,10 @@ from vclip.recipes.association.fitting import DevCheck, fit, score
 from vclip.recipes.association.settings import PRESETS, FitConfig
 from vclip.recipes.association.training_data import (
     TrainingDataSettings,
-    describe,
-    drawn,
     pair_data,
     read_training_data,
+    sample_rows,
+    summary,
 )
 from vclip.recipes.data.manifest import REPO
 from vclip.recipes.metrics import cross_modal
@@ -52,7 +52,7 @@ LICENCE = {
 
 @dataclass(frozen=True)
 class TrainSettings:
-    """The command line."""
+    """Options of `python -m vclip.recipes.association.train`."""
 
     data: TrainingDataSettings
     fit: FitConfig = PRESETS["paper"]
@@ -71,7 +71,7 @@ class TrainSettings:
 
     @property
     def heads(self) -> Path:
-        """Where the heads are written."""
+        """File to which the heads are written."""
         folder = BUNDLED if self.preset == "bundled" else REPO / "build"
         return self.out or folder / "association.safetensors"
 
@@ -108,10 +108,10 @@ def train(settings: TrainSettings, command: str, group: Group) -> None:
             "python -m vclip.recipes.data.features and give --features DIR"
         )
     found = read_training_data(settings.data, config)
-    held = drawn(found.held, settings.dev_rows, config.seed)
+    held = sample_rows(found.held, settings.dev_rows, config.seed)
     if group.first:
         print(f"detector {found.about['detector']}")
-        print(describe(found.known, "train"), describe(held, "dev"), sep="\n", flush=True)
+        print(summary(found.known, "train"), summary(held, "dev"), sep="\n", flush=True)
     dev = pair_data(held)
 
     def show(check: DevCheck) -> None:

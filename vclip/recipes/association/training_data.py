@@ -21,7 +21,7 @@ from vclip.recipes.data.manifest import (
     read_labelled,
     read_pairs,
 )
-from vclip.recipes.data.shards import PairFeatures, labelled_features, open_features, pair_features
+from vclip.recipes.data.shards import PairFeatures, open_features, pair_features
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def pair_data(features: PairFeatures) -> PairData:
     return PairData(VersionedFeatures(features.image), VersionedFeatures(features.voice), persons)
 
 
-def drawn(features: PairFeatures, n: int, seed: int) -> PairFeatures:
+def sample_rows(features: PairFeatures, n: int, seed: int) -> PairFeatures:
     """At most n rows, drawn by the seed and in the order they had: every pair of two is scored."""
     if len(features.pairs) <= n:
         return features
@@ -105,8 +105,8 @@ def label_data(settings: TrainingDataSettings) -> LabelData | None:
 
 
 def _labelled(rows: list[Labelled], media: shards.Shards) -> tuple[VersionedFeatures, list[str]]:
-    kept, features = labelled_features(rows, media)
-    return VersionedFeatures(features), [row.sex for row in kept]
+    kept = [row for row in rows if row.key in media]
+    return VersionedFeatures([media.rows(row.key) for row in kept]), [row.sex for row in kept]
 
 
 def read_training_data(settings: TrainingDataSettings, config: FitConfig) -> TrainingData:
@@ -126,7 +126,7 @@ def read_training_data(settings: TrainingDataSettings, config: FitConfig) -> Tra
     rows, opened = read_pairs(settings.pairs), open_features(folder)
     known, held = (pair_features(part, *opened) for part in split_pairs(rows, config.seed))
     labels = label_data(settings) if labelled else None
-    about = shards.describe(folder)
+    about = shards.read_description(folder)
     faces, voices = about[shards.FACES], about[shards.VOICES]
     told: dict[str, object] = {
         "face_encoder_sha256": faces.get("weights_sha256"),
@@ -142,7 +142,7 @@ def read_training_data(settings: TrainingDataSettings, config: FitConfig) -> Tra
     return TrainingData(known, held, labels, told)
 
 
-def describe(data: PairFeatures, name: str) -> str:
-    """What was used and what was not, for people."""
+def summary(data: PairFeatures, name: str) -> str:
+    """Counts of rows and persons that are used, and what is not, for people."""
     persons = len({pair.person for pair in data.pairs})
     return "\n".join([f"{name}: {len(data.pairs)} rows, {persons} persons", *data.report.lines()])

@@ -29,14 +29,14 @@ WINDOW, HOP = 2.0, 1.0  # seconds of a voice window and from one to the next
 
 @dataclass(frozen=True)
 class Decoded:
-    """What a file holds for its encoder; whole: no face was found, so all of the picture is in."""
+    """A file's input to its encoder; whole: no face was found, so all of the picture is in."""
 
     content: Any
     whole: bool = False
 
 
 class Extractor(Protocol):
-    """How one kind of media becomes features."""
+    """Feature extraction of one kind of media: reading by threads, encoding in batches."""
 
     batch: int  # files encoded at once
     about: dict[str, object]  # all settings that decide the result
@@ -112,7 +112,7 @@ class VoiceExtractor:
         return Decoded(resample(wav, rate, self.encoder.sample_rate))
 
     def encode(self, decoded: Sequence[Decoded]) -> list[Float32]:
-        """One recording."""
+        """voice_features (1 + windows, V) of a batch of one recording."""
         (one,) = decoded
         return [voice_rows(self.encoder, one.content, self.encoder.sample_rate, self.windows)]
 

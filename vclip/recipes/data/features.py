@@ -45,8 +45,8 @@ from vclip.recipes.data.shards import (
     FACES,
     VERSION,
     VOICES,
-    describe,
     open_features,
+    read_description,
     replaced,
 )
 from vclip.recipes.options import parse
@@ -57,7 +57,7 @@ STORE = REPO / "build" / "features"  # of what recipes make for themselves
 
 @dataclass(frozen=True)
 class FeatureSettings:
-    """The command line; without the spec of an encoder its side is left out."""
+    """Options of the command; without the spec of an encoder its side is left out."""
 
     pairs: Path
     """manifest of pairs, or list of pictures or recordings (CSV)"""
@@ -95,7 +95,7 @@ def check_description(folder: Path, about: Mapping[str, Any], worker: Worker) ->
     if not path.is_file():
         with replaced(path, worker.rank) as file:
             file.write((json.dumps(about, indent=1) + "\n").encode())
-    other = _essence(describe(folder))
+    other = _essence(read_description(folder))
     for name, value in _essence(about).items():
         if other.get(name) != value:
             raise DataError(
@@ -105,7 +105,7 @@ def check_description(folder: Path, about: Mapping[str, Any], worker: Worker) ->
 
 
 def _essence(about: Mapping[str, Any]) -> dict[str, Any]:
-    """What must not change between runs; paths may."""
+    """All that decides the features, by name: it must not change between runs; paths may."""
     flat = {"manifest": about["manifest"]["sha256"], "shard size": about["shard_size"]}
     for side in (FACES, VOICES):
         flat |= {f"{side}: {k}": value for k, value in about[side].items() if k != "spec"}

@@ -40,7 +40,7 @@ PINS = {"1": "train", "2": "dev", "3": "test", "4": "test"}  # sets of PINs' ide
 
 @dataclass(frozen=True)
 class PrepareSettings:
-    """The command line."""
+    """Options of `python -m vclip.recipes.data.prepare`."""
 
     layout: Positional[Literal["voxceleb2", "voxceleb1", "folder", "manifest"]]
     root: Path
@@ -65,7 +65,7 @@ class PrepareSettings:
     """leave test people out"""
 
     def __post_init__(self) -> None:
-        """Raises DataError."""
+        """Raises DataError for numbers that are none."""
         if self.frames < 1 or (self.held_out or 0) < 0:
             raise DataError("--frames must be at least 1, --held-out at least 0")
 
@@ -109,7 +109,7 @@ def _lines(path: Path) -> list[str]:
         raise DataError(f"cannot read {path}: {error}; give a text file") from error
 
 
-def draw(people: Iterable[str], held_out: int | None, seed: int) -> dict[str, str]:
+def draw_splits(people: Iterable[str], held_out: int | None, seed: int) -> dict[str, str]:
     """Split by person: `held_out` of them dev, drawn by the seed whatever their order; else train.
 
     None: the paper's 500, or a tenth of the people where they are fewer than 5,000. Raises
@@ -139,7 +139,7 @@ def split_people(
     if splits is not None:
         listed = {p: splits.get(p) or splits.get(known.name) for p, known in people.items()}
         return {person: split for person, split in listed.items() if split}
-    drawn = draw([p for p, known in people.items() if not known.test], held_out, seed)
+    drawn = draw_splits([p for p, known in people.items() if not known.test], held_out, seed)
     return {person: drawn.get(person, "test") for person in people}
 
 
@@ -160,8 +160,8 @@ def _relative(media: Path, base: Path) -> str:
     return Path(os.path.relpath(media, base)).as_posix()
 
 
-def find(settings: PrepareSettings, people: Mapping[str, Person]) -> Iterator[Clip]:
-    """Clips of a layout. Raises DataError."""
+def find_clips(settings: PrepareSettings, people: Mapping[str, Person]) -> Iterator[Clip]:
+    """Clips below the root in the layout that was named. Raises DataError."""
     if settings.layout == "voxceleb2":
         return voxceleb2(settings.root)
     if settings.layout == "voxceleb1":
@@ -177,7 +177,7 @@ def read_clips(
     """Rows of every clip, and the names of clips without a picture; new people are noted."""
     rows: list[Pair] = []
     without = []
-    for clip in tqdm(find(settings, people), desc="clips", unit=" clips", disable=None):
+    for clip in tqdm(find_clips(settings, people), desc="clips", unit=" clips", disable=None):
         known = people.setdefault(clip.person, Person(clip.person, "", clip.test))
         rows += rows_of(clip, known.sex, settings.frames)
         without += [] if clip.pictures else [f"{clip.person}/{clip.name}"]

@@ -64,7 +64,7 @@ def read_speakers(manifest: Path, source: str) -> dict[str, tuple[str, list[Path
     return speakers
 
 
-def listen(manifest: Path, source: str, recordings: Shards) -> SpeakerVoices:
+def speaker_voices(manifest: Path, source: str, recordings: Shards) -> SpeakerVoices:
     """Every speaker of a source; recordings: the manifest's voice features.
 
     Raises DataError if a speaker has no usable recording.

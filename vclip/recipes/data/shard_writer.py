@@ -49,7 +49,7 @@ class MediaShards:
 
     @property
     def shards(self) -> list[list[str]]:
-        """Keys of each shard."""
+        """Keys of the media of each shard, in the manifest's order."""
         return list(batched(self.media, self.shard_size))
 
     def about(self, spec: str, weights_hash: str) -> dict[str, object]:
@@ -85,9 +85,9 @@ def write_shards(
     """Make these shards. Raises DataError if nothing of the first one can be used."""
     shards, extractor = part.shards, part.extractor
     tasks = ((i, key) for i in numbers for key in shards[i])
-    stream = ahead_of(
+    stream = prefetch(
         tasks,
-        lambda task: read_or_reason(extractor, part.media[task[1]]),
+        lambda task: decode_or_reason(extractor, part.media[task[1]]),
         workers,
         ahead=max(4 * workers, 2 * extractor.batch),
     )
@@ -95,7 +95,7 @@ def write_shards(
     for i, group in itertools.groupby(stream, key=lambda made: made[0][0]):
         shard = Shard()
         for batch in batched(((key, ready) for (_, key), ready in group), extractor.batch):
-            add(shard, extractor, batch)
+            encode_batch(shard, extractor, batch)
             bar.update(len(batch))
             bar.set_postfix(skipped=skipped + len(shard.skipped), refresh=False)
         skipped += len(shard.skipped)
@@ -108,7 +108,7 @@ def write_shards(
         write_shard(shard_path(folder / part.name, i), shard, dimension)
 
 
-def ahead_of(
+def prefetch(
     items: Iterable[Item], work: Callable[[Item], Result], workers: int, ahead: int
 ) -> Iterator[tuple[Item, Result]]:
     """Each item with what work made of it, in order; threads are at most `ahead` items ahead."""
@@ -125,8 +125,8 @@ def ahead_of(
         pool.shutdown(cancel_futures=True)
 
 
-def read_or_reason(extractor: Extractor, path: Path) -> Decoded | str:
-    """What a file holds, or why it cannot be used.
+def decode_or_reason(extractor: Extractor, path: Path) -> Decoded | str:
+    """A file's input to the encoder, or why it cannot be used.
 
     Whatever is raised: decoders meet a million files here, and one must not end a run of hours.
     """
@@ -139,7 +139,9 @@ def read_or_reason(extractor: Extractor, path: Path) -> Decoded | str:
         return f"{type(error).__name__}: {error}"
 
 
-def add(shard: Shard, extractor: Extractor, batch: Sequence[tuple[str, Decoded | str]]) -> None:
+def encode_batch(
+    shard: Shard, extractor: Extractor, batch: Sequence[tuple[str, Decoded | str]]
+) -> None:
     """Encode what could be read of a batch of keys, note the rest."""
     shard.skipped.update({key: one for key, one in batch if isinstance(one, str)})
     good = [(key, one) for key, one in batch if isinstance(one, Decoded)]

@@ -24,7 +24,7 @@ import numpy as np
 
 from vclip.arrays import Float32, Strings
 from vclip.errors import DataError
-from vclip.recipes.data.manifest import Labelled, Pair
+from vclip.recipes.data.manifest import Pair
 
 VERSION = 1
 DESCRIPTION = "features.json"
@@ -41,7 +41,7 @@ class Shard:
 
 
 def shard_path(folder: Path, index: int) -> Path:
-    """Where a side's folder keeps its shard of this number."""
+    """File of the shard of this number in a side's folder."""
     return folder / f"shard-{index:05d}.npz"
 
 
@@ -77,7 +77,7 @@ def write_shard(path: Path, shard: Shard, dimension: int) -> None:
 
 
 def skipped_in(path: Path) -> dict[str, str]:
-    """What a shard lacks, and why."""
+    """Reasons by key of the media that a shard lacks."""
     with np.load(path, allow_pickle=False) as shard:
         return dict(zip(shard["skipped"].tolist(), shard["reasons"].tolist(), strict=True))
 
@@ -151,8 +151,8 @@ class Shards:
         return self._values[i]
 
 
-def describe(folder: Path) -> dict[str, Any]:
-    """features.json of a folder. Raises DataError."""
+def read_description(folder: Path) -> dict[str, Any]:
+    """The contents of a folder's features.json. Raises DataError for other versions and folders."""
     try:
         about: dict[str, Any] = json.loads((folder / DESCRIPTION).read_text())
     except (OSError, ValueError) as error:
@@ -170,13 +170,13 @@ def describe(folder: Path) -> dict[str, Any]:
 
 def open_features(folder: Path) -> tuple[Shards, Shards]:
     """Faces and voices of a finished folder. Raises DataError."""
-    about = describe(folder)
+    about = read_description(folder)
     return Shards(folder / FACES, about[FACES]), Shards(folder / VOICES, about[VOICES])
 
 
 @dataclass
 class MediaReport:
-    """What could not be used, and where no face was found so that the whole picture was taken."""
+    """Media that could not be used, and pictures taken whole because no face was found."""
 
     whole_pictures: list[str] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
@@ -235,11 +235,3 @@ def pair_features(pairs: Sequence[Pair], faces: Shards, voices: Shards) -> PairF
         raise DataError(f"{len(kept)} of {len(pairs)} rows can be used; {reason}")
     image, voice = [faces.rows(key) for _, key, _ in kept], [voices.rows(key) for *_, key in kept]
     return PairFeatures([pair for pair, *_ in kept], image, voice, report).by_clip()
-
-
-def labelled_features(
-    rows: Sequence[Labelled], media: Shards
-) -> tuple[list[Labelled], list[Float32]]:
-    """The rows that have features, and those features (versions, F) of each."""
-    kept = [row for row in rows if row.key in media]
-    return kept, [media.rows(row.key) for row in kept]

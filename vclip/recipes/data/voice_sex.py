@@ -27,7 +27,7 @@ WEIGHT = (
 
 
 def by_pitch(f0: Float32) -> Strings:
-    """'F' above THRESHOLD, 'M' below (N,)."""
+    """'F' where the median F0 (N,) in Hz lies above THRESHOLD, else 'M'."""
     return np.where(np.asarray(f0) > THRESHOLD, "F", "M")
 
 
@@ -74,7 +74,7 @@ class SexProbe:
         }
         return cls(_probe().fit(rows, sex), figures)
 
-    def judge(self, voices: SpeakerVoices) -> tuple[Strings, dict[str, float]]:
+    def classify(self, voices: SpeakerVoices) -> tuple[Strings, dict[str, float]]:
         """'F' or 'M' of every voice (N,), and how often probe and F0 agree."""
         sex = self.model.predict(inputs(voices))
         return np.asarray(sex, dtype="<U1"), {

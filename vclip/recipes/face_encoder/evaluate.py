@@ -39,7 +39,7 @@ COLUMNS = ("person", "expression", "sex")
 
 @dataclass(frozen=True)
 class EvaluateFaceSettings:
-    """The command line."""
+    """Options of `python -m vclip.recipes.face_encoder.evaluate`."""
 
     london: Path
     """manifest of the London set (CSV)"""
@@ -158,7 +158,7 @@ def _first(neutral: np.ndarray, smiling: np.ndarray, labels: np.ndarray) -> np.n
 
 
 def report(settings: EvaluateFaceSettings) -> dict[str, Any]:
-    """Everything that is printed."""
+    """Figures and counts by name, as they are printed."""
     detector = FaceDetector(settings.yunet)
     data = read(settings.london, load_face_encoder(settings.encoder), detector)
     figures = measure(data, settings.draws, settings.seed)

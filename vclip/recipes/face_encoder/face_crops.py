@@ -65,7 +65,7 @@ def unlabelled_pictures(path: Path) -> list[tuple[Path, float, float]]:
 
 
 def content_fold(data: bytes) -> float:
-    """Where the content of a file lies in [0, 1), for splits that survive changes of order."""
+    """A hash of a file's content in [0, 1), for splits that survive changes of order."""
     return int(hashlib.sha256(data).hexdigest()[:8], 16) / 16**8
 
 

@@ -12,7 +12,7 @@ OLDEST = 100  # years; ages are 0 … OLDEST in the age head
 
 @dataclass(frozen=True)
 class FaceEncoderConfig:
-    """Settings of the reported run."""
+    """Settings of the training; the defaults are those of the bundled encoder."""
 
     image_size: int = 150
     width: int = 32  # channels of the first stage

@@ -58,7 +58,7 @@ LICENCE_AVSPEECH = "; AVSpeech stills (Ephrat et al. 2018) for research"
 
 @dataclass(frozen=True)
 class TrainFaceSettings:
-    """The command line."""
+    """Options of `python -m vclip.recipes.face_encoder.train`."""
 
     utk: Path
     """labelled faces (CSV with path, age, sex)"""

@@ -27,7 +27,7 @@ from vclip.models.directory import BUNDLED
 from vclip.recipes.data.encoders import VOICE_CHOICES, open_voice_encoder
 from vclip.recipes.data.features import STORE, make_features
 from vclip.recipes.data.manifest import file_hash
-from vclip.recipes.data.recordings import SpeakerVoices, listen, mean_voice, median_f0
+from vclip.recipes.data.recordings import SpeakerVoices, mean_voice, median_f0, speaker_voices
 from vclip.recipes.data.shards import open_features
 from vclip.recipes.data.voice_sex import SexProbe
 from vclip.recipes.generation.npz import write_npz
@@ -83,15 +83,15 @@ def build(settings: BuildBankSettings) -> tuple[Path, dict[str, Any]]:
     if settings.recordings:
         if manifest is None or recordings is None:
             raise DataError("--recordings needs the --manifest that lists them")
-        voices = listen(manifest, settings.recordings, recordings)
+        voices = speaker_voices(manifest, settings.recordings, recordings)
         origin |= {"recordings": settings.recordings}
     else:
         voices = spoken_voices(settings, encoder)
         origin |= {"n_sentences": settings.n_sentences, "seed": settings.seed}
     sex = voices.sex
     if manifest and recordings:
-        probe = SexProbe.fit([listen(manifest, source, recordings) for source in LABELLED])
-        judged, figures = probe.judge(voices)
+        probe = SexProbe.fit([speaker_voices(manifest, source, recordings) for source in LABELLED])
+        judged, figures = probe.classify(voices)
         sex = judged.tolist()
         origin |= {"manifest": file_hash(manifest), "sex": probe.figures | figures}
     arrays = {
