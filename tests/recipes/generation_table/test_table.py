@@ -15,11 +15,9 @@ from vclip.recipes.data import features
 from vclip.recipes.generation_table import experiment, table
 from vclip.recipes.generation_table.density import VoiceDensity
 from vclip.recipes.generation_table.measures import (
-    GeneratedPopulation,
     MethodScores,
     VoiceMeasures,
     means_over_people,
-    speech_to_recordings,
 )
 from vclip.recipes.metrics import speaker_generation
 from vclip.recipes.metrics.intervals import Estimate
@@ -92,28 +90,6 @@ def test_intervals_are_over_people_and_differences_are_paired() -> None:
     of_person = (one.values - other.values)[:, 0].reshape(30, 2).mean(axis=1)
     error = of_person.std() / np.sqrt(30)
     assert gap.high - gap.low == pytest.approx(2 * 1.96 * error, rel=0.15)
-
-
-def test_populations_are_compared_in_equal_numbers() -> None:
-    rng = np.random.default_rng(0)
-    speakers, heard = rng.normal(size=(20, V)), rng.normal(size=(50, V))
-    found = GeneratedPopulation.of("draws", speakers, heard)
-    assert found.distances == speaker_generation.generation_distances(speakers, heard[:20])
-    twice = GeneratedPopulation.of("chosen twice", speakers, np.repeat(heard, 2, axis=0))
-    assert (twice.n, twice.distances) == (50, found.distances)
-    few = GeneratedPopulation.of("few", speakers, heard[:8])
-    assert few.distances == speaker_generation.generation_distances(speakers[:8], heard[:8])
-
-
-def test_speech_to_recordings_is_that_of_a_loop() -> None:
-    rng = np.random.default_rng(0)
-    spoken, recorded = rng.normal(size=(9, V)), rng.normal(size=(9, V))
-    apart = [[1 - cosine(s, r) for r in recorded] for s in spoken]
-    own = [apart[i][i] for i in range(9)]
-    others = [min(apart[i][j] for j in range(9) if j != i) for i in range(9)]
-    same, other = speech_to_recordings(spoken, recorded)
-    assert same == pytest.approx(np.median(own), abs=1e-6)
-    assert other == pytest.approx(np.median(others), abs=1e-6)
 
 
 def test_a_figure_that_is_not_defined_is_a_dash() -> None:

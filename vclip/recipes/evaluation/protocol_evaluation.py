@@ -64,7 +64,7 @@ class EmbeddedMedia:
         paths: Mapping[str, str],
         embed: Callable[[Sequence[str]], Float32],
     ) -> None:
-        """Embed what is there of the listed keys, in batches: paths of media by key to (n, D)."""
+        """listed: keys. paths: of media with features, by key. embed: paths to unit rows (n, D)."""
         there = [key for key in listed if key in paths]
         batches = [there[start : start + BATCH] for start in range(0, len(there), BATCH)]
         parts = [embed([paths[key] for key in batch]) for batch in batches]
@@ -82,18 +82,17 @@ def embed_media(
     protocol: PublishedProtocol, ids: Mapping[str, str], sides: tuple[Shards, Shards], heads: Heads
 ) -> tuple[EmbeddedMedia, EmbeddedMedia]:
     """The protocol's faces and voices by a model's heads. Raises DataError."""
-    faces, voices = sides
+    faces, voices = (index_media(side.keys, ids) for side in sides)
+
+    def embed_faces(paths: Sequence[str]) -> Float32:
+        return encode_faces(heads, sides[0].matrix(paths))
+
+    def embed_voices(paths: Sequence[str]) -> Float32:
+        return encode_voices(heads, sides[1].matrix(paths))
+
     return (
-        EmbeddedMedia(
-            protocol.media("face"),
-            index_media(faces.keys, ids),
-            lambda paths: encode_faces(heads, faces.matrix(paths)),
-        ),
-        EmbeddedMedia(
-            protocol.media("voice"),
-            index_media(voices.keys, ids),
-            lambda paths: encode_voices(heads, voices.matrix(paths)),
-        ),
+        EmbeddedMedia(protocol.media("face"), faces, embed_faces),
+        EmbeddedMedia(protocol.media("voice"), voices, embed_voices),
     )
 
 

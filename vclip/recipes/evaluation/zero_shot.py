@@ -81,18 +81,17 @@ def embed_media(
 
     Raises DataError if the features of faces are not a CLIP's.
     """
-    faces, voices = sides
-    encoder = text_encoder(faces.about)
+    encoder = text_encoder(sides[0].about)
+    faces, voices = (index_media(side.keys, ids) for side in sides)
 
-    def describe(paths: Sequence[str]) -> Float32:
+    def embed_faces(paths: Sequence[str]) -> Float32:
+        return np.asarray(normalize(sides[0].matrix(paths)))
+
+    def embed_voices(paths: Sequence[str]) -> Float32:
         persons = [people.get(person_of(media_key(p, ids)), SpeakerProfile()) for p in paths]
         return zero_shot.embed_descriptions(encoder, [person.describe() for person in persons])
 
     return (
-        EmbeddedMedia(
-            protocol.media("face"),
-            index_media(faces.keys, ids),
-            lambda paths: normalize(faces.matrix(paths)),
-        ),
-        EmbeddedMedia(protocol.media("voice"), index_media(voices.keys, ids), describe),
+        EmbeddedMedia(protocol.media("face"), faces, embed_faces),
+        EmbeddedMedia(protocol.media("voice"), voices, embed_voices),
     )

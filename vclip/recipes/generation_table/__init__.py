@@ -1,1 +1,1 @@
-"""The paper's table of ways to choose a voice for a face (section 4.3)."""
+"""Ways to choose a voice for a face, spoken, heard and measured: the table of Vclip §4.3."""

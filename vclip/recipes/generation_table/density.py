@@ -1,4 +1,4 @@
-"""How likely a voice is among known speakers: the table's log-likelihood."""
+"""Likelihood of a voice among known speakers, under a Gaussian mixture of their features."""
 
 import numpy as np
 import numpy.typing as npt

@@ -1,6 +1,6 @@
 """An association that evaluates another one's choices, trained on other people (Vclip §4.3).
 
-The paper ranks with a Vclip of VoxCeleb2 and evaluates with one of VoxCeleb1. With one manifest,
+Vclip ranks with an association of VoxCeleb2 and evaluates with one of VoxCeleb1. With one manifest,
 its training people are split in two: each half trains one.
 """
 

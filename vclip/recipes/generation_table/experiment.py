@@ -155,14 +155,28 @@ class Experiment:
 
     def _never_listened(self) -> ChosenVoices:
         """A ridge from speakers to their own recordings, which has heard no synthesised speech."""
-        if self.recordings is None:
+        rows, recorded = self._recordings()
+        if not rows:
             raise DataError(
                 "never listened: not computed. --recordings names no data that the synthesizer's "
                 "speakers come from"
             )
-        rows, recorded = self.recordings
-        ridge = SignatureNet.ridge(self.bank[rows], recorded)
+        ridge = SignatureNet.ridge(self.bank[rows], np.stack(recorded))
         return self._rank("never listened", expected_voices(ridge, self.candidates))
+
+    def _recordings(self) -> tuple[list[int], list[Float32]]:
+        """Which of the bank's speakers have recordings, and what is heard in each's (V,)."""
+        data, settings = self.settings.recordings, self.settings
+        if data is None:
+            return [], []
+        manifest, files = data / "voices" / "manifest.csv", dict[str, list[str]]()
+        for speaker, _, path in transcribed(data):
+            files.setdefault(speaker, []).append(key_of(path, manifest.parent))
+        made = make_features(manifest, voice_encoder=settings.voice_encoder, store=settings.store)
+        _, heard = open_features(made)
+        keys = [[k for k in files.get(s, []) if k in heard] for s in self.speaker_ids]
+        rows = [i for i, mine in enumerate(keys) if mine]
+        return rows, [mean_voice(list(heard.matrix(keys[i]))) for i in rows]
 
     def _informed(self, n_sentences: int) -> ChosenVoices:
         """By a signature network that heard so many sentences of draws that are no candidates."""
@@ -174,25 +188,6 @@ class Experiment:
         net = ranking.train_signature(draws[spoken], heard[spoken], known, self.settings.seed)
         name = f"informed, {n_sentences} sentence{'s' * (n_sentences > 1)}"
         return self._rank(name, expected_voices(net, self.candidates))
-
-    @functools.cached_property
-    def recordings(self) -> tuple[list[int], Float32] | None:
-        """Which of the bank's speakers have recordings, and what is heard in those (n, V)."""
-        data = self.settings.recordings
-        if data is None:
-            return None
-        manifest, files = data / "voices" / "manifest.csv", dict[str, list[str]]()
-        for speaker, _, path in transcribed(data):
-            files.setdefault(speaker, []).append(key_of(path, manifest.parent))
-        made = make_features(
-            manifest, voice_encoder=self.settings.voice_encoder, store=self.settings.store
-        )
-        heard = open_features(made)[1]
-        keys = [[k for k in files.get(s, []) if k in heard] for s in self.speaker_ids]
-        rows = [i for i, mine in enumerate(keys) if mine]
-        if not rows:
-            return None
-        return rows, np.stack([mean_voice(list(heard.matrix(keys[i]))) for i in rows])
 
     def hear(self, chosen: ChosenVoices) -> Float32:
         """voice_features (N, k, V) of a method's choices."""

@@ -4,18 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.metrics.pairwise import cosine_distances
 from sklearn.preprocessing import normalize
 
 from vclip.arrays import Bools, Float32, Float64
 from vclip.recipes.evaluation.model_features import encode_faces, encode_voices
 from vclip.recipes.generation_table.density import VoiceDensity
 from vclip.recipes.metrics.intervals import Estimate, bootstrap
-from vclip.recipes.metrics.speaker_generation import (
-    GenerationDistances,
-    generation_distances,
-    vendi,
-)
+from vclip.recipes.metrics.speaker_generation import vendi
 from vclip.speakers.candidates import Heads
 
 MEASURES = ("v2v", "f2v", "log_prob")
@@ -80,36 +75,3 @@ def means_over_people(
         return [float(s / n) if n else np.nan for s, n in zip(total, number, strict=True)]
 
     return bootstrap(means, person, n_draws, np.random.default_rng(seed))
-
-
-@dataclass(frozen=True)
-class GeneratedPopulation:
-    """Voices that nobody was looked up for, as heard, beside as many speakers (TacoSpawn)."""
-
-    name: str
-    n: int  # different voices
-    distances: GenerationDistances
-    vendi: float
-
-    @classmethod
-    def of(cls, name: str, speakers: Float32, heard: Float32) -> "GeneratedPopulation":
-        """speakers (P, V), heard (M, V): as many of each as there are of the fewer.
-
-        A voice that was chosen for several faces is one voice: it is no neighbour of itself.
-        """
-        heard = heard[np.asarray(np.isfinite(heard).all(axis=1))]
-        different = heard[np.sort(np.unique(heard, axis=0, return_index=True)[1])]
-        n = min(len(speakers), len(different))
-        found = generation_distances(speakers[:n], different[:n])
-        return cls(name, len(different), found, vendi(different[:n]))
-
-
-def speech_to_recordings(spoken: Float32, recorded: Float32) -> tuple[float, float]:
-    """s2t-same and s2t: medians of the distance of speakers' speech (P, V) to recordings (P, V).
-
-    To the speaker's own, and to those of the nearest other speaker.
-    """
-    apart = cosine_distances(spoken.astype(np.float64), recorded.astype(np.float64))  # (P, P)
-    own = np.diag(apart).copy()
-    np.fill_diagonal(apart, np.inf)
-    return float(np.median(own)), float(np.median(apart.min(axis=1)))

@@ -31,11 +31,11 @@ class GenerationTableSettings:
     preset: Literal["bundled", "paper"] = "bundled"
     """how heads are trained here"""
     k: int = 10
-    """voices for a face, as in the paper"""
+    """voices for a face, as in Vclip §4.3"""
     n: int = 5000
-    """candidates, as in the paper"""
+    """candidates, as in Vclip §4.3"""
     n_components: int | None = None
-    """fit a mixture of so many anew (the paper: 100)"""
+    """fit a mixture of so many anew (Vclip: 100)"""
     listened: int = 400
     """draws that signature networks here hear"""
     sentences: int = 3

@@ -14,16 +14,11 @@ people with faces and voices (`vclip.recipes.data.prepare` writes one of VoxCele
     log-lik.  of the voice heard under 4 Gaussians fitted to the bank's speakers as heard, in nats
     Vendi k   effective number of different voices among the k for a face, mean over faces
     Vendi 1   the same among the first choices for all faces
-
-Below, populations by TacoSpawn's distances as heard, medians to the nearest other: s2s among the
-bank's speakers, g2s from generated ones to those, g2g among generated ones; s2t-same and s2t from
-speakers' speech to their own recordings and to the nearest others'. Ideal: g2s = g2g = s2s. Each
-line compares as many speakers as different voices: neighbours are nearer among more.
 """
 
 import json
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -31,23 +26,21 @@ from typing import Any
 import numpy as np
 import torch
 
-from vclip.arrays import Float32, Float64
+from vclip.arrays import Float64
 from vclip.errors import reported
 from vclip.recipes.evaluation.model_features import encode_faces, encode_voices
 from vclip.recipes.generation_table.density import VoiceDensity
 from vclip.recipes.generation_table.experiment import OWN, Experiment
 from vclip.recipes.generation_table.measures import (
     MEASURES,
-    GeneratedPopulation,
     MethodScores,
     VoiceMeasures,
     means_over_people,
-    speech_to_recordings,
 )
 from vclip.recipes.generation_table.settings import GenerationTableSettings
 from vclip.recipes.metrics import cross_modal
 from vclip.recipes.metrics.intervals import Estimate
-from vclip.recipes.metrics.speaker_generation import nearest, vendi
+from vclip.recipes.metrics.speaker_generation import vendi
 from vclip.recipes.options import parse
 
 Means = Callable[[Float64], list[Estimate]]  # of columns (N, columns), over the people
@@ -117,28 +110,6 @@ def difference_lines(methods: Sequence[MethodScores], means: Means, n_sentences:
     return said
 
 
-def population_lines(
-    experiment: Experiment, bank: Float32, heard: Mapping[str, Float32]
-) -> list[str]:
-    """The second table: as many generated voices as speakers of the bank, as heard (P, V)."""
-    n = len(bank)
-    said = [f"{'as heard':52}{'voices':>6}{'s2s':>8}{'g2s':>8}{'g2g':>8}{'Vendi':>9}"]
-    own = float(np.median(nearest(bank)))
-    said.append(f"{'speakers of the bank':52}{n:6d}{own:8.3f}{'':16}{vendi(bank):9.2f}")
-    generated = {"draws": experiment.speech.hear(experiment.candidates[:n], "draws")}
-    generated |= {f"{name}, first choices": voices[:, 0] for name, voices in heard.items()}
-    for name, voices in generated.items():
-        found = GeneratedPopulation.of(name, bank, voices)
-        near = found.distances
-        cells = f"{found.n:6d}{near.s2s:8.3f}{near.g2s:8.3f}{near.g2g:8.3f}{found.vendi:9.2f}"
-        said.append(f"{name:52}{cells}")
-    if experiment.recordings:
-        rows, recorded = experiment.recordings
-        same, other = speech_to_recordings(bank[rows], recorded)
-        said.append(f"s2t-same {same:.3f}, s2t {other:.3f} ({len(rows)} speakers)")
-    return said
-
-
 def run(settings: GenerationTableSettings) -> tuple[list[str], dict[str, Any]]:
     """The printed lines, and the first table for programs."""
     experiment = Experiment(settings)
@@ -161,8 +132,6 @@ def run(settings: GenerationTableSettings) -> tuple[list[str], dict[str, Any]]:
         *method_lines(methods, means, known),
         "",
         *difference_lines(methods, means, settings.sentences),
-        "",
-        *population_lines(experiment, bank, heard),
     ]
     plain = {
         method.name: dict(zip(MEASURES, map(vars, means(method.values)), strict=True))
