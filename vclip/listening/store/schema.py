@@ -6,39 +6,24 @@ Databases of version 0001, which had a table for each kind of record, are conver
 from collections.abc import Iterator
 from typing import Any
 
-from sqlalchemy import (
-    JSON,
-    Column,
-    Connection,
-    Index,
-    Integer,
-    MetaData,
-    Row,
-    Table,
-    Text,
-    column,
-    insert,
-    inspect,
-    select,
-    table,
-    text,
-)
+import sqlalchemy as sa
+from sqlalchemy import Column, Connection, Row, text
 
 from vclip.errors import StudyError
 from vclip.listening.store.journal import Event
 
 VERSION = "0002"
-JOURNAL = Table(
+JOURNAL = sa.Table(
     "journal",
-    MetaData(),
-    Column("study", Text, primary_key=True),
-    Column("version", Text, primary_key=True),
-    Column("number", Integer, primary_key=True, autoincrement=False),
-    Column("rater", Integer),
-    Column("kind", Text, nullable=False),
-    Column("data", JSON, nullable=False),
-    Column("created", Text, nullable=False),
-    Index("ix_journal_rater", "study", "version", "rater"),
+    sa.MetaData(),
+    Column("study", sa.Text, primary_key=True),
+    Column("version", sa.Text, primary_key=True),
+    Column("number", sa.Integer, primary_key=True, autoincrement=False),
+    Column("rater", sa.Integer),
+    Column("kind", sa.Text, nullable=False),
+    Column("data", sa.JSON, nullable=False),
+    Column("created", sa.Text, nullable=False),
+    sa.Index("ix_journal_rater", "study", "version", "rater"),
 )
 ERASED: dict[str, Any] = {"rater": None, "kind": "erased", "data": {}, "created": ""}
 """What is left of an event whose rater withdrew."""
@@ -83,7 +68,7 @@ _OF_JSON = ("value", "heard", "plays", "result", "event")
 
 def version(connection: Connection) -> str | None:
     """Of the tables; None if there are none."""
-    if not inspect(connection).has_table("vclip_version"):
+    if not sa.inspect(connection).has_table("vclip_version"):
         return None
     found = connection.exec_driver_sql("SELECT version_num FROM vclip_version").scalar()
     return None if found is None else str(found)
@@ -112,7 +97,7 @@ def _convert(connection: Connection) -> None:
         key = {"study": study.study, "version": study.version}
         events = enumerate(_events(connection, study), start=1)
         rows = [{**key, "number": n, **vars(event)} for n, event in events]
-        connection.execute(insert(JOURNAL), rows)
+        connection.execute(sa.insert(JOURNAL), rows)
     for name in ("events", "marks", "answers", "trials", "raters", "studies"):
         connection.exec_driver_sql(f"DROP TABLE {name}")
     if connection.dialect.name == "postgresql":
@@ -149,9 +134,9 @@ def _of_rater(connection: Connection, study: Row[Any], rater: Row[Any]) -> Itera
 
 def _rows(connection: Connection, name: str, rater: int) -> list[dict[str, Any]]:
     """Of one rater in the order of a table; a mark's kind is called as in its event."""
-    columns = [column(one, JSON if one in _OF_JSON else None) for one in _OLD[name].split()]
-    asked = select(*(one.label("kind_of") if one.name == "kind" else one for one in columns))
-    asked = asked.select_from(table(name)).where(column("rater_id") == rater)
+    columns = [sa.column(one, sa.JSON if one in _OF_JSON else None) for one in _OLD[name].split()]
+    asked = sa.select(*(one.label("kind_of") if one.name == "kind" else one for one in columns))
+    asked = asked.select_from(sa.table(name)).where(sa.column("rater_id") == rater)
     asked = asked.order_by(text("position" if name == "trials" else "id"))
     return [dict(row) for row in connection.execute(asked).mappings()]
 
