@@ -3,7 +3,9 @@
 README.md's front matter makes a Hugging Face Space out of the repository as it is.
 """
 
+import importlib
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -25,6 +27,7 @@ from pages import (
     file_of,
     headings,
     packages,
+    shown,
     slug,
     source_of,
     tree,
@@ -33,6 +36,7 @@ from pages import (
 )
 
 from vclip import audio
+from vclip.recipes import options
 
 # what README promises at a glance
 
@@ -97,19 +101,35 @@ def test_commands_that_pages_name_are_commands() -> None:
 
 
 def test_options_that_pages_show_exist() -> None:
-    """Of every command in a code block."""
-    seen = 0
-    for page in [page for page in PAGES if page != LOG]:
-        text = without_history(page.read_text()).replace("\\\n", " ")
-        for block in re.findall(r"^ *```sh\n(.*?)^ *```", text, re.DOTALL | re.MULTILINE):
-            for module, rest in re.findall(r"(?:-m |python )(vclip[\w.]*|app\.py)\b(.*)", block):
-                source, shown = source_of(module), re.findall(r"(?<!\S)--([a-z][\w-]+)", rest)
-                for option in shown:
-                    field = option.removeprefix("no-").replace("-", "_")
-                    known = f'"--{option}"' in source or re.search(rf"^    {field}: ", source, re.M)
-                    assert known, f"{page.name}: {module} --{option}"
-                    seen += 1
-    assert seen > 40
+    seen = [
+        (page.name, command, option)
+        for page in PAGES
+        for command, rest in shown(page)
+        for option in re.findall(r"(?<!\S)--([a-z][\w-]+)", rest)
+    ]
+    assert len(seen) > 40
+    for page, command, option in seen:
+        field, source = option.removeprefix("no-").replace("-", "_"), source_of(command)
+        known = f'"--{option}"' in source or re.search(rf"^    {field}: ", source, re.M)
+        assert known, f"{page}: {command} --{option}"
+
+
+class Understood(Exception):
+    """A command line was read; nothing is run."""
+
+
+@pytest.mark.slow  # it imports all recipes
+def test_recipes_understand_what_pages_show(monkeypatch: pytest.MonkeyPatch) -> None:
+    def read(kind: type, argv: list[str], **more: object) -> None:
+        options.parse(kind, argv, **more)
+        raise Understood
+
+    for command, rest in [line for page in PAGES for line in shown(page)]:
+        if command.startswith("vclip.recipes."):
+            recipe = importlib.import_module(command)
+            monkeypatch.setattr(recipe, "parse", read)
+            with pytest.raises(Understood):
+                recipe.main(shlex.split(rest, comments=True))
 
 
 def test_every_recipe_is_described() -> None:

@@ -99,6 +99,14 @@ def source_of(name: str) -> str:
     return "\n".join([text, *(file.read_text() for file in files if file.is_file())])
 
 
+def shown(page: Path) -> list[tuple[str, str]]:
+    """Module, or app.py, and arguments of every command in a page's blocks of shell."""
+    text = without_history(page.read_text()).replace("\\\n", " ")
+    blocks = re.findall(r"^ *```sh\n(.*?)^ *```", text, re.DOTALL | re.MULTILINE)
+    lines = [re.findall(r"(?:-m |python )(vclip[\w.]*|app\.py)\b(.*)", block) for block in blocks]
+    return [line for found in lines for line in found] if page != LOG else []
+
+
 def commands() -> set[str]:
     """Every module of the recipes that can be run."""
     found = [p for p in SOURCES if "recipes" in p.parts and '== "__main__"' in p.read_text()]
