@@ -1,8 +1,8 @@
 """Speed of the whole: `python -m vclip bench [--json]`, with the targets beside the figures.
 
 Machines differ and are shared: compare figures of one run only. What is measured and how is said in
-`vclip.recipes.bench.speech` (the synthesizers), `vclip.recipes.bench.app` (the app as a script
-meets it) and `vclip.recipes.bench.page` (its page in Chromium).
+`vclip.recipes.bench.speech` (the synthesizers) and `vclip.recipes.bench.waits` (the app as a script
+meets it, and its page in Chromium).
 """
 
 import json
@@ -12,8 +12,7 @@ import torch
 
 from vclip import runtime
 from vclip.errors import InputError, reported
-from vclip.recipes.bench import app as bench_app
-from vclip.recipes.bench import page, speech
+from vclip.recipes.bench import speech, waits
 from vclip.recipes.options import parse
 
 TARGETS = {  # at most
@@ -42,7 +41,7 @@ def measure(times: int, app: bool) -> dict[str, float]:
     figures |= speech.bundled_against_coqui(times)
     figures |= speech.full_size_against_coqui(times)
     if app:
-        figures |= bench_app.measure(times) | page.measure(times)
+        figures |= waits.client_waits(times) | waits.page_waits(times)
     return figures
 
 

@@ -78,34 +78,13 @@ def count_phonemes(text: str) -> int:
     return sum(unicodedata.category(symbol) in ("Ll", "Lo") for symbol in ipa)
 
 
-class SpeechMeter:
-    """Measures what is said; with a recogniser also which words."""
-
-    def __init__(self, sample_rate: int) -> None:
-        self._sample_rate, self._encoder = sample_rate, ResemblyzerEncoder()
-
-    def measure(
-        self, said: Iterable[Utterance], recogniser: Recogniser | None = None
-    ) -> list[MeasuredUtterance]:
-        """Each utterance, measured."""
-        return [self._measure_one(one, recogniser) for one in said]
-
-    def _measure_one(self, one: Utterance, recogniser: Recogniser | None) -> MeasuredUtterance:
-        rate, sound = self._sample_rate, acoustics.measure(one.wav, self._sample_rate)
-        wav = np.nan_to_num(one.wav)  # counted already; the encoder would not survive it
-        features = self._encoder.encode(wav, rate)
-        heard = recogniser.recognise(wav, rate) if recogniser else ""
-        n_phonemes = count_phonemes(one.text)
-        return MeasuredUtterance(one.speaker, one.text, n_phonemes, sound, features, heard)
-
-
 class TtsEvaluation:
     """The voices and sentences of one run."""
 
     def __init__(self, config: EvaluateTtsSettings, synthesizer: Synthesizer) -> None:
         self._config, self._synthesizer = config, synthesizer
         self._sentences = held_out_sentences(config)
-        self._meter = SpeechMeter(synthesizer.sample_rate)
+        self._encoder = ResemblyzerEncoder()
         self._closed = Recogniser([spoken_words(s) for s in self._sentences])
         self._recordings: dict[str, list[tuple[str, Path]]] = {}
         for speaker, text, path in transcribed(config.data):
@@ -119,8 +98,8 @@ class TtsEvaluation:
         """Every figure of the table."""
         speakers = sorted(self._ids[: self._config.n_speakers])
         table = self._table(speakers)
-        ours = self._meter.measure(self._read(speakers, table), self._closed)
-        references = self._meter.measure(self._recorded(speakers))
+        ours = self._measure(self._read(speakers, table), self._closed)
+        references = self._measure(self._recorded(speakers))
         figures = [tts_figures.sentences_right(ours)]
         if self._config.n_voices:
             figures += self._dictation()
@@ -129,6 +108,20 @@ class TtsEvaluation:
         if self._config.n_generated:
             figures += self._generation(table, ours, references)
         return figures
+
+    def _measure(
+        self, said: Iterable[Utterance], recogniser: Recogniser | None = None
+    ) -> list[MeasuredUtterance]:
+        """Each utterance with its measures; with a recogniser also its words."""
+        rate, found = self._synthesizer.sample_rate, []
+        for one in said:
+            sound = acoustics.measure(one.wav, rate)
+            wav = np.nan_to_num(one.wav)  # counted already; the encoder would not survive it
+            features = self._encoder.encode(wav, rate)
+            heard = recogniser.recognise(wav, rate) if recogniser else ""
+            measures = count_phonemes(one.text), sound, features, heard
+            found.append(MeasuredUtterance(one.speaker, one.text, *measures))
+        return found
 
     def _table(self, speakers: list[str]) -> Float32:
         rows = [self._synthesizer.speaker_ids.index(s) for s in speakers]
@@ -166,8 +159,8 @@ class TtsEvaluation:
         jobs = [
             (s, text, table[i]) for i, s in enumerate(voices) for text, _ in self._recordings[s]
         ]
-        ours = self._meter.measure(self._speak(jobs), recogniser)
-        shared = self._meter.measure(self._recorded(voices), recogniser)
+        ours = self._measure(self._speak(jobs), recogniser)
+        shared = self._measure(self._recorded(voices), recogniser)
         return tts_figures.word_error_ratio(ours, shared)
 
     def _generation(
@@ -176,7 +169,7 @@ class TtsEvaluation:
         gmm = SpeakerGMM.load(self._config.directory / "generation.npz")
         new = gmm.sample(self._config.n_generated, np.random.default_rng(self._config.seed))
         names = [f"generated {i}" for i in range(len(new))]
-        generated = self._meter.measure(self._read(names, new), self._closed)
+        generated = self._measure(self._read(names, new), self._closed)
         return [
             *tts_figures.of_generated([tts_figures.sentences_right(generated)]),
             *tts_figures.of_generated(tts_figures.artefacts(generated, references)),

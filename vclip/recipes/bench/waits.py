@@ -1,17 +1,48 @@
-"""Waiting times of a visitor of the page: from the start, for the map, for the first sound."""
+"""Waiting times: of a client of the app, and of a visitor of its page in Chromium."""
 
 import statistics
 import time
+from pathlib import Path
 from typing import Any
 
+from gradio_client import Client, handle_file
+
+from vclip import audio
+from vclip.recipes.bench.timing import median
 from vclip.recipes.showcase import browser
 
 SENTENCE = "Hello! This is a voice that might go with the face in the picture."
 BEST = "() => document.querySelector('#voices [role=option]')?.textContent ?? ''"
 
 
-def measure(times: int) -> dict[str, float]:
-    """Seconds, medians; the start is measured once, its browser was there before."""
+def client_waits(times: int) -> dict[str, float]:
+    """Median seconds of a client; the first candidates count from the start of the process."""
+    begun = time.perf_counter()
+    with browser.app() as process:
+        client = Client(browser.address(process), verbose=False)
+        photo = handle_file(browser.EXAMPLES[0])
+
+        def candidates(seed: int) -> Any:
+            return client.predict(photo, "both", 10, seed, api_name="/candidates")
+
+        best = candidates(0)["candidates"][0]["speaker_id"]
+        figures = {"app_start_to_first_candidates": time.perf_counter() - begun}
+
+        def speak(seed: int) -> Any:
+            return client.predict(SENTENCE, best, seed, api_name="/speak")
+
+        speak(0)  # the first call warms torch up
+        figures["app_face_to_top_10"] = median(lambda _: candidates(0), times)
+        figures["app_face_to_top_10_of_a_new_seed"] = median(lambda i: candidates(i + 1), times)
+        figures["app_text_to_wav"] = median(speak, times)
+        wav, sample_rate = audio.load_wav(Path(str(speak(0))))
+        figures["app_seconds_of_speech"] = len(wav) / sample_rate
+    figures["app_real_time_factor"] = figures["app_text_to_wav"] / figures["app_seconds_of_speech"]
+    return figures
+
+
+def page_waits(times: int) -> dict[str, float]:
+    """Median seconds of a visitor; the start is measured once, its browser was there before."""
     with browser.chromium() as chromium:
         begun = time.perf_counter()
         with browser.app() as process:
