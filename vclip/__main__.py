@@ -94,20 +94,21 @@ def add_speech(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def read_file(path: str, what: str, error: type[InputError], longest: int = -1) -> bytes:
+    """The bytes of a file, or the first so many. Raises the error."""
+    try:
+        with Path(path).open("rb") as file:
+            return file.read(longest)
+    except OSError as failure:
+        raise error(f"cannot read the {what} {path}: {failure.strerror}") from failure
+
+
 def read_face(options: argparse.Namespace) -> bytes | None:
     """The photo, or None where words take its place. Raises InputError."""
     words = getattr(options, "describe", None)
     if (options.face is None) == (words is None):
         raise InputError("give either a photo, FACE, or --describe WORDS")
-    return None if options.face is None else read_photo(options.face)
-
-
-def read_photo(path: str) -> bytes:
-    """The bytes of a file. Raises ImageError."""
-    try:
-        return Path(path).read_bytes()
-    except OSError as error:
-        raise ImageError(f"cannot read the photo {path}: {error.strerror}") from error
+    return None if options.face is None else read_file(options.face, "photo", ImageError)
 
 
 def check_output(path: str) -> None:
@@ -176,7 +177,8 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
 def run_card(options: argparse.Namespace) -> dict[str, Any]:
     """Speak in the voice of a card, or as the card of a speech says."""
     clock = Clock()
-    saved = read_card(options.voice)
+    data = read_file(options.voice, "card", DataError, card.MAX_SIZE + 1)
+    saved = card.read_card(data)
     if options.text is not None:
         check_speech(options)
     elif saved.said is None:
@@ -194,15 +196,6 @@ def run_card(options: argparse.Namespace) -> dict[str, Any]:
         answer |= compare(saved, Path(options.out))
     clock.mark("speak")
     return answer | {"timings": clock.timings}
-
-
-def read_card(path: str) -> card.Card:
-    """A saved voice or speech. Raises DataError."""
-    try:
-        with Path(path).open("rb") as file:
-            return card.read_card(file.read(card.MAX_SIZE + 1))
-    except OSError as error:
-        raise DataError(f"cannot read the card {path}: {error.strerror}") from error
 
 
 def say(model: FaceToVoice, voice: Candidate, options: argparse.Namespace) -> Speech:

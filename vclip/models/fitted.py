@@ -12,7 +12,7 @@ import logging
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
@@ -30,15 +30,7 @@ N_COMPONENTS = 8  # held-out likelihood chooses it for the speakers of a VITS tr
 SEED = 0
 
 
-class Savable(Protocol):
-    """Anything that writes itself to a file."""
-
-    def save(self, path: Path) -> None:
-        """Write all of it to this file."""
-        ...
-
-
-Fitted = TypeVar("Fitted", bound=Savable)
+Fitted = TypeVar("Fitted", SpeakerGMM, SignatureNet, bank.FaissIndex)
 
 
 def speaker_gmm(directory: ModelDirectory, table: Float32) -> SpeakerGMM:

@@ -1,11 +1,9 @@
 """Coqui's HiFi-GAN, the decoder of VITS, laid out for a CPU.
 
-It is 95 % of the time of a full-size VITS. Measured in one run on one core with AMX, as shares of
-coqui's own time: without weight norm 0.88; channels last in memory too, so that oneDNN works on the
-tensors as they lie, 0.83; that in bfloat16 0.20. Autocast alone comes to 0.60: it spends its gain
-on copies. ONNX Runtime came to 1.00, OpenVINO to 0.77 and in bfloat16 to 0.25: neither is worth a
-dependency. Without AMX bfloat16 is no faster than float32. A batch of four sentences takes 0.9 to
-1.4 times as long as one after the other, so there are no batches.
+It is 95 % of the time of a full-size VITS. Without weight norm and with channels last in memory it
+takes 0.83 of coqui's own time; in bfloat16, where the processor has matrix units (AMX), 0.20.
+Autocast, ONNX Runtime and OpenVINO give less (docs/log.md), and four sentences in a batch take as
+long as one after the other.
 """
 
 import math
