@@ -108,7 +108,7 @@ def test_views_keep_the_middle_in_the_middle() -> None:
     image = np.zeros((120, 120, 3), np.uint8)
     image[54:66, 54:66] = 255
     rng = np.random.default_rng(0)
-    mean = np.mean([face_crops._move(image, 80, rng).astype(float) for _ in range(200)], axis=0)[
+    mean = np.mean([face_crops.warp(image, 80, rng).astype(float) for _ in range(200)], axis=0)[
         ..., 0
     ]
     y, x = np.mgrid[0:80, 0:80]

@@ -136,7 +136,7 @@ def augment(image: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarra
 
     Wide enough to cover detectors that disagree by 15 % and webcams, blur and heavy JPEG.
     """
-    view = _shade(_move(image, size, rng), rng)
+    view = recolour(warp(image, size, rng), rng)
     if rng.random() < 0.3:
         small = int(rng.integers(size // 4, size))
         view = cv2.resize(view, (small, small), interpolation=cv2.INTER_AREA)
@@ -151,7 +151,7 @@ def augment(image: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarra
     return np.asarray(view, dtype=np.uint8)
 
 
-def _move(image: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
+def warp(image: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
     """Flip, rotate, scale, stretch, shear and shift."""
     unit = size * CONTEXT / image.shape[0]  # stored pixels → pixels of the view at scale 1
     angle = rng.normal(0, np.pi / 18)
@@ -166,7 +166,7 @@ def _move(image: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
     return np.asarray(cv2.warpAffine(image, matrix, (size, size), borderMode=cv2.BORDER_REPLICATE))
 
 
-def _shade(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def recolour(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Exposure, contrast, gamma, colour cast, saturation and noise."""
     x = image.astype(np.float32) / 255
     grey = (x @ np.array([0.299, 0.587, 0.114], np.float32))[..., None]
