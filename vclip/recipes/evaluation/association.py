@@ -1,4 +1,4 @@
-"""How well an association lets faces and voices of real people find each other.
+"""Verification and matching of real people's faces and voices by an association.
 
     python -m vclip.recipes.evaluation.association --pairs CSV [--model M] [--utk CSV --voices CSV]
 

@@ -3,13 +3,14 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from vclip.arrays import Float32, Float64, Floating
+from vclip.arrays import Float32, Float64
 from vclip.errors import DataError
 from vclip.models import directory
 from vclip.recipes.data.features import make_features
@@ -32,6 +33,11 @@ from vclip.recipes.evaluation.settings import EvaluationSettings
 from vclip.recipes.metrics import cross_modal
 from vclip.recipes.metrics.cross_modal import CrossModalReport
 
+METHODS = {
+    "association": "association",
+    "sex_only": "sex only",
+    "zero_shot": "zero-shot bridge",
+}
 TITLES = {
     "auc": "AUC, all cross pairs",
     "eer": "EER, all cross pairs",
@@ -56,41 +62,44 @@ def same_sex(faces: Float64, voices: Float64) -> Float64:
 
 @dataclass(frozen=True)
 class PairEvaluation:
-    """Everything that is printed."""
+    """Everything that is printed; reports by method: association, sex_only, zero_shot."""
 
-    model: str
-    pairs: str
-    split: str
+    settings: EvaluationSettings
+    features: PairFeatures
     detector: str
-    rows: int
-    persons: int
-    rows_without_sex: int
-    whole_pictures: int
-    skipped: list[str]
-    association: CrossModalReport
-    sex_only: CrossModalReport | None
-    zero_shot: CrossModalReport | None
+    reports: Mapping[str, CrossModalReport]
 
-    def as_dict(self) -> dict[str, object]:
+    def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
+        pairs, report = self.features.pairs, self.features.report
         return {
-            name: value.as_dict() if isinstance(value, CrossModalReport) else value
-            for name, value in vars(self).items()
+            "model": self.settings.model,
+            "pairs": str(self.settings.pairs),
+            "split": self.settings.split or "",
+            "detector": self.detector,
+            "rows": len(pairs),
+            "persons": len({pair.person for pair in pairs}),
+            "rows_without_sex": sum(not pair.sex for pair in pairs),
+            "whole_pictures": len(report.whole_pictures),
+            "skipped": report.skipped,
+            **{m: self.reports[m].as_dict() if m in self.reports else None for m in METHODS},
         }
 
     def table(self) -> str:
         """For people: one line per figure, intervals in brackets."""
+        told = self.as_dict()
         lines = [
-            f"{self.pairs} ({self.split or 'all'}): {self.rows} rows, {self.persons} persons, "
-            f"model {self.model}, detector {self.detector}",
-            f"whole picture for want of a face: {self.whole_pictures}; skipped: "
-            f"{len(self.skipped)}; without sex, not in 'within sex': {self.rows_without_sex}",
-            *(f"  {reason}" for reason in self.skipped),
-            f"{'':30}{'association':24}{'sex only':24}{'zero-shot bridge':24}",
+            "{pairs} ({split}): {rows} rows, {persons} persons, model {model}, detector "
+            "{detector}".format(**told | {"split": told["split"] or "all"}),
+            f"whole picture for want of a face: {told['whole_pictures']}; skipped: "
+            f"{len(told['skipped'])}; without sex, not in 'within sex': "
+            f"{told['rows_without_sex']}",
+            *(f"  {reason}" for reason in told["skipped"]),
+            f"{'':30}{''.join(f'{title:24}' for title in METHODS.values())}",
         ]
         for name, title in TITLES.items():
-            reports = (self.association, self.sex_only, self.zero_shot)
-            cells = [str(getattr(r, name)) if r else "not computed" for r in reports]
+            found = [self.reports.get(method) for method in METHODS]
+            cells = [str(getattr(report, name)) if report else "not computed" for report in found]
             lines.append(f"{title:30}{''.join(f'{cell:24}' for cell in cells)}".rstrip())
         return "\n".join(lines)
 
@@ -123,38 +132,11 @@ def evaluate(settings: EvaluationSettings) -> PairEvaluation:
         people = zero_shot.read_manifest(settings.pairs)
         text_encoder = zero_shot.text_encoder(sides[0].about)
         scores["zero_shot"] = zero_shot.pair_scores(features, people, text_encoder)
-    return summarise(settings, features, str(sides[0].about.get("detector", "unknown")), scores)
-
-
-def summarise(
-    settings: EvaluationSettings,
-    features: PairFeatures,
-    detector: str,
-    scores: Mapping[str, Floating],
-) -> PairEvaluation:
-    """The figures of scores (N, N) by method, each with intervals over the same draws of people."""
     person, sex = [p.person for p in features.pairs], [p.sex for p in features.pairs]
-    reports = {
-        name: cross_modal.evaluate(
-            table.astype(np.float64),
-            person,
-            sex,
-            settings.draws,
-            np.random.default_rng(settings.seed),
-        )
-        for name, table in scores.items()
-    }
-    return PairEvaluation(
-        model=settings.model,
-        pairs=str(settings.pairs),
-        split=settings.split or "",
-        detector=detector,
-        rows=len(person),
-        persons=len(set(person)),
-        rows_without_sex=sex.count(""),
-        whole_pictures=len(features.report.whole_pictures),
-        skipped=features.report.skipped,
-        association=reports["association"],
-        sex_only=reports.get("sex_only"),
-        zero_shot=reports.get("zero_shot"),
-    )
+    reports = {}
+    for method, table in scores.items():  # under the same draws of people
+        rng = np.random.default_rng(settings.seed)
+        found = table.astype(np.float64)
+        reports[method] = cross_modal.evaluate(found, person, sex, settings.draws, rng)
+    detector = str(sides[0].about.get("detector", "unknown"))
+    return PairEvaluation(settings, features, detector, reports)

@@ -5,6 +5,7 @@ A pickle can run anything, so only lists, sets, texts and numbers are let in.
 
 import pickle
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -51,20 +52,8 @@ def load(path: Path) -> dict[str, Any]:
     return found
 
 
-def read_p2(folder: Path, ids: Mapping[str, str]) -> PublishedProtocol:
-    """Self-Lifting's dataset/voxceleb/eval: 924/112/189 people."""
-    title = "Self-Lifting's VoxCeleb1 lists, 924/112/189 people"
-    return _read("P2", title, folder, ids, ("P3", P3_PEOPLE))
-
-
-def read_p3(folder: Path, ids: Mapping[str, str]) -> PublishedProtocol:
-    """vfal-eva's dataset/evals: 901/100/250 people."""
-    title = "vfal-eva's VoxCeleb1 lists, 901/100/250 people"
-    return _read("P3", title, folder, ids, ("P2", P2_PEOPLE))
-
-
 def _read(
-    name: str, title: str, folder: Path, ids: Mapping[str, str], other: tuple[str, int]
+    name: str, title: str, other: tuple[str, int], folder: Path, ids: Mapping[str, str]
 ) -> PublishedProtocol:
     """The format is the same, so a protocol is known by how many people it tests."""
     files = {path.stem: load(path) for path in sorted(folder.glob("test_*.pkl"))}
@@ -118,3 +107,10 @@ def _both_ways(name: str, rows: list[Any], ids: Mapping[str, str]) -> list[Match
         [tuple(media_key(path, ids) for path in row[i]) for row in rows] for i in (0, 1)
     )
     return both_ways(name, voices, faces) if rows else []
+
+
+# Self-Lifting's dataset/voxceleb/eval and vfal-eva's dataset/evals
+read_p2 = partial(
+    _read, "P2", "Self-Lifting's VoxCeleb1 lists, 924/112/189 people", ("P3", P3_PEOPLE)
+)
+read_p3 = partial(_read, "P3", "vfal-eva's VoxCeleb1 lists, 901/100/250 people", ("P2", P2_PEOPLE))

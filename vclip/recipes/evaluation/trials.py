@@ -15,12 +15,22 @@ Modality = Literal["voice", "face"]
 
 
 @dataclass(frozen=True)
-class VerificationTrials:
-    """Trials of one list: are this voice and this face one person's?"""
+class ListedMedia:
+    """Voices and faces of one list."""
 
     name: str
-    voices: Sequence[str]  # (K,) media keys
+    voices: Sequence[str]  # media keys
     faces: Sequence[str]
+
+    def media(self, modality: Modality) -> Sequence[str]:
+        """Keys of one modality, repeated as the list repeats them."""
+        return self.voices if modality == "voice" else self.faces
+
+
+@dataclass(frozen=True)
+class VerificationTrials(ListedMedia):
+    """Trials (K,) of one list: are this voice and this face one person's?"""
+
     positive: Bools | None  # (K,); None where the organisers keep the answer
     persons: Sequence[tuple[str, str]]  # of voice and face
     ids: Sequence[str] = ()  # of trials, where the list names them
@@ -32,10 +42,6 @@ class VerificationTrials:
         """Trials of media whose keys name their persons."""
         persons = zip(map(person_of, voices), map(person_of, faces), strict=True)
         return cls(name, voices, faces, positive, list(persons))
-
-    def media(self, modality: Modality) -> Iterable[str]:
-        """Keys of one modality, repeated as the trials repeat them."""
-        return self.voices if modality == "voice" else self.faces
 
 
 @dataclass(frozen=True)
@@ -71,21 +77,13 @@ def both_ways(
 
 
 @dataclass(frozen=True)
-class RetrievalGallery:
+class RetrievalGallery(ListedMedia):
     """Every one of these voices against every one of these faces, and the other way round."""
-
-    name: str
-    voices: Sequence[str]  # media keys
-    faces: Sequence[str]
 
     @property
     def persons(self) -> list[tuple[str, ...]]:
         """Everybody of whom there is something."""
         return [(person_of(key),) for key in (*self.voices, *self.faces)]
-
-    def media(self, modality: Modality) -> Sequence[str]:
-        """Keys of one modality."""
-        return self.voices if modality == "voice" else self.faces
 
 
 @dataclass(frozen=True)
