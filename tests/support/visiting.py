@@ -53,6 +53,15 @@ def speak(page: Page, text: str) -> str:
     return str(takes.first.locator("[data-play]").get_attribute("data-play"))
 
 
+def wait_until_dropped(page: Page, address: str, token: str) -> None:
+    """Wait until the server has no such take any more; while one is spoken it answers 409."""
+    for _ in range(1200):
+        if httpx.get(f"{address}/takes/{token}.wav").status_code == 404:
+            return
+        page.wait_for_timeout(50)
+    raise AssertionError("the take is still there")
+
+
 def seconds(address: str, token: str, folder: Path) -> float:
     """How long a take lasts, by its file."""
     (folder / "take.wav").write_bytes(httpx.get(f"{address}/takes/{token}.wav").content)

@@ -4,19 +4,20 @@ import json
 from pathlib import Path
 
 from playwright.sync_api import Page, expect
-from visiting import CARD, chosen, offered, row, speak, take_example
+from visiting import CARD, chosen, offered, row, speak, take_example, wait_until_dropped
 
 from vclip.__main__ import main
 
 
-def test_sound_before_the_end_and_silence_at_once(page: Page) -> None:
+def test_sound_before_the_end_and_silence_at_once(page: Page, address: str) -> None:
     take_example(page)
     page.fill("#text textarea", "This is a long text that is spoken for a while. " * 40)
     page.click("#speak")
     page.wait_for_function("window.vclip.timings.first_sound")
+    token = str(page.locator("#player [data-token]").get_attribute("data-token"))
     page.click("#stop")
-    expect(page.locator("#player [data-state=live]")).to_have_count(1)  # it never came to an end
-    page.wait_for_timeout(1000)
+    wait_until_dropped(page, address, token)  # so that it can never come to an end
+    expect(page.locator("#player [data-state=live]")).to_have_count(1)
     expect(page.locator("#takes li")).to_have_count(0)
     speak(page, "And on it goes.")
 
