@@ -47,9 +47,7 @@ FAULTS = {
         "{tmp}/m.csv",
     ],
     "generation_table.table": ["bundled", "--pairs", "{tmp}/none.csv"],
-    "bench.features": ["--clips", "1"],
     "bench.search": ["--sizes", "0"],
-    "bench.training": ["--rows", "1"],
 }
 
 
