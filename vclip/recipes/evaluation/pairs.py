@@ -21,7 +21,7 @@ from vclip.recipes.data.shards import (
     open_features,
     pair_features,
 )
-from vclip.recipes.evaluation import zero_shot
+from vclip.recipes.evaluation import zero_shot_baseline
 from vclip.recipes.evaluation.model_features import (
     encode_faces,
     encode_voices,
@@ -129,9 +129,9 @@ def evaluate(settings: EvaluationSettings) -> PairEvaluation:
             probability_female(read_labelled(settings.voices, LABELLED_SOURCES), heard, voices),
         )
     if settings.zero_shot:
-        people = zero_shot.read_manifest(settings.pairs)
-        text_encoder = zero_shot.text_encoder(sides[0].about)
-        scores["zero_shot"] = zero_shot.pair_scores(features, people, text_encoder)
+        people = zero_shot_baseline.read_manifest(settings.pairs)
+        text_encoder = zero_shot_baseline.text_encoder(sides[0].about)
+        scores["zero_shot"] = zero_shot_baseline.pair_scores(features, people, text_encoder)
     person, sex = [p.person for p in features.pairs], [p.sex for p in features.pairs]
     reports = {}
     for method, table in scores.items():  # under the same draws of people

@@ -8,7 +8,7 @@ import numpy as np
 from vclip.errors import DataError, OutputError
 from vclip.models import directory
 from vclip.recipes.data.shards import open_features
-from vclip.recipes.evaluation import protocols, zero_shot
+from vclip.recipes.evaluation import protocols, zero_shot_baseline
 from vclip.recipes.evaluation.model_features import fitting_features, load_heads
 from vclip.recipes.evaluation.protocol_evaluation import ProtocolEvaluation, embed_media
 from vclip.recipes.evaluation.settings import EvaluationSettings
@@ -23,8 +23,8 @@ def load(settings: EvaluationSettings) -> ProtocolEvaluation:
     assert settings.protocol and lists and features
     protocol, ids = protocols.read(settings.protocol, lists, settings.meta)
     if settings.zero_shot:
-        people = zero_shot.read_meta(settings.meta or lists / "vox1_meta.csv")
-        embedded = zero_shot.embed_media(protocol, ids, open_features(features), people)
+        people = zero_shot_baseline.read_meta(settings.meta or lists / "vox1_meta.csv")
+        embedded = zero_shot_baseline.embed_media(protocol, ids, open_features(features), people)
     else:
         heads = load_heads(directory.find_model(settings.model))
         sides = fitting_features(features, settings.model, heads)

@@ -19,7 +19,7 @@ from vclip.face.clip import ClipTextEncoder
 from vclip.models.clip_folder import clip_hash
 from vclip.recipes.data.manifest import read_pairs
 from vclip.recipes.data.shards import MediaReport, PairFeatures
-from vclip.recipes.evaluation import association, protocols, zero_shot
+from vclip.recipes.evaluation import association, protocols, zero_shot_baseline
 from vclip.recipes.evaluation.model_features import load_heads
 from vclip.recipes.metrics.verification import auc
 
@@ -64,7 +64,7 @@ def test_scores_are_those_of_each_pair_alone(folder: Path) -> None:
     encoder = ClipTextEncoder(folder / "clip")
     image = np.random.default_rng(1).normal(size=(16, encoder.dimension)).astype(np.float32)
     pairs = read_pairs(folder / "pairs.csv")
-    found = zero_shot.pair_scores(
+    found = zero_shot_baseline.pair_scores(
         PairFeatures(pairs, list(image[:, None]), list(image[:, None]), MediaReport()),
         PEOPLE,
         encoder,
@@ -78,14 +78,14 @@ def test_scores_are_those_of_each_pair_alone(folder: Path) -> None:
 
 
 def test_manifests_and_metadata_describe(folder: Path, tmp_path: Path) -> None:
-    assert zero_shot.read_manifest(folder / "pairs.csv") == PEOPLE
+    assert zero_shot_baseline.read_manifest(folder / "pairs.csv") == PEOPLE
     meta = write_p1(tmp_path) / "vox1_meta.csv"
-    found = zero_shot.read_meta(meta)
+    found = zero_shot_baseline.read_meta(meta)
     assert found["id00000"] == SpeakerProfile("M", country="Nowhere")
     assert found["id00001"].describe() == "a woman from Nowhere" and len(found) == 12
     meta.write_text("VoxCeleb1 ID\tGender\nid1\tm\n")
     with pytest.raises(DataError, match="not vox1_meta"):
-        zero_shot.read_meta(meta)
+        zero_shot_baseline.read_meta(meta)
 
 
 def test_the_table_recovers_what_was_planted(
@@ -116,7 +116,7 @@ def test_shuffled_people_are_chance(folder: Path) -> None:
     for seed in range(30):
         order = np.random.default_rng(seed).permutation(16)
         others = {name: PEOPLE[names[i]] for name, i in zip(names, order, strict=True)}
-        scores = zero_shot.pair_scores(features, others, encoder)
+        scores = zero_shot_baseline.pair_scores(features, others, encoder)
         aucs.append(auc(scores.ravel(), np.eye(16, dtype=bool).ravel()))
     assert np.mean(aucs) == pytest.approx(0.5, abs=0.06)  # 0.02 is its standard error
 
@@ -125,7 +125,7 @@ def test_a_protocol_under_the_bridge(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     lists = write_p1(tmp_path / "lists", n_people=12)
-    people = zero_shot.read_meta(lists / "vox1_meta.csv")
+    people = zero_shot_baseline.read_meta(lists / "vox1_meta.csv")
     protocol, _ = protocols.read("p1", lists)
     seen, heard = protocol.media("face"), protocol.media("voice")
     media = [
@@ -164,10 +164,10 @@ def test_features_that_the_bridge_cannot_read(
 ) -> None:
     for spec in ("bundled", "x.safetensors"):
         with pytest.raises(DataError, match="image features of a CLIP"):
-            zero_shot.text_encoder({"spec": spec})
+            zero_shot_baseline.text_encoder({"spec": spec})
     make_clip(tmp_path / "other", seed=1)
     with pytest.raises(DataError, match="another CLIP"):
-        zero_shot.text_encoder({"spec": str(tmp_path / "other"), "weights_sha256": "?"})
+        zero_shot_baseline.text_encoder({"spec": str(tmp_path / "other"), "weights_sha256": "?"})
     save_association(tmp_path / "association.safetensors", Association(AssociationConfig(12)), {})
     options = ["--pairs", str(folder / "pairs.csv"), "--model", str(tmp_path), "--zero-shot"]
     assert association.main(options) == 2
