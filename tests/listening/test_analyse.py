@@ -32,7 +32,6 @@ from vclip.listening.analysis.bootstrap import TwoWayBootstrap
 from vclip.listening.analysis.scores import ConditionMean, PairComparison
 from vclip.listening.design.study import Study
 from vclip.listening.design.study_file import load
-from vclip.listening.simulation import dry_run
 from vclip.listening.simulation.raters import RaterPanel
 
 
@@ -87,7 +86,7 @@ def judged(
     study: Study, panel: RaterPanel, seed: int
 ) -> tuple[list[ConditionMean], list[PairComparison]]:
     """16 raters through plan, panel, exclusion and bootstrap."""
-    found = dry_run.ratings(study, panel, 16, np.random.default_rng(1000 + seed))
+    found = simulated_ratings.rated_by(panel, 16, np.random.default_rng(1000 + seed))
     rows = exclusion.clean(rating_table.frame(found, study))
     two_way = TwoWayBootstrap(rows["rater"], rows["item"], 200, np.random.default_rng(seed))
     return scores.means(rows, "abc", two_way), scores.comparisons(rows, "abc", two_way)

@@ -13,6 +13,7 @@ from vclip.listening import analyse, simulate
 from vclip.listening.design.study import Study
 from vclip.listening.design.study_file import load, parse
 from vclip.listening.simulation import http_rater
+from vclip.listening.simulation.audit import audit
 from vclip.listening.simulation.http_rater import SessionLog
 from vclip.listening.simulation.raters import GroundTruth, RaterPanel, SimulatedRater, planted
 from vclip.listening.simulation.stimulus_index import StimulusIndex
@@ -127,7 +128,7 @@ def test_the_audit_sees_what_is_wrong(
 ) -> None:
     diary = SessionLog("attentive", token="t", answers={0: "1", 1: "2"})
     store: Any = Memory(kept, positions)
-    found = simulate.audit(store, [diary])
+    found = audit(store, [diary])
     assert found.pop("answers") == 2
     assert {name for name, n in found.items() if n} == ({broken} if broken else set())
 

@@ -1,5 +1,7 @@
 """Ratings of simulated panels, for tests of everything behind them."""
 
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -7,10 +9,11 @@ import pandas as pd
 import toy_study
 
 from vclip.listening.analysis import rating_table
+from vclip.listening.design.plan import plan
 from vclip.listening.design.study import Study
-from vclip.listening.simulation import dry_run
-from vclip.listening.simulation.raters import RaterPanel, planted
-from vclip.listening.store.records import Rating
+from vclip.listening.design.trials import Counts, Trial, cell_of, order_of
+from vclip.listening.simulation.raters import RaterPanel, SimulatedRater, planted
+from vclip.listening.store.records import Answer, Rating
 
 ALL = "acr_naturalness acr_fit ab abx afc multi"
 
@@ -23,7 +26,48 @@ def ratings(
     study: Study, n_raters: int = 12, seed: int = 0, effect: float = 0.6, **careless: float
 ) -> list[Rating]:
     found = panel(study, seed, effect, **careless)
-    return dry_run.ratings(study, found, n_raters, np.random.default_rng(seed + 1))
+    return rated_by(found, n_raters, np.random.default_rng(seed + 1))
+
+
+def rated_by(panel: RaterPanel, n_raters: int, rng: np.random.Generator) -> list[Rating]:
+    """Whole sessions of n raters, one after the other, without a server; numbers begin at 1."""
+    plans: list[list[Trial]] = []
+    found: list[Rating] = []
+    for number, rater in enumerate(panel.raters(n_raters, rng), start=1):
+        trials = plan(panel.study, counted(panel.study, plans), rng)
+        plans.append(trials)
+        found += [rating(panel, number, rater, trial, rng) for trial in trials]
+    return found
+
+
+def counted(study: Study, plans: Iterable[Sequence[Trial]]) -> Counts:
+    """Counts of whole sessions, as an oracle for what a store counts."""
+    sessions = list(plans)
+    rated = [t for trials in sessions for t in trials if t.purpose == "rating"]
+    orders = Counter(map(order_of, rated))
+    return Counts(Counter(cell_of(study, t) for t in rated), orders, len(sessions))
+
+
+def rating(
+    panel: RaterPanel, number: int, rater: SimulatedRater, trial: Trial, rng: np.random.Generator
+) -> Rating:
+    """One trial as the store would tell it."""
+    study, told = panel.study, trial.expected if trial.purpose == "attention" else None
+    value = panel.answer(rater, trial.question, trial.sounds, trial.item, told, rng)
+    answer = Answer(
+        position=trial.position,
+        value=value,
+        heard=[],
+        plays=[1] * len(trial.conditions),
+        seconds=float(rater.seconds * rng.lognormal(0, 0.3)),
+        request="",
+        share=1.0,
+        created="2026-01-01T00:00:00.000+00:00",
+    )
+    kind = study.question(trial.question).type
+    return Rating.of(
+        trial, answer, study=study.study, version=study.version, rater=number, type=kind
+    )
 
 
 def table(study: Study, n_raters: int = 12, **options: Any) -> pd.DataFrame:

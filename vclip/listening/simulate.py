@@ -14,22 +14,20 @@ import multiprocessing
 import socket
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import numpy as np
 
-from vclip.errors import InputError, StudyError, reported
-from vclip.listening.analysis import exclusion, rating_table
-from vclip.listening.analysis import results as analysis
+from vclip.errors import InputError, reported
 from vclip.listening.design.study_file import load
-from vclip.listening.simulation.dry_run import covered
+from vclip.listening.simulation.audit import audit, evaluate, times
 from vclip.listening.simulation.http_rater import HttpRater, RaterBehaviour, SessionLog
 from vclip.listening.simulation.raters import RaterPanel, SimulatedRater, planted
 from vclip.listening.simulation.stimulus_index import StimulusIndex
-from vclip.listening.store.store import Store, open_store
+from vclip.listening.store.store import open_store
 
 PATIENCE = 60.0  # seconds for any answer of the server
 DEMO = Path(__file__).parents[2] / "assets" / "studies" / "demo" / "study.json"
@@ -50,62 +48,6 @@ async def visit(
     return await asyncio.gather(*map(one, raters, rng.spawn(n_raters)))
 
 
-def audit(store: Store, logs: Sequence[SessionLog]) -> dict[str, Any]:
-    """What the store has of what was acknowledged, by rater and position."""
-    kept = [(r.rater, r.position) for r in store.ratings()]
-    lost, changed, unknown = 0, 0, 0
-    for log in logs:
-        rater = store.rater(log.token) if log.token else None
-        stored = store.answers(rater) if rater is not None else {}
-        lost += len(log.answers.keys() - stored.keys())
-        unknown += len(stored.keys() - log.answers.keys())
-        both = log.answers.keys() & stored.keys()
-        changed += sum(log.answers[at] != stored[at].value for at in both)
-    acknowledged = sum(len(log.answers) for log in logs)
-    return {
-        "answers": acknowledged,
-        "ratings_lost": lost,
-        "ratings_changed": changed,
-        "ratings_duplicated": len(kept) - len(set(kept)),
-        "never_acknowledged": unknown,
-    }
-
-
-def evaluate(store: Store, logs: Sequence[SessionLog], panel: RaterPanel) -> dict[str, Any]:
-    """Who was excluded, and how the results stand to what was planted."""
-    ids = {store.rater(log.token): log.kind for log in logs if log.token}
-    study = panel.study
-    table = rating_table.frame([r for r in store.ratings() if r.rater in ids], study)
-    careless = {rater for rater, kind in ids.items() if kind != "attentive"}
-    excluded = set(exclusion.judge(study, table)) if len(table) else set()
-    found: dict[str, Any] = {
-        "careless": len(careless),
-        "careless_excluded": len(careless & excluded),
-        "attentive_excluded": len(excluded - careless),
-        "intervals": 0,
-        "intervals_covering": 0,
-    }
-    with contextlib.suppress(StudyError):  # nobody is left
-        results = analysis.analyse(study, table)
-        known = StimulusIndex(study).told_apart
-        hits = [hit for q in results.questions for hit in covered(q, panel.truth, known(q.id))]
-        pairs = [pair for question in results.questions for pair in question.comparisons]
-        found |= {"intervals": len(hits), "intervals_covering": sum(hits)}
-        found |= {"pairs": len(pairs), "pairs_significant": sum(p.significant for p in pairs)}
-    return found
-
-
-def times(logs: Sequence[SessionLog]) -> dict[str, float | None]:
-    """Seconds from sending an answer to the next trial, and to its last sound."""
-    found: dict[str, float | None] = {}
-    for name in ("to_trial", "to_sound"):
-        values = [value for log in logs for value in getattr(log, name)]
-        for q in (50, 95, 100):
-            value = round(float(np.percentile(values, q)), 4) if values else None
-            found[f"{name}_p{q}_s"] = value
-    return found
-
-
 def serve(study: Path, store: str, listening: socket.socket) -> None:
     """A server of raters on this socket, until it is stopped."""
     import uvicorn
@@ -115,7 +57,8 @@ def serve(study: Path, store: str, listening: socket.socket) -> None:
 
     app = FastAPI()
     app.include_router(router(open_store(store, load(study))))
-    config = uvicorn.Config(app, log_level="warning", access_log=False)
+    options: dict[str, Any] = {"log_level": "warning", "access_log": False}
+    config = uvicorn.Config(app, timeout_keep_alive=round(PATIENCE), **options)
     uvicorn.Server(config).run(sockets=[listening])
 
 

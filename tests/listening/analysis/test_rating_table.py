@@ -21,7 +21,19 @@ FORBIDDEN = ("ip", "address", "token", "code", "agent", "request", "tab")
 
 def rating(**changes: object) -> Rating:
     base = Rating(
-        "toy", "1", 7, 3, "q", "acr_fit", "i0", ("a",), (), "rating", None, "4", 5.0, 1.0, (2,), "t"
+        3,
+        "q",
+        "i0",
+        ("a",),
+        study="toy",
+        version="1",
+        rater=7,
+        type="acr_fit",
+        value="4",
+        seconds=5.0,
+        heard=1.0,
+        plays=(2,),
+        created="t",
     )
     return dataclasses.replace(base, **changes)
 

@@ -9,6 +9,7 @@ import pytest
 import toy_study
 from hypothesis import given, reject, settings
 from hypothesis import strategies as st
+from simulated_ratings import counted
 
 from vclip.errors import ConflictError, StudyError
 from vclip.listening.design import williams
@@ -29,12 +30,12 @@ def enrol(study: Study, n: int, seed: int = 0) -> list[list[Trial]]:
     """n raters, all of whom finish."""
     plans: list[list[Trial]] = []
     for i in range(n):
-        plans.append(plan(study, Counts.of(study, plans), np.random.default_rng([seed, i])))
+        plans.append(plan(study, counted(study, plans), np.random.default_rng([seed, i])))
     return plans
 
 
 def spread(study: Study, plans: list[list[Trial]]) -> int:
-    counts = Counts.of(study, plans).cells
+    counts = counted(study, plans).cells
     filled = [counts.get(cell, 0) for cell in cells(study)]
     return max(filled) - min(filled)
 
@@ -102,17 +103,17 @@ def test_raters_who_leave_are_made_up_for() -> None:
     study = toy_study.study(6, "abcd", "acr_fit ab", trials_per_rater=9)
     rng, kept = np.random.default_rng(3), list[list[Trial]]()
     for _ in range(60):  # a third leaves after some trials, whose number is drawn
-        trials = plan(study, Counts.of(study, kept), rng)
+        trials = plan(study, counted(study, kept), rng)
         kept.append(trials[: rng.integers(10)] if rng.random() < 1 / 3 else trials)
     for _ in range(8):
-        kept.append(plan(study, Counts.of(study, kept), rng))
+        kept.append(plan(study, counted(study, kept), rng))
     assert spread(study, kept) <= 1
 
 
 def test_a_study_of_200_raters_fills_evenly_in_balanced_order() -> None:
     study = toy_study.study(8, "abcd", "acr_fit ab", trials_per_rater=20, attention=2)
     plans = enrol(study, 200)
-    counts = Counts.of(study, plans)
+    counts = counted(study, plans)
     assert sum(counts.cells.values()) == 200 * 20 and spread(study, plans) <= 1
     sides = Counter((q, i, tuple(sorted(o))) for q, i, o in counts.orders if len(o) == 2)
     assert len(sides) == 8 * 6 and set(sides.values()) == {2}  # both orders of every pair
@@ -164,7 +165,7 @@ def test_sides_are_balanced_within_a_session_too() -> None:
 
 def test_abx_and_multi_are_presented_in_all_orders_equally_often() -> None:
     study = toy_study.study(4, "abc", "abx multi", trials_per_rater=16)
-    orders = Counts.of(study, enrol(study, 12)).orders
+    orders = counted(study, enrol(study, 12)).orders
     of_pair = [n for (q, i, o), n in orders.items() if q == "abx" and set(o) == {"a", "b"}]
     assert len(of_pair) == 4 * 4 and set(of_pair) == {3}
     of_multi = [n for (q, i, o), n in orders.items() if q == "multi"]
@@ -192,9 +193,9 @@ def test_quota_ends_a_study() -> None:
     plans: list[list[Trial]] = []
     with pytest.raises(ConflictError, match="all the ratings"):
         while True:
-            plans += [plan(study, Counts.of(study, plans), np.random.default_rng(len(plans)))]
-    assert set(Counts.of(study, plans).cells.values()) == {2}
-    assert len(Counts.of(study, plans).cells) == 8 and len(plans[-1]) == 16 - 5 * 3
+            plans += [plan(study, counted(study, plans), np.random.default_rng(len(plans)))]
+    assert set(counted(study, plans).cells.values()) == {2}
+    assert len(counted(study, plans).cells) == 8 and len(plans[-1]) == 16 - 5 * 3
 
 
 def test_checks_are_at_random_places_neither_first_nor_last_nor_adjacent() -> None:
@@ -293,7 +294,7 @@ def test_every_study_that_is_accepted_can_be_rated(
     plans: list[list[Trial]] = []
     while len(plans) < 6:
         try:
-            plans.append(plan(study, Counts.of(study, plans), np.random.default_rng(seed)))
+            plans.append(plan(study, counted(study, plans), np.random.default_rng(seed)))
         except ConflictError:
             assert quota
             break

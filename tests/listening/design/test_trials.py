@@ -4,12 +4,12 @@ import json
 
 import pytest
 import toy_study
+from simulated_ratings import counted
 
 from vclip.listening.design.study import Study
 from vclip.listening.design.study_file import parse
 from vclip.listening.design.trials import (
     Cell,
-    Counts,
     Trial,
     cell_of,
     cells,
@@ -71,7 +71,7 @@ def test_counts_are_of_ratings_only() -> None:
         [trial("ab", "a", "b"), trial("acr_fit", "a", purpose="attention", expected="2")],
         [trial("ab", "b", "a"), trial("acr_fit", "a"), trial("ab", "a", "c", purpose="gold")],
     ]
-    counts = Counts.of(study, plans)
+    counts = counted(study, plans)
     assert counts.cells == {Cell("ab", "i1", ("a", "b")): 2, Cell("acr_fit", "i1", ("a",)): 1}
     assert counts.orders[("ab", "i1", ("b", "a"))] == 1
     assert counts.raters == 2

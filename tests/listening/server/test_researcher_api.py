@@ -14,15 +14,14 @@ import pandas as pd
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from simulated_ratings import counted, rated_by
 from study_server import TOKEN, study
 
-from vclip.listening.analysis import rating_table
 from vclip.listening.design.study import Study
 from vclip.listening.design.study_file import load
 from vclip.listening.design.trials import Counts, cells
 from vclip.listening.server import monitor, researcher_api
 from vclip.listening.server.monitor import StudyMonitor
-from vclip.listening.simulation import dry_run
 from vclip.listening.simulation.raters import RaterPanel, planted
 from vclip.listening.store.records import Progress, Rating
 
@@ -48,7 +47,7 @@ class Shelf:
         self.study = study
         rng = np.random.default_rng(0)
         panel = RaterPanel(study, planted(study), rng)
-        self.found = dry_run.ratings(study, panel, n_raters, rng)
+        self.found = rated_by(panel, n_raters, rng)
         wrong = {r.position: "1" if r.expected != "1" else "2" for r in self.found}
         self.found = [
             replace(r, value=wrong[r.position])
@@ -61,9 +60,7 @@ class Shelf:
         return list(self.found)
 
     def counts(self) -> Counts:
-        return Counts.of(
-            self.study, [[rating_table.trial(r) for r in self.found if r.purpose == "rating"]]
-        )
+        return counted(self.study, [self.found])
 
     def raters(self) -> list[Progress]:
         when = "2026-01-01T00:00:00.000+00:00"

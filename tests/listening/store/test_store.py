@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from simulated_ratings import counted
 from stores import answer, enrol, kept, toy, url
 
 from vclip.errors import ConflictError, StudyError
@@ -180,7 +181,7 @@ def test_withdrawal_amid_answers_leaves_nothing(kept: Store) -> None:
 def test_counts_are_those_of_the_plans(kept: Store) -> None:
     raters = [enrol(kept, seed).rater for seed in range(5)]
     plans = [kept.trials(rater) for rater in raters]
-    assert kept.counts() == Counts.of(kept.study, plans)
+    assert kept.counts() == counted(kept.study, plans)
 
 
 def test_trials_of_raters_long_gone_are_free_again(

@@ -9,14 +9,14 @@ import json
 import zipfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pandas as pd
 
 from vclip.errors import StudyError
 from vclip.listening.analysis import exclusion
 from vclip.listening.design.study import ACR, SLOTS, Study
-from vclip.listening.design.trials import Purpose, Trial, correct
+from vclip.listening.design.trials import correct
 from vclip.listening.store.records import Rating
 
 COLUMNS = {
@@ -134,19 +134,6 @@ def _check(table: pd.DataFrame, name: str) -> None:
         raise StudyError(f"{name}, line {n + 2}: {told} is no rating; give what the export wrote")
 
 
-def trial(rating: Rating) -> Trial:
-    """The trial that a rating answered."""
-    return Trial(
-        position=rating.position,
-        question=rating.question,
-        item=rating.item,
-        conditions=rating.conditions,
-        items=rating.items,
-        purpose=cast(Purpose, rating.purpose),
-        expected=rating.expected,
-    )
-
-
 def _rows(rating: Rating, study: Study | None) -> Iterator[dict[str, Any]]:
     """One row, or one for each slot of multi."""
     same = "study version rater position question type item purpose heard seconds created"
@@ -181,12 +168,12 @@ def _correct(rating: Rating, study: Study | None) -> bool | None:
         return None
     if study is None:
         return rating.value == rating.expected
-    return correct(study, trial(rating), rating.value)
+    return correct(study, rating, rating.value)
 
 
 def _sounds(rating: Rating, study: Study) -> Iterator[str]:
     """SHA-256 of each sound; nothing for what the study file no longer has."""
     known = {item.id: item.stimuli for item in study.items}
-    for name, condition in trial(rating).sounds:
+    for name, condition in rating.sounds:
         if stimulus := known.get(name, {}).get(condition):
             yield stimulus.sha256

@@ -1,7 +1,6 @@
 """Trials, the screens of one rater, and the cells that they are counted in; right answers."""
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -56,14 +55,6 @@ class Counts:
     cells: Mapping[Cell, int] = field(default_factory=dict)
     orders: Mapping[Order, int] = field(default_factory=dict)
     raters: int = 0
-
-    @classmethod
-    def of(cls, study: Study, plans: Iterable[Sequence[Trial]]) -> "Counts":
-        """Of whole sessions, as an oracle for what a store counts."""
-        sessions = list(plans)
-        rated = [t for trials in sessions for t in trials if t.purpose == "rating"]
-        orders = Counter(map(order_of, rated))
-        return cls(Counter(cell_of(study, t) for t in rated), orders, len(sessions))
 
 
 def order_of(trial: Trial) -> Order:

@@ -58,9 +58,7 @@ class StudyMonitor:
         mark, reasons = self._reasons(ratings)
         shown = [r for r in ratings if view == "raw" or r.rater not in reasons]
         raters, study = self.store.raters(), self.study
-        rated = Counter(
-            cell_of(study, rating_table.trial(r)) for r in shown if r.purpose == "rating"
-        )
+        rated = Counter(cell_of(study, r) for r in shown if r.purpose == "rating")
         planned = self.store.counts().cells  # made or reserved, by whomever
         head = {"id": study.study, "version": study.version, "title": study.title}
         return {

@@ -59,21 +59,14 @@ class Progress:
         return self.done == self.total
 
 
-@dataclass(frozen=True)
-class Rating:
-    """One rating with all that is known of it: a trial and its answer, without the study's file."""
+@dataclass(frozen=True, kw_only=True)
+class Rating(Trial):
+    """A trial with its answer and all that is known of it without the study's file."""
 
     study: str
     version: str
     rater: int
-    position: int
-    question: str
-    type: str
-    item: str
-    conditions: tuple[str, ...]
-    items: tuple[str, ...]
-    purpose: str
-    expected: str | None
+    type: str  # of the question
     value: Value
     seconds: float
     heard: float  # share of the slot heard least
