@@ -6,14 +6,14 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from stores import url
+from stores import sql_url, url
 
 from vclip.listening.store.database import connect
 from vclip.listening.store.folder import FolderJournal
 from vclip.listening.store.journal import Event, Journal, SequenceTakenError
 from vclip.listening.store.sql import SqlJournal
 
-__all__ = ["url"]  # a fixture
+__all__ = ["sql_url", "url"]  # fixtures
 
 HEADER = {"study": "toy", "version": "1", "sha256": "0" * 64, "secret": "1" * 64}
 
@@ -80,24 +80,20 @@ def test_a_withdrawal_erases_the_rater_s_events_alone(journal: Journal, url: str
     assert all(e == Event("erased", None, {}, "") for e in found if e not in kept)
 
 
-def test_studies_in_one_database_have_journals_of_their_own(journal: Journal, url: str) -> None:
-    if not journal.shared:
-        return  # a folder has one study
-    with closing(opened(url, version="2")) as other:
+def test_studies_in_one_database_have_journals_of_their_own(sql_url: str) -> None:
+    with closing(opened(sql_url)) as journal, closing(opened(sql_url, version="2")) as other:
         journal.append(enrolled(1), 0)
         other.append(enrolled(1), 0)
         other.append([Event("withdraw", 1)], 3)
         assert [event.kind for event in journal.read(0)] == ["enrol", "event", "event"]
 
 
-def test_of_many_who_append_after_one_number_one_does(journal: Journal, url: str) -> None:
+def test_of_many_who_append_after_one_number_one_does(sql_url: str) -> None:
     """All at once, each by a connection of its own; what the others wanted is not there."""
-    if not journal.shared:
-        return  # nobody else has the folder: test_folder
     barrier, taken = threading.Barrier(6), list[int]()
 
     def append(rater: int) -> None:
-        with closing(opened(url)) as mine:
+        with closing(opened(sql_url)) as mine:
             barrier.wait()
             try:
                 mine.append(enrolled(rater), 0)
@@ -109,4 +105,5 @@ def test_of_many_who_append_after_one_number_one_does(journal: Journal, url: str
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(taken) == 5 and len(journal.read(0)) == 3
+    with closing(opened(sql_url)) as journal:
+        assert len(taken) == 5 and len(journal.read(0)) == 3

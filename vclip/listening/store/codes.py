@@ -1,4 +1,4 @@
-"""What raters are known by: tokens and codes that nobody can guess, kept only as SHA-256."""
+"""Tokens and codes that raters are known by: nobody can guess them, only SHA-256 is kept."""
 
 import base64
 import hashlib
