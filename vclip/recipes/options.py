@@ -1,13 +1,17 @@
 """Command lines of recipes: one option per field of a frozen dataclass of settings."""
 
+import functools
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import tyro
 
+from vclip.errors import reported
+
 Settings = TypeVar("Settings")
+Command = Callable[..., int]  # of the words after its name, sys.argv's by default; to an exit code
 
 
 def parse(
@@ -36,6 +40,31 @@ def parse(
     )
     assert isinstance(found, kind)  # for mypy: tyro's overloads lose it
     return found
+
+
+def command(
+    kind: type[Settings], threads: int = 0
+) -> Callable[[Callable[[Settings], int | None]], Command]:
+    """Make a recipe's main of settings the command `python -m` of its module.
+
+    It parses its line, sets torch's threads if a number is given, and exits with what main returns
+    (0 for nothing), or with 2 and one line on stderr for input that cannot be used.
+    """
+
+    def decorate(main: Callable[[Settings], int | None]) -> Command:
+        @reported
+        @functools.wraps(main)
+        def run(argv: list[str] | None = None) -> int:
+            settings = parse(kind, argv, command=main.__module__)
+            if threads:
+                import torch  # which not every recipe needs
+
+                torch.set_num_threads(threads)
+            return main(settings) or 0
+
+        return run
+
+    return decorate
 
 
 def command_line(module: str, argv: Sequence[str] | None) -> str:

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import torch
 
 from vclip import runtime
-from vclip.errors import InputError, reported
+from vclip.errors import InputError
 from vclip.recipes.bench import speech, waits
-from vclip.recipes.options import parse
+from vclip.recipes.options import command
 
 TARGETS = {  # at most
     "bundled_real_time_factor": 0.05,
@@ -53,9 +53,8 @@ def line(name: str, value: float) -> str:
     return f"{name:36s} {value:9.4g}   at most {target:g}: {'yes' if value <= target else 'NO'}"
 
 
-@reported
-def main(argv: list[str] | None = None) -> int:
-    settings = parse(BenchSettings, argv)
+@command(BenchSettings)
+def main(settings: BenchSettings) -> None:
     if settings.times < 1:
         raise InputError(f"--times is {settings.times}; a median needs at least 1 run")
     runtime.limit_threads()
@@ -64,7 +63,6 @@ def main(argv: list[str] | None = None) -> int:
         print(json.dumps(figures))
     else:
         print("\n".join(line(name, value) for name, value in figures.items()))
-    return 0
 
 
 if __name__ == "__main__":

@@ -29,9 +29,9 @@ import numpy as np
 from tqdm import tqdm
 
 from vclip.arrays import Float32, Floating, Indices
-from vclip.errors import InputError, reported
+from vclip.errors import InputError
 from vclip.recipes.bench import timing
-from vclip.recipes.options import parse
+from vclip.recipes.options import command
 from vclip.speakers.bank import ExactIndex, FaissIndex, SearchIndex
 
 K = 10
@@ -191,14 +191,12 @@ def measure_method(
         yield {"breadth": breadth} | found | {"index_mb": index_mb, "build_s": build_s}
 
 
-@reported
-def main(argv: list[str] | None = None) -> int:
-    settings = parse(SearchBenchSettings, argv)
+@command(SearchBenchSettings)
+def main(settings: SearchBenchSettings) -> None:
     if min(settings.sizes) < 1 or settings.queries < 1:
         raise InputError("sizes and queries must be at least 1")
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # of the processes that measure
     timing.show(measure(settings), settings.json)
-    return 0
 
 
 if __name__ == "__main__":

@@ -16,13 +16,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vclip.errors import DataError, reported
+from vclip.errors import DataError
 from vclip.models.clip_folder import OPENAI_CLIP, PINNED_CLIP, clip_hash
 from vclip.models.directory import BUNDLED, DESCRIPTION, VERSION, ModelDirectory
 from vclip.models.download import sha256
 from vclip.pipeline import FaceToVoice
 from vclip.recipes.generation.npz import read_npz
-from vclip.recipes.options import parse
+from vclip.recipes.options import command
 
 OPTIONAL = {"faces"}  # without them no visitor's face is compared with others
 DERIVED = {"generation", "signature"}  # of VCTK; vclip.models.fitted stands in
@@ -104,15 +104,13 @@ class AssembleSettings:
     clip: str = ""  # OWNER/NAME@COMMIT, or a folder of the directory: the image encoder
 
 
-@reported
-def main(argv: list[str] | None = None) -> int:
-    settings = parse(AssembleSettings, argv)
+@command(AssembleSettings)
+def main(settings: AssembleSettings) -> None:
     directory = settings.directory.resolve()
     text = json.dumps(describe(directory, settings.clip), indent=2, ensure_ascii=False) + "\n"
     (directory / DESCRIPTION).write_text(text)
     try_out(directory)
     print(directory / DESCRIPTION)
-    return 0
 
 
 if __name__ == "__main__":

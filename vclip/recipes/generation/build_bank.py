@@ -22,7 +22,7 @@ from tqdm import tqdm
 from tyro.conf import arg
 
 from vclip.association.voice_encoder import VoiceEncoder
-from vclip.errors import DataError, reported
+from vclip.errors import DataError
 from vclip.models.directory import BUNDLED
 from vclip.recipes.data.encoders import VOICE_CHOICES, open_voice_encoder
 from vclip.recipes.data.features import STORE, make_features
@@ -32,7 +32,7 @@ from vclip.recipes.data.shards import open_features
 from vclip.recipes.data.voice_sex import SexProbe
 from vclip.recipes.generation.npz import write_npz
 from vclip.recipes.generation.spoken_features import SENTENCES, speeches
-from vclip.recipes.options import parse
+from vclip.recipes.options import command
 from vclip.speech.vits import CoquiVits
 
 LABELLED = ("vctk", "librispeech")  # sources whose sex is known
@@ -105,11 +105,10 @@ def build(settings: BuildBankSettings) -> tuple[Path, dict[str, Any]]:
     return path, origin
 
 
-@reported
-def main(argv: list[str] | None = None) -> int:
-    path, origin = build(parse(BuildBankSettings, argv))
+@command(BuildBankSettings)
+def main(settings: BuildBankSettings) -> None:
+    path, origin = build(settings)
     print(path, json.dumps(origin))
-    return 0
 
 
 if __name__ == "__main__":

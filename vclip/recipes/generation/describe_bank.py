@@ -21,11 +21,11 @@ from typing import Any
 import numpy as np
 
 from vclip.association.zero_shot import SpeakerProfile
-from vclip.errors import DataError, reported
+from vclip.errors import DataError
 from vclip.models.directory import BUNDLED
 from vclip.recipes.data.manifest import file_hash, read_rows, sex_of
 from vclip.recipes.generation.npz import Arrays, read_npz, write_npz
-from vclip.recipes.options import parse
+from vclip.recipes.options import command
 
 # share of speakers whose sex is the manifest's; the bank's is heard, not always rightly
 LEAST = 0.9
@@ -108,10 +108,9 @@ def run(settings: DescribeBankSettings) -> dict[str, Any]:
     return origin
 
 
-@reported
-def main(argv: list[str] | None = None) -> int:
-    print(json.dumps(run(parse(DescribeBankSettings, argv))))
-    return 0
+@command(DescribeBankSettings)
+def main(settings: DescribeBankSettings) -> None:
+    print(json.dumps(run(settings)))
 
 
 if __name__ == "__main__":

@@ -16,12 +16,11 @@ from torch.nn import functional as F
 from tqdm import tqdm
 
 from vclip.arrays import Float32
-from vclip.errors import reported
 from vclip.models.directory import BUNDLED
 from vclip.models.download import sha256
 from vclip.recipes.data.encoders import open_voice_encoder
 from vclip.recipes.generation.spoken_features import SENTENCES, bank_rows, heard, synthesizer_folder
-from vclip.recipes.options import parse
+from vclip.recipes.options import command
 from vclip.speakers.gmm import SpeakerGMM
 from vclip.speakers.signature import SignatureNet
 from vclip.speech.vits import CoquiVits
@@ -125,10 +124,9 @@ def distill(config: DistillSettings) -> Path:
     return path
 
 
-@reported
-def main(argv: list[str] | None = None) -> int:
-    distill(parse(DistillSettings, argv))
-    return 0
+@command(DistillSettings)
+def main(settings: DistillSettings) -> None:
+    distill(settings)
 
 
 if __name__ == "__main__":

@@ -18,10 +18,9 @@ from sklearn.pipeline import make_pipeline
 from tqdm import tqdm
 
 from vclip.arrays import Float32, Int64
-from vclip.errors import reported
 from vclip.models.directory import BUNDLED
 from vclip.recipes.generation.spoken_features import bank_rows
-from vclip.recipes.options import parse
+from vclip.recipes.options import command
 from vclip.speakers.gmm import SpeakerGMM
 
 FOLDS = 10
@@ -79,15 +78,13 @@ def choose(table: Float32, seed: int) -> int:
     return best
 
 
-@reported
-def main(argv: list[str] | None = None) -> int:
-    settings = parse(FitGmmSettings, argv)
+@command(FitGmmSettings)
+def main(settings: FitGmmSettings) -> None:
     table, _ = bank_rows(settings.directory)
     n_components = settings.n_components or choose(table, settings.seed)
     path = settings.directory / "generation.npz"
     SpeakerGMM.fit(table, n_components, settings.seed).save(path)
     print(path)
-    return 0
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ import torch
 from vclip.arrays import Float32, Float64
 from vclip.association.explain import percentile
 from vclip.association.model import load_association
-from vclip.errors import DataError, reported
+from vclip.errors import DataError
 from vclip.models.directory import BUNDLED, ModelDirectory, find_model
 from vclip.recipes.data.features import STORE, make_features
 from vclip.recipes.data.manifest import Labelled, file_hash, read_labelled, read_pairs
@@ -32,7 +32,7 @@ from vclip.recipes.face_encoder.face_crops import content_fold
 from vclip.recipes.generation.npz import read_npz, write_npz
 from vclip.recipes.metrics.intervals import Estimate, bootstrap
 from vclip.recipes.metrics.verification import same, sex_mask
-from vclip.recipes.options import parse
+from vclip.recipes.options import command
 
 KINDS = ("own voice", "somebody else's", "... of the same sex")
 
@@ -153,20 +153,18 @@ def average(values: npt.NDArray[Any], weights: Float64) -> float:
     return float(np.average(values, weights=weights)) if weights.any() else np.nan
 
 
-@reported
-def main(argv: list[str] | None = None) -> int:
-    settings = parse(ReferenceFaceSettings, argv)
+@command(ReferenceFaceSettings)
+def main(settings: ReferenceFaceSettings) -> None:
     directory = find_model(settings.directory)
     if settings.pairs:
         found = validate(settings, settings.pairs)
         note(directory, found)
         print(found)
-        return 0
-    if settings.utk is None:
+    elif settings.utk:
+        path, origin = build(directory, settings.utk, settings.store)
+        print(path, json.dumps(origin))
+    else:
         raise DataError("name the manifest of UTKFace (--utk), or pairs to measure on (--pairs)")
-    path, origin = build(directory, settings.utk, settings.store)
-    print(path, json.dumps(origin))
-    return 0
 
 
 if __name__ == "__main__":

@@ -14,10 +14,9 @@ from typing import Annotated, Any
 from PIL import Image
 from tyro.conf import arg
 
-from vclip.errors import reported
 from vclip.models.directory import BUNDLED, CHOICES
 from vclip.pipeline import FaceToVoice
-from vclip.recipes.options import parse
+from vclip.recipes.options import command
 from vclip.recipes.showcase import browser
 from vclip.ui.page import theme
 from vclip.ui.texts import ENGLISH
@@ -56,16 +55,14 @@ def shoot(chromium: Any, content: str, size: tuple[int, int]) -> Image.Image:
     return Image.open(io.BytesIO(page.screenshot(omit_background=True)))
 
 
-@reported
-def main(argv: list[str] | None = None) -> int:
-    model = parse(IconSettings, argv).model
-    controller = VisitController(FaceToVoice.from_pretrained(model))
+@command(IconSettings)
+def main(settings: IconSettings) -> None:
+    controller = VisitController(FaceToVoice.from_pretrained(settings.model))
     svg = f"<style>body {{ margin: 0 }}</style>{(theme.ASSETS / 'icon.svg').read_text()}"
     with browser.chromium() as chromium:
         shoot(chromium, svg, (SIDE, SIDE)).save(theme.ICON, optimize=True)
         thumbnail = shoot(chromium, document(controller), SIZE).convert("RGB")
     thumbnail.quantize(COLOURS, dither=Image.Dither.NONE).save(theme.THUMBNAIL, optimize=True)
-    return 0
 
 
 if __name__ == "__main__":

@@ -14,9 +14,9 @@ from typing import Any, Literal
 from PIL import Image
 from tqdm import tqdm
 
-from vclip.errors import OutputError, reported
+from vclip.errors import OutputError
 from vclip.recipes.data.manifest import REPO
-from vclip.recipes.options import parse
+from vclip.recipes.options import command
 from vclip.recipes.showcase import browser
 
 WIDTHS = {360: 740, 768: 1024, 1440: 900}
@@ -123,9 +123,8 @@ def take(out: Path, chromium: Any, address: str, state: Callable[[Any], None], *
         page.context.close()
 
 
-@reported
-def main(argv: list[str] | None = None) -> int:
-    settings = parse(ScreenshotSettings, argv)
+@command(ScreenshotSettings)
+def main(settings: ScreenshotSettings) -> None:
     out = settings.out
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -144,7 +143,6 @@ def main(argv: list[str] | None = None) -> int:
         with browser.app("--stage") as process:
             take(out, chromium, browser.address(process), empty, reduced_motion="reduce")
     print(f"{len(list(out.glob('*.png')))} pictures in {out}")
-    return 0
 
 
 if __name__ == "__main__":

@@ -28,11 +28,11 @@ from tqdm import tqdm
 
 from vclip.arrays import Float32
 from vclip.association.voice_encoder import ResemblyzerEncoder
-from vclip.errors import DataError, reported
+from vclip.errors import DataError
 from vclip.models.directory import BUNDLED
 from vclip.recipes.data import acoustics
 from vclip.recipes.metrics.figures import Figure
-from vclip.recipes.options import parse
+from vclip.recipes.options import command
 from vclip.recipes.tts import figures as tts_figures
 from vclip.recipes.tts.figures import MeasuredUtterance
 from vclip.recipes.tts.prepare import (
@@ -177,9 +177,8 @@ class TtsEvaluation:
         ]
 
 
-@reported
-def main(argv: list[str] | None = None) -> int:
-    config = parse(EvaluateTtsSettings, argv)
+@command(EvaluateTtsSettings)
+def main(config: EvaluateTtsSettings) -> int:
     figures = TtsEvaluation(config, CoquiVits.load(config.directory)).figures()
     if config.json:
         print(json.dumps({figure.name: figure.as_dict() for figure in figures}))

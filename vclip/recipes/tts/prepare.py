@@ -30,10 +30,10 @@ from tqdm import tqdm
 from vclip import audio
 from vclip.arrays import Wav
 from vclip.association.voice_encoder import ResemblyzerEncoder
-from vclip.errors import DataError, reported
+from vclip.errors import DataError
 from vclip.recipes.data.manifest import read_rows
 from vclip.recipes.data.recordings import mean_voice
-from vclip.recipes.options import parse
+from vclip.recipes.options import command
 from vclip.recipes.tts.dataset import HOP
 from vclip.speech import phonemes
 from vclip.speech.vits import BLANK, VOCABULARY, clean_text
@@ -240,11 +240,9 @@ def write(utterances: list[Utterance], config: PrepareTtsSettings) -> None:
     print(f"{config.out}: {len(wavs)} utterances, {len(speakers)} speakers, {hours:.1f} h")
 
 
-@reported
-def main(argv: list[str] | None = None) -> int:
-    config = parse(PrepareTtsSettings, argv)
+@command(PrepareTtsSettings)
+def main(config: PrepareTtsSettings) -> None:
     write(read_voices(config) + read_engines(config), config)
-    return 0
 
 
 if __name__ == "__main__":

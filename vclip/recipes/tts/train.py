@@ -25,9 +25,9 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from vclip import audio
-from vclip.errors import DataError, reported
+from vclip.errors import DataError
 from vclip.models.directory import BUNDLED
-from vclip.recipes.options import parse
+from vclip.recipes.options import command
 from vclip.recipes.tts.dataset import HOP, TtsDataset, UtteranceBatch, batches
 from vclip.recipes.tts.discriminators import (
     Discriminators,
@@ -264,10 +264,9 @@ def train(config: TrainTtsSettings) -> Path:
     return out / "export"
 
 
-@reported
-def main(argv: list[str] | None = None) -> int:
-    print(train(parse(TrainTtsSettings, argv)))
-    return 0
+@command(TrainTtsSettings)
+def main(settings: TrainTtsSettings) -> None:
+    print(train(settings))
 
 
 if __name__ == "__main__":
