@@ -172,10 +172,10 @@ def test_figures_are_svg_and_pdf_and_the_same_again(results: analysis.StudyResul
     figures, again = charts.figures(results), charts.figures(results)
     assert {"acr_fit_means", "acr_fit_histogram", "ab_preferences", "afc_accuracy"} <= set(figures)
     for name, figure in figures.items():
-        drawn = charts.svg(figure)
+        drawn = charts.saved(figure, "svg")
         assert ET.fromstring(drawn).tag.endswith("svg")
-        assert charts.svg(again[name]) == drawn
-        assert charts.pdf(figure).startswith(b"%PDF")
+        assert charts.saved(again[name], "svg") == drawn
+        assert charts.saved(figure, "pdf").startswith(b"%PDF")
 
 
 def boxes(figure: Figure) -> list[Bbox]:
@@ -206,7 +206,7 @@ def test_texts_of_figures_are_whole_and_apart(results: analysis.StudyResults, lo
 def test_labels_are_no_formulas(results: analysis.StudyResults) -> None:
     question = results.questions[0]
     figure = charts.means(question, {"a": "costs $5 and $6", "b": "<b>", "c": "c_1^2"})
-    assert b"costs $5 and $6" in charts.svg(figure)
+    assert b"costs $5 and $6" in charts.saved(figure, "svg")
 
 
 def test_command_line_reads_what_was_exported(

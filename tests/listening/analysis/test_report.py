@@ -136,7 +136,7 @@ def test_poor_data_make_words_and_figures_without_nonsense(
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         for figure in charts.figures(found).values():
-            assert charts.svg(figure)
+            assert charts.saved(figure, "svg")
 
 
 def test_what_cannot_be_tested_is_not_said_to_differ_or_not(

@@ -17,6 +17,7 @@ import pandas as pd
 from vclip.arrays import Float64
 
 SPLITS = 200
+Level = Literal["interval", "ordinal"]
 
 
 @dataclass(frozen=True)
@@ -46,8 +47,7 @@ class Agreement:
 def agreement(rows: pd.DataFrame, rng: np.random.Generator) -> Agreement:
     """Of rows with rater, item, condition, value and type (alpha: ACR ordinal, multi interval)."""
     table = matrix(rows)
-    interval = bool((rows["type"] == "multi").any())
-    level: Literal["interval", "ordinal"] = "interval" if interval else "ordinal"
+    level: Level = "interval" if (rows["type"] == "multi").any() else "ordinal"
     return Agreement(alpha(table, level), icc(table), split_half(table, rng), table.shape[1])
 
 
@@ -57,7 +57,7 @@ def matrix(rows: pd.DataFrame) -> Float64:
     return np.asarray(table, float)
 
 
-def alpha(table: Float64, level: Literal["interval", "ordinal"] = "ordinal") -> float:
+def alpha(table: Float64, level: Level = "ordinal") -> float:
     """Krippendorff's alpha of raters × units; nan where it is not defined."""
     paired = np.isfinite(table).sum(axis=0) > 1
     values = table[:, paired]

@@ -17,6 +17,7 @@ from math import isfinite, nan, sqrt
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 from scipy import stats
 
 from vclip.arrays import Bools, Float64, Indices
@@ -57,14 +58,11 @@ class TwoWayBootstrap:
     """Draws of raters and items for N judgements; raters and items are any labels, (N,) each."""
 
     def __init__(
-        self,
-        raters: Sequence[object] | npt.NDArray[np.generic],
-        items: Sequence[object] | npt.NDArray[np.generic],
-        draws: int,
-        rng: np.random.Generator,
+        self, raters: npt.ArrayLike, items: npt.ArrayLike, draws: int, rng: np.random.Generator
     ) -> None:
-        self.rater, self.n_raters = _codes(raters)
-        self.item, self.n_items = _codes(items)
+        self.rater, known_raters = pd.factorize(np.asarray(raters), sort=True)
+        self.item, known_items = pd.factorize(np.asarray(items), sort=True)
+        self.n_raters, self.n_items = len(known_raters), len(known_items)
         self._rater_weights = _weights(self.n_raters, draws, rng)  # (B, R)
         self._item_weights = _weights(self.n_items, draws, rng)  # (B, I)
 
@@ -78,10 +76,8 @@ class TwoWayBootstrap:
 
     def means(self, values: npt.ArrayLike, chosen: npt.ArrayLike) -> Float64:
         """Mean of the chosen values in each draw, (B,); nan where none of them was drawn."""
-        mask = np.asarray(chosen, float)
-        numbers = np.where(mask > 0, np.asarray(values, float), 0.0)
-        counts = self.totals(mask)
-        found: Float64 = np.where(counts > 0, self.totals(numbers), nan) / np.maximum(counts, 1)
+        counts, sums = self.totals(chosen), self.totals(np.where(chosen, values, 0.0))
+        found: Float64 = np.where(counts > 0, sums, nan) / np.maximum(counts, 1)
         return found
 
     def variance(self, influence: npt.ArrayLike, *arms: npt.ArrayLike) -> tuple[float, float]:
@@ -147,16 +143,9 @@ def average(values: npt.ArrayLike, chosen: npt.ArrayLike) -> float:
 
 def pull(values: npt.ArrayLike, chosen: npt.ArrayLike) -> Float64:
     """By how much each judgement moves the mean of the chosen ones, (N,)."""
-    mask = np.asarray(chosen, bool)
-    numbers = np.where(mask, np.asarray(values, float), 0.0)
-    moved: Float64 = np.where(mask, numbers - average(values, mask), 0.0) / max(int(mask.sum()), 1)
-    return moved
-
-
-def _codes(labels: Sequence[object] | npt.NDArray[np.generic]) -> tuple[Indices, int]:
-    """Numbers 0, 1, … for labels, and how many there are."""
-    known, codes = np.unique(np.asarray(labels), return_inverse=True)
-    return codes.astype(np.intp), len(known)
+    moved = np.asarray(values, float) - average(values, chosen)
+    found: Float64 = np.where(chosen, moved, 0.0) / max(np.count_nonzero(chosen), 1)
+    return found
 
 
 def _weights(n: int, draws: int, rng: np.random.Generator) -> Float64:

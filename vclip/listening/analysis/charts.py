@@ -3,14 +3,12 @@
 import io
 import textwrap
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_pdf import FigureCanvasPdf
-from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
 from vclip.listening.analysis.bootstrap import Interval
@@ -19,13 +17,10 @@ from vclip.listening.analysis.results import QuestionResults, StudyResults
 WIDTH, BAR = 6.0, 0.38  # inches: of a figure, of each line in it
 LONGEST = 28  # characters of a line of a name
 INK, POINT, FAINT = "#222222", "#1b4f8a", "#b8b8b8"
-LIKERT = [
-    "#8c2d04",
-    "#e08b4f",
-    "#d9d9d9",
-    "#6f9fcf",
-    "#1b4f8a",
-]  # 1 to 5; in grey, too
+LIKERT = ["#8c2d04", "#e08b4f", "#d9d9d9", "#6f9fcf", "#1b4f8a"]  # 1 to 5; in grey, too
+# Files: text stays text in SVG, fonts are embedded as TrueType in PDF
+SETTINGS: Any = {"svg.fonttype": "none", "svg.hashsalt": "vclip", "pdf.fonttype": 42}
+DATES = {"svg": "Date", "pdf": "CreationDate"}
 _settings = threading.Lock()  # matplotlib's are one for all threads
 
 
@@ -43,17 +38,15 @@ def figures(results: StudyResults) -> dict[str, Figure]:
 def rendered(results: StudyResults) -> dict[str, dict[str, bytes]]:
     """All figures as files: by name, then by "svg" and "pdf"."""
     drawn = figures(results).items()
-    return {name: {"svg": svg(figure), "pdf": pdf(figure)} for name, figure in drawn}
+    return {name: {kind: saved(figure, kind) for kind in DATES} for name, figure in drawn}
 
 
-def svg(figure: Figure) -> bytes:
-    """The same results give the same bytes; text stays text."""
-    return _saved(figure, FigureCanvasSVG(figure).print_svg, {"Date": None})
-
-
-def pdf(figure: Figure) -> bytes:
-    """The same results give the same bytes; fonts are embedded as TrueType."""
-    return _saved(figure, FigureCanvasPdf(figure).print_pdf, {"CreationDate": None})
+def saved(figure: Figure, kind: str) -> bytes:
+    """A figure as a file, "svg" or "pdf"; the same results give the same bytes."""
+    file = io.BytesIO()
+    with _settings, mpl.rc_context(SETTINGS):
+        figure.savefig(file, format=kind, metadata={DATES[kind]: None})
+    return file.getvalue()
 
 
 def means(question: QuestionResults, labels: dict[str, str]) -> Figure:
@@ -131,15 +124,7 @@ def _scale(axes: Axes, label: str, limits: tuple[float, float] | None = None) ->
 
 
 def _intervals(axes: Axes, found: Sequence[Interval], unit: float = 1.0) -> None:
-    for y, one in enumerate(found):
-        ends = [unit * one.low, unit * one.high]
-        axes.plot(ends, [y, y], color=POINT, lw=2.5, alpha=0.5, clip_on=False)
-        axes.plot([unit * one.value], [y], "o", color=POINT, ms=6, clip_on=False)
-
-
-def _saved(figure: Figure, save: Callable[..., None], metadata: dict[str, None]) -> bytes:
-    file = io.BytesIO()
-    settings: Any = {"svg.fonttype": "none", "svg.hashsalt": "vclip", "pdf.fonttype": 42}
-    with _settings, mpl.rc_context(settings):
-        save(file, metadata=metadata)
-    return file.getvalue()
+    low, value, high = unit * np.array([[one.low, one.value, one.high] for one in found]).T
+    places = np.arange(len(found))
+    axes.hlines(places, low, high, color=POINT, lw=2.5, alpha=0.5, clip_on=False)
+    axes.plot(value, places, "o", color=POINT, ms=6, clip_on=False)

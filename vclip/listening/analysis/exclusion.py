@@ -28,11 +28,8 @@ def judge(study: Study, frame: pd.DataFrame) -> Reasons:
     Raters who break none are not in it.
     """
     trials = frame.drop_duplicates(["rater", "position"])  # multi has several rows a trial
-    found = {}
-    for rater, mine in trials.groupby("rater"):
-        if reasons := list(_broken(study.exclusion, mine)):
-            found[int(str(rater))] = reasons
-    return found
+    found = {r: list(_broken(study.exclusion, mine)) for r, mine in trials.groupby("rater")}
+    return {int(str(rater)): reasons for rater, reasons in found.items() if reasons}
 
 
 def mark(study: Study, frame: pd.DataFrame) -> pd.DataFrame:

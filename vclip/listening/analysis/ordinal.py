@@ -104,13 +104,11 @@ class OrdinalModel:
         self, answers: Indices, n_levels: int, design: Float64, groups: dict[str, Indices]
     ) -> None:
         n, self._cuts = len(answers), n_levels - 1
-        parts = [sparse.csr_array(design)]
-        parts += [
-            sparse.eye_array(codes.max() + 1, format="csr")[codes] for codes in groups.values()
-        ]
+        members = [sparse.eye_array(c.max() + 1, format="csr")[c] for c in groups.values()]
+        parts = [sparse.csr_array(design), *members]
         common = -sparse.hstack(parts, format="csr")  # (N, P): subtracted from the cuts
         self._slices, start = {}, self._cuts + design.shape[1]
-        for name, part in zip(groups, parts[1:], strict=True):
+        for name, part in zip(groups, members, strict=True):
             self._slices[name] = slice(start, start := start + part.shape[1])
         # one-hot of the cut below each level, (K + 1, K − 1): none below the first, above the last
         cuts = sparse.csr_array(np.eye(n_levels + 1, self._cuts, k=-1))
@@ -210,10 +208,8 @@ def _contrasts(names: Sequence[str], effects: Float64, covariance: Float64) -> l
     values = np.where(np.isfinite(errors), rows @ effects, nan)
     p = 2 * stats.norm.sf(np.abs(values) / errors)
     columns = (values.tolist(), errors.tolist(), p.tolist(), holm(p))
-    return [
-        Contrast(names[i], names[j], *figures)
-        for (i, j), *figures in zip(pairs, *columns, strict=True)
-    ]
+    found = zip(pairs, *columns, strict=True)
+    return [Contrast(names[i], names[j], *figures) for (i, j), *figures in found]
 
 
 def treatment_coding(labels: npt.NDArray[np.object_], names: Sequence[str]) -> Float64:

@@ -50,12 +50,9 @@ class PairedChoices:
     """Features of the outcomes of N judgements: z (N, 3, P) and which outcome it was, (N,)."""
 
     def __init__(self, rows: pd.DataFrame, names: Sequence[str]) -> None:
-        places = {name: i for i, name in enumerate(names)}
-        shown = [str(pair).split() for pair in rows["conditions"]]
-        self.first: Indices = np.array([places[pair[0]] for pair in shown], np.intp)
-        self.second: Indices = np.array([places[pair[1]] for pair in shown], np.intp)
-        answers = {"A": 0, "B": 1, "tie": 2}
-        self.outcome: Indices = np.array([answers[str(a)] for a in rows["answer"]], np.intp)
+        shown = rows["conditions"].str.split(expand=True)
+        self.first, self.second = (pd.Index(names).get_indexer(shown[i]) for i in (0, 1))
+        self.outcome: Indices = pd.Index(["A", "B", "tie"]).get_indexer(rows["answer"])
         self.ties = bool((self.outcome == 2).any())
         self.basis = contrasts(len(names))
 

@@ -48,7 +48,7 @@ COLUMNS = {
 }
 NUMBERS = ("value", "chance", "heard", "seconds")
 TEXTS = [name for name, (kind, _) in COLUMNS.items() if kind == "text"]
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "'")
+FORMULA = r"^([=+\-@\t\r'])"
 ANSWERS = r"(acr_(naturalness|fit) [1-5]|ab (A|B|tie)|abx [AB]|afc [A-H]|multi [0-9.e+-]+)"
 
 
@@ -64,11 +64,10 @@ def csv(table: pd.DataFrame) -> str:
     """Comma-separated values with a header. Spreadsheets find no formula in it: texts that look
     like one begin with an apostrophe, which read_csv takes away.
     """
-    texts = table[[name for name in TEXTS if name in table]]
-    plain = texts.map(lambda text: "'" + text if str(text).startswith(FORMULA) else text)
-    return str(
-        table.assign(**{str(n): plain[n] for n in plain}).to_csv(index=False, lineterminator="\n")
-    )
+    plain = table.copy()
+    texts = table.columns.intersection(TEXTS)
+    plain[texts] = table[texts].replace(FORMULA, r"'\1", regex=True)
+    return str(plain.to_csv(index=False, lineterminator="\n"))
 
 
 def as_json(table: pd.DataFrame, study: Study | None = None) -> str:

@@ -51,15 +51,13 @@ def means(
 ) -> list[ConditionMean]:
     """Each condition's mean; rows (N) have condition and value, two_way is of the same rows."""
     values, of = rows["value"].to_numpy(float), rows["condition"].to_numpy()
-    multi = bool((rows["type"] == "multi").any())
-
-    def mean(name: str) -> ConditionMean:
+    multi, found = bool((rows["type"] == "multi").any()), []
+    for name in names:
         mine = values[of == name]
         sd = float(mine.std(ddof=1)) if len(mine) > 1 else nan
-        found = two_way.mean(values, of == name).within(*((0, 100) if multi else (1, 5)))
-        return ConditionMean(name, len(mine), found, sd, histogram(mine, multi))
-
-    return [mean(name) for name in names]
+        mean = two_way.mean(values, of == name).within(*((0, 100) if multi else (1, 5)))
+        found.append(ConditionMean(name, len(mine), mean, sd, histogram(mine, multi)))
+    return found
 
 
 def comparisons(
@@ -111,8 +109,6 @@ def histogram(values: Float64, multi: bool) -> dict[str, int]:
     """How often each value was given; multi by tens, the last from 90 to 100."""
     if not multi:
         return {str(k): int((values == k).sum()) for k in range(1, 6)}
+    names = [*(f"{k}–{k + 9}" for k in range(0, 90, 10)), "90–100"]
     counts, _ = np.histogram(values, np.arange(0, 101, 10))
-    return {
-        f"{k}–{100 if k == 90 else k + 9}": int(n)
-        for k, n in zip(range(0, 91, 10), counts, strict=True)
-    }
+    return dict(zip(names, counts.tolist(), strict=True))
