@@ -12,6 +12,7 @@ import shlex
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -54,9 +55,8 @@ def build(
     models = {name: open_model(name) for name in sorted({arm.model for arm in recipe.arms})}
     faces = {source.face: read_bytes(base / source.face) for source in recipe.sources}
     plan = BuildPlan(recipe, rank(recipe, models, faces), models)
-    check_document(recipe, plan)
-    made = speak(plan, base)
-    return write(plan, made, faces, folder, command)
+    check_document(plan)
+    return write(plan, speak(plan, base), faces, folder, command)
 
 
 @dataclass(frozen=True)
@@ -69,28 +69,27 @@ class BuildPlan:
 
     def pairs(self) -> Iterator[tuple[ItemSpec, Arm]]:
         """Every item with each of its arms."""
-        for source in self.recipe.sources:
-            yield from ((source, arm) for arm in self.recipe.arms if self.recipe.has(arm, source))
+        pairs = product(self.recipe.sources, self.recipe.arms)
+        return ((source, arm) for source, arm in pairs if self.recipe.has(arm, source))
 
     def of(self, source: ItemSpec, arm: Arm) -> dict[str, Any]:
         """What a study file says of it; nothing of recordings."""
         voice = self.ranked.get((arm.id, source.face))
         if voice is None:
             return {}
-        weights = dict(self.models[voice.model].weights)
-        seed = self.recipe.seed
-        return {"voice": voice.speaker, "model": voice.model, "seed": seed, "weights": weights}
+        made_by = {"voice": voice.speaker, "model": voice.model, "seed": self.recipe.seed}
+        return made_by | {"weights": dict(self.models[voice.model].weights)}
 
 
-def check_document(recipe: StudyRecipe, plan: BuildPlan) -> None:
+def check_document(plan: BuildPlan) -> None:
     """Raise StudyError now if the study would be wrong, before hours of speech."""
     promised = {}
     for source, arm in plan.pairs():
         digest = hashlib.sha256(f"{source.id} {arm.id}".encode()).hexdigest()
         file = {"path": "promised", "sha256": digest}
         promised[source.id, arm.id] = file | plan.of(source, arm)
-    faces = {source.face: {"path": source.face} for source in recipe.sources}
-    parse(json.dumps(document(recipe, promised, faces)), "the recipe's study")
+    faces = {source.face: {"path": source.face} for source in plan.recipe.sources}
+    parse(json.dumps(document(plan.recipe, promised, faces)), "the recipe's study")
 
 
 def document(
@@ -102,8 +101,8 @@ def document(
         own = {arm: told for (item, arm), told in sounds.items() if item == source.id}
         face = faces[source.face]
         digest = {"face_sha256": face["sha256"]} if "sha256" in face else {}
-        part = {"id": source.id, "text": source.text, "face": face["path"], **digest}
-        items.append({**part, "stimuli": own})
+        about = {"id": source.id, "text": source.text, "face": face["path"], **digest}
+        items.append(about | {"stimuli": own})
     conditions = [{"id": arm.id, "label": arm.label, "kind": arm.kind} for arm in recipe.arms]
     return {**recipe.study, "conditions": conditions, "items": items}
 
@@ -149,8 +148,7 @@ def write(
         pictures = {name: files.write_face(folder, data) for name, data in faces.items()}
         sounds, notes = {}, []
         for source, arm in plan.pairs():
-            wav = made.wavs[source.id, arm.id]
-            kind = plan.recipe.format
+            wav, kind = made.wavs[source.id, arm.id], plan.recipe.format
             file = files.write_sound(folder, wav, made.sample_rate, kind, made.lufs)
             heard = audio.load_wav(folder / file["path"])
             normalization.check(file["path"], *heard, made.sample_rate, made.lufs)
@@ -160,26 +158,22 @@ def write(
             voice = {name: value for name, value in told.items() if name != "weights"}
             who = {"item": source.id, "condition": arm.id, "text": source.text}
             notes.append({**file, **who, **measured, **voice})
-        head = {**_head(plan, made, command), "faces": pictures, "files": notes}
-        files.write_json(folder / "manifest.json", head)
-        path = folder / "study.json"
-        files.write_json(path, document(plan.recipe, sounds, pictures))
+        manifest = {
+            "command": command,
+            "format": plan.recipe.format,
+            "sample_rate": made.sample_rate,
+            "lufs": round(made.lufs, 2),
+            "lead": normalization.LEAD,
+            "weights": {name: dict(model.weights) for name, model in plan.models.items()},
+            "faces": pictures,
+            "files": notes,
+        }
+        files.write_json(folder / "manifest.json", manifest)
+        files.write_json(folder / "study.json", document(plan.recipe, sounds, pictures))
         files.tidy(folder, {f["path"] for f in [*sounds.values(), *pictures.values()]})
     except OSError as error:
         raise OutputError(f"cannot write into {folder}: {error.strerror or error}") from error
-    return load(path)
-
-
-def _head(plan: BuildPlan, made: Stimuli, command: str) -> dict[str, Any]:
-    """What is true of all files of a manifest."""
-    return {
-        "command": command,
-        "format": plan.recipe.format,
-        "sample_rate": made.sample_rate,
-        "lufs": round(made.lufs, 2),
-        "lead": normalization.LEAD,
-        "weights": {name: dict(model.weights) for name, model in plan.models.items()},
-    }
+    return load(folder / "study.json")
 
 
 def read_bytes(path: Path) -> bytes:

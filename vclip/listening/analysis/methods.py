@@ -22,11 +22,12 @@ TASKS = {
 
 def methods(results: StudyResults, study: Study | None = None) -> str:
     """One paragraph; without the study file nothing is said of what only that knows."""
-    sentences = [*_who(results), _tasks(results)]
+    sentences = [*_raters(results)]
     if study:
         sentences += [*_sounds(study), *_presented(study), *_rules(study)]
     sentences += [_left_out(results, study), *_statistics(results), *_models(results)]
-    return " ".join([*sentences, _software(results)])
+    software = listed([f"{name} {version}" for name, version in results.software.items()])
+    return " ".join([*sentences, f"Analysed with {software}."])
 
 
 def count(n: int, what: str) -> str:
@@ -39,7 +40,7 @@ def listed(parts: Sequence[str], word: str = "and") -> str:
     return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} {word} {parts[-1]}"
 
 
-def _who(results: StudyResults) -> Iterator[str]:
+def _raters(results: StudyResults) -> Iterator[str]:
     least, most = results.per_rater
     each = f"{least}" if least == most else f"{least} to {most}"
     file = f", study file with SHA-256 {results.sha256[:12]}…" if results.sha256 else ""
@@ -51,11 +52,8 @@ def _who(results: StudyResults) -> Iterator[str]:
     if len(results.labels) > 1:
         names = listed(list(results.labels.values()))
         yield f"It compared {len(results.labels)} conditions: {names}."
-
-
-def _tasks(results: StudyResults) -> str:
     tasks = dict.fromkeys(TASKS[question.type] for question in results.questions)
-    return f"Raters {listed(list(tasks))}."
+    yield f"Raters {listed(list(tasks))}."
 
 
 def _sounds(study: Study) -> Iterator[str]:
@@ -66,11 +64,9 @@ def _sounds(study: Study) -> Iterator[str]:
         yield "The loudness of the sounds is not stated in the study file."
         return
     low, high = (f"{lufs:.1f}".replace("-", "−") for lufs in (min(known), max(known)))
-    all_of = (
-        "All sounds" if len(known) == len(measured) else f"{len(known)} of {len(measured)} sounds"
-    )
+    told = "All" if len(known) == len(measured) else f"{len(known)} of {len(measured)}"
     at = f"{low} LUFS" if low == high else f"{low} to {high} LUFS"
-    yield f"{all_of} were measured at {at} (ITU-R BS.1770)."
+    yield f"{told} sounds were measured at {at} (ITU-R BS.1770)."
 
 
 def _presented(study: Study) -> Iterator[str]:
@@ -105,11 +101,11 @@ def _rules(study: Study) -> Iterator[str]:
     if rules.min_variance and kinds & set(ACR):
         broken.append(f"a variance of {LEAST} or more ACR ratings below {rules.min_variance:g}")
     if rules.max_side < 1 and kinds & set(CHOICES):
-        most = _percent(rules.max_side)
-        broken.append(f"more than {most} of {LEAST} or more choices on one side")
+        share = _percent(rules.max_side)
+        broken.append(f"more than {share} of {LEAST} or more choices on one side")
     if rules.min_seconds:
-        median = f"a median time of {LEAST_TIMES} or more answers"
-        broken.append(f"{median} below {rules.min_seconds:g} s")
+        least = f"{rules.min_seconds:g} s"
+        broken.append(f"a median time of {LEAST_TIMES} or more answers below {least}")
     if rules.heard:
         broken.append(f"a rating of a sound heard less than {_percent(rules.heard)}")
     if broken:
@@ -168,10 +164,6 @@ def _models(results: StudyResults) -> Iterator[str]:
             "Right answers were held against chance by the two-sided exact binomial test, which, "
             "like Wilson's interval, takes answers as independent; its p-values are uncorrected."
         )
-
-
-def _software(results: StudyResults) -> str:
-    return f"Analysed with {listed([f'{name} {v}' for name, v in results.software.items()])}."
 
 
 def _percent(share: float) -> str:

@@ -26,8 +26,8 @@ def findings(question: QuestionResults, labels: dict[str, str]) -> str:
     sentences = [head]
     if question.means:
         found = [f"{labels[m.condition]} {number(m.mean)} (n = {m.n})" for m in question.means]
-        sentences.append(f"mean {'scores' if question.type == 'multi' else 'ratings'} were")
-        sentences.append(f"{listed(found)}.")
+        kind = "scores" if question.type == "multi" else "ratings"
+        sentences += [f"mean {kind} were {listed(found)}."]
         sentences += _compared(question.comparisons, labels)
     if question.ordinal:
         sentences += _modelled(question.ordinal, labels)
@@ -76,8 +76,7 @@ def _compared(found: Sequence[PairComparison], labels: dict[str, str]) -> Iterat
             f"A study like this finds a difference of {least} with about 80 % power (at 5 %, "
             "two-sided, before correction)."
         )
-    untested = [_pair(one, labels) for one in found if not isfinite(one.p)]
-    if untested:
+    if untested := [_pair(one, labels) for one in found if not isfinite(one.p)]:
         yield f"Too few raters or items, or no spread, leave untested: {'; '.join(untested)}."
 
 
@@ -94,8 +93,7 @@ def _modelled(found: OrdinalFit, labels: dict[str, str]) -> Iterator[str]:
     ]
     if known:
         yield f"The ordinal model{settled} gives in log-odds (p by Holm) {listed(known)}."
-    loose = [_pair(c, labels) for c in found.contrasts if not isfinite(c.se)]
-    if loose:
+    if loose := [_pair(c, labels) for c in found.contrasts if not isfinite(c.se)]:
         told = "; ".join(loose)
         yield f"For want of overlap the ordinal model has no finite estimate of: {told}."
 
@@ -105,12 +103,11 @@ def _agreed(found: Agreement, kind: str) -> str:
     of_means = found.reliability
     if not any(isfinite(x) for x in (found.alpha, of_means.mean, found.split_half)):
         return "Agreement and reliability are not defined."
-    told = f"{signed(of_means.mean)} ({of_means.kind}, k = {of_means.k:.1f})"
-    if not isfinite(of_means.mean):
-        told = "not defined"
+    kind_and_k = f" ({of_means.kind}, k = {of_means.k:.1f})" if isfinite(of_means.mean) else ""
     return (
         f"Krippendorff's α ({level}) is {signed(found.alpha)}; reliability of the stimuli's means "
-        f"is {told}, by split halves with Spearman–Brown it is {signed(found.split_half)}."
+        f"is {signed(of_means.mean)}{kind_and_k}, by split halves with Spearman–Brown it is "
+        f"{signed(found.split_half)}."
     )
 
 

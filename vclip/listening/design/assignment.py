@@ -25,11 +25,11 @@ def assign_cells(
     """Up to n cells below the quota. Of equally filled ones, conditions and items take turns."""
     levels: dict[int, list[Cell]] = defaultdict(list)
     for cell in cells:
-        if quota is None or counts.get(cell, 0) < quota:
-            levels[counts.get(cell, 0)].append(cell)
+        levels[counts.get(cell, 0)].append(cell)
     chosen: list[Cell] = []
-    for _, level in sorted(levels.items()):
-        chosen += _in_turn(level, chosen, n - len(chosen), rng)
+    for filled in sorted(levels):
+        if quota is None or filled < quota:
+            chosen += _in_turn(levels[filled], chosen, n - len(chosen), rng)
     return chosen
 
 
@@ -37,10 +37,7 @@ def _in_turn(level: list[Cell], chosen: list[Cell], n: int, rng: np.random.Gener
     """Up to n of a level: always of the label, then of the item, that the rater has least of."""
     had = Counter(label(cell) for cell in chosen)
     items = Counter(cell.item for cell in chosen)
-    heaps: dict[tuple[str, ...], list[Cell]] = defaultdict(list)
-    for cell in shuffled(level, rng):
-        heaps[label(cell)].append(cell)
-    found: list[Cell] = []
+    heaps, found = heaped(level, rng), list[Cell]()
     while heaps and len(found) < n:
         name = min(heaps, key=lambda name: had[name])
         cell = min(heaps[name], key=lambda cell: items[cell.item])
@@ -56,6 +53,14 @@ def _in_turn(level: list[Cell], chosen: list[Cell], n: int, rng: np.random.Gener
 def label(cell: Cell) -> tuple[str, ...]:
     """Cells of one question and the same conditions are compared with all others."""
     return (cell.question, *cell.conditions)
+
+
+def heaped(cells: Sequence[Cell], rng: np.random.Generator) -> dict[tuple[str, ...], list[Cell]]:
+    """The cells of each label in a random order; labels as they come in it."""
+    heaps: dict[tuple[str, ...], list[Cell]] = defaultdict(list)
+    for cell in shuffled(cells, rng):
+        heaps[label(cell)].append(cell)
+    return heaps
 
 
 def shuffled(values: Sequence[T], rng: np.random.Generator) -> list[T]:

@@ -4,7 +4,7 @@ Ratings come in blocks of one question each. Blocks follow each other in the ord
 square, and so do the conditions within a block; which sound is A takes turns over raters.
 """
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise, permutations, product
@@ -13,7 +13,7 @@ import numpy as np
 
 from vclip.errors import ConflictError
 from vclip.listening.design import williams
-from vclip.listening.design.assignment import assign_cells, label, shuffled
+from vclip.listening.design.assignment import assign_cells, heaped, label, shuffled
 from vclip.listening.design.study import ACR, SLOTS, Probe, Question, Study
 from vclip.listening.design.trials import (
     Cell,
@@ -39,12 +39,11 @@ def plan(study: Study, counts: Counts, rng: np.random.Generator) -> list[Trial]:
     if not chosen:
         raise ConflictError("this study has all the ratings that it needs; thank you for coming")
     stage = _TrialMaker(study, counts, rng)
-    training = [stage.probe(probe, "training") for probe in stage.training()]
+    trials = [stage.probe(probe, "training") for probe in stage.training()]
     ratings = [stage.show(cell, "rating") for cell in _sequence(study, chosen, counts.raters, rng)]
-    between = _ControlTrials(stage, ratings, set(chosen)).trials()
-    trials = list(training)
+    between = _control_trials(stage, ratings, set(chosen))
     for i, trial in enumerate(ratings, start=1):
-        trials += [trial, *between.get(i, [])]
+        trials += [trial, between[i]] if i in between else [trial]
     return [replace(trial, position=i) for i, trial in enumerate(trials)]
 
 
@@ -59,28 +58,20 @@ def _sequence(
         labels = list(dict.fromkeys(label(c) for c in cells(study) if c.question == name))
         mine = [c for c in chosen if c.question == name]
         tries = (list(_block(mine, labels, turn, rng)) for _ in range(TRIES))
-        yield from min(tries, key=_repeats)
+        yield from min(tries, key=lambda block: sum(a.item == b.item for a, b in pairwise(block)))
 
 
 def _block(
     chosen: list[Cell], labels: list[tuple[str, ...]], start: int, rng: np.random.Generator
 ) -> Iterator[Cell]:
     """Cells of one question; the same item seldom comes twice in a row."""
-    heaps: dict[tuple[str, ...], list[Cell]] = defaultdict(list)
-    for cell in shuffled(chosen, rng):
-        heaps[label(cell)].append(cell)
-    last = ""
+    heaps, last = heaped(chosen, rng), ""
     for name in williams.rounds({k: len(v) for k, v in heaps.items()}, labels, start):
         heap = heaps[name]
         cell = next((cell for cell in heap if cell.item != last), heap[0])
         heap.remove(cell)
         yield cell
         last = cell.item
-
-
-def _repeats(block: list[Cell]) -> int:
-    """How often an item comes twice in a row."""
-    return sum(one.item == other.item for one, other in pairwise(block))
 
 
 class _TrialMaker:
@@ -167,38 +158,36 @@ class _TrialMaker:
         return replace(trial, conditions=names, items=tuple(foils), expected=right)
 
 
-class _ControlTrials:
-    """Gold and attention trials among the ratings: never first, never last, never adjacent."""
+def _control_trials(
+    stage: _TrialMaker, ratings: list[Trial], chosen: set[Cell]
+) -> dict[int, Trial]:
+    """Gold and attention trials by the number of ratings before them, as many as have a place.
 
-    def __init__(self, stage: _TrialMaker, ratings: list[Trial], chosen: set[Cell]) -> None:
-        self._stage, self._ratings, self._chosen = stage, ratings, chosen
-        self._free = shuffled(range(1, len(ratings)), stage.rng)  # after how many ratings
+    Never first, never last, never adjacent; within a block of their question if it has a place.
+    """
+    study, rng, found = stage.study, stage.rng, dict[int, Trial]()
+    free = shuffled(range(1, len(ratings)), rng)
 
-    def trials(self) -> dict[int, list[Trial]]:
-        """What comes after how many ratings; as many as there are places."""
-        study, found = self._stage.study, dict[int, list[Trial]]()
-        for gold in shuffled(study.design.gold, self._stage.rng):
-            if self._free:
-                found[self._place({gold.question})] = [self._stage.probe(gold, "gold")]
-        told = {q.id for q in study.questions if q.type != "multi"}
-        for _ in range(min(study.design.attention, len(self._free))):
-            place = self._place(told)
-            found[place] = [self._attention(self._ratings[place - 1].question, told)]
-        return found
+    def place(questions: set[str]) -> int:
+        fitting = (i for i in free if ratings[i - 1].question in questions)
+        free.remove(at := next(fitting, free[0]))
+        return at
 
-    def _place(self, questions: set[str]) -> int:
-        """A free place within a block of these questions, if there is one."""
-        fitting = (i for i in self._free if self._ratings[i - 1].question in questions)
-        place = next(fitting, self._free[0])
-        self._free.remove(place)
-        return place
+    for gold in shuffled(study.design.gold, rng):
+        if free:
+            found[place({gold.question})] = stage.probe(gold, "gold")
+    told = {q.id for q in study.questions if q.type != "multi"}
+    for _ in range(min(study.design.attention, len(free))):
+        at = place(told)
+        asked = ratings[at - 1].question
+        found[at] = _attention(stage, asked if asked in told else min(told), chosen)
+    return found
 
-    def _attention(self, asked: str, told: set[str]) -> Trial:
-        """Looks like its neighbours and is no rating; the answer to give is drawn by lot."""
-        stage = self._stage
-        name = asked if asked in told else sorted(told)[0]
-        every = [cell for cell in cells(stage.study) if cell.question == name]
-        fresh = [cell for cell in every if cell not in self._chosen] or every
-        trial = stage.show(shuffled(fresh, stage.rng)[0], "attention")
-        values = stage.study.question(name).values
-        return replace(trial, expected=shuffled(values, stage.rng)[0])
+
+def _attention(stage: _TrialMaker, question: str, chosen: set[Cell]) -> Trial:
+    """Looks like its neighbours and is no rating; the answer to give is drawn by lot."""
+    every = [cell for cell in cells(stage.study) if cell.question == question]
+    fresh = [cell for cell in every if cell not in chosen] or every
+    trial = stage.show(shuffled(fresh, stage.rng)[0], "attention")
+    values = stage.study.question(question).values
+    return replace(trial, expected=shuffled(values, stage.rng)[0])

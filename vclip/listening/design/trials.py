@@ -127,11 +127,6 @@ def _sound(item: Item, condition: str) -> set[str]:
     return {stimulus.sha256} | ({f"voice {stimulus.voice}"} if stimulus.voice else set())
 
 
-def answer_is_implied(question: Question) -> bool:
-    """Whether the right answer follows from the trial itself."""
-    return question.type in ("abx", "afc")
-
-
 def tolerance(study: Study, trial: Trial) -> float:
     """How far an answer to a gold trial may be from what is expected; 0 for all others."""
     for probe in study.design.gold if trial.purpose == "gold" else []:

@@ -60,9 +60,9 @@ class StudyMonitor:
         raters, study = self.store.raters(), self.study
         rated = Counter(cell_of(study, r) for r in shown if r.purpose == "rating")
         planned = self.store.counts().cells  # made or reserved, by whomever
-        head = {"id": study.study, "version": study.version, "title": study.title}
+        head = {"version": study.version, "title": study.title, "sha256": study.sha256}
         return {
-            "study": {**head, "sha256": study.sha256},
+            "study": {"id": study.study, **head},
             "view": view,
             "stamp": mark,
             "totals": {
@@ -148,12 +148,5 @@ def _grid(
 def _rater(progress: Progress, reasons: list[str]) -> dict[str, Any]:
     """One line of the page's table; nothing but a number says who it is."""
     screened = [mark.result.get("passed") for mark in progress.marks if mark.kind == "headphones"]
-    return {
-        "rater": progress.rater,
-        "created": progress.created,
-        "seen": progress.seen,
-        "done": progress.done,
-        "total": progress.total,
-        "headphones": any(screened) if screened else None,
-        "reasons": reasons,
-    }
+    told = {name: value for name, value in vars(progress).items() if name != "marks"}
+    return told | {"headphones": any(screened) if screened else None, "reasons": reasons}

@@ -5,7 +5,6 @@ The page itself holds nothing; every number is asked for with `Authorization: Be
 
 import asyncio
 import hmac
-import io
 from typing import Annotated, Any
 
 import pandas as pd
@@ -40,13 +39,7 @@ def router(monitor: StudyMonitor, token: str) -> APIRouter:
     @api.get("/results")
     def results(view: Selection = "clean") -> dict[str, Any]:
         found = monitor.analysed(view)
-        return {
-            "results": found.results,
-            "text": found.text,
-            "message": found.message,
-            "figures": list(found.figures),
-            "stamp": found.stamp,
-        }
+        return vars(found) | {"figures": list(found.figures)}
 
     @api.get("/figures/{name}.{kind}")
     def figure(name: str, kind: str, view: Selection = "clean") -> Response:
@@ -64,9 +57,8 @@ def router(monitor: StudyMonitor, token: str) -> APIRouter:
 
     @api.get("/dictionary.csv")
     def dictionary() -> Response:
-        buffer = io.StringIO()
-        pd.DataFrame(rating_table.dictionary()).to_csv(buffer, index=False)
-        return _file(buffer.getvalue().encode(), "text/csv", "dictionary.csv")
+        table = pd.DataFrame(rating_table.dictionary())
+        return _file(table.to_csv(index=False).encode(), "text/csv", "dictionary.csv")
 
     return api
 
@@ -79,8 +71,5 @@ def _written(monitor: StudyMonitor, table: pd.DataFrame, kind: str) -> bytes:
 
 
 def _file(data: bytes, kind: str, name: str) -> Response:
-    headers = {
-        "Cache-Control": "no-store",
-        "Content-Disposition": f'attachment; filename="{name}"',
-    }
-    return Response(data, media_type=kind, headers=headers)
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return Response(data, media_type=kind, headers={"Cache-Control": "no-store", **headers})

@@ -63,7 +63,8 @@ class HttpRater:
     ) -> None:
         self._client, self._index, self._panel = client, index, panel
         self._rater, self._rng, self._behaviour = rater, rng, behaviour
-        self._tab, self._sent = uuid.uuid4().hex, 0.0
+        self._client.headers["X-Tab"] = uuid.uuid4().hex
+        self._sent = 0.0
         self.log = SessionLog(rater.kind)
 
     async def run(self) -> SessionLog:
@@ -71,6 +72,7 @@ class HttpRater:
         try:
             enrolled = await self._post("/enrol", {"agree": True})
             self.log.token = enrolled["token"]
+            self._client.headers["Authorization"] = f"Bearer {self.log.token}"
             state = await self._get("/state")
             while state["step"] not in ("done", "refused"):
                 state = await self._take(state)
@@ -110,7 +112,7 @@ class HttpRater:
         return state
 
     async def _load(self, trial: dict[str, Any]) -> tuple[bytes | None, list[bytes]]:
-        paths = [trial["face"], *trial["audio"]] if trial["face"] else [*trial["audio"]]
+        paths = [trial["face"], *trial["audio"]] if trial["face"] else trial["audio"]
         found = await asyncio.gather(*map(self._bytes, paths))
         return (found[0], found[1:]) if trial["face"] else (None, found)
 
@@ -141,40 +143,32 @@ class HttpRater:
 
     async def _reload(self, trial: dict[str, Any]) -> None:
         """Another tab takes over: the trial is the same, and the old tab may answer no more."""
-        old, self._tab = self._tab, uuid.uuid4().hex
+        old, self._client.headers["X-Tab"] = self._client.headers["X-Tab"], uuid.uuid4().hex
         state = await self._get("/state")
         if state["trial"] != trial:
             self.log.errors.append("after a reload another trial was shown")
         n = len(trial["audio"])
         late = {"position": trial["position"], "value": "1", "heard": [[[0, 1e3]]] * n}
         late |= {"plays": [1] * n, "seconds": 1.0, "request": uuid.uuid4().hex}
-        headers = self._headers() | {"X-Tab": old}
-        answer = await self._client.post(f"{API}/answer", json=late, headers=headers)
+        answer = await self._client.post(f"{API}/answer", json=late, headers={"X-Tab": old})
         if answer.status_code not in (409, 422):
             self.log.errors.append(f"an old tab could answer: {answer.status_code}")
 
     async def _get(self, path: str) -> dict[str, Any]:
-        return self._json(await self._client.get(f"{API}{path}", headers=self._headers()))
+        return _json(await self._client.get(f"{API}{path}"))
 
     async def _post(self, path: str, body: Any) -> dict[str, Any]:
-        headers = self._headers()
-        return self._json(await self._client.post(f"{API}{path}", json=body, headers=headers))
+        return _json(await self._client.post(f"{API}{path}", json=body))
 
     async def _bytes(self, path: str) -> bytes:
-        answer = await self._client.get(path, headers=self._headers())
-        answer.raise_for_status()
-        return answer.content
+        return (await self._client.get(path)).raise_for_status().content
 
-    def _headers(self) -> dict[str, str]:
-        token = self.log.token
-        return {"X-Tab": self._tab} | ({"Authorization": f"Bearer {token}"} if token else {})
 
-    @staticmethod
-    def _json(answer: httpx.Response) -> dict[str, Any]:
-        if answer.is_error:
-            raise ValueError(f"{answer.request.url.path}: {answer.status_code} {answer.text[:200]}")
-        found: dict[str, Any] = answer.json()
-        return found
+def _json(answer: httpx.Response) -> dict[str, Any]:
+    if answer.is_error:
+        raise ValueError(f"{answer.request.url.path}: {answer.status_code} {answer.text[:200]}")
+    found: dict[str, Any] = answer.json()
+    return found
 
 
 def told_value(instruction: str | None) -> str | None:

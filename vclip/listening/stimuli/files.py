@@ -33,13 +33,12 @@ def write_sound(folder: Path, wav: Wav, sample_rate: int, kind: str, lufs: float
 
 def encode(wav: Wav, sample_rate: int, kind: str) -> bytes:
     """A file in memory; its comment is the same whatever it holds."""
-    buffer = BytesIO()
-    options: dict[str, Any] = {"compression_level": 0} if kind == "mp3" else {"subtype": "PCM_16"}
-    with soundfile.SoundFile(
-        buffer, "w", sample_rate, channels=1, format=kind.upper(), **options
-    ) as file:
+    buffer, mp3 = BytesIO(), kind == "mp3"
+    options: dict[str, Any] = {"compression_level": 0} if mp3 else {"subtype": "PCM_16"}
+    options |= {"channels": 1, "format": kind.upper()}
+    with soundfile.SoundFile(buffer, "w", sample_rate, **options) as file:
         file.comment = COMMENT
-        file.write(wav if kind == "mp3" else audio.to_int16(wav))
+        file.write(wav if mp3 else audio.to_int16(wav))
     return buffer.getvalue()
 
 

@@ -11,6 +11,7 @@ from io import BytesIO
 
 import numpy as np
 import soundfile
+from scipy.signal import windows
 
 from vclip import audio
 from vclip.arrays import Float32, Float64
@@ -77,7 +78,5 @@ def encode(wav: Float32) -> bytes:
 
 def _ramps(n: int) -> Float64:
     """Raised-cosine fades at both ends, (n,)."""
-    up = 0.5 - 0.5 * np.cos(np.pi * np.arange(round(RAMP * SAMPLE_RATE)) / (RAMP * SAMPLE_RATE))
-    gain = np.ones(n)
-    gain[: len(up)], gain[n - len(up) :] = up, up[::-1]
+    gain: Float64 = windows.tukey(n, 2 * RAMP * SAMPLE_RATE / (n - 1))
     return gain

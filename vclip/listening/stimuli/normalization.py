@@ -55,16 +55,13 @@ def _faded(wav: Wav, sample_rate: int) -> Wav:
 
 def match(sounds: Mapping[Key, Wav], sample_rate: int, lufs: float) -> tuple[dict[Key, Wav], float]:
     """All at the same loudness without a limiter, and which: lower than `lufs` if one must be."""
-    lufs = min([lufs, *(_reach(wav, sample_rate) for wav in sounds.values())])
-    return {
-        key: audio.normalize_loudness(wav, sample_rate, lufs, limited=False)
-        for key, wav in sounds.items()
-    }, lufs
-
-
-def _reach(wav: Wav, sample_rate: int) -> float:
-    """How loud a sound can be with its highest peak at the guard, a little below for rounding."""
-    return audio.loudness(wav, sample_rate) + audio.TRUE_PEAK - audio.true_peak(wav) - 0.01
+    for wav in sounds.values():  # its highest peak at the guard, a little below for rounding
+        reach = audio.loudness(wav, sample_rate) + audio.TRUE_PEAK - audio.true_peak(wav) - 0.01
+        lufs = min(lufs, reach)
+    matched = {}
+    for key, wav in sounds.items():
+        matched[key] = audio.normalize_loudness(wav, sample_rate, lufs, limited=False)
+    return matched, lufs
 
 
 def mnru(wav: Wav, q: float, rng: np.random.Generator) -> Wav:

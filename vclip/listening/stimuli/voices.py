@@ -46,15 +46,15 @@ def rank(
     for n, arm in enumerate(recipe.arms):
         rng = np.random.default_rng([recipe.seed, n])
         if arm.of is not None:
-            of = {face: ranked[arm.of, face] for face in faces if (arm.of, face) in ranked}
-            of = shuffle(arm.id, of, rng) if arm.voice == "shuffled" else of
-            ranked |= {(arm.id, face): voice for face, voice in of.items()}
-            continue
-        for face in faces if arm.voice != "recording" else ():
-            model = models[arm.model]
-            had = {voice.speaker for (_, other), voice in ranked.items() if other == face}
-            speaker = _speaker(arm, recipe.seed, model, seen[arm.model, face], had, rng)
-            ranked[arm.id, face] = VoiceRef(arm.model, speaker)
+            own = {face: ranked[arm.of, face] for face in faces if (arm.of, face) in ranked}
+            own = shuffle(arm.id, own, rng) if arm.voice == "shuffled" else own
+            ranked |= {(arm.id, face): voice for face, voice in own.items()}
+        elif arm.voice != "recording":
+            for face in faces:
+                had = {voice.speaker for (_, other), voice in ranked.items() if other == face}
+                place = models[arm.model], seen[arm.model, face]
+                speaker = _speaker(arm, recipe.seed, *place, had, rng)
+                ranked[arm.id, face] = VoiceRef(arm.model, speaker)
     return ranked
 
 
