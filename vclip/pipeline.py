@@ -60,14 +60,14 @@ class FaceToVoice:
     def look(
         self, photo: bytes | Photo, box: Box | int | None = None, whole: bool = False
     ) -> FaceResult:
-        """The largest face, or a box, or the box of an index; whole: the whole picture instead.
+        """Embed the largest face, or that of a box or a box's index; whole: the whole picture.
 
         Raises ImageError, NoFaceError, InputError.
         """
         return self._embedder.embed_photo(photo, box, whole)
 
     def read(self, description: str) -> FaceResult:
-        """Words like "an old man" in the place of a face, wherever one is asked for.
+        """Embed a description, such as "an old man", to be used in the place of a face.
 
         Only where `zero_shot`. Raises ModelError, TextError.
         """
@@ -105,7 +105,7 @@ class FaceToVoice:
         return replace(found, score=float(found.voice_emb @ seen.image_emb)) if seen else found
 
     def coordinates(self, candidate: Candidate) -> list[float]:
-        """Where it lies along the DIRECTIONS, in standard deviations of the bank."""
+        """Coordinates of a voice along the DIRECTIONS, in standard deviations of the bank."""
         return self._voices.coordinates(candidate.speaker_embedding)
 
     @property
@@ -120,7 +120,7 @@ class FaceToVoice:
 
     @property
     def percentile_means(self) -> dict[str, float]:
-        """What percentiles are worth: means for the voices of people with known faces, if noted.
+        """Mean percentiles measured on people with known face and voice; {} if not measured.
 
         `own` voices, `others`, others of the `same_sex`; see
         `vclip.recipes.generation.reference_faces`.
@@ -201,7 +201,7 @@ class FaceToVoice:
         return self._narrator.recite(text, candidate.speaker_embedding, seed, rate, pause)
 
     def normalize_stream(self, pieces: Pieces, candidate: Candidate, lufs: float = LUFS) -> Pieces:
-        """Pieces of `recite` ready to be heard: near `lufs`, with the voice's usual gain.
+        """Pieces of `recite` brought near `lufs` by the gain of this voice on another sentence.
 
         The first call with a voice measures that gain on a sentence of ours.
         """
@@ -216,7 +216,7 @@ class FaceToVoice:
         pause: float = PAUSE,
         lufs: float = LUFS,
     ) -> Pieces:
-        """`normalize_stream` of `recite`: what speak says, ready to be heard while it is spoken."""
+        """Stream a text as it is spoken: `recite`, then `normalize_stream`."""
         return self.normalize_stream(
             self.recite(text, candidate, seed, rate, pause), candidate, lufs
         )

@@ -1,1 +1,1 @@
-"""The space in which the face and the voice of one person lie close, and what leads into it."""
+"""The joint space of faces and voices: projection heads, voice encoders, explanations."""

@@ -20,7 +20,7 @@ N_NEIGHBOURS = 3
 
 @dataclass(frozen=True)
 class Explanation:
-    """Why a voice is offered for a face.
+    """Fit of a voice to a face, its percentile over other faces, and the nearest voices.
 
     score is their cosine; percentile the share, 0 to 1, of n_faces other faces that this voice
     fits worse (None without such faces); neighbours the most similar voices of the bank, itself

@@ -1,4 +1,4 @@
-"""Zero-shot heads: voices are found by what CLIP makes of words about their speakers.
+"""Zero-shot heads: CLIP compares a face with text descriptions of the voices' speakers.
 
 A speaker of the bank is described by what is known of them ("a 34-year-old woman"), and CLIP
 compares the description with the picture of the face. Nothing here was trained on faces and voices
@@ -36,7 +36,7 @@ UNKNOWN = ("", "unknown")
 
 
 class TextEncoder(Protocol):
-    """Words into the space of an image encoder's image_features."""
+    """Text tower of the CLIP whose image tower makes image_features."""
 
     dimension: int
 
@@ -141,7 +141,7 @@ class ZeroShotHeads:
         return expected
 
     def encode_description(self, description: str) -> Float32:
-        """What stands for a face: (F,) of unit norm. Raises TextError."""
+        """Text embedding in the place of image_emb: (F,) of unit norm. Raises TextError."""
         if not description.strip():
             raise TextError('the description is empty; write one like "an old man"')
         return np.asarray(embed_descriptions(self._encoder, [description.strip()])[0])

@@ -1,1 +1,1 @@
-"""A photo becomes the place of its face among the voices: photo, detector, encoders."""
+"""From a photo to the embedding of its face: decoding, detection, crop, image encoders."""

@@ -1,4 +1,4 @@
-"""Face embedder: a photo's face, or a description in its place, to image_emb."""
+"""Face embedder: from a photo (or a description in its place) to image_emb."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -1,1 +1,1 @@
-"""Listening tests: a study, who rates what, the ratings kept, and what they say. No torch here."""
+"""Listening tests: study design, stimuli, rating store, server, analysis. Nothing imports torch."""

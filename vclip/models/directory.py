@@ -125,7 +125,7 @@ class ModelDirectory:
         return cache.fetch_archive(entry["url"], entry["sha256"]) / _inner(entry["folder"])
 
     def clip(self, component: str) -> str | None:
-        """What `vclip.face.clip.find` finds, if the component is a CLIP. Raises ModelError."""
+        """Spec for `clip_folder.find_clip`, if the component is a CLIP. Raises ModelError."""
         entry = self.components.get(component, {})
         if "clip" not in entry:
             return None

@@ -1,1 +1,1 @@
-"""Recipes that make what the app reads; each runs as `python -m vclip.recipes.NAME`."""
+"""Offline recipes: data preparation, training, evaluation; run as `python -m vclip.recipes.…`."""

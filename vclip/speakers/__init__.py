@@ -1,1 +1,1 @@
-"""Speakers of the TTS: the known ones of the bank, drawn ones, and candidates among both."""
+"""Speakers of the TTS: the bank of known ones, a GMM that samples new ones, candidate voices."""

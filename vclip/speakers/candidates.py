@@ -1,4 +1,4 @@
-"""Candidate voices: those of the bank, sampled ones, and what is made of them, all by id.
+"""Candidate voices by id: of the bank, sampled from the GMM, near, blended or moved.
 
 The same id gives the same speaker embedding, whatever was asked before.
 """
@@ -22,7 +22,7 @@ Kind = Literal["bank", "generated", "shaped"]
 
 
 class Heads(Protocol):
-    """Frozen features into the space of the association: trained heads, or zero-shot ones."""
+    """Projection heads: frozen features into the joint space, trained or zero-shot."""
 
     @property
     def image_dimension(self) -> int:
@@ -61,7 +61,7 @@ class Candidate:
 
 
 class VoiceLibrary:
-    """Makes the voice of any id: of the bank, of the mixture, or a step away; for all requests."""
+    """Builds the voice of any id: bank, GMM sample, near, blend or move; shared by all requests."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""The signature network s(e), which foretells how a TTS sounds (docs/method.md, Generation).
+"""The signature network s(e): predicts how a speaker embedding sounds (docs/method.md, Generation).
 
 A TTS drifts: the voice heard is not quite the voice asked for. s predicts the voice features of the
 synthesised speech from the speaker embedding alone, so that thousands of candidates can be ranked

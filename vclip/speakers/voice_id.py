@@ -1,4 +1,4 @@
-"""Voice ids: each says how its voice is made, so nothing about a voice needs a session.
+"""Voice ids: an id encodes how its voice is made, so that no voice is stored in a session.
 
     p225                      a speaker of the bank: any name without ( ) , ;
     gen-SEED-INDEX            draw INDEX of the SEED's N_GENERATED draws of the mixture
@@ -85,7 +85,7 @@ Voice = BankVoice | GeneratedVoice | NearbyVoice | BlendedVoice | MovedVoice
 
 
 def parse(speaker_id: str) -> Voice:
-    """What an id says; str() of it is the canonical id. Raises SpeakerError."""
+    """Parse an id; str() of the result is the canonical id. Raises SpeakerError."""
     if len(speaker_id) > MAX_LENGTH:
         raise SpeakerError(
             f"the id of this voice has {len(speaker_id)} characters, the limit is {MAX_LENGTH}; "

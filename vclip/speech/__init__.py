@@ -1,1 +1,1 @@
-"""Text to speech: the VITS, its decoders, and whole texts said by it."""
+"""Text to speech: VITS, its waveform decoders, streaming, narration of whole texts."""

@@ -25,7 +25,7 @@ def fastest(precision: Precision) -> torch.dtype:
 
 
 class Hifigan:
-    """A `streaming.Decoder` of coqui's generator, which it takes over and changes."""
+    """A `streaming.WaveformDecoder` of coqui's generator, which it takes over and changes."""
 
     def __init__(self, generator: Any, precision: Precision = "auto") -> None:
         self.hop, self.reach, self._dtype = hop(generator), reach(generator), fastest(precision)

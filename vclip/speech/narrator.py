@@ -29,7 +29,7 @@ Pieces = Iterator[tuple[float, Speech]]
 
 
 class AdmissionGate:
-    """Admits so many requests, at work and in the queue alike; the rest is told at once."""
+    """Limits how many requests run or wait; further ones get BusyError at once."""
 
     def __init__(self, places: int) -> None:
         self._places = threading.Semaphore(places)
@@ -112,7 +112,7 @@ class Narrator:
 
 
 def master(speech: Speech, lufs: float) -> Speech:
-    """A whole recital at `lufs`, under the true-peak guard."""
+    """A whole recital at `lufs`, limited to TRUE_PEAK."""
     check_lufs(lufs)
     wav = audio.normalize_loudness(speech.wav, speech.sample_rate, lufs)
     return Speech(wav, speech.sample_rate)

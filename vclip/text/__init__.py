@@ -1,1 +1,1 @@
-"""What people type, as the sentences that a voice says."""
+"""Text normalisation: typed text to sentences in the words that are spoken."""

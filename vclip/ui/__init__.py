@@ -1,1 +1,1 @@
-"""The web app in Gradio: texts and visits here; page, map, speech and server below."""
+"""The web app in Gradio: a visitor's state and texts here; page, map, speech and server below."""

@@ -9,7 +9,7 @@ from vclip.ui.visit import Visit
 
 
 class VisitorSession:
-    """Changed by whoever holds its lock, so that of two hasty clicks none undoes the other.
+    """A visit and its takes; its lock serialises clicks, so that none undoes another.
 
     What takes longer than a step (speech) remembers the epoch in which it began: work of an earlier
     one comes from a visitor who wished to be forgotten.
@@ -33,7 +33,7 @@ class VisitorSession:
             return self.visit, self.epoch
 
     def begin(self, what: str, epoch: int) -> Callable[[], bool]:
-        """Start speaking or comparing; returns what tells whether that is still wished for."""
+        """Start speaking or comparing; the function returned says whether it is still wanted."""
         with self.lock:
             self.turns[what] += 1
             turn = self.turns[what]

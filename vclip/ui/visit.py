@@ -64,7 +64,7 @@ class VisitController:
         self._look_at_example = functools.cache(self._read_example)  # composites: nobody's photo
 
     def warm_up(self) -> None:
-        """Do all that a visitor does, once: the first time costs what nobody should wait for."""
+        """Run every step once, so that no visitor waits for lazy initialisation."""
         visit = self.open_example(Visit(), 0)
         self.draw_map(visit)
         assert visit.picked is not None
@@ -133,7 +133,7 @@ class VisitController:
         return self._search(replace(visit, around=visit.picked.speaker_id))
 
     def search_everywhere(self, visit: Visit) -> Visit:
-        """Back from voices like one to all of them."""
+        """Search all voices again instead of those near one."""
         return self._search(replace(visit, around=None))
 
     def pick(self, visit: Visit, speaker_id: object) -> Visit:

@@ -1,1 +1,1 @@
-"""Analysis of ratings: exclusion, means, intervals, models, words, figures."""
+"""Analysis of ratings: rater exclusion, intervals, statistical models, report, charts."""

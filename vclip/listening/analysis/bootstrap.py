@@ -142,7 +142,7 @@ def average(values: npt.ArrayLike, chosen: npt.ArrayLike) -> float:
 
 
 def pull(values: npt.ArrayLike, chosen: npt.ArrayLike) -> Float64:
-    """By how much each judgement moves the mean of the chosen ones, (N,)."""
+    """Influence of each judgement on the mean of the chosen ones, (N,)."""
     moved = np.asarray(values, float) - average(values, chosen)
     found: Float64 = np.where(chosen, moved, 0.0) / max(np.count_nonzero(chosen), 1)
     return found

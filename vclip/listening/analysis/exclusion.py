@@ -23,7 +23,7 @@ LEAST_TIMES = 5
 
 
 def judge(study: Study, frame: pd.DataFrame) -> Reasons:
-    """Why each rater is left out, a sentence for each broken rule that begins with its name.
+    """Reasons for exclusion by rater: a sentence for each broken rule that begins with its name.
 
     Raters who break none are not in it.
     """

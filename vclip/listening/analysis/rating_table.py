@@ -1,4 +1,4 @@
-"""Table of ratings, with its data dictionary: a data frame, CSV, JSON and ZIP.
+"""Table of ratings as data frame, CSV, JSON and ZIP, with its data dictionary.
 
 One row a rating; one row a sound for multi. Raters are numbers: nobody's address, token or code
 is in a store's ratings, so none can be here.

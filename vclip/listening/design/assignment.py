@@ -51,7 +51,7 @@ def _in_turn(level: list[Cell], chosen: list[Cell], n: int, rng: np.random.Gener
 
 
 def label(cell: Cell) -> tuple[str, ...]:
-    """Cells of one question and the same conditions are compared with all others."""
+    """Key by which cells are balanced: the question and its conditions."""
     return (cell.question, *cell.conditions)
 
 

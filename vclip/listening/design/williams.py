@@ -1,4 +1,4 @@
-"""Williams squares: orders in which each thing comes right after each other equally often.
+"""Williams squares: orders balanced for first-order carry-over effects.
 
 Williams (1949), Experimental designs balanced for the estimation of residual effects of treatments.
 """

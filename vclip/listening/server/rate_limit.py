@@ -1,7 +1,7 @@
-"""Rate limit by a token bucket, for everybody together: no address is looked at.
+"""Rate limit of enrolments by one token bucket for all clients; no IP address is looked at.
 
 Whoever has the link of a study can begin as often as they like, and every beginning holds cells for
-an hour (`store.RESERVED`) and makes rows. So beginnings are counted in a bucket that refills.
+an hour (`state.RESERVED`) and makes rows. So beginnings are counted in a bucket that refills.
 """
 
 import threading

@@ -56,7 +56,7 @@ class RaterSession:
         return replace(self, requests={**self.requests, answer.position: answer.request})
 
     def with_mark(self, mark: Mark) -> "RaterSession":
-        """The session with one more step behind."""
+        """The session with one more step done."""
         return replace(self, marks=[*self.marks, mark])
 
     @cached_property
@@ -208,7 +208,7 @@ def targets(session: RaterSession, attempt: int) -> list[int]:
 
 
 def next_marks(session: RaterSession, step: str, result: Any, attempt: int | None) -> list[Mark]:
-    """What is behind the rater once they did a step; nothing if they already had.
+    """Marks to record once a step is done; none if it was done before.
 
     result: of headphones the six intervals, 0 to 2. Raises InputError.
     """

@@ -1,1 +1,1 @@
-"""Simulated raters with planted opinions, over HTTP or in a dry run."""
+"""Simulated raters whose true opinions are known, over HTTP or in a dry run."""

@@ -1,4 +1,4 @@
-"""A simulated rater's browser: one session over the real HTTP interface.
+"""HTTP client of a simulated rater: one whole session over the real interface.
 
 A rater is told neither conditions nor items. This one knows a sound by its SHA-256, as people know
 one by ear, and answers with the panel's opinion of it. At random it reloads, opens another tab and

@@ -1,4 +1,4 @@
-"""Simulated raters: bias, spread, inattention and haste over a planted truth of every sound.
+"""Simulated raters: bias, variance, inattention and haste around known qualities of sounds.
 
 A rater's opinion of a sound is a normal number around its condition's quality, on the scale of ACR
 answers; what they answer is that number rounded to 1 … 5. All other questions are answered from the

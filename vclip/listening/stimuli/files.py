@@ -1,4 +1,4 @@
-"""Stimulus files: names that say nothing, no traces of where they come from, measured."""
+"""Stimulus files: neutral names, no metadata, levels measured as written."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""Recipe of a study, which `build` makes it of: its words, arms, faces and texts, as JSON.
+"""Recipe of a study as JSON: questions, arms, faces and texts, of which `build` makes it.
 
     {"study": {…},                            a study file without conditions and items
      "arms": [{"id": "top", "label": "Best voice of the bank", "voice": "bank"},

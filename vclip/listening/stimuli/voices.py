@@ -1,4 +1,4 @@
-"""Assignment of voices to faces for each arm of a recipe; foils and draws by lot, from the seed."""
+"""Assignment of voices to faces for each arm of a recipe; foils are drawn at random by the seed."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

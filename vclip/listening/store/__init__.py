@@ -1,1 +1,1 @@
-"""Ratings, kept durably."""
+"""Storage of ratings: an append-only journal of events, and the state folded from it."""

@@ -1,4 +1,4 @@
-"""Tokens and codes that raters are known by: nobody can guess them, only SHA-256 is kept."""
+"""Tokens and codes of raters: not guessable; only their SHA-256 is stored."""
 
 import base64
 import hashlib
@@ -32,18 +32,18 @@ def digest(secret: str) -> str:
 
 
 def same(one: str, other: str) -> bool:
-    """Whether two digests are equal, in a time that does not tell how far they are."""
+    """Whether two digests are equal, compared in constant time."""
     return hmac.compare_digest(one, other)
 
 
 def completion(secret: bytes, prefix: str, rater: int) -> str:
-    """What a rater shows for having finished; whoever has the study's secret can check it."""
+    """Completion code of a rater; whoever has the study's secret can check it."""
     mac = _mac(secret, f"completion {rater}")
     return f"{prefix}-{base64.b32encode(mac[:10]).decode()}"
 
 
 def seed(secret: bytes, purpose: str, rater: int) -> int:
-    """Of what is drawn by lot for a rater, the same after a restart, and cannot be guessed."""
+    """Random seed of a rater for one purpose: same after a restart, not guessable."""
     return int.from_bytes(_mac(secret, f"{purpose} {rater}")[:16], "big")
 
 

@@ -1,4 +1,4 @@
-"""Group commit: decisions of several threads on one state, made durable by one append.
+"""Group commit: commands of several threads share one durable append to the journal.
 
 Whoever comes while an append waits for the disk shares the next one, and turns come in order.
 Nothing is acknowledged before its append; what one command does wrong undoes that command alone.

@@ -1,4 +1,4 @@
-"""A copy of a folder of JSON lines in a private dataset repository, for disks that do not last.
+"""Mirror of a folder of JSON lines in a private Hugging Face dataset, for ephemeral disks.
 
 What raters send never waits for it and never fails with it: a thread copies what is new once a
 minute, and again after a failure. So a machine that vanishes with its disk takes up to a minute of

@@ -1,4 +1,4 @@
-"""Records of raters: answers, steps, progress, and one rating with all that is known of it."""
+"""Records of raters: answer, step, enrolment, progress, and a rating with its trial."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,7 +25,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Mark:
-    """A step that a rater has behind them; position: of the trial that follows, or the attempt."""
+    """A step that a rater completed; position: of the trial that follows, or the attempt."""
 
     kind: str  # agree, volume, headphones, break
     position: int = 0

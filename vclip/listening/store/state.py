@@ -36,7 +36,7 @@ class RaterState:
 
     @classmethod
     def enrolled(cls, event: Event) -> "RaterState":
-        """Just come."""
+        """State right after enrolment."""
         assert event.rater is not None
         names = ("study", "version", "token", "withdrawal")
         trials = event.data["trials"]
@@ -50,7 +50,7 @@ class RaterState:
         )
 
     def after(self, event: Event) -> "RaterState":
-        """With one more thing done. The first answer to a position stays, and the first mark."""
+        """State after one more event. The first answer to a position stays, and the first mark."""
         seen = max(self.seen, event.created)
         if event.kind == "claim":
             return replace(self, seen=seen, tab=event.data["tab"])

@@ -1,4 +1,4 @@
-"""The store of a study's raters: decides on the state, appends what happened to the journal.
+"""The rating store: validates commands against the state, appends events to the journal.
 
 sqlite:///ratings.db, postgresql+psycopg://USER@HOST/NAME (`sql`), jsonl:FOLDER (`folder`), all with
 the same promises: an answer is on disk before `record` returns; it is never changed; no position of
@@ -89,7 +89,7 @@ class Store:
         return [Event("enrol", rater, about, at), _mark_event(rater, agreed, at)]
 
     def rater(self, token: str) -> int | None:
-        """Whose token this is."""
+        """The rater with this token, or None."""
         found = self.known(token)
         return found.rater if found else None
 
@@ -113,7 +113,7 @@ class Store:
         return list(found.marks) if found else []
 
     def events(self, rater: int) -> list[dict[str, Any]]:
-        """What the page told, in that order; from the disk, as nobody needs it during the test."""
+        """Client events of the page in their order; read from disk, not needed during the test."""
         found = self._journal.of_rater(rater)
         return [event.data["event"] for event in found if event.kind == "event"]
 

@@ -1,1 +1,1 @@
-"""Training of the association between faces and voices."""
+"""Training of the association of faces and voices: losses, batches, trainer."""

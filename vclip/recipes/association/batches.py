@@ -1,4 +1,4 @@
-"""Features of faces and voices as tensors from which random versions and batches are drawn."""
+"""Feature tensors of faces and voices; random augmentations and batches are drawn from them."""
 
 import copy
 from collections.abc import Sequence

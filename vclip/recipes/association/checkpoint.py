@@ -1,4 +1,4 @@
-"""Training on disk, so that a run that was stopped goes on as if it had not been."""
+"""Checkpoints of training: a run that is resumed equals one that was never stopped."""
 
 import hashlib
 import pickle
@@ -20,7 +20,7 @@ UNREADABLE = (OSError, RuntimeError, EOFError, LookupError, TypeError, pickle.Pi
 
 
 def name_of(config: FitConfig, world: int, *data: PairData | LabelData | None) -> str:
-    """SHA-256 of all that decides how training goes: settings, processes, every feature."""
+    """SHA-256 of all that determines a training: settings, processes, every feature."""
     digest = hashlib.sha256(repr((astuple(config), world)).encode())
     for part in data:
         if part is not None:

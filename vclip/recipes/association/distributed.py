@@ -1,4 +1,4 @@
-"""Training by several processes, which torchrun and accelerate launch start alike.
+"""Data-parallel training under torchrun or accelerate launch.
 
 Both set RANK, WORLD_SIZE, LOCAL_RANK and where to meet. Every process holds all data and sees the
 same batches, encodes its share of each, and computes the loss of the whole.

@@ -1,4 +1,4 @@
-"""Fitting of the association heads: steps, averaging, stopping, going on after a break."""
+"""Trainer of the association heads: steps, weight averaging, early stopping, resuming."""
 
 import copy
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Robust weights of noisy pairs: wrong ones score like strangers.
+"""Weights of training pairs that discount mismatched ones (noisy correspondence).
 
 The cosines of true pairs and of strangers are taken as two normal distributions. That of strangers
 is measured on faces beside other people's voices; that of true pairs, higher and no wider, and

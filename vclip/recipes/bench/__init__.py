@@ -1,1 +1,1 @@
-"""Benchmarks."""
+"""Benchmarks of speed and size: app, speech synthesis, search."""

@@ -1,4 +1,4 @@
-"""Time on a shared machine, medians, things compared in turns, and the table of what was measured.
+"""Timing on a shared machine: medians, interleaved comparisons, and tables of results.
 
 Pass `time.process_time` as the clock where other load must not count, and `time.thread_time` where
 other threads must not, either.

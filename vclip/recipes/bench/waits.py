@@ -1,4 +1,4 @@
-"""Waiting times: of a client of the app, and of a visitor of its page in Chromium."""
+"""Latency of the app: seen by an API client, and by a visitor of the page in Chromium."""
 
 import statistics
 import time

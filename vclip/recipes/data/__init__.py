@@ -1,1 +1,1 @@
-"""Data sets to manifests, manifests to shards of features."""
+"""Data sets to manifests, manifests to shards of features; acoustic measures of recordings."""

@@ -1,4 +1,4 @@
-"""What can be measured of a sound without knowing what it says: pitch, hoarseness, silence, level.
+"""Acoustic measures of a recording: F0, periodicity, silence, level, clipping.
 
 Samples that are not numbers are counted and taken as zero for everything else.
 """

@@ -1,4 +1,4 @@
-"""Pictures and recordings of a manifest, whether they lie in files of their own or in video files.
+"""Reading of pictures and recordings, from files of their own or from video files.
 
 A picture is an image file; or a video file, which stands for its first frame; or `FILE#at=SHARE`,
 the frame at that share of the video's duration (0 ≤ SHARE < 1). A recording is a sound file, or the

@@ -1,6 +1,6 @@
 """The frozen encoders that a command line names, each with the hash of its weights.
 
-images: `bundled`; FILE.safetensors of train_face; `clip`, which is OpenAI's ViT-B/32 at a pinned
+images: `bundled`; FILE.safetensors of face_encoder.train; `clip`, OpenAI's ViT-B/32 at a pinned
 commit; OWNER/NAME@COMMIT of the Hugging Face hub; or the directory of a saved CLIP.
 voices: `resemblyzer`; `hasp:FILE`, a checkpoint of H/ASP.
 """

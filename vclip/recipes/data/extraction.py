@@ -1,4 +1,4 @@
-"""Extraction of features from one picture or recording: what the frozen encoders see and hear.
+"""Extraction of frozen features from pictures and recordings: decoding, augmentation, encoding.
 
 Every picture and recording has a plain version, as the app would take it, and on demand others,
 which training draws from.

@@ -1,4 +1,4 @@
-"""Where data sets keep their clips: VoxCeleb2, VoxCeleb1, or any folder with one folder per person.
+"""Folder layouts of data sets: VoxCeleb2, VoxCeleb1, or any folder with one folder per person.
 
 VoxCeleb2  [dev|test]/mp4/PERSON/VIDEO/00001.mp4, sound in aac/…/00001.m4a if it is there
 VoxCeleb1  [dev|test]/wav/PERSON/VIDEO/00001.wav; faces in NAME/1.6/VIDEO/0000375.jpg, as in VGG's

@@ -1,4 +1,4 @@
-"""Speakers of a manifest of recordings: what a voice encoder hears of each, and their pitch."""
+"""Speakers of a manifest of recordings: mean voice features, median F0 and sex of each."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

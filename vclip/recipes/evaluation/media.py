@@ -1,4 +1,4 @@
-"""Media keys: one name for a picture or a recording, however lists and manifests write its path.
+"""Media keys: a canonical name (person/video/number) of each picture or recording in trial lists.
 
 A key begins with its person, by VoxCeleb id where `vox1_meta.csv` (from VoxCeleb's page) tells it.
 """

@@ -21,7 +21,7 @@ def sees_by_clip(folder: Path) -> bool:
 
 
 def load_heads(folder: Path) -> Heads:
-    """The association in a model directory, or the bridge that stands in for it. ModelError."""
+    """The association in a model directory, or zero-shot heads in its place. ModelError."""
     path = folder / "association.safetensors"
     if path.is_file() or not sees_by_clip(folder):
         return load_association(path)

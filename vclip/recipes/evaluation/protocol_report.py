@@ -15,9 +15,9 @@ from vclip.recipes.evaluation.settings import EvaluationSettings
 
 
 def load(settings: EvaluationSettings) -> ProtocolEvaluation:
-    """A protocol under a model's heads, or under the zero-shot bridge. DataError, ModelError.
+    """A protocol embedded by a model's heads or the zero-shot baseline. DataError, ModelError.
 
-    The bridge has descriptions of speakers in the place of voices.
+    The baseline has descriptions of speakers in the place of voices.
     """
     lists, features = settings.lists, settings.features
     assert settings.protocol and lists and features

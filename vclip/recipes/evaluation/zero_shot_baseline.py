@@ -1,8 +1,8 @@
-"""The zero-shot bridge as a baseline: it knows what speakers are, not how they sound.
+"""The zero-shot baseline: CLIP compares faces with descriptions of the true speakers.
 
 In place of each voice stands the description of its speaker, from what the manifest or VoxCeleb's
-metadata say (sex, age, accent, nationality). That is more than any voice tells, so a figure of the
-bridge is one of CLIP's eyes, with perfect knowledge on the other side.
+metadata say (sex, age, accent, nationality). That is more than any voice tells, so this
+baseline measures CLIP on the face side with perfect knowledge on the voice side.
 """
 
 from collections.abc import Mapping, Sequence

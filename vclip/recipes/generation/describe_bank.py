@@ -1,7 +1,7 @@
 """Age and accent of a bank's speakers: `python -m vclip.recipes.generation.describe_bank`.
 
 Speakers of the bank that bear the name of a speaker of the manifest's --source get that one's age
-and accent. With them the zero-shot bridge (`vclip.association.zero_shot`) tells speakers apart by
+and accent. With them the zero-shot heads (`vclip.association.zero_shot`) tells speakers apart by
 more than sex; nothing else reads them. Run `python -m vclip.recipes.generation.assemble`
 afterwards.
 

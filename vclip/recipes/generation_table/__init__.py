@@ -1,1 +1,1 @@
-"""Ways to choose a voice for a face, spoken, heard and measured: the table of Vclip §4.3."""
+"""The table of Vclip §4.3: methods that choose a voice for a face, compared on their speech."""

@@ -1,4 +1,4 @@
-"""One run of the table: people, candidates and evaluator, and every method's choices."""
+"""One run of the generation table: people, candidates, evaluator, choices of every method."""
 
 import functools
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Measures of what is heard of voices chosen for faces (docs/method.md, Evaluation)."""
+"""Measures v2v, f2v and log-likelihood of speech in chosen voices (docs/method.md, Evaluation)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

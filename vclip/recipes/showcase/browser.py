@@ -1,4 +1,4 @@
-"""The app as a process and Chromium before it: for measurements and pictures of the page."""
+"""The app as a subprocess, opened in headless Chromium: for benchmarks and screenshots."""
 
 import contextlib
 import os

@@ -1,4 +1,4 @@
-"""Pictures of every state of the page, to be looked at.
+"""Screenshots of every state of the page.
 
 `python -m vclip.recipes.showcase.screenshots` takes each state at 360, 768 and 1440 px, light and
 dark, the last ones in German and on a stage. They go into build/screenshots, which is not

@@ -1,4 +1,4 @@
-"""Start of the training of the VITS: earlier weights, and a speaker table that means voices."""
+"""Initialisation of VITS training: earlier weights; speaker table from voice features by PCA."""
 
 import json
 import math

@@ -87,7 +87,7 @@ def _remember(takes: TakeStore) -> gr.State:
 
 
 def show(controller: VisitController, visit: Visit, names: Sequence[str] = ALL) -> dict[str, Any]:
-    """What the components of these names are to show of a visit."""
+    """Gradio updates of the components of these names for a visit."""
     texts, picked, model = visit.texts, visit.picked, controller.model
     makers: dict[str, Callable[[], Any]] = {
         "whole": lambda: gr.update(visible=visit.faceless is not None),
@@ -137,7 +137,7 @@ def _bank(controller: VisitController, visit: Visit) -> Any:
 def guarded(
     controller: VisitController, step: Callable[..., Visit], names: Sequence[str], message: str
 ) -> Callable[..., list[Any]]:
-    """A step as Gradio calls it: an error becomes a message in its place and all else stays.
+    """A step as a Gradio callback: an error is shown in its message, all else stays.
 
     Returns the session, which keeps it alive, and what the named components are to show.
     """

@@ -49,7 +49,7 @@ def face_panel(texts: Texts, photo: Photo | None, seen: FaceResult | None) -> st
 
 
 def words(texts: Texts, said: str) -> str:
-    """What stands where a photo would."""
+    """HTML of a description in the place of a photo."""
     return f'<p class="note">{texts.words_used.format(words=html.escape(said))}</p>'
 
 
@@ -111,7 +111,7 @@ def _thumbnail(pixels: UInt8) -> str:
 
 
 def head(texts: Texts) -> str:
-    """Title, one line on what this is, one on what it is not."""
+    """Page header: title, what the app is, what it is not."""
     return (
         f'<header lang="{texts.language}"><h1>{texts.title}</h1>'
         f"<p>{texts.tagline}</p>"
@@ -120,7 +120,7 @@ def head(texts: Texts) -> str:
 
 
 def count(texts: Texts, text: str) -> str:
-    """How much of the limit a text takes, and for estimate.js what its estimates begin with."""
+    """Length of a text against its limit, and the starting values of estimate.js."""
     return (
         f'<p class="note" data-limit="{MAX_CHARS}" data-pace="{CHARACTERS_PER_SECOND}" '
         f'data-work="{WORK}">'
@@ -129,7 +129,7 @@ def count(texts: Texts, text: str) -> str:
 
 
 def around(texts: Texts, speaker_id: str | None) -> str:
-    """Near which voice is searched, if near any."""
+    """HTML naming the voice around which is searched; empty if none."""
     if speaker_id is None:
         return ""
     name = f'<b class="id">{html.escape(speaker_id)}</b>'

@@ -130,7 +130,7 @@ def choices(texts: Texts, voices: Sequence[Candidate]) -> list[tuple[str, str | 
 
 
 def note(name: str, **options: Any) -> gr.HTML:
-    """A quiet line that never changes."""
+    """A line of static text in small type."""
     return gr.HTML(f'<p class="note">{static(name)}</p>', **options)
 
 

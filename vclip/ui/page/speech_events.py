@@ -131,14 +131,14 @@ class SpeechController:
 
 
 def tap(pieces: Pieces, said: list[Speech]) -> Pieces:
-    """The same pieces, each remembered on its way."""
+    """Pass pieces on unchanged, appending each to `said`."""
     for share, piece in pieces:
         said.append(piece)
         yield share, piece
 
 
 def paced(pieces: Iterable[tuple[float, Speech]]) -> Iterator[Speech | None]:
-    """The speech of these pieces with a None a few times a second: a place to stop at."""
+    """Speech of these pieces, with None a few times a second so that Gradio can cancel."""
     last = time.monotonic()
     for _, piece in pieces:
         yield piece

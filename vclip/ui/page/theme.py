@@ -20,7 +20,7 @@ MONO = ["ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace"]
 
 
 def head(stage: bool = False) -> str:
-    """What the page puts into its head; in stage mode <html> has the class `stage`."""
+    """HTML for <head>: styles, scripts, icon; in stage mode <html> has the class `stage`."""
     scripts = [(ASSETS / f"{name}.js").read_text() for name in SCRIPTS]
     # not among CSS: Gradio would put a selector of its own before `html.stage`
     style = f"<style>{(ASSETS / 'stage.css').read_text()}</style>"

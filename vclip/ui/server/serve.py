@@ -185,7 +185,7 @@ def run(app: FastAPI, listener: socket.socket) -> None:
 
 
 def introduce(app: FastAPI, server: uvicorn.Server, listener: socket.socket) -> None:
-    """What else only launch() tells: where MCP calls the app, which port ZeroGPU has to close."""
+    """Set what Gradio's launch() would: the URL for MCP, the port that ZeroGPU closes."""
     page: gr.Blocks = app.state.page
     server.config.port = listener.getsockname()[1]
     page.server = cast(Any, server)

@@ -33,13 +33,13 @@ def is_zero_gpu() -> bool:
 
 
 def prepare() -> None:
-    """Before torch is imported: `spaces` changes what torch does with CUDA."""
+    """Import `spaces`, which patches torch's CUDA; call it before torch is imported."""
     if is_zero_gpu():
         importlib.import_module("spaces")
 
 
 def narrator() -> type[Narrator]:
-    """What speaks here: on ZeroGPU hardware a GpuNarrator."""
+    """The narrator of this machine: a GpuNarrator on ZeroGPU hardware, else the default."""
     return GpuNarrator if is_zero_gpu() else Narrator
 
 
@@ -90,5 +90,5 @@ def _rest(pieces: Pieces) -> Pieces:
 
 
 def seconds_of_gpu(sentences: Sequence[str], *_: Any) -> int:
-    """A generous guess, which ZeroGPU asks for; little of it is given a GPU sooner."""
+    """Upper estimate of GPU seconds that ZeroGPU is told; short requests are served sooner."""
     return 10 + sum(map(len, sentences)) // 200

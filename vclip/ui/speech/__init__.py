@@ -1,1 +1,1 @@
-"""Speech of the visitors: takes (streamed, replayed, downloaded) and previews of voices."""
+"""Playback in the app: takes (speech streamed, replayed, downloaded), previews of voices."""

@@ -22,7 +22,7 @@ KEPT = "float.wav"
 
 
 def file_name(speaker_id: str) -> str:
-    """vclip_VOICE, with what no file system minds."""
+    """vclip_VOICE, with characters that every file system allows."""
     plain = re.sub(r"[^A-Za-z0-9._-]+", "_", speaker_id).strip("._")
     return f"vclip_{plain[:NAME_LENGTH].rstrip('._') or 'voice'}"
 
