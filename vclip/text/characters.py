@@ -11,17 +11,7 @@ from vclip.errors import TextError
 from vclip.text import lexicon
 
 SHOWN = 10  # characters that an error names
-_PLAIN = str.maketrans(
-    {
-        "‘": "'", "’": "'", "‛": "'", "ʼ": "'", "ʻ": "'", "′": "'", "´": "'", "`": "'", "＇": "'",
-        "“": '"', "”": '"', "„": '"', "‟": '"', "«": '"', "»": '"', "″": '"', "‹": '"', "›": '"',
-        "‐": "-", "‑": "-", "⁃": "-", "‒": "–", "−": " minus ", "—": ", ", "―": ", ", "⸺": ", ",
-        "‼": "!!", "⁉": "!?", "⁈": "?!", "⁇": "??", "¿": "", "¡": "", "№": "No. ", "⁄": "/",
-        "²": "^2", "³": "^3", "•": "\n- ", "·": " ", "▪": " ", "▫": " ", "◾": " ", "◽": " ",
-        "◼": " ", "◻": " ", "〰": " ", "|": ", ", "¦": ", ", "™": " trademark", "®": " ",
-        "©": "copyright ", "µ": "μ",
-    }
-)  # fmt: skip
+_PLAIN = str.maketrans(dict(lexicon.PLAIN))
 _SPACED = re.compile(r"(?<=\d)[\u00a0\u2009\u202f](?=\d{3}(?!\d))")  # 1 234 567, as ISO groups it
 _FRACTION = re.compile(r"(\d?)([¼-¾⅐-⅞])")
 _DROPPED = re.compile(r"[^\w\s!\"#$%&'()*+,\-./:;<=>?@\[\\\]^{}~–" + "".join(lexicon.SIGNS) + "]")
