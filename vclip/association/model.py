@@ -72,39 +72,33 @@ class AffineCoupling(nn.Module):
 
     def __init__(self, dimension: int, hidden: int, max_log_scale: float, flip: bool) -> None:
         super().__init__()
-        self.flip, self.max_log_scale = flip, max_log_scale
-        kept, moved = (dimension // 2, (dimension + 1) // 2)
-        kept, moved = (moved, kept) if not flip else (kept, moved)
+        self.max_log_scale = max_log_scale
+        even, odd = slice(0, None, 2), slice(1, None, 2)
+        self._kept, self._moved = (odd, even) if flip else (even, odd)
+        kept, moved = (len(range(dimension)[half]) for half in (self._kept, self._moved))
         self.net = nn.Sequential(nn.Linear(kept, hidden), nn.ReLU(), nn.Linear(hidden, 2 * moved))
         last = self.net[-1]
         nn.init.zeros_(last.weight)  # type: ignore[arg-type]
         nn.init.zeros_(last.bias)  # type: ignore[arg-type]
 
-    def _split(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        even, odd = x[:, 0::2], x[:, 1::2]
-        return (odd, even) if self.flip else (even, odd)
-
-    def _join(self, kept: Tensor, moved: Tensor) -> Tensor:
-        even, odd = (moved, kept) if self.flip else (kept, moved)
-        x = kept.new_empty(len(kept), kept.shape[1] + moved.shape[1])
-        x[:, 0::2], x[:, 1::2] = even, odd
-        return x
-
-    def _affine(self, kept: Tensor) -> tuple[Tensor, Tensor]:
-        raw, shift = self.net(kept).chunk(2, dim=1)
+    def _affine(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Log scale and shift of the moved half: the kept one, which both directions see, says."""
+        raw, shift = self.net(x[:, self._kept]).chunk(2, dim=1)
         return self.max_log_scale * torch.tanh(raw / self.max_log_scale), shift
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """x (N, V) -> y (N, V) and log |det dy/dx| (N,)."""
-        kept, moved = self._split(x)
-        log_scale, shift = self._affine(kept)
-        return self._join(kept, moved * log_scale.exp() + shift), log_scale.sum(dim=1)
+        log_scale, shift = self._affine(x)
+        y = x.clone()
+        y[:, self._moved] = x[:, self._moved] * log_scale.exp() + shift
+        return y, log_scale.sum(dim=1)
 
     def inverse(self, y: Tensor) -> Tensor:
         """y (N, V) -> the x that forward() maps to it."""
-        kept, moved = self._split(y)
-        log_scale, shift = self._affine(kept)
-        return self._join(kept, (moved - shift) * (-log_scale).exp())
+        log_scale, shift = self._affine(y)
+        x = y.clone()
+        x[:, self._moved] = (y[:, self._moved] - shift) * (-log_scale).exp()
+        return x
 
 
 class RealNVP(nn.Module):
@@ -142,11 +136,6 @@ def _mlp(config: AssociationConfig, width: int) -> nn.Sequential:
     return nn.Sequential(*layers, nn.Linear(width, config.voice_dimension))
 
 
-def _flow(config: AssociationConfig) -> RealNVP:
-    sizes = config.voice_dimension, config.couplings, config.coupling_hidden
-    return RealNVP(*sizes, config.max_log_scale)
-
-
 def _unit(emb: Tensor) -> Tensor:
     emb = F.normalize(emb.float() if emb.dtype in HALVES else emb, dim=1)
     norms = emb.detach().norm(dim=1)
@@ -164,7 +153,9 @@ class Association(nn.Module):
         self.image_standard = Standardise(config.image_dimension)
         self.image_head = _mlp(config, config.image_dimension)
         self.voice_standard = Standardise(config.voice_dimension)
-        self.voice_head = _flow(config) if config.flow else _mlp(config, config.voice_dimension)
+        sizes = config.voice_dimension, config.couplings, config.coupling_hidden
+        flow = RealNVP(*sizes, config.max_log_scale) if config.flow else None
+        self.voice_head = flow or _mlp(config, config.voice_dimension)
         self.logit_scale = nn.Parameter(torch.tensor(math.log(1 / 0.07)))
 
     @property

@@ -20,7 +20,6 @@ class VoiceEncoder(Protocol):
 
     def encode(self, wav: Wav, sample_rate: int) -> Float32:
         """(T,) float32 at any sample rate → voice_features (V,) float32, raw scale."""
-        ...
 
 
 def check_speech(wav: Wav, sample_rate: int, min_seconds: float) -> None:

@@ -42,7 +42,6 @@ class TextEncoder(Protocol):
 
     def encode(self, texts: Sequence[str]) -> Float32:
         """N texts -> (N, F) float32, raw scale."""
-        ...
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,6 @@ class ImageEncoder(Protocol):
 
     def encode(self, images: Images) -> Float32:
         """(N, size, size, 3) uint8 RGB → image_features (N, F) float32, raw scale."""
-        ...
 
 
 def check_images(images: Images, size: int) -> None:

@@ -27,7 +27,6 @@ class SearchIndex(Protocol):
 
     def search(self, query: Float32, k: int) -> tuple[Indices, Float32]:
         """Row numbers and cosines of the k nearest to query (D,), or of all N if k is more."""
-        ...
 
 
 def top_k(scores: Float32, k: int) -> Indices:

@@ -19,6 +19,7 @@ from vclip.speakers.gmm import SpeakerGMM
 from vclip.speakers.signature import SignatureNet
 
 Kind = Literal["bank", "generated", "shaped"]
+SOURCES: dict[type, Kind] = {voice_id.BankVoice: "bank", voice_id.GeneratedVoice: "generated"}
 
 
 class Heads(Protocol):
@@ -27,20 +28,16 @@ class Heads(Protocol):
     @property
     def image_dimension(self) -> int:
         """Size F of the image_features it reads."""
-        ...
 
     @property
     def voice_dimension(self) -> int:
         """Size V of the voice_features it reads."""
-        ...
 
     def encode_image(self, image_features: torch.Tensor) -> torch.Tensor:
         """image_features (N, F), raw -> image_emb (N, D), unit norm."""
-        ...
 
     def encode_voice(self, voice_features: torch.Tensor) -> torch.Tensor:
         """voice_features (N, V), raw -> voice_emb (N, D), unit norm."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -75,21 +72,22 @@ class VoiceLibrary:
         self._rows, self._signature, self.heads = speaker_embeddings, signature, heads
         # a few seeds and centres are in use at a time; up to 5000 x (S + D) floats each
         self._drawn = functools.lru_cache(maxsize=16)(self._draw)
-        self._predicted = functools.lru_cache(maxsize=16)(self._predict_draws)
 
     def sampled_voice_emb(self, seed: int, around: str | None = None) -> Float32:
         """voice_emb of a seed's voices: (N_GENERATED, D), or (N_NEAR, D) around a voice.
 
         Raises SpeakerError.
         """
-        return self._predicted(seed, None if around is None else str(voice_id.parse(around)))
+        return self._drawn(seed, None if around is None else str(voice_id.parse(around)))[1]
 
     def candidate(self, speaker_id: str, score: float = math.nan, rank: int = 0) -> Candidate:
         """The voice of an id. Raises SpeakerError."""
         voice = voice_id.parse(speaker_id)
-        embedding = self._speaker_embedding(voice)
-        emb, kind = self._voice_emb(voice, embedding)
-        return Candidate(rank, str(voice), kind, score, embedding, emb)
+        embedding, voice_emb = self._both_embeddings(voice)
+        if voice_emb is None:
+            voice_emb = self.predicted_voice_emb(embedding[None])[0]
+        source = SOURCES.get(type(voice), "shaped")
+        return Candidate(rank, str(voice), source, score, embedding, voice_emb)
 
     def coordinates(self, speaker_embedding: Float32) -> list[float]:
         """Coordinates along the DIRECTIONS, in standard deviations; 0 where the bank has none."""
@@ -102,48 +100,44 @@ class VoiceLibrary:
             voice_features = self._signature(torch.from_numpy(speaker_embeddings))
         return encode_voice(self.heads, voice_features)
 
-    def _draw(self, seed: int, around: str | None) -> Float32:
-        """Speaker embeddings of a seed, around the voice of a canonical id if one is given."""
+    def _draw(self, seed: int, around: str | None) -> tuple[Float32, Float32]:
+        """Speaker embeddings (n, S) of a seed and their voice_emb (n, D).
+
+        Around the voice of a canonical id, if one is given.
+        """
         if around is None:
-            return self.gmm.sample(voice_id.N_GENERATED, np.random.default_rng(seed))
-        centre = self._speaker_embedding(voice_id.parse(around))
-        # other noise for each centre: a search around its own result must not repeat its steps
-        name = int.from_bytes(hashlib.sha256(around.encode()).digest()[:8], "little")
-        return self.gmm.sample_near(centre, voice_id.N_NEAR, np.random.default_rng([seed, name]))
+            drawn = self.gmm.sample(voice_id.N_GENERATED, np.random.default_rng(seed))
+        else:
+            centre, _ = self._both_embeddings(voice_id.parse(around))
+            # other noise for each centre: a search around its own result must not repeat its steps
+            name = int.from_bytes(hashlib.sha256(around.encode()).digest()[:8], "little")
+            rng = np.random.default_rng([seed, name])
+            drawn = self.gmm.sample_near(centre, voice_id.N_NEAR, rng)
+        return drawn, self.predicted_voice_emb(drawn)
 
-    def _predict_draws(self, seed: int, around: str | None) -> Float32:
-        return self.predicted_voice_emb(self._drawn(seed, around))
+    def _both_embeddings(self, voice: voice_id.Voice) -> tuple[Float32, Float32 | None]:
+        """Speaker embedding (S,), and voice_emb (D,) where it need not be predicted for this one.
 
-    def _speaker_embedding(self, voice: voice_id.Voice) -> Float32:
-        """(S,) raw scale. Raises SpeakerError for a name that the bank does not have."""
-        match voice:
-            case voice_id.BankVoice(name):
-                return np.asarray(self._rows[self.bank.index(name)])
-            case voice_id.GeneratedVoice(seed, index):
-                return np.asarray(self._drawn(seed, None)[index])
-            case voice_id.NearbyVoice(base, seed, index):
-                return np.asarray(self._drawn(seed, str(base))[index])
-            case voice_id.BlendedVoice(base, other, share):
-                one, two = map(self._speaker_embedding, (base, other))
-                return np.asarray((1 - share) * one + share * two, dtype=np.float32)
-            case voice_id.MovedVoice(base, moves):
-                return self.gmm.shift(self._speaker_embedding(base), moves)
-
-    def _voice_emb(self, voice: voice_id.Voice, embedding: Float32) -> tuple[Float32, Kind]:
-        """Of the bank's voices what was heard, of all others what the signature expects.
-
-        So a voice that is moved by next to nothing does not score quite like the voice of the bank
-        it came from: the prediction differs from the recording, not the sound.
+        Of the bank's voices it is what was heard, of all others what the signature expects. So a
+        voice that is moved by next to nothing does not score quite like the voice of the bank it
+        came from: the prediction differs from the recording, not the sound. Raises SpeakerError
+        for a name that the bank does not have.
         """
         match voice:
             case voice_id.BankVoice(name):
-                return self.bank.voice_emb[self.bank.index(name)], "bank"
+                row = self.bank.index(name)
+                return self._rows[row], self.bank.voice_emb[row]
             case voice_id.GeneratedVoice(seed, index):
-                return self.sampled_voice_emb(seed)[index], "generated"
+                speaker_embeddings, voice_emb = self._drawn(seed, None)
+                return speaker_embeddings[index], voice_emb[index]
             case voice_id.NearbyVoice(base, seed, index):
-                return self.sampled_voice_emb(seed, str(base))[index], "shaped"
-            case _:
-                return self.predicted_voice_emb(embedding[None])[0], "shaped"
+                speaker_embeddings, voice_emb = self._drawn(seed, str(base))
+                return speaker_embeddings[index], voice_emb[index]
+            case voice_id.BlendedVoice(base, other, share):
+                (one, _), (two, _) = map(self._both_embeddings, (base, other))
+                return np.asarray((1 - share) * one + share * two, dtype=np.float32), None
+            case voice_id.MovedVoice(base, moves):
+                return self.gmm.shift(self._both_embeddings(base)[0], moves), None
 
 
 def sample_id(seed: int, index: int, around: str | None) -> str:

@@ -91,20 +91,34 @@ def parse(speaker_id: str) -> Voice:
             f"the id of this voice has {len(speaker_id)} characters, the limit is {MAX_LENGTH}; "
             "start again from a voice of the map"
         )
-    text = speaker_id.strip()
+    try:
+        return _parse(speaker_id.strip())
+    except ValueError as error:
+        wrong = str(error) or f"an id is {ID_FORMS}"
+        raise SpeakerError(f"there is no voice {speaker_id!r}; {wrong}") from error
+
+
+def _parse(text: str) -> Voice:
+    """Raises ValueError for what is no id, with a reason where it has the form of one."""
     if text.startswith("gen-"):
         return _generated(text)
     made = re.fullmatch(r"(near|blend|move)\((.*)\)", text)
-    match [made[1], *_split(made[2], speaker_id)] if made else [text]:
+    match [made[1], *_split(made[2])] if made else [text]:
         case ["near", base, seed, index]:
-            return _near(speaker_id, base, seed, index)
+            near = NearbyVoice(parse(base), _whole(seed), _whole(index))
+            if near.seed > MAX_SEED or near.index >= N_NEAR:
+                raise ValueError(f"a seed is at most {MAX_SEED}, an index below {N_NEAR}")
+            return near
         case ["blend", base, other, share]:
-            return _blend(speaker_id, base, other, share)
+            first, second, part = parse(base), parse(other), _number(share)
+            if not 0 <= part <= 1:
+                raise ValueError("a share is from 0 to 1")
+            return {0.0: first, 1.0: second}.get(part) or BlendedVoice(first, second, part)
         case ["move", base, moves]:
-            return _move(speaker_id, base, moves)
+            return _move(parse(base), [_number(by) for by in moves.split(",")])
         case [name] if name and name.isprintable() and not re.search("[(),;]", name):
             return BankVoice(name)
-    raise _malformed(speaker_id)
+    raise ValueError
 
 
 def near(speaker_id: str, seed: int, index: int) -> str:
@@ -133,41 +147,23 @@ def _generated(text: str) -> GeneratedVoice:
     )
 
 
-def _near(whole: str, base: str, seed: str, index: str) -> NearbyVoice:
-    found = NearbyVoice(parse(base), _whole(seed, whole), _whole(index, whole))
-    if found.seed > MAX_SEED or found.index >= N_NEAR:
-        raise SpeakerError(
-            f"there is no voice {whole!r}; a seed is at most {MAX_SEED}, an index below {N_NEAR}"
+def _move(base: Voice, moves: list[float]) -> Voice:
+    if len(moves) > DIRECTIONS or any(abs(by) > MAX_MOVE for by in moves):
+        raise ValueError(
+            f"a move has up to {DIRECTIONS} numbers from {-MAX_MOVE:g} to {MAX_MOVE:g}"
         )
-    return found
+    while moves and not moves[-1]:
+        moves.pop()
+    return MovedVoice(base, tuple(moves)) if moves else base
 
 
-def _blend(whole: str, base: str, other: str, share: str) -> Voice:
-    first, second, part = parse(base), parse(other), _number(share, whole)
-    if not 0 <= part <= 1:
-        raise SpeakerError(f"there is no voice {whole!r}; a share is from 0 to 1")
-    return {0.0: first, 1.0: second}.get(part) or BlendedVoice(first, second, part)
-
-
-def _move(whole: str, base: str, moves: str) -> Voice:
-    numbers = [_number(part, whole) for part in moves.split(",")]
-    if len(numbers) > DIRECTIONS or any(abs(by) > MAX_MOVE for by in numbers):
-        raise SpeakerError(
-            f"there is no voice {whole!r}; a move has up to {DIRECTIONS} numbers "
-            f"from {-MAX_MOVE:g} to {MAX_MOVE:g}"
-        )
-    while numbers and not numbers[-1]:
-        numbers.pop()
-    return MovedVoice(parse(base), tuple(numbers)) if numbers else parse(base)
-
-
-def _split(inner: str, whole: str) -> list[str]:
+def _split(inner: str) -> list[str]:
     """Its parts between the semicolons that no inner parentheses hold."""
     parts, depth = [""], 0
     for character in inner:
         depth += (character == "(") - (character == ")")
         if depth < 0:
-            raise _malformed(whole)
+            raise ValueError
         if character == ";" and not depth:
             parts.append("")
         else:
@@ -175,22 +171,18 @@ def _split(inner: str, whole: str) -> list[str]:
     return parts
 
 
-def _whole(text: str, whole: str) -> int:
+def _whole(text: str) -> int:
     if not re.fullmatch(r"\d{1,10}", text.strip(), re.ASCII):
-        raise _malformed(whole)
+        raise ValueError
     return int(text)
 
 
-def _number(text: str, whole: str) -> float:
+def _number(text: str) -> float:
     """To two decimals; what is written is never shorter than its canonical text."""
     if not re.fullmatch(r"[+-]?\d{1,2}(\.\d{1,6})?", text.strip(), re.ASCII):
-        raise _malformed(whole)
+        raise ValueError
     return round(float(text), 2) + 0.0  # no negative zero
 
 
 def _text(number: float) -> str:
     return f"{number:.2f}".rstrip("0").rstrip(".")
-
-
-def _malformed(speaker_id: str) -> SpeakerError:
-    return SpeakerError(f"there is no voice {speaker_id!r}; an id is {ID_FORMS}")

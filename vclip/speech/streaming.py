@@ -23,15 +23,12 @@ class WaveformDecoder(Protocol):
 
     def to(self, device: str) -> "WaveformDecoder":
         """Move it to a device, as a module is moved."""
-        ...
 
     def prepare(self, z: Tensor, g: Tensor) -> Tensor:
         """Latents (1, C, frames), speaker (1, S, 1) -> (1, C', frames) for `render`."""
-        ...
 
     def render(self, prepared: Tensor, g: Tensor) -> Tensor:
         """(1, C', frames) -> (1, 1, frames * hop)."""
-        ...
 
 
 class Window(NamedTuple):

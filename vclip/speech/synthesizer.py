@@ -40,7 +40,6 @@ class Synthesizer(Protocol):
     @property
     def speaker_embeddings(self) -> Float32:
         """(N, S) raw-scale embeddings of the speakers that may be offered."""
-        ...
 
     def synthesize(
         self, text: str, speaker_embedding: Float32, seed: int, rate: float = 1.0
@@ -49,13 +48,11 @@ class Synthesizer(Protocol):
 
         A rate of 2 is twice as fast. Raises TextError, InputError (rate).
         """
-        ...
 
     def stream(
         self, text: str, speaker_embedding: Float32, seed: int, rate: float = 1.0
     ) -> Iterator[Speech]:
         """The same in pieces, the first one soon; closing the iterator stops the work."""
-        ...
 
 
 def check_rate(rate: float) -> None:

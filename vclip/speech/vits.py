@@ -13,7 +13,7 @@ import functools
 import json
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -142,18 +142,17 @@ class CoquiVits:
         self, text: str, speaker_embedding: Float32, seed: int, rate: float = 1.0
     ) -> Speech:
         """Speak one sentence in the voice of a raw-scale speaker embedding (S,)."""
-        pieces = self._stream(text, speaker_embedding, seed, rate, streaming.LARGEST)
-        return join(list(pieces))
+        return join(list(self.stream(text, speaker_embedding, seed, rate, streaming.LARGEST)))
 
     def stream(
-        self, text: str, speaker_embedding: Float32, seed: int, rate: float = 1.0
+        self,
+        text: str,
+        speaker_embedding: Float32,
+        seed: int,
+        rate: float = 1.0,
+        first: int = streaming.FIRST,
     ) -> Iterator[Speech]:
-        """The same in pieces; wrong arguments raise here, before the first one."""
-        return self._stream(text, speaker_embedding, seed, rate, streaming.FIRST)
-
-    def _stream(
-        self, text: str, speaker_embedding: Float32, seed: int, rate: float, first: int
-    ) -> Iterator[Speech]:
+        """The same in pieces, `first` frames at first; wrong arguments raise here, before them."""
         check_rate(rate)
         ids = torch.tensor([self.to_ids(text)])
         vector = torch.from_numpy(np.array(speaker_embedding, dtype=np.float32))
@@ -212,12 +211,11 @@ def read_vits(directory: Path) -> tuple[Vits, dict[str, Any]]:
         settings = json.loads((directory / "vits.json").read_text())
         state = {k: v.float() for k, v in load_file(directory / "vits.safetensors").items()}
         rows, channels = state["emb_g.weight"].shape
-        with _RANDOM, torch.random.fork_rng(devices=[]):  # fresh weights draw from it
-            model = build_vits(settings["model_args"], rows, channels, settings.get("decoder"))
-        _fill(model, state)
+        args, decoder = settings["model_args"], settings.get("decoder")
+        model = _filled(lambda: build_vits(args, rows, channels, decoder), state)
     except (OSError, KeyError, ValueError, RuntimeError, TypeError) as error:
         raise ModelError(f"cannot read the VITS in {directory}: {error}") from error
-    return model.eval(), settings
+    return model, settings
 
 
 def _load_own(directory: Path, precision: Precision) -> CoquiVits:
@@ -235,9 +233,7 @@ def _load_archive(directory: Path, precision: Precision) -> CoquiVits:
     archive = coqui_archive.read(directory)
     try:
         config = _archived_config(archive)
-        with _RANDOM, torch.random.fork_rng(devices=[]):  # fresh weights draw from it
-            model = Vits(config)
-        _fill(model, archive.state)
+        model = _filled(lambda: Vits(config), archive.state)
         front_end = _archived_front_end(archive.config, model.tokenizer.characters)
     except Exception as error:  # coqui raises whatever it happens to meet
         raise ModelError(f"the config of {directory} does not fit its weights: {error}") from error
@@ -285,10 +281,13 @@ def _archived_front_end(
     )
 
 
-def _fill(model: Vits, state: dict[str, torch.Tensor]) -> None:
-    """Load weights; the posterior encoder only serves training and neither ships nor loads."""
+def _filled(build: Callable[[], Vits], state: dict[str, torch.Tensor]) -> Vits:
+    """A model with these weights; the posterior encoder only serves training and is left out."""
+    with _RANDOM, torch.random.fork_rng(devices=[]):  # fresh weights draw from it
+        model = build()
     del model.posterior_encoder
     model.load_state_dict({k: v for k, v in state.items() if "posterior_encoder." not in k})
+    return model.eval()
 
 
 def save_vits(directory: Path, state: dict[str, torch.Tensor], settings: dict[str, Any]) -> None:

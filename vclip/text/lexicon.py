@@ -1,4 +1,4 @@
-"""Lexicon of the text front end: the tables of lexicon.toml, as numbers.py and words.py read them."""
+"""Lexicon of the text front end: the tables of lexicon.toml, as the rules read them."""
 
 import tomllib
 from collections.abc import Mapping
