@@ -108,5 +108,5 @@ ACRONYMS: list[Rule] = [
     rule(r"(?<=[a-z] )A(?= (?:and|or|is|was|to|of|in|for|has|will|can)\b)", letters("A")),
 ]
 SIGNS: list[Rule] = [
-    rule(re.escape(sign), f" {name} ") for sign, name in (lexicon.SIGNS | lexicon.GREEK).items()
+    rule(re.escape(sign), f" {name} ") for sign, name in {**lexicon.SIGNS, **lexicon.GREEK}.items()
 ]
