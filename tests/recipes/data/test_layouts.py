@@ -123,7 +123,7 @@ def test_lists_of_people_in_the_data_sets_own_forms(tmp_path: Path) -> None:
         "id00012 ,n000001 ,m ,dev\nid00017 ,n3,f ,test\n"
     )
     own.write_text("person,sex\nx,F\ny,\n")
-    assert layouts.read_people(one) == {"id10001": Person("A_B.", "M", False)}
+    assert layouts.read_people(one) == {"id10001": Person("A_B.", "M", False, "Ireland")}
     assert layouts.read_people(two) == {
         "id00012": Person("id00012", "M", False),
         "id00017": Person("id00017", "F", True),

@@ -38,6 +38,7 @@ class Person:
     name: str  # of the face's folder, where it is another one than the id
     sex: str  # F, M or ""
     test: bool  # of the data set's own test set
+    country: str = ""
 
 
 def read_people(path: Path | None) -> dict[str, Person]:
@@ -61,6 +62,7 @@ def read_people(path: Path | None) -> dict[str, Person]:
             "name": r"vggface1 id|name",
             "sex": r"gender|sex",
             "set": r"set|split",
+            "country": r"nationality|country",
         }.items()
     }
     if place["id"] is None:
@@ -71,7 +73,8 @@ def read_people(path: Path | None) -> dict[str, Person]:
             k: row[i].strip() if i is not None and i < len(row) else "" for k, i in place.items()
         }
         sex = sex_of(cell["sex"], f"{path}, line {n}")
-        people[cell["id"]] = Person(cell["name"] or cell["id"], sex, cell["set"] == "test")
+        name, test = cell["name"] or cell["id"], cell["set"] == "test"
+        people[cell["id"]] = Person(name, sex, test, cell["country"])
     return people
 
 

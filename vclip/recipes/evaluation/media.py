@@ -3,11 +3,11 @@
 A key begins with its person, by VoxCeleb id where `vox1_meta.csv` (from VoxCeleb's page) tells it.
 """
 
-import csv
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from vclip.errors import DataError
+from vclip.recipes.data.layouts import Person, read_people
 
 TRACKS = "1.6"  # a folder that VGG's face crops have and nobody's recordings
 
@@ -37,16 +37,22 @@ def index_media(paths: Iterable[str], ids: Mapping[str, str]) -> dict[str, str]:
     return found
 
 
-def read_metadata(meta: Path, columns: Sequence[str]) -> list[list[str]]:
-    """These columns of vox1_meta.csv, row by row. Raises DataError."""
-    try:
-        with meta.open(encoding="utf-8", newline="") as file:
-            rows = csv.DictReader(file, delimiter="\t")
-            return [[row[name].strip() for name in columns] for row in rows]
-    except (OSError, UnicodeDecodeError, KeyError) as error:
-        raise DataError(f"{meta} is not vox1_meta.csv of VoxCeleb1: {error}") from error
+def by_person(keys: Iterable[str]) -> dict[str, list[str]]:
+    """Media keys of every person, in their order."""
+    found: dict[str, list[str]] = {}
+    for key in keys:
+        found.setdefault(person_of(key), []).append(key)
+    return found
+
+
+def read_metadata(meta: Path) -> dict[str, Person]:
+    """People of VoxCeleb1 by id. Raises DataError if meta is not its vox1_meta.csv."""
+    people = read_people(meta)
+    if not people or any(p.name == number or not p.country for number, p in people.items()):
+        raise DataError(f"{meta} is not vox1_meta.csv of VoxCeleb1: names or nationalities lack")
+    return people
 
 
 def read_ids(meta: Path) -> dict[str, str]:
     """VoxCeleb1 id by VGGFace name, of vox1_meta.csv. Raises DataError."""
-    return {name: number for name, number in read_metadata(meta, ("VGGFace1 ID", "VoxCeleb1 ID"))}
+    return {person.name: number for number, person in read_metadata(meta).items()}

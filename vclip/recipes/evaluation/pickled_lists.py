@@ -4,7 +4,7 @@ A pickle can run anything, so only lists, sets, texts and numbers are let in.
 """
 
 import pickle
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -57,25 +57,9 @@ def _read(
 ) -> PublishedProtocol:
     """The format is the same, so a protocol is known by how many people it tests."""
     files = {path.stem: load(path) for path in sorted(folder.glob("test_*.pkl"))}
-
-    def rows(file: str, key: str) -> list[Any]:
-        return list(files[file][key]) if file in files else []
-
     try:
-        protocol = PublishedProtocol(
-            name,
-            title,
-            _verification("U", rows("test_verification", "list"), ids)
-            + _verification("G", rows("test_verification_g", "list"), ids),
-            _matching("U", rows("test_matching", "match_list"), ids)
-            + _matching("G", rows("test_matching_g", "match_list"), ids)
-            + _both_ways("U, of ten", rows("test_matching_10", "match_list"), ids),
-            [
-                RetrievalGallery(f"group {i}", *_columns(group, ids))
-                for i, group in enumerate(rows("test_retrieval", "retrieval_lists"), start=1)
-            ],
-        )
-    except (KeyError, TypeError, ValueError) as error:
+        protocol = PublishedProtocol(name, title, *_trials(files, ids))
+    except (KeyError, TypeError, ValueError, IndexError) as error:
         raise DataError(f"{folder} holds lists of another format: {error!r}") from error
     if not protocol.media("voice"):
         raise DataError(f"{folder} has no test_*.pkl with lists of {name}")
@@ -84,29 +68,42 @@ def _read(
     return protocol
 
 
-def _columns(rows: list[Any], ids: Mapping[str, str]) -> tuple[list[str], list[str]]:
-    """Keys of the first two columns, voices and faces."""
-    voices, faces = ([media_key(row[i], ids) for row in rows] for i in (0, 1))
-    return voices, faces
+def _trials(
+    files: Mapping[str, Mapping[str, Any]], ids: Mapping[str, str]
+) -> tuple[list[VerificationTrials], list[MatchingTrials], list[RetrievalGallery]]:
+    """All lists of those files that are there; a trial and a gallery's item begin with a voice."""
 
+    def rows(file: str, key: str) -> list[Any]:
+        return list(files[file][key]) if file in files else []
 
-def _verification(name: str, rows: list[Any], ids: Mapping[str, str]) -> list[VerificationTrials]:
-    """Rows of voice, face, 0 or 1."""
-    positive = np.array([int(row[2]) == 1 for row in rows])
-    return [VerificationTrials.of_keys(name, *_columns(rows, ids), positive)] if rows else []
+    def keys(paths: Iterable[str]) -> tuple[str, ...]:
+        return tuple(media_key(path, ids) for path in paths)
 
+    def columns(table: Sequence[Any]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        return keys(row[0] for row in table), keys(row[1] for row in table)
 
-def _matching(name: str, rows: list[Any], ids: Mapping[str, str]) -> list[MatchingTrials]:
-    """Rows of name, voice and face of one person, then of another; the first is asked for."""
-    return _both_ways(name, [[(row[1], row[4]), (row[2], row[5])] for row in rows], ids)
-
-
-def _both_ways(name: str, rows: list[Any], ids: Mapping[str, str]) -> list[MatchingTrials]:
-    """Rows of N voices and the N faces of the same people; the first is asked for."""
-    voices, faces = (
-        [tuple(media_key(path, ids) for path in row[i]) for row in rows] for i in (0, 1)
+    matching = {  # voices, then faces; lists of 1:2 have name, voice, face of one, then of another
+        name: [((row[1], row[4]), (row[2], row[5])) for row in rows(file, "match_list")]
+        for name, file in (("U", "test_matching"), ("G", "test_matching_g"))
+    }
+    matching["U, of ten"] = rows("test_matching_10", "match_list")
+    return (
+        [
+            VerificationTrials(name, *columns(table), np.array([int(row[2]) == 1 for row in table]))
+            for name, file in (("U", "test_verification"), ("G", "test_verification_g"))
+            if (table := rows(file, "list"))
+        ],
+        [
+            trials
+            for name, table in matching.items()
+            if table
+            for trials in both_ways(name, *([keys(row[i]) for row in table] for i in (0, 1)))
+        ],
+        [
+            RetrievalGallery(f"group {i}", *columns(table))
+            for i, table in enumerate(rows("test_retrieval", "retrieval_lists"), start=1)
+        ],
     )
-    return both_ways(name, voices, faces) if rows else []
 
 
 # Self-Lifting's dataset/voxceleb/eval and vfal-eva's dataset/evals

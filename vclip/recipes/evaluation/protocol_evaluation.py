@@ -7,7 +7,7 @@ score: it is left out and counted beside the figure.
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import partial
 
 import numpy as np
 
@@ -28,7 +28,7 @@ from vclip.recipes.metrics.intervals import Estimate
 from vclip.speakers.candidates import Heads
 
 BATCH = 4096
-WAYS = {"voice": "voice to face", "face": "face to voice"}
+OTHER: dict[Modality, Modality] = {"voice": "face", "face": "voice"}
 
 
 @dataclass(frozen=True)
@@ -36,17 +36,13 @@ class ProtocolFigure:
     """One list under one measure."""
 
     protocol: str
-    what: str  # verification, voice to face, face to voice, retrieval …
+    what: str  # verification, voice to face, face to voice
     name: str  # of the list
     figure: str  # AUC, EER, accuracy, mAP
     estimate: Estimate
     chance: float
     used: int  # trials or probes that could be scored
     missing: int  # those that could not
-
-    def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
-        return dict(vars(self)) | {"estimate": dict(vars(self.estimate))}
 
     def __str__(self) -> str:
         return (
@@ -61,10 +57,12 @@ class EmbeddedMedia:
     def __init__(
         self,
         listed: Sequence[str],
-        paths: Mapping[str, str],
+        features: Shards,
+        ids: Mapping[str, str],
         embed: Callable[[Sequence[str]], Float32],
     ) -> None:
-        """listed: keys. paths: of media with features, by key. embed: paths to unit rows (n, D)."""
+        """listed: keys. embed: paths of media with features to unit rows (n, D). DataError."""
+        paths = index_media(features.keys, ids)
         there = [key for key in listed if key in paths]
         batches = [there[start : start + BATCH] for start in range(0, len(there), BATCH)]
         parts = [embed([paths[key] for key in batch]) for batch in batches]
@@ -82,17 +80,14 @@ def embed_media(
     protocol: PublishedProtocol, ids: Mapping[str, str], sides: tuple[Shards, Shards], heads: Heads
 ) -> tuple[EmbeddedMedia, EmbeddedMedia]:
     """The protocol's faces and voices by a model's heads. Raises DataError."""
-    faces, voices = (index_media(side.keys, ids) for side in sides)
-
-    def embed_faces(paths: Sequence[str]) -> Float32:
-        return encode_faces(heads, sides[0].matrix(paths))
-
-    def embed_voices(paths: Sequence[str]) -> Float32:
-        return encode_voices(heads, sides[1].matrix(paths))
-
+    faces, voices = sides
     return (
-        EmbeddedMedia(protocol.media("face"), faces, embed_faces),
-        EmbeddedMedia(protocol.media("voice"), voices, embed_voices),
+        EmbeddedMedia(
+            protocol.media("face"), faces, ids, lambda x: encode_faces(heads, faces.matrix(x))
+        ),
+        EmbeddedMedia(
+            protocol.media("voice"), voices, ids, lambda x: encode_voices(heads, voices.matrix(x))
+        ),
     )
 
 
@@ -110,6 +105,7 @@ class ProtocolEvaluation:
         """Raises DataError if nothing that is listed is there."""
         self.protocol, self.faces, self.voices = protocol, faces, voices
         self._n_draws, self._seed = n_draws, seed
+        self._figure = partial(ProtocolFigure, protocol.name)
         if not len(faces.emb) or not len(voices.emb):
             raise DataError(
                 f"none of the media that {protocol.name} lists has features; `python -m "
@@ -118,102 +114,82 @@ class ProtocolEvaluation:
 
     def figures(self) -> list[ProtocolFigure]:
         """Every figure, in the protocol's order."""
-        parts = [self._verification(trials) for trials in self.protocol.verification]
-        parts += [self._matching(trials) for trials in self.protocol.matching]
-        parts += [self._retrieval("voice"), self._retrieval("face")]
-        found = [figure for part in parts for figure in part]
+        found = [f for trials in self.protocol.verification for f in self._verification(trials)]
+        found += [f for trials in self.protocol.matching for f in self._matching(trials)]
+        if self.protocol.retrieval:
+            found += [self._retrieval("voice"), self._retrieval("face")]
         return found + mean_eer(found)
 
     def scores(self, trials: VerificationTrials) -> tuple[Float64, Bools]:
         """Cosines of the trials that have both media, and which trials those are (K,)."""
         voice, face = self.voices.rows(trials.voices), self.faces.rows(trials.faces)
         there = (voice >= 0) & (face >= 0)
-        found = verification.trial_cosines(
-            self.voices.emb, self.faces.emb, voice[there], face[there]
-        )
-        return found, there
+        voice, face = voice[there], face[there]
+        return verification.trial_cosines(self.voices.emb, self.faces.emb, voice, face), there
+
+    def _embedded(self, modality: Modality) -> EmbeddedMedia:
+        return self.voices if modality == "voice" else self.faces
 
     def _rng(self) -> np.random.Generator:
         return np.random.default_rng(self._seed)
-
-    def _probes_first(self, probe: Modality) -> tuple[EmbeddedMedia, EmbeddedMedia]:
-        return (self.voices, self.faces) if probe == "voice" else (self.faces, self.voices)
-
-    def _figure(
-        self, what: str, name: str, figure: str, found: Estimate, chance: float, n: tuple[int, int]
-    ) -> ProtocolFigure:
-        """n: trials or probes that could be scored, and all."""
-        used, listed = n
-        return ProtocolFigure(
-            self.protocol.name, what, name, figure, found, chance, used, listed - used
-        )
 
     def _verification(self, trials: VerificationTrials) -> list[ProtocolFigure]:
         if trials.positive is None:  # only the organisers can say
             return []
         scores, there = self.scores(trials)
-        persons = np.array(trials.persons)[there]
-        found = verification.verify(
-            scores, trials.positive[there], persons, self._n_draws, self._rng()
-        )
+        positive, persons = trials.positive[there], np.array(trials.persons)[there]
+        found = verification.verify(scores, positive, persons, self._n_draws, self._rng())
+        n = len(scores), len(there) - len(scores)
         return [
-            self._figure(
-                "verification", trials.name, name, estimate, 0.5, (len(scores), len(there))
-            )
+            self._figure("verification", trials.name, name, estimate, 0.5, *n)
             for name, estimate in zip(("AUC", "EER"), found, strict=True)
         ]
 
     def _matching(self, trials: MatchingTrials) -> list[ProtocolFigure]:
-        probes, others = self._probes_first(trials.probe)
-        probe = probes.rows(trials.probes)
+        probes, others = self._embedded(trials.probe), self._embedded(OTHER[trials.probe])
+        probe = probes.rows(trials.probes)  # (K,)
         rows = np.stack([others.rows(x) for x in zip(*trials.candidates, strict=True)], axis=1)
         there = (probe >= 0) & (rows >= 0).all(axis=1)
-        scores = [
+        columns = [
             verification.trial_cosines(probes.emb, others.emb, probe[there], column)
             for column in rows[there].T
         ]
-        found = matching.accuracies(
-            np.stack(scores, axis=1), np.array(trials.persons)[there], self._n_draws, self._rng()
-        )
-        n_trials = int(there.sum()), len(there)
+        scores, persons = np.stack(columns, axis=1), np.array(trials.persons)[there]  # (K, N)
+        found = matching.accuracies(scores, persons, self._n_draws, self._rng())
+        way, n = f"{trials.probe} to {OTHER[trials.probe]}", (len(scores), int((~there).sum()))
         return [
-            self._figure(
-                WAYS[trials.probe], f"{trials.name}, 1:{n}", "accuracy", estimate, 1 / n, n_trials
-            )
-            for n, estimate in enumerate(found, start=2)
+            self._figure(way, f"{trials.name}, 1:{size}", "accuracy", estimate, 1 / size, *n)
+            for size, estimate in enumerate(found, start=2)
         ]
 
-    def _retrieval(self, probe: Modality) -> list[ProtocolFigure]:
+    def _retrieval(self, probe: Modality) -> ProtocolFigure:
         """mAP over the probes of all galleries, each looked for in its own."""
         galleries = self.protocol.retrieval
-        if not galleries:
-            return []
         parts = [self._precisions(gallery, probe) for gallery in galleries]
         found, person, chance = (np.concatenate(column) for column in zip(*parts, strict=True))
         mean = retrieval.mean_average_precision(found, person, self._n_draws, self._rng())
-        names = [gallery.name for gallery in galleries]
-        name = f"retrieval, {names[0] if len(names) == 1 else f'{len(names)} groups'}"
-        known = ~np.isnan(found)
-        n = int(known.sum()), sum(len(gallery.media(probe)) for gallery in galleries)
-        return [self._figure(WAYS[probe], name, "mAP", mean, float(chance[known].mean()), n)]
+        name = galleries[0].name if len(galleries) == 1 else f"{len(galleries)} groups"
+        way, known = f"{probe} to {OTHER[probe]}", ~np.isnan(found)
+        used, listed = int(known.sum()), sum(len(gallery.media(probe)) for gallery in galleries)
+        expected = float(chance[known].mean())
+        return self._figure(way, f"retrieval, {name}", "mAP", mean, expected, used, listed - used)
 
     def _precisions(
         self, gallery: RetrievalGallery, probe: Modality
     ) -> tuple[Float64, Strings, Float64]:
         """Average precision, person and chance of every probe that is there."""
-        sides: list[tuple[Float32, Strings]] = []
-        keys = gallery.voices, gallery.faces
-        for embedded, listed in zip(
-            self._probes_first(probe), keys if probe == "voice" else keys[::-1], strict=True
-        ):
-            rows = embedded.rows(listed)
-            person = np.array([person_of(key) for key in listed])
-            sides.append((embedded.emb[rows[rows >= 0]], person[rows >= 0]))
-        (probes, who), (items, whose) = sides
+        probes, who = self._items(gallery, probe)
+        items, whose = self._items(gallery, OTHER[probe])
         found = retrieval.average_precisions(probes, items, who, whose)
         right = Counter(whose.tolist())
         by_count = {n: retrieval.chance_precision(len(items), n) for n in {0, *right.values()}}
         return found, who, np.array([by_count[right[person]] for person in who.tolist()])
+
+    def _items(self, gallery: RetrievalGallery, modality: Modality) -> tuple[Float32, Strings]:
+        """Embeddings (n, D) and persons (n,) of a gallery's media that are there."""
+        embedded, keys = self._embedded(modality), gallery.media(modality)
+        rows, person = embedded.rows(keys), np.array([person_of(key) for key in keys])
+        return embedded.emb[rows[rows >= 0]], person[rows >= 0]
 
 
 def mean_eer(figures: Sequence[ProtocolFigure]) -> list[ProtocolFigure]:
@@ -221,11 +197,9 @@ def mean_eer(figures: Sequence[ProtocolFigure]) -> list[ProtocolFigure]:
     parts = [figure for figure in figures if figure.figure == "EER"]
     if len(parts) < 2 or parts[0].protocol != "P4":
         return []
-    value = float(np.mean([p.estimate.value for p in parts]))
-    below, above = (
-        float(np.sqrt(sum((getattr(p.estimate, end) - p.estimate.value) ** 2 for p in parts)))
-        for end in ("low", "high")
-    )
-    estimate = Estimate(value, value - below / len(parts), value + above / len(parts))
-    n = sum(p.used for p in parts), sum(p.missing for p in parts)
-    return [replace(parts[0], name="mean", estimate=estimate, used=n[0], missing=n[1])]
+    ends = np.array([(p.estimate.value, p.estimate.low, p.estimate.high) for p in parts])
+    value = ends[:, 0].mean()
+    below, above = np.linalg.norm(ends[:, 1:] - ends[:, :1], axis=0) / len(parts)
+    estimate = Estimate(float(value), float(value - below), float(value + above))
+    used, missing = sum(p.used for p in parts), sum(p.missing for p in parts)
+    return [replace(parts[0], name="mean", estimate=estimate, used=used, missing=missing)]

@@ -1,6 +1,7 @@
 """Figures of a published protocol as a table or JSON, or the score files its organisers ask for."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -60,7 +61,7 @@ def as_json(evaluation: ProtocolEvaluation, model: str) -> str:
             "model": model,
             "missing": {"faces": evaluation.faces.missing, "voices": evaluation.voices.missing},
             "listed": {"faces": evaluation.faces.listed, "voices": evaluation.voices.listed},
-            "lines": [figure.as_dict() for figure in evaluation.figures()],
+            "lines": [asdict(figure) for figure in evaluation.figures()],
         }
     )
 

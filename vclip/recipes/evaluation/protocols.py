@@ -17,7 +17,7 @@ person/video/file, in any folder.
 """
 
 import csv
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -26,7 +26,7 @@ from tyro.conf import Positional
 
 from vclip.errors import DataError, OutputError, reported
 from vclip.recipes.evaluation import pickled_lists, text_lists
-from vclip.recipes.evaluation.media import index_media, person_of, read_ids
+from vclip.recipes.evaluation.media import by_person, index_media, read_ids
 from vclip.recipes.evaluation.trials import PublishedProtocol
 from vclip.recipes.options import parse
 
@@ -57,20 +57,12 @@ def manifest_rows(
     protocol: PublishedProtocol, faces: Mapping[str, str], voices: Mapping[str, str]
 ) -> Iterator[tuple[str, str, str]]:
     """(person, face, voice) until every listed medium that is there has occurred."""
-    seen = _by_person(protocol.media("face"), faces)
-    heard = _by_person(protocol.media("voice"), voices)
+    seen = by_person(key for key in protocol.media("face") if key in faces)
+    heard = by_person(key for key in protocol.media("voice") if key in voices)
     for person in seen.keys() & heard.keys():
         theirs, said = seen[person], heard[person]
         for n in range(max(len(theirs), len(said))):
-            yield person, theirs[n % len(theirs)], said[n % len(said)]
-
-
-def _by_person(keys: Iterable[str], paths: Mapping[str, str]) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
-    for key in keys:
-        if key in paths:
-            found.setdefault(person_of(key), []).append(paths[key])
-    return found
+            yield person, faces[theirs[n % len(theirs)]], voices[said[n % len(said)]]
 
 
 @dataclass(frozen=True)

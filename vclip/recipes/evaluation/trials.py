@@ -27,21 +27,23 @@ class ListedMedia:
         return self.voices if modality == "voice" else self.faces
 
 
+class RetrievalGallery(ListedMedia):
+    """Every one of these voices against every one of these faces, and the other way round."""
+
+
 @dataclass(frozen=True)
 class VerificationTrials(ListedMedia):
     """Trials (K,) of one list: are this voice and this face one person's?"""
 
     positive: Bools | None  # (K,); None where the organisers keep the answer
-    persons: Sequence[tuple[str, str]]  # of voice and face
-    ids: Sequence[str] = ()  # of trials, where the list names them
+    ids: Sequence[str] = ()  # of trials, where the list names them and hides the persons
 
-    @classmethod
-    def of_keys(
-        cls, name: str, voices: Sequence[str], faces: Sequence[str], positive: Bools
-    ) -> "VerificationTrials":
-        """Trials of media whose keys name their persons."""
-        persons = zip(map(person_of, voices), map(person_of, faces), strict=True)
-        return cls(name, voices, faces, positive, list(persons))
+    @property
+    def persons(self) -> list[tuple[str, str]]:
+        """Of voice and face (K, 2). Where they are hidden, each trial has somebody of its own."""
+        if self.ids:
+            return [(str(i), str(i)) for i in range(len(self.ids))]
+        return list(zip(map(person_of, self.voices), map(person_of, self.faces), strict=True))
 
 
 @dataclass(frozen=True)
@@ -77,16 +79,6 @@ def both_ways(
 
 
 @dataclass(frozen=True)
-class RetrievalGallery(ListedMedia):
-    """Every one of these voices against every one of these faces, and the other way round."""
-
-    @property
-    def persons(self) -> list[tuple[str, ...]]:
-        """Everybody of whom there is something."""
-        return [(person_of(key),) for key in (*self.voices, *self.faces)]
-
-
-@dataclass(frozen=True)
 class PublishedProtocol:
     """All lists of one protocol."""
 
@@ -97,15 +89,13 @@ class PublishedProtocol:
     retrieval: list[RetrievalGallery] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
-    @property
-    def _lists(self) -> list[VerificationTrials | MatchingTrials | RetrievalGallery]:
-        return [*self.verification, *self.matching, *self.retrieval]
-
     def media(self, modality: Modality) -> list[str]:
         """Every key of one modality, each once, in the lists' order."""
-        return list(dict.fromkeys(chain.from_iterable(x.media(modality) for x in self._lists)))
+        lists: list[ListedMedia | MatchingTrials]
+        lists = [*self.verification, *self.matching, *self.retrieval]
+        return list(dict.fromkeys(chain.from_iterable(x.media(modality) for x in lists)))
 
     @property
     def persons(self) -> set[str]:
-        """Everybody who occurs."""
-        return {person for x in self._lists for row in x.persons for person in row}
+        """Everybody whom a key names."""
+        return {person_of(key) for key in (*self.media("voice"), *self.media("face"))}

@@ -20,11 +20,9 @@ from vclip.face.clip import ClipTextEncoder
 from vclip.models.clip_folder import clip_hash, find_clip
 from vclip.recipes.data.manifest import read_rows, sex_of
 from vclip.recipes.data.shards import PairFeatures, Shards
-from vclip.recipes.evaluation.media import index_media, media_key, person_of, read_metadata
+from vclip.recipes.evaluation.media import media_key, person_of, read_metadata
 from vclip.recipes.evaluation.protocol_evaluation import EmbeddedMedia
 from vclip.recipes.evaluation.trials import PublishedProtocol
-
-COLUMNS = ("VoxCeleb1 ID", "Gender", "Nationality")
 
 
 def text_encoder(faces: Mapping[str, Any]) -> ClipTextEncoder:
@@ -58,8 +56,8 @@ def read_manifest(manifest: Path) -> dict[str, SpeakerProfile]:
 def read_meta(meta: Path) -> dict[str, SpeakerProfile]:
     """Persons of vox1_meta.csv by VoxCeleb id. Raises DataError."""
     return {
-        name: SpeakerProfile(sex_of(sex, f"{meta}, {name}"), country=country)
-        for name, sex, country in read_metadata(meta, COLUMNS)
+        number: SpeakerProfile(person.sex, country=person.country)
+        for number, person in read_metadata(meta).items()
     }
 
 
@@ -81,17 +79,13 @@ def embed_media(
 
     Raises DataError if the features of faces are not a CLIP's.
     """
-    encoder = text_encoder(sides[0].about)
-    faces, voices = (index_media(side.keys, ids) for side in sides)
-
-    def embed_faces(paths: Sequence[str]) -> Float32:
-        return np.asarray(normalize(sides[0].matrix(paths)))
+    (faces, voices), encoder = sides, text_encoder(sides[0].about)
 
     def embed_voices(paths: Sequence[str]) -> Float32:
         persons = [people.get(person_of(media_key(p, ids)), SpeakerProfile()) for p in paths]
         return zero_shot.embed_descriptions(encoder, [person.describe() for person in persons])
 
     return (
-        EmbeddedMedia(protocol.media("face"), faces, embed_faces),
-        EmbeddedMedia(protocol.media("voice"), voices, embed_voices),
+        EmbeddedMedia(protocol.media("face"), faces, ids, lambda x: normalize(faces.matrix(x))),
+        EmbeddedMedia(protocol.media("voice"), voices, ids, embed_voices),
     )
