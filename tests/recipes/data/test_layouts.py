@@ -141,5 +141,5 @@ def test_lists_of_people_in_the_data_sets_own_forms(tmp_path: Path) -> None:
 def test_the_real_list_of_voxceleb1(shared: Path) -> None:
     people = layouts.read_people(shared / "protocols" / "voxceleb1" / "vox1_meta.csv")
     assert len(people) == 1251 and sum(person.test for person in people.values()) == 40
-    assert people["id10001"] == Person("A.J._Buckley", "M", False)
+    assert people["id10001"] == Person("A.J._Buckley", "M", False, "Ireland")
     assert {person.sex for person in people.values()} == {"F", "M"}
