@@ -47,7 +47,6 @@ FAULTS = {
         "{tmp}/m.csv",
     ],
     "generation_table.table": ["bundled", "--pairs", "{tmp}/none.csv"],
-    "bench.search": ["--sizes", "0"],
 }
 
 

@@ -12,12 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vclip.errors import ModelError, SpeakerError
-from vclip.recipes.bench.search import METHODS
 from vclip.speakers import bank
 from vclip.speakers.bank import ExactIndex, FaissIndex, SpeakerBank, build_index, top_k
 
 N, D, K = 3000, 16, 10
-RECIPES = [recipe for recipe, _ in METHODS.values() if recipe]
+RECIPES = ["IVF{lists},Flat", bank.RECIPE, "HNSW32,Flat", "HNSW32,SQ8"]
 
 
 def unit(rows: np.ndarray) -> np.ndarray:

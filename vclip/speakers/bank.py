@@ -1,7 +1,7 @@
 """The bank of known speakers, searched by cosine: exactly if small, through FAISS if large.
 
 Both answer alike: row numbers and cosines, best first, equal cosines in the order of their rows.
-What suits which size is measured by `python -m vclip.recipes.bench.search` (docs/results.md): IVF
+What suits which size was measured once (docs/results.md, Finished experiments): IVF
 finds 0.9975 of the ten nearest of a million voices in 4 ms. HNSW is faster and twice as large.
 """
 
