@@ -11,11 +11,10 @@ from toy_model import make_model
 
 from vclip import audio
 from vclip.errors import InputError, ModelError, NoFaceError, SpeakerError, TextError
-from vclip.face.embedder import FaceResult
 from vclip.face.photo import Photo
 from vclip.limits import MAX_CHARS, check_length
 from vclip.models.download import sha256
-from vclip.pipeline import FaceToVoice
+from vclip.pipeline import FaceResult, FaceToVoice
 from vclip.recipes.generation.assemble import COMPONENTS
 from vclip.speakers.voice_id import N_GENERATED
 from vclip.speech.narrator import master

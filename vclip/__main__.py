@@ -26,10 +26,9 @@ from vclip.errors import (
     TextError,
     reported,
 )
-from vclip.face.embedder import FaceResult
 from vclip.limits import Source
 from vclip.models.directory import CHOICES
-from vclip.pipeline import LUFS, PAUSE, FaceToVoice
+from vclip.pipeline import LUFS, PAUSE, FaceResult, FaceToVoice
 from vclip.speakers import voice_id
 from vclip.speakers.candidates import Candidate
 from vclip.speech import narrator

@@ -1,16 +1,20 @@
 """The pipeline from a face to candidate voices to speech, for app, command line and notebook."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+import torch
+
 from vclip import __version__, limits
-from vclip.arrays import Float32
+from vclip.arrays import Float32, Pixels
 from vclip.association import explain
 from vclip.association.explain import Explanation, ShuffledControl
 from vclip.association.zero_shot import ZeroShotHeads
-from vclip.face.detector import FaceDetector
-from vclip.face.embedder import FaceEmbedder, FaceResult
-from vclip.face.photo import Box, Photo
+from vclip.errors import InputError, ModelError
+from vclip.face.detector import FaceDetector, find_faces
+from vclip.face.encoder import ImageEncoder
+from vclip.face.photo import Box, Photo, crop_face, load_photo, whole_photo
 from vclip.limits import Source, check_request
 from vclip.models import load
 from vclip.models.directory import ModelDirectory
@@ -24,13 +28,31 @@ PAUSE = 0.2  # seconds between sentences
 LUFS = -16.0  # what music and video services use; -23 for listening tests
 
 
+@dataclass(frozen=True)
+class FaceResult:
+    """A face and its image_emb (D,), unit norm; image is the crop, (size, size, 3) uint8.
+
+    Of a description there is no pixel and no box, and the detector is "words".
+    """
+
+    image: Pixels
+    box: Box
+    boxes: list[Box]
+    detector: str
+    image_emb: Float32
+
+    def as_dict(self) -> dict[str, Any]:
+        """What is told of it as JSON: box in pixels, detector, number of faces."""
+        return {"box": self.box.as_list(), "detector": self.detector, "faces": len(self.boxes)}
+
+
 class FaceToVoice:
     """A face-to-voice model: all of one model directory, shared read-only by all requests."""
 
     def __init__(
         self,
         directory: ModelDirectory,
-        embedder: FaceEmbedder,
+        encoder: ImageEncoder,
         voices: VoiceLibrary,
         synthesizer: Synthesizer,
         image_features: Float32,
@@ -38,8 +60,9 @@ class FaceToVoice:
     ) -> None:
         self.model, self.components = directory.name, directory.components
         self.bank, self.sample_rate = voices.bank, synthesizer.sample_rate
-        self._embedder, self._voices, self._narrator = embedder, voices, narrator(synthesizer)
-        self.reference_faces = embedder.embed_features(image_features)  # (N, D), of other people
+        self._encoder, self._detector = encoder, FaceDetector()
+        self._heads, self._voices, self._narrator = voices.heads, voices, narrator(synthesizer)
+        self.reference_faces = self._embed(image_features)  # (N, D), of other people
 
     @classmethod
     def from_pretrained(
@@ -53,9 +76,8 @@ class FaceToVoice:
         synthesizer = CoquiVits.load(directory.folder("synthesizer"))
         voices = load.load_voices(directory, synthesizer)
         encoder = load.load_image_encoder(directory)
-        embedder = FaceEmbedder(encoder, voices.heads, FaceDetector())
         others = load.load_reference_faces(directory, encoder.dimension)
-        return cls(directory, embedder, voices, synthesizer, others, narrator)
+        return cls(directory, encoder, voices, synthesizer, others, narrator)
 
     def look(
         self, photo: bytes | Photo, box: Box | int | None = None, whole: bool = False
@@ -64,14 +86,30 @@ class FaceToVoice:
 
         Raises ImageError, NoFaceError, InputError.
         """
-        return self._embedder.embed_photo(photo, box, whole)
+        photo = load_photo(photo) if isinstance(photo, bytes) else photo
+        if whole:
+            boxes, detector = [whole_photo(photo)], "none"
+        else:
+            boxes, detector = find_faces(photo, self._detector), self._detector.name
+        if isinstance(box, int) and not 0 <= box < len(boxes):
+            raise InputError(f"there is no face {box}; the photo has faces 0 to {len(boxes) - 1}")
+        chosen = boxes[box or 0] if isinstance(box, int | None) else box
+        image = crop_face(photo, chosen, self._encoder.image_size)
+        image_emb = self._embed(self._encoder.encode(image[None]))[0]
+        return FaceResult(image, chosen, boxes, detector, image_emb)
 
     def read(self, description: str) -> FaceResult:
         """Embed a description, such as "an old man", to be used in the place of a face.
 
         Only where `zero_shot`. Raises ModelError, TextError.
         """
-        return self._embedder.embed_description(description)
+        if not isinstance(self._heads, ZeroShotHeads):
+            raise ModelError(
+                "this model knows faces, not words; use a zero-shot one, as --model zero-shot is"
+            )
+        image_emb = self._heads.encode_description(description)
+        nothing = np.zeros((0, 0, 3), dtype=np.uint8)
+        return FaceResult(nothing, Box(0, 0, 0, 0), [], "words", image_emb)
 
     def candidates(
         self,
@@ -111,7 +149,7 @@ class FaceToVoice:
     @property
     def zero_shot(self) -> bool:
         """Whether no association was trained and `vclip.association.zero_shot` stands in for it."""
-        return isinstance(self._embedder.heads, ZeroShotHeads)
+        return isinstance(self._heads, ZeroShotHeads)
 
     @property
     def n_faces(self) -> int:
@@ -217,9 +255,14 @@ class FaceToVoice:
         lufs: float = LUFS,
     ) -> Pieces:
         """Stream a text as it is spoken: `recite`, then `normalize_stream`."""
-        return self.normalize_stream(
-            self.recite(text, candidate, seed, rate, pause), candidate, lufs
-        )
+        pieces = self.recite(text, candidate, seed, rate, pause)
+        return self.normalize_stream(pieces, candidate, lufs)
+
+    def _embed(self, image_features: Float32) -> Float32:
+        """image_features (N, F) -> image_emb (N, D)."""
+        with torch.inference_mode():
+            image_emb = self._heads.encode_image(torch.from_numpy(image_features))
+        return np.asarray(image_emb.numpy(), dtype=np.float32)
 
     def _rank(
         self, image_emb: Float32, k: int, source: Source, seed: int, around: str | None

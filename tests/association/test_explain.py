@@ -9,9 +9,8 @@ from toy_model import N_FACES, make_model
 
 from vclip.association import explain
 from vclip.errors import InputError, ModelError
-from vclip.face.embedder import FaceResult
 from vclip.face.photo import Photo
-from vclip.pipeline import FaceToVoice
+from vclip.pipeline import FaceResult, FaceToVoice
 from vclip.speakers.bank import SpeakerBank
 from vclip.speakers.candidates import Candidate
 

@@ -15,12 +15,11 @@ from vclip.association.model import Association, AssociationConfig, save_associa
 from vclip.association.zero_shot import TEMPLATES, speaker_profiles
 from vclip.errors import InputError, ModelError, TextError
 from vclip.face.clip import ClipImageEncoder, ClipTextEncoder
-from vclip.face.embedder import FaceResult
 from vclip.face.photo import Photo
 from vclip.models.clip_folder import OPENAI_CLIP, clip_hash
 from vclip.models.directory import MODELS, ModelDirectory
 from vclip.models.download import sha256
-from vclip.pipeline import FaceToVoice
+from vclip.pipeline import FaceResult, FaceToVoice
 from vclip.recipes.generation import assemble
 
 

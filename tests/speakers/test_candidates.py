@@ -13,8 +13,7 @@ from conftest import REPO
 from toy_model import make_model
 
 from vclip.errors import InputError, SpeakerError
-from vclip.face.embedder import FaceResult
-from vclip.pipeline import FaceToVoice
+from vclip.pipeline import FaceResult, FaceToVoice
 from vclip.speakers import voice_id
 from vclip.speakers.candidates import VoiceLibrary, sample_id
 from vclip.speakers.gmm import SpeakerGMM

@@ -10,8 +10,8 @@ from PIL import Image
 
 from vclip.association.explain import Explanation, ShuffledControl
 from vclip.errors import ModelError, NoFaceError, SpeakerError, TextError
-from vclip.face.embedder import FaceResult
 from vclip.face.photo import Box, crop_face, load_photo, whole_photo
+from vclip.pipeline import FaceResult
 from vclip.speakers import voice_id
 from vclip.speakers.bank import SpeakerBank, top_k
 from vclip.speakers.candidates import Candidate

@@ -13,10 +13,9 @@ from vclip import card
 from vclip.arrays import Float32
 from vclip.association.explain import Explanation, ShuffledControl
 from vclip.errors import InputError, NoFaceError, SpeakerError
-from vclip.face.embedder import FaceResult
 from vclip.face.photo import Photo, load_photo
 from vclip.limits import Source, check_length, check_request
-from vclip.pipeline import PAUSE, FaceToVoice
+from vclip.pipeline import PAUSE, FaceResult, FaceToVoice
 from vclip.speakers import voice_id
 from vclip.speakers.candidates import Candidate, sample_id
 from vclip.speech.synthesizer import MAX_SEED, Speech

@@ -15,10 +15,9 @@ from gradio.utils import get_upload_folder
 
 from vclip import audio
 from vclip.errors import InputError, VclipError
-from vclip.face.embedder import FaceResult
 from vclip.face.photo import load_photo
 from vclip.limits import MAX_K, Source, check_length
-from vclip.pipeline import LUFS, PAUSE, FaceToVoice
+from vclip.pipeline import LUFS, PAUSE, FaceResult, FaceToVoice
 from vclip.speech.narrator import MAX_PAUSE, master
 from vclip.speech.synthesizer import MAX_RATE, MAX_SEED, MIN_RATE, Speech, join
 from vclip.ui.page.speech_events import paced, tap

@@ -13,9 +13,9 @@ from PIL import Image
 
 from vclip.arrays import UInt8
 from vclip.card import to_json
-from vclip.face.embedder import FaceResult
 from vclip.face.photo import Photo, crop_face, load_photo
 from vclip.limits import MAX_CHARS
+from vclip.pipeline import FaceResult
 from vclip.speakers.candidates import Candidate
 from vclip.speech.narrator import CHARACTERS_PER_SECOND
 from vclip.ui.speech.takes import file_name
