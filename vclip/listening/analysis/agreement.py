@@ -87,17 +87,13 @@ def _two_way(table: Float64) -> Reliability:
 
 def one_way(table: Float64) -> Reliability:
     """One-way random effects with unequal counts: k is their usual average."""
-    known = np.isfinite(table)
-    counts = known.sum(axis=0)
-    judged = counts > 0
-    table, known, counts = table[:, judged], known[:, judged], counts[judged]
-    total, n = int(counts.sum()), len(counts)
+    judged = np.ma.masked_invalid(table[:, np.isfinite(table).any(axis=0)])
+    counts, total, n = judged.count(axis=0), judged.count(), judged.shape[1]
     if n < 2 or total <= n:
         return Reliability("ICC(1,k)", nan, nan, nan)
-    means = np.nansum(table, axis=0) / counts
-    grand = np.nansum(table) / total
-    between = float(counts @ np.square(means - grand)) / (n - 1)
-    within = float(np.nansum(np.square(table - means))) / (total - n)
+    means = judged.mean(axis=0)
+    between = float((counts * np.square(means - judged.mean())).sum()) / (n - 1)
+    within = float(np.square(judged - means).sum()) / (total - n)
     k = float(total - np.square(counts).sum() / total) / (n - 1)
     single = _ratio(between - within, between + (k - 1) * within)
     return Reliability("ICC(1,k)", k, single, _ratio(between - within, between))
@@ -105,10 +101,10 @@ def one_way(table: Float64) -> Reliability:
 
 def split_half(table: Float64, rng: np.random.Generator) -> float:
     """Mean correlation of two random halves' unit means, stepped up by Spearman–Brown; or nan."""
-    found = []
+    found, known = [], np.ma.masked_invalid(table)
     for _ in range(SPLITS if len(table) > 1 else 0):
-        order = rng.permutation(len(table))
-        one, other = (_unit_means(table[half]) for half in np.array_split(order, 2))
+        halves = np.array_split(rng.permutation(len(table)), 2)
+        one, other = (known[half].mean(axis=0).filled(nan) for half in halves)
         both = np.isfinite(one) & np.isfinite(other)
         if both.sum() > 2 and one[both].std() > 0 and other[both].std() > 0:
             found.append(float(np.corrcoef(one[both], other[both])[0, 1]))
@@ -118,12 +114,6 @@ def split_half(table: Float64, rng: np.random.Generator) -> float:
 def spearman_brown(r: float, times: float = 2.0) -> float:
     """Reliability of a mean of so many times as many judgements."""
     return _ratio(times * r, 1 + (times - 1) * r)
-
-
-def _unit_means(table: Float64) -> Float64:
-    counts = np.isfinite(table).sum(axis=0)
-    found: Float64 = np.where(counts > 0, np.nansum(table, axis=0), nan) / np.maximum(counts, 1)
-    return found
 
 
 def _ratio(above: float, below: float) -> float:

@@ -121,21 +121,20 @@ class OrdinalModel:
 
     def search(self, sd: float = 0.5) -> tuple[dict[str, float], bool]:
         """Standard deviations of the groups' effects, and whether they settled."""
-        logs = np.full(len(self._slices), log(sd))
+        logs, settled = np.full(len(self._slices), log(sd)), False
         trail = [logs]  # up to three rounds
         for _ in range(ROUNDS):
             found = self._named(logs)
             self.mode(found, 2)
             parts = self._slices.items()
             logs = np.log([self._updated(part, found[name]) for name, part in parts])
-            if (np.abs(logs - trail[-1]) <= TOLERANCE).all():
-                self.mode(self._named(logs))
-                return self._named(logs), True
+            if settled := bool((np.abs(logs - trail[-1]) <= TOLERANCE).all()):
+                break
             trail = [*trail, logs]
             if len(trail) == 4:
                 trail = [logs := _ahead(*trail[1:])]
         self.mode(self._named(logs))
-        return self._named(logs), False
+        return self._named(logs), settled
 
     def _named(self, logs: Float64) -> dict[str, float]:
         return {name: float(np.exp(x)) for name, x in zip(self._slices, logs, strict=True)}

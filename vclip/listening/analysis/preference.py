@@ -144,22 +144,21 @@ def influence(theta: Float64, z: Float64, outcome: Indices) -> Float64:
 
 def _gradients(theta: Float64, z: Float64, outcome: Indices) -> Float64:
     """Of each judgement's log-likelihood, (N, P): what was chosen less what was expected."""
-    found: Float64 = z[np.arange(len(z)), outcome] - _expected(softmax(z @ theta, axis=1), z)
-    return found
-
-
-def _expected(share: Float64, z: Float64) -> Float64:
-    found: Float64 = np.einsum("no,nop->np", share, z)
-    return found
+    return _centred(theta, z)[1][np.arange(len(z)), outcome]
 
 
 def _information(theta: Float64, z: Float64) -> Float64:
     """Negative Hessian with the ridge, (P, P)."""
-    share = softmax(z @ theta, axis=1)
-    centred = (z - _expected(share, z)[:, None, :]) * np.sqrt(share)[..., None]
-    flat = centred.reshape(-1, len(theta))
+    share, centred = _centred(theta, z)
+    flat = (centred * np.sqrt(share)[..., None]).reshape(-1, len(theta))
     found: Float64 = flat.T @ flat + RIDGE * np.eye(len(theta))
     return found
+
+
+def _centred(theta: Float64, z: Float64) -> tuple[Float64, Float64]:
+    """Probabilities of the outcomes (N, O), and their features less what is expected, (N, O, P)."""
+    share = softmax(z @ theta, axis=1)
+    return share, z - np.einsum("no,nop->np", share, z)[:, None]
 
 
 def _wins(pairs: PairedChoices, i: int) -> tuple[int, int]:

@@ -22,7 +22,9 @@ ONLY = {  # of which types a question's field is
 def check(study: Study) -> None:
     """Raise StudyError for names that nothing has, and for what cannot be asked."""
     for kind in ("conditions", "items", "questions"):
-        _unique(kind, (part.id for part in getattr(study, kind)))
+        (name, n), *_ = Counter(part.id for part in getattr(study, kind)).most_common(1)
+        if n > 1:
+            raise StudyError(f"{kind}: the id {name} is there twice")
     known = {c.id for c in study.conditions}
     for item in study.items:
         _known(f"items.{item.id}.stimuli", item.stimuli, known)
@@ -110,12 +112,6 @@ def _check_amounts(study: Study) -> None:
         )
     if design.attention and all(q.type == "multi" for q in study.questions):
         raise StudyError("design.attention: multi cannot tell an answer; add another question")
-
-
-def _unique(where: str, names: Iterable[str]) -> None:
-    twice = [name for name, n in Counter(names).items() if n > 1]
-    if twice:
-        raise StudyError(f"{where}: the id {twice[0]} is there twice")
 
 
 def _known(where: str, names: Iterable[str], known: set[str]) -> None:

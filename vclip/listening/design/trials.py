@@ -108,23 +108,20 @@ def possible_foils(study: Study, question: Question, item: Item) -> list[Item]:
 def _distinct(items: list[Item], question: Question, item: Item) -> list[Item]:
     """The first of each face and voice."""
     assert question.target
-    taken, found = {_face(item), *_sound(item, question.target)}, []
+    taken, found = _identities(item, question.target), []
     for one in items:
-        marks = {_face(one), *_sound(one, question.target)}
+        marks = _identities(one, question.target)
         if not marks & taken:
             found.append(one)
             taken |= marks
     return found
 
 
-def _face(item: Item) -> str:
-    return f"face {item.face_sha256 or item.face or item.id}"
-
-
-def _sound(item: Item, condition: str) -> set[str]:
-    """What tells two voices apart: the file, and the voice's name where it is known."""
-    stimulus = item.stimuli[condition]
-    return {stimulus.sha256} | ({f"voice {stimulus.voice}"} if stimulus.voice else set())
+def _identities(item: Item, condition: str) -> set[str]:
+    """The face, the sound's file, and the voice's name where it is known."""
+    sound = item.stimuli[condition]
+    voice = {f"voice {sound.voice}"} if sound.voice else set()
+    return {f"face {item.face_sha256 or item.face or item.id}", sound.sha256} | voice
 
 
 def tolerance(study: Study, trial: Trial) -> float:

@@ -80,8 +80,8 @@ class StudyMonitor:
         """The stamp of these ratings, and why raters are excluded."""
         judged, mark = self._judged, stamp(ratings)
         if judged[0] != mark:
-            table = rating_table.frame(ratings, self.study)
-            judged = self._judged = mark, exclusion.reasons_of(table)
+            reasons = exclusion.reasons_of(rating_table.frame(ratings, self.study))
+            judged = self._judged = mark, reasons
         return judged
 
     def analysed(self, view: Selection) -> AnalysisSnapshot:

@@ -84,7 +84,8 @@ class LimitedRoute(APIRoute):
             except RequestValidationError as error:
                 raise HTTPException(422, _complaint(error)) from error
             except VclipError as error:
-                raise HTTPException(_status(error), str(error)) from error
+                found = (code for kind, code in STATUS.items() if isinstance(error, kind))
+                raise HTTPException(next(found, 500), str(error)) from error
 
         return handler
 
@@ -108,7 +109,3 @@ def _complaint(error: RequestValidationError) -> str:
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"] if part != "body")
     return f"{where}: {first['msg']}" if where else str(first["msg"])
-
-
-def _status(error: VclipError) -> int:
-    return next((code for kind, code in STATUS.items() if isinstance(error, kind)), 500)
