@@ -76,11 +76,7 @@ class StudyResults:
 
 
 def analyse(
-    study: Study | None,
-    frame: pd.DataFrame,
-    draws: int = DRAWS,
-    seed: int = 0,
-    raw: bool = False,
+    study: Study | None, frame: pd.DataFrame, draws: int = DRAWS, seed: int = 0, raw: bool = False
 ) -> StudyResults:
     """Of a marked table, without excluded raters unless raw; the same seed gives the same results.
 

@@ -35,14 +35,12 @@ class Stimulus(Part):
 
     path: str = Field(min_length=1, description="relative to the study file")
     sha256: Digest
-    lufs: float | None = Field(default=None, description="measured loudness (ITU-R BS.1770)")
-    seconds: float | None = Field(default=None, gt=0)
-    voice: str | None = Field(default=None, description="id of the voice")
+    lufs: float | None = Field(None, description="measured loudness (ITU-R BS.1770)")
+    seconds: float | None = Field(None, gt=0)
+    voice: str | None = Field(None, description="id of the voice")
     model: str | None = None
     seed: int | None = None
-    weights: dict[str, str] | None = Field(
-        default=None, description="SHA-256 of the model's components"
-    )
+    weights: dict[str, str] | None = Field(None, description="SHA-256 of the model's components")
 
 
 class Condition(Part):
@@ -58,9 +56,7 @@ class Item(Part):
 
     id: Id
     text: str = Field(min_length=1)
-    face: str | None = Field(
-        default=None, min_length=1, description="picture, relative to the study file"
-    )
+    face: str | None = Field(None, min_length=1, description="picture, relative to the study file")
     face_sha256: Digest | None = None
     stimuli: dict[Id, Stimulus] = Field(min_length=1)
 
@@ -71,15 +67,13 @@ class Question(Part):
     id: Id
     type: QuestionType
     prompt: str = Field(min_length=1)
-    conditions: list[Id] | None = Field(default=None, min_length=1, description="all, if left out")
+    conditions: list[Id] | None = Field(None, min_length=1, description="all, if left out")
     pairs: list[tuple[Id, Id]] | None = Field(
         None, min_length=1, description="ab, abx: which conditions meet; all pairs, if left out"
     )
-    ties: bool = Field(default=False, description="ab: may be answered by 'no preference'")
-    target: Id | None = Field(
-        default=None, description="afc: the condition that belongs to the face"
-    )
-    k: int = Field(default=2, ge=2, le=len(SLOTS), description="afc: voices to choose from")
+    ties: bool = Field(False, description="ab: may be answered by 'no preference'")
+    target: Id | None = Field(None, description="afc: the condition that belongs to the face")
+    k: int = Field(2, ge=2, le=len(SLOTS), description="afc: voices to choose from")
     labels: list[str] | None = Field(
         None, min_length=5, max_length=5, description="acr: of the five values, best first"
     )
@@ -118,29 +112,23 @@ class Probe(Part):
 
     question: Id
     item: Id
-    conditions: list[Id] = Field(
-        default=[], max_length=2, description="acr: one; ab, abx: the pair"
-    )
+    conditions: list[Id] = Field([], max_length=2, description="acr: one; ab, abx: the pair")
     expected: str | None = None
-    tolerance: float = Field(default=0, ge=0, description="acr: how far off is still right")
+    tolerance: float = Field(0, ge=0, description="acr: how far off is still right")
 
 
 class Design(Part):
     """Who rates how much, and what comes between."""
 
     trials_per_rater: int = Field(ge=1, le=500, description="ratings, without the trials below")
-    ratings_per_cell: int | None = Field(default=None, ge=1, description="quota; none, if left out")
+    ratings_per_cell: int | None = Field(None, ge=1, description="quota; none, if left out")
     training: list[Probe | Id] = Field(
         [], description="first trials; an item's id stands for one trial of each question"
     )
-    attention: int = Field(
-        default=0, ge=0, le=20, description="trials that say which answer to give"
-    )
+    attention: int = Field(0, ge=0, le=20, description="trials that say which answer to give")
     gold: list[Probe] = []
-    break_every: int | None = Field(default=None, ge=1, description="trials between breaks")
-    seed: int | None = Field(
-        default=None, ge=0, description="for rehearsals: makes the orders guessable"
-    )
+    break_every: int | None = Field(None, ge=1, description="trials between breaks")
+    seed: int | None = Field(None, ge=0, description="for rehearsals: makes the orders guessable")
 
 
 class Gates(Part):
@@ -148,24 +136,22 @@ class Gates(Part):
 
     volume: bool = True
     headphones: Literal["off", "warn", "require"] = "warn"
-    heard: Share = Field(default=0.95, description="of every sound, before it can be rated")
+    heard: Share = Field(0.95, description="of every sound, before it can be rated")
 
 
 class Exclusion(Part):
     """Rules that are fixed before the first rating; a rater who breaks one is left out."""
 
-    attention_min: Share = Field(
-        default=1.0, description="share of attention trials answered as told"
-    )
-    gold_min: Share = Field(default=0.7, description="share of gold trials answered right")
+    attention_min: Share = Field(1.0, description="share of attention trials answered as told")
+    gold_min: Share = Field(0.7, description="share of gold trials answered right")
     min_variance: float = Field(
-        default=0.1, ge=0, description="of a rater's ACR values (P.808 toolkit), if 10 or more"
+        0.1, ge=0, description="of a rater's ACR values (P.808 toolkit), if 10 or more"
     )
     max_side: Share = Field(
-        default=0.95, description="largest share of one slot among ab, abx, afc, if 10 or more"
+        0.95, description="largest share of one slot among ab, abx, afc, if 10 or more"
     )
-    min_seconds: float = Field(default=0.0, ge=0, description="median time of a rater's answers")
-    heard: Share = Field(default=0.95, description="least share of a sound, of each rating")
+    min_seconds: float = Field(0.0, ge=0, description="median time of a rater's answers")
+    heard: Share = Field(0.95, description="least share of a sound, of each rating")
 
 
 Named = TypeVar("Named", Question, Item)
@@ -175,9 +161,9 @@ class Study(Part):
     """Everything that is fixed before the first rater comes."""
 
     study: Id = Field(description="id; ratings are kept under it")
-    version: str = Field(default="1", min_length=1, max_length=40)
+    version: str = Field("1", min_length=1, max_length=40)
     title: str = Field(min_length=1)
-    language: str = Field(default="en", pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$")
+    language: str = Field("en", pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$")
     consent: str = Field(min_length=1, description="raters agree to it before anything else")
     instructions: str = ""
     contact: str = Field(min_length=1, description="whom raters may ask")
@@ -187,9 +173,7 @@ class Study(Part):
     design: Design
     gates: Gates = Gates()
     exclusion: Exclusion = Exclusion()
-    completion: str = Field(
-        default="VCLIP", pattern=r"^[A-Z0-9]{1,12}$", description="prefix of codes"
-    )
+    completion: str = Field("VCLIP", pattern=r"^[A-Z0-9]{1,12}$", description="prefix of codes")
 
     _folder: Path = PrivateAttr(default=Path())
     _sha256: str = PrivateAttr(default="")

@@ -33,12 +33,12 @@ class Arm(Part):
     voice: Literal[
         "bank", "generated", "both", "random", "fixed", "shuffled", "recording", "mnru"
     ] = "bank"
-    model: str = Field(default="bundled", description="a model directory")
-    rank: int = Field(default=1, ge=1, le=100)
-    speaker: str | None = Field(default=None, description="fixed: a voice's id")
-    of: Id | None = Field(default=None, description="shuffled, mnru: an arm before this one")
-    q: float = Field(default=5.0, description="mnru: dB of signal over noise")
-    items: list[Id] | None = Field(default=None, description="only these; all, if left out")
+    model: str = Field("bundled", description="a model directory")
+    rank: int = Field(1, ge=1, le=100)
+    speaker: str | None = Field(None, description="fixed: a voice's id")
+    of: Id | None = Field(None, description="shuffled, mnru: an arm before this one")
+    q: float = Field(5.0, description="mnru: dB of signal over noise")
+    items: list[Id] | None = Field(None, description="only these; all, if left out")
 
 
 class ItemSpec(Part):
@@ -47,7 +47,7 @@ class ItemSpec(Part):
     id: Id
     face: str
     text: str = Field(min_length=1)
-    recordings: dict[Id, str] = Field(default={}, description="sound file of each recording arm")
+    recordings: dict[Id, str] = Field({}, description="sound file of each recording arm")
 
 
 class StudyRecipe(Part):
@@ -55,15 +55,15 @@ class StudyRecipe(Part):
 
     study: dict[str, Any]
     arms: list[Arm] = Field(min_length=1)
-    faces: list[str] = Field(default=[])
-    texts: list[str] = Field(default=[])
-    items: list[ItemSpec] = Field(default=[])
-    seed: int = Field(default=0, ge=0, le=2**32 - 1, description="of voices by lot and of speech")
+    faces: list[str] = Field([])
+    texts: list[str] = Field([])
+    items: list[ItemSpec] = Field([])
+    seed: int = Field(0, ge=0, le=2**32 - 1, description="of voices by lot and of speech")
     format: Literal["flac", "wav", "mp3"] = "flac"
     sample_rate: int | None = Field(
-        default=None, ge=8000, le=48000, description="Hz; the lowest of all sounds, if left out"
+        None, ge=8000, le=48000, description="Hz; the lowest of all sounds, if left out"
     )
-    lufs: float = Field(default=-23.0, ge=-40, le=-14)
+    lufs: float = Field(-23.0, ge=-40, le=-14)
 
     @model_validator(mode="after")
     def _fits_together(self) -> "StudyRecipe":

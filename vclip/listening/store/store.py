@@ -64,10 +64,7 @@ class Store:
         The same request (random, of the page) again is the same rater.
         """
         token, withdrawal = codes.token_and_withdrawal(self.secret, request)
-        hashes = {
-            "token": codes.digest(token),
-            "withdrawal": codes.digest(codes.plain(withdrawal)),
-        }
+        hashes = {"token": codes.digest(token), "withdrawal": codes.digest(codes.plain(withdrawal))}
 
         def decide(state: StudyState) -> tuple[Events, int]:
             there = _find(state, "token", hashes["token"])
