@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import tyro
 
-from vclip.errors import reported
+from vclip.errors import OutputError, reported
 
 Settings = TypeVar("Settings")
 Command = Callable[..., int]  # of the words after its name, sys.argv's by default; to an exit code
@@ -48,7 +48,7 @@ def command(
     """Make a recipe's main of settings the command `python -m` of its module.
 
     It parses its line, sets torch's threads if a number is given, and exits with what main returns
-    (0 for nothing), or with 2 and one line on stderr for input that cannot be used.
+    (0 for nothing), or with 2 and one line on stderr for input, or a file, that cannot be used.
     """
 
     def decorate(main: Callable[[Settings], int | None]) -> Command:
@@ -60,7 +60,12 @@ def command(
                 import torch  # which not every recipe needs
 
                 torch.set_num_threads(threads)
-            return main(settings) or 0
+            try:
+                return main(settings) or 0
+            except OSError as error:
+                if not error.filename:
+                    raise
+                raise OutputError(f"cannot use {error.filename}: {error.strerror}") from error
 
         return run
 

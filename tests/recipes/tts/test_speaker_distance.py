@@ -5,7 +5,7 @@ import torch
 
 from vclip import audio
 from vclip.association.voice_encoder import ResemblyzerEncoder
-from vclip.recipes.tts.speaker_distance import LEVEL, RATE, VoiceDistance
+from vclip.recipes.tts.losses import VoiceDistance
 
 
 def voice(seconds: float, f0: float) -> np.ndarray:
@@ -19,15 +19,14 @@ def voice(seconds: float, f0: float) -> np.ndarray:
 
 
 def test_features_equal_those_of_the_network_on_its_own_mel() -> None:
-    from resemblyzer.audio import wav_to_mel_spectrogram
+    network = ResemblyzerEncoder().network
+    from resemblyzer.audio import wav_to_mel_spectrogram  # which warns if it is imported first
 
     wav = voice(1.6, 130.0)
-    inner = audio.resample(wav, 22050, RATE)
-    level = inner * (LEVEL / np.sqrt(np.mean(np.square(inner))))
+    inner = audio.resample(wav, 22050, VoiceDistance.RATE)
+    level = inner * (VoiceDistance.LEVEL / np.sqrt(np.mean(np.square(inner))))
     with torch.no_grad():
-        expected = ResemblyzerEncoder().network(
-            torch.from_numpy(wav_to_mel_spectrogram(level))[None]
-        )
+        expected = network(torch.from_numpy(wav_to_mel_spectrogram(level))[None])
         found = VoiceDistance(22050).features(torch.from_numpy(wav)[None])
     assert (expected * found).sum().item() > 0.999
 

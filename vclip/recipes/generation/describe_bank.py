@@ -46,32 +46,24 @@ def read_speakers(manifest: Path, source: str) -> dict[str, SpeakerProfile]:
     for line, row in read_rows(manifest, ("source", "speaker", "sex", "age", "accent")):
         if row["source"] == source:
             where = f"{manifest}, line {line}"
+            try:
+                age = float(row["age"]) if row["age"] else None
+            except ValueError as error:
+                raise DataError(f"{where}: the age {row['age']!r} is no number") from error
             accent = "" if row["accent"].lower() == "unknown" else row["accent"]
-            profile = SpeakerProfile(sex_of(row["sex"], where), _years(row["age"], where), accent)
-            speakers[row["speaker"]] = profile
+            speakers[row["speaker"]] = SpeakerProfile(sex_of(row["sex"], where), age, accent)
     if not speakers:
         raise DataError(f"{manifest} has no speakers of the source {source!r}")
     return speakers
 
 
-def _years(cell: str, where: str) -> float | None:
-    try:
-        return float(cell) if cell else None
-    except ValueError as error:
-        raise DataError(f"{where}: the age {cell!r} is no number; correct the row") from error
-
-
 def agreement(bank: Arrays, speakers: dict[str, SpeakerProfile]) -> float:
     """The share of the bank's speakers of these names that have their sex. Raises DataError."""
-    ids, sexes = bank["speaker_ids"].tolist(), bank["sex"].tolist()
-    same = [
-        speakers[name].sex == sex
-        for name, sex in zip(ids, sexes, strict=True)
-        if sex and name in speakers and speakers[name].sex
-    ]
-    if not same:
+    told = np.array([speakers.get(s, SpeakerProfile()).sex for s in bank["speaker_ids"].tolist()])
+    known = (told != "") & (bank["sex"] != "")
+    if not known.any():
         raise DataError("the bank and the manifest have no speaker of known sex in common")
-    share = float(np.mean(same))
+    share = float(np.mean((told == bank["sex"])[known]))
     if share < LEAST:
         raise DataError(
             f"only {100 * share:.0f} % of the bank's speakers have the sex that the manifest gives "

@@ -13,10 +13,8 @@ and notes it in the provenance: the app tells it beside every percentile.
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from vclip.arrays import Float32, Float64
@@ -60,12 +58,8 @@ class PercentileValidation:
     above_half: list[Estimate]
 
     def __str__(self) -> str:
-        table = [
-            ("", *KINDS),
-            ("mean percentile", *self.mean),
-            ("above one half", *self.above_half),
-        ]
-        lines = ["".join(f"{cell!s:24}" for cell in row).rstrip() for row in table]
+        table = {"": KINDS, "mean percentile": self.mean, "above one half": self.above_half}
+        lines = ["".join(f"{cell!s:24}" for cell in [k, *row]).rstrip() for k, row in table.items()]
         return "\n".join([f"{self.rows} pairs, {self.faces} reference faces", *lines])
 
     def as_dict(self) -> dict[str, float]:
@@ -142,15 +136,15 @@ def summary(
     def figures(counts: Float64) -> list[float]:
         both = np.outer(counts, counts)
         weights = (np.diag(counts), both * different, both * same_sex)
-        return [average(v, w) for v in (table, table > 0.5) for w in weights]
+        totals = [float(w.sum()) or np.nan for w in weights]  # nan where nothing has weight
+        return [
+            float((values * w).sum() / total)
+            for values in (table, table > 0.5)
+            for w, total in zip(weights, totals, strict=True)
+        ]
 
     found = bootstrap(figures, person, draws, np.random.default_rng(seed))
     return PercentileValidation(len(table), n_faces, found[: len(KINDS)], found[len(KINDS) :])
-
-
-def average(values: npt.NDArray[Any], weights: Float64) -> float:
-    """Weighted mean; nan where nothing has weight."""
-    return float(np.average(values, weights=weights)) if weights.any() else np.nan
 
 
 @command(ReferenceFaceSettings)

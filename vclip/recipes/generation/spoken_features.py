@@ -3,13 +3,11 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
 from vclip.arrays import Float32
 from vclip.association.voice_encoder import VoiceEncoder
-from vclip.errors import DataError
 from vclip.models.directory import DESCRIPTION, ModelDirectory
 from vclip.recipes.data.recordings import mean_voice
+from vclip.recipes.generation.npz import read_npz
 from vclip.speech.synthesizer import Speech, Synthesizer
 from vclip.speech.vits import CoquiVits
 
@@ -32,14 +30,10 @@ def synthesizer_folder(directory: Path) -> Path:
 
 def bank_rows(directory: Path) -> tuple[Float32, Float32]:
     """Speaker embeddings (N, S) and voice features (N, V) of a directory's bank. DataError."""
+    bank, _ = read_npz(directory / "bank.npz", "build_bank")
     synthesizer = CoquiVits.load(synthesizer_folder(directory))
-    if not (directory / "bank.npz").is_file():
-        raise DataError(
-            f"{directory} has no bank.npz; run `python -m vclip.recipes.generation.build_bank`"
-        )
-    with np.load(directory / "bank.npz", allow_pickle=False) as bank:
-        rows = [synthesizer.speaker_ids.index(s) for s in bank["speaker_ids"].tolist()]
-        return synthesizer.speaker_embeddings[rows], bank["voice_features"]
+    rows = [synthesizer.speaker_ids.index(s) for s in bank["speaker_ids"].tolist()]
+    return synthesizer.speaker_embeddings[rows], bank["voice_features"]
 
 
 def speeches(

@@ -9,8 +9,6 @@ from. The shape is the mean of a group's landmarks; every face is warped to it t
 """
 
 import json
-import shlex
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -26,7 +24,7 @@ from vclip.arrays import Float32, Float64, Floating, UInt8
 from vclip.errors import DataError, OutputError, reported
 from vclip.face.photo import load_photo
 from vclip.recipes.data.manifest import REPO, read_rows
-from vclip.recipes.options import parse
+from vclip.recipes.options import command_line, parse
 
 REFERENCE = (
     "DeBruine & Jones (2017), Face Research Lab London Set, doi 10.6084/m9.figshare.5047666.v5"
@@ -212,8 +210,7 @@ def main(argv: list[str] | None = None) -> int:
     found = groups(read_people(settings.manifest, settings.landmarks), config)
     for i, people in enumerate(tqdm(found, desc="composites"), 1):
         write(output / f"face_{i}.jpg", composite(people, config), config.quality)
-    given = sys.argv[1:] if argv is None else argv
-    command = shlex.join(["python", "-m", "vclip.recipes.showcase.example_faces", *given])
+    command = command_line("vclip.recipes.showcase.example_faces", argv)
     (output / "README.md").write_text(readme([len(group) for group in found], command))
     return 0
 

@@ -14,7 +14,6 @@ from typing import Any, Literal
 from PIL import Image
 from tqdm import tqdm
 
-from vclip.errors import OutputError
 from vclip.recipes.data.manifest import REPO
 from vclip.recipes.options import command
 from vclip.recipes.showcase import browser
@@ -126,12 +125,7 @@ def take(out: Path, chromium: Any, address: str, state: Callable[[Any], None], *
 @command(ScreenshotSettings)
 def main(settings: ScreenshotSettings) -> None:
     out = settings.out
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(
-            f"cannot put pictures into {out}: {error.strerror}; name a folder with --out"
-        ) from error
+    out.mkdir(parents=True, exist_ok=True)
     states = [state for state in STATES if settings.only in (None, state.__name__)]
     with browser.chromium() as chromium:
         with browser.app() as process:

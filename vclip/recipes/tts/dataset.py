@@ -67,9 +67,6 @@ class TtsDataset:
         self.n_samples = np.diff(self._tensors["wav_offsets"].numpy())
         self.synthetic = np.array([self.speakers[s].startswith("f") for s in self.speaker])
 
-    def __len__(self) -> int:
-        return len(self.speaker)
-
     def _slice(self, key: str, i: int) -> Tensor:
         """Utterance i's part of a packed tensor."""
         begin, end = self._tensors[f"{key.removesuffix('s')}_offsets"][i : i + 2].tolist()

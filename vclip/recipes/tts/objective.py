@@ -11,12 +11,12 @@ from vclip.recipes.tts.dataset import HOP, UtteranceBatch, window
 from vclip.recipes.tts.losses import (
     MelDistance,
     SpectralDistance,
+    VoiceDistance,
     filled,
     pitch_loss,
     spectrogram,
     text_losses,
 )
-from vclip.recipes.tts.speaker_distance import VoiceDistance
 
 REACH = 16  # frames: eight layers of kernel 5 in the posterior encoder
 FLOW_REACH = 32  # frames: four couplings of four layers of kernel 5

@@ -11,7 +11,9 @@ From random weights: `--init "" --stages joint:1500,text:1000,joint:3000 --prior
 defaults continue from the weights shipped before, whose alignment has formed (docs/log.md).
 """
 
+import itertools
 import json
+import re
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -79,13 +81,10 @@ class TrainTtsSettings(LossSettings):
 
     def plan(self) -> list[str]:
         """The stage of every step."""
-        pairs = [part.split(":") for part in self.stages.split(",")]
-        if any(
-            len(p) != 2 or p[0] not in ("decoder", "joint", "text") or not p[1].isdigit()
-            for p in pairs
-        ):
+        stages = re.findall(r"(decoder|joint|text):(\d+)", self.stages)
+        if not stages or ",".join(map(":".join, stages)) != self.stages:
             raise DataError(f"--stages {self.stages!r}: write e.g. joint:1500,text:1000")
-        return [name for name, steps in pairs for _ in range(int(steps))]
+        return [name for name, steps in stages for _ in range(int(steps))]
 
 
 class Trainer:
@@ -109,6 +108,12 @@ class Trainer:
         self.discriminator_optimizer = torch.optim.AdamW(judging, **ADAM)
         self.generator = torch.Generator().manual_seed(config.seed)
         self.objective = VitsObjective(self.model, corpus.sample_rate, config, self.generator)
+        self.parts: dict[str, Any] = {
+            "model": self.model,
+            "discriminators": self.discriminators,
+            "optimizer": self.optimizer,
+            "discriminator_optimizer": self.discriminator_optimizer,
+        }
 
     def groups(self) -> list[dict[str, Any]]:
         """Parameters by learning rate: speaker table, decoder, all else."""
@@ -125,7 +130,13 @@ class Trainer:
         for group in self.optimizer.param_groups + self.discriminator_optimizer.param_groups:
             group["lr"] = group["top"] * self.rate_share()
         losses = self.losses(batch, stage)
-        self.descend(losses)
+        self.optimizer.zero_grad()
+        torch.stack([v for k, v in losses.items() if k != "discriminator"]).sum().backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(self.model.parameters(), 10.0)
+        self.optimizer.step()
+        self.step += 1
+        for key, value in self.model.state_dict().items():
+            self.average[key].lerp_(value, 1 - self.config.ema)
         return {key: value.item() for key, value in losses.items()}
 
     def losses(self, batch: UtteranceBatch, stage: str) -> dict[str, Tensor]:
@@ -159,16 +170,6 @@ class Trainer:
             "discriminator": loss.detach(),
         }
 
-    def descend(self, losses: dict[str, Tensor]) -> None:
-        """One step down the sum of the losses."""
-        self.optimizer.zero_grad()
-        torch.stack([v for k, v in losses.items() if k != "discriminator"]).sum().backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(self.model.parameters(), 10.0)
-        self.optimizer.step()
-        self.step += 1
-        for key, value in self.model.state_dict().items():
-            self.average[key].lerp_(value, 1 - self.config.ema)
-
     def rate_share(self) -> float:
         """Share of the learning rate at this step: rising to 1, at last falling to a tenth."""
         left = (len(self.plan) - self.step) / max(1, self.config.cooldown * len(self.plan))
@@ -176,19 +177,13 @@ class Trainer:
 
     def prior(self) -> float:
         """Weight of the diagonal prior, fading from 8 to 0 within a stage."""
-        begun = self.step
-        while begun and self.plan[begun - 1] == self.plan[self.step]:
-            begun -= 1
-        return 8.0 * max(0.0, 1 - (self.step - begun) / max(1, self.config.prior_steps))
-
-    def parts(self) -> dict[str, Any]:
-        """Everything with a state_dict."""
-        names = ("model", "discriminators", "optimizer", "discriminator_optimizer")
-        return {name: getattr(self, name) for name in names}
+        stage, before = self.plan[self.step], reversed(self.plan[: self.step])
+        steps = sum(1 for _ in itertools.takewhile(lambda name: name == stage, before))
+        return 8.0 * max(0.0, 1 - steps / max(1, self.config.prior_steps))
 
     def save(self, path: Path) -> None:
         """Write a checkpoint, whole or not at all."""
-        state: dict[str, Any] = {name: part.state_dict() for name, part in self.parts().items()}
+        state = {name: part.state_dict() for name, part in self.parts.items()}
         state |= {"step": self.step, "average": self.average}
         state["generator"] = self.generator.get_state()
         torch.save(state, path.with_suffix(".tmp"))
@@ -197,7 +192,7 @@ class Trainer:
     def resume(self, path: Path) -> None:
         """Go on from a checkpoint."""
         state = torch.load(path, map_location=self.device, weights_only=True)
-        for name, part in self.parts().items():
+        for name, part in self.parts.items():
             part.load_state_dict(state[name])
         self.step, self.average = state["step"], state["average"]
         self.generator.set_state(state["generator"].cpu())
