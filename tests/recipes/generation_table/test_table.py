@@ -13,14 +13,9 @@ from vclip import audio
 from vclip.recipes.association import settings
 from vclip.recipes.data import features
 from vclip.recipes.generation_table import experiment, table
-from vclip.recipes.generation_table.density import VoiceDensity
-from vclip.recipes.generation_table.measures import (
-    MethodScores,
-    VoiceMeasures,
-    means_over_people,
-)
+from vclip.recipes.generation_table.measures import MethodScores, VoiceDensity, VoiceMeasures
 from vclip.recipes.metrics import speaker_generation
-from vclip.recipes.metrics.intervals import Estimate
+from vclip.recipes.metrics.intervals import Estimate, bootstrap_means
 
 V = 6
 
@@ -67,7 +62,7 @@ def test_a_voice_without_speech_is_counted_and_in_no_figure() -> None:
     np.testing.assert_allclose(row.values[[0, 2, 3]], whole.values[[0, 2, 3]], rtol=1e-6)
     two = judge.score("two", np.concatenate([heard[:, :2]]))
     np.testing.assert_allclose(row.values[1], two.values[1], rtol=1e-6)
-    mean = means_over_people(row.values, list("abcde"), 20, 0)[0]
+    mean = bootstrap_means(row.values, list("abcde"), 20, np.random.default_rng(0))[0]
     assert mean.value == pytest.approx(row.values[:4, 0].mean()) and mean.low < mean.high
 
 
@@ -80,7 +75,7 @@ def test_intervals_are_over_people_and_differences_are_paired() -> None:
         for name, gain in (("one", 0.1), ("other", 0.0))
     )
     alone, gap = (
-        means_over_people(values, person, 200, 0)[0]
+        bootstrap_means(values, person, 200, np.random.default_rng(0))[0]
         for values in (one.values, one.values - other.values)
     )
     assert alone.value == pytest.approx(one.values[:, 0].mean())

@@ -6,7 +6,7 @@ from scipy.stats import norm
 from sklearn.metrics import roc_auc_score
 
 from vclip.recipes.metrics.cross_modal import evaluate, weighted_figures
-from vclip.recipes.metrics.intervals import person_counts
+from vclip.recipes.metrics.intervals import person_draws
 from vclip.recipes.metrics.verification import same, sex_mask
 
 
@@ -55,7 +55,7 @@ def test_figures_do_not_depend_on_the_order_of_rows() -> None:
 def test_a_drawn_person_weighs_like_copies_that_are_strangers_to_nobody() -> None:
     """Counts give the figures of a matrix in which the copies really stand, side by side."""
     scores, person, sex = toy(1, n=8)
-    counts = person_counts(person, np.random.default_rng(4))
+    counts = next(person_draws(person, np.random.default_rng(4)))
     rows = np.repeat(np.arange(8), counts.astype(int))
     copy = np.concatenate([np.arange(c) for c in counts.astype(int)])
     big = scores[np.ix_(rows, rows)]

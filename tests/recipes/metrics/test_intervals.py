@@ -4,18 +4,18 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from vclip.recipes.metrics.intervals import bootstrap, percentiles, person_counts, proportion
+from vclip.recipes.metrics.intervals import bootstrap, percentiles, person_draws, proportion
 
 
 def test_persons_not_rows_are_drawn() -> None:
     person = np.array(["a", "a", "b", "c"])
-    counts = person_counts(person, np.random.default_rng(3))
+    counts = next(person_draws(person, np.random.default_rng(3)))
     assert counts[0] == counts[1] and counts[[0, 2, 3]].sum() == 3
 
 
 def test_counts_have_the_shape_of_their_persons() -> None:
     persons = np.array([[5, 7, 5], [9, 5, 7]])
-    counts = person_counts(persons, np.random.default_rng(0))
+    counts = next(person_draws(persons, np.random.default_rng(0)))
     assert counts.shape == persons.shape and counts[0, 0] == counts[0, 2] == counts[1, 1]
     assert counts[0, 0] + counts[0, 1] + counts[1, 0] == 3
 

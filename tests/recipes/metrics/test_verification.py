@@ -6,7 +6,7 @@ from scipy.stats import norm
 from sklearn.metrics import roc_auc_score, roc_curve
 
 from vclip.recipes.metrics import verification
-from vclip.recipes.metrics.intervals import person_counts
+from vclip.recipes.metrics.intervals import person_draws
 from vclip.recipes.metrics.verification import auc, auc_and_eer
 
 
@@ -93,7 +93,7 @@ def test_listed_trials_have_the_figures_of_all_trials(seed: int) -> None:
 def test_a_drawn_pair_of_people_weighs_like_copies_of_its_trials() -> None:
     """One bootstrap draw equals scikit-learn on the trials, repeated as the docstring says."""
     scores, positive, persons = trials(1, n=120, people=8)
-    counts = person_counts(np.arange(8), np.random.default_rng(5))
+    counts = next(person_draws(np.arange(8), np.random.default_rng(5)))
     both = counts[persons[:, 0]] * counts[persons[:, 1]]
     copies = np.repeat(np.arange(120), np.where(positive, counts[persons[:, 0]], both).astype(int))
     expected = roc_auc_score(positive[copies], scores[copies])

@@ -1,10 +1,9 @@
 """One run of the generation table: people, candidates, evaluator, choices of every method."""
 
 import functools
-from collections.abc import Callable
 
 import numpy as np
-from sklearn.preprocessing import normalize
+from scipy.spatial.distance import cosine
 
 from vclip.arrays import Float32, Float64
 from vclip.association.model import load_association
@@ -22,7 +21,7 @@ from vclip.recipes.evaluation.model_features import encode_faces
 from vclip.recipes.generation.spoken_features import SENTENCES
 from vclip.recipes.generation_table import ranking
 from vclip.recipes.generation_table.evaluator import train_on_half
-from vclip.recipes.generation_table.ranking import ChosenVoices, expected_voices
+from vclip.recipes.generation_table.ranking import expected_voices
 from vclip.recipes.generation_table.settings import GenerationTableSettings
 from vclip.recipes.generation_table.spoken_voices import SpokenVoices
 from vclip.recipes.tts.prepare import transcribed
@@ -101,84 +100,69 @@ class Experiment:
         sides = open_features(folder)
         return pair_features(test, *sides), pair_features(others, *sides)
 
-    def choices(self) -> tuple[list[ChosenVoices], list[str]]:
-        """Every method's choices, and why some is missing."""
-        chosen = [
-            self._nearest(self.voices),
-            ranking.random_draws(
-                self.candidates,
-                len(self.faces),
-                self.settings.k,
-                self.settings.spoken,
-                self.settings.seed,
-            ),
-            self._direct(),
-        ]
-        missing = []
-        methods: list[Callable[[], ChosenVoices]] = [self._naive, self._never_listened]
-        for method in methods:
-            try:
-                chosen.append(method())
-            except DataError as error:
-                missing.append(str(error))
-        informed = [self._informed(n) for n in (1, self.settings.sentences)]
-        return [*chosen, self._rank(OWN, self._expected), *informed], missing
+    def choices(self) -> tuple[dict[str, Float32], list[str]]:
+        """Speaker embeddings (N, k, S) by method, best first, and why a method is missing."""
+        settings, missing = self.settings, []
+        pool = self.candidates[: settings.spoken]
+        chosen = {
+            "draw nearest to the true voice": self._nearest(self.voices),
+            "random draws": ranking.random_draws(pool, len(self.faces), settings.k, settings.seed),
+            "direct mapping": self._direct(),
+        }
+        expected: dict[str, Float32] = {}  # what the candidates will sound like (M, V), by method
+        if self._takes_voices:
+            expected["naive"] = self.candidates
+        else:
+            missing.append(
+                f"naive: not defined. The synthesizer of {self.name} learned its speaker "
+                f"embeddings (S = {self.bank.shape[1]}); they are no voice features (V = "
+                f"{self.bank_heard.shape[1]}). The nearest thing is 'never listened'"
+            )
+        if recorded := self._recorded():
+            ridge = SignatureNet.ridge(self.bank[list(recorded)], np.stack([*recorded.values()]))
+            expected["never listened"] = expected_voices(ridge, self.candidates)
+        else:
+            missing.append(
+                "never listened: not computed. --recordings names no data that the synthesizer's "
+                "speakers come from"
+            )
+        expected[OWN] = self._expected
+        for n in (1, settings.sentences):
+            expected[f"informed, {n} sentence{'s' * (n > 1)}"] = self._informed(n)
+        for name, voices in expected.items():
+            chosen[name] = ranking.rank(
+                voices, self.candidates, self._heads, self._image_emb, settings.k
+            )
+        return chosen, missing
 
-    def _rank(self, name: str, expected: Float32) -> ChosenVoices:
-        """The k best of the candidates, expected to sound like (M, V)."""
-        return ranking.rank(
-            name, expected, self.candidates, self._heads, self._image_emb, self.settings.k
-        )
-
-    def _nearest(self, voices: Float32) -> ChosenVoices:
+    def _nearest(self, voices: Float32) -> Float32:
         return ranking.nearest_draws(self._expected, self.candidates, voices)
 
-    def _direct(self) -> ChosenVoices:
+    def _direct(self) -> Float32:
         """The regression from image_features, trained on the manifest's other people.
 
         Their voices are no speaker embeddings; the draws nearest to them stand for those.
         """
         faces, voices = self.known.first()
-        speakers = self._nearest(voices).speaker_embeddings[:, 0]
-        return ranking.direct_mapping(faces, speakers, self.faces)
+        return ranking.direct_mapping(faces, self._nearest(voices)[:, 0], self.faces)
 
-    def _naive(self) -> ChosenVoices:
-        """Raises DataError where a speaker embedding is no voice encoder's output."""
-        if not self._takes_voices:
-            n_speaker, n_voice = self.bank.shape[1], self.bank_heard.shape[1]
-            raise DataError(
-                f"naive: not defined. The synthesizer of {self.name} learned its speaker "
-                f"embeddings (S = {n_speaker}); they are no voice features (V = {n_voice}). The "
-                "nearest thing is 'never listened'"
-            )
-        return self._rank("naive", self.candidates)
+    def _recorded(self) -> dict[int, Float32]:
+        """What is heard (V,) in the own recordings of the bank's speakers, by row of the bank.
 
-    def _never_listened(self) -> ChosenVoices:
-        """A ridge from speakers to their own recordings, which has heard no synthesised speech."""
-        rows, recorded = self._recordings()
-        if not rows:
-            raise DataError(
-                "never listened: not computed. --recordings names no data that the synthesizer's "
-                "speakers come from"
-            )
-        ridge = SignatureNet.ridge(self.bank[rows], np.stack(recorded))
-        return self._rank("never listened", expected_voices(ridge, self.candidates))
-
-    def _recordings(self) -> tuple[list[int], list[Float32]]:
-        """Which of the bank's speakers have recordings, and what is heard in each's (V,)."""
+        A ridge from speakers to these has heard no synthesised speech.
+        """
         data, settings = self.settings.recordings, self.settings
         if data is None:
-            return [], []
+            return {}
         manifest, files = data / "voices" / "manifest.csv", dict[str, list[str]]()
         for speaker, _, path in transcribed(data):
             files.setdefault(speaker, []).append(key_of(path, manifest.parent))
         made = make_features(manifest, voice_encoder=settings.voice_encoder, store=settings.store)
         _, heard = open_features(made)
         keys = [[k for k in files.get(s, []) if k in heard] for s in self.speaker_ids]
-        rows = [i for i, mine in enumerate(keys) if mine]
-        return rows, [mean_voice(list(heard.matrix(keys[i]))) for i in rows]
+        return {i: mean_voice(list(heard.matrix(mine))) for i, mine in enumerate(keys) if mine}
 
-    def _informed(self, n_sentences: int) -> ChosenVoices:
+    def _informed(self, n_sentences: int) -> Float32:
         """By a signature network that heard so many sentences of draws that are no candidates."""
         rng = np.random.default_rng([self.settings.seed, 5])
         draws = self.gmm.sample(self.settings.listened, rng)
@@ -186,14 +170,12 @@ class Experiment:
         spoken = ~np.isnan(heard).any(axis=1)
         known = self.bank, self.bank_heard
         net = ranking.train_signature(draws[spoken], heard[spoken], known, self.settings.seed)
-        name = f"informed, {n_sentences} sentence{'s' * (n_sentences > 1)}"
-        return self._rank(name, expected_voices(net, self.candidates))
+        return expected_voices(net, self.candidates)
 
-    def hear(self, chosen: ChosenVoices) -> Float32:
-        """voice_features (N, k, V) of a method's choices."""
-        n, k, width = chosen.speaker_embeddings.shape
-        flat = chosen.speaker_embeddings.reshape(n * k, width)
-        return self.speech.hear(flat, chosen.name).reshape(n, k, -1)
+    def hear(self, name: str, chosen: Float32) -> Float32:
+        """voice_features (N, k, V) of a method's choices (N, k, S)."""
+        flat = chosen.reshape(-1, chosen.shape[-1])
+        return self.speech.hear(flat, name).reshape(*chosen.shape[:2], -1)
 
     def recording_halves(self) -> Float64:
         """Cosines (N,) of the first and the second half of the true recordings.
@@ -202,11 +184,10 @@ class Experiment:
         """
         if self.settings.features:
             return np.full(len(self.test.pairs), np.nan)
-        halves: tuple[list[Float32], list[Float32]] = ([], [])
+        found = []
         for pair in self.test.pairs:
             wav, rate = read_voice(pair.voice)
-            middle = len(wav) // 2
-            for found, part in zip(halves, (wav[:middle], wav[middle:]), strict=True):
-                found.append(self._encoder.encode(part, rate))
-        one, other = (normalize(np.stack(half).astype(np.float64)) for half in halves)
-        return np.asarray((one * other).sum(axis=1))
+            halves = np.array_split(wav, [len(wav) // 2])
+            one, other = (self._encoder.encode(half, rate).astype(np.float64) for half in halves)
+            found.append(1 - cosine(one, other))
+        return np.array(found)

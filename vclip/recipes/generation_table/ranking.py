@@ -1,10 +1,9 @@
 """Ways to choose voices for a face, which the table of generation compares (Vclip §4.3).
 
 All but the direct mapping rank the same candidates, draws of the speaker mixture, by the cosine of
-the face with what each of them is expected to sound like; they differ in that expectation.
+the face with what each of them is expected to sound like; they differ in that expectation. What is
+chosen are speaker embeddings (N, k, S), best first, for each of N faces.
 """
-
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -22,14 +21,6 @@ from vclip.speakers.signature import RIDGES, SignatureNet
 HELD_OUT = 0.1  # of the heard draws, which stop a signature network's training
 
 
-@dataclass(frozen=True)
-class ChosenVoices:
-    """What a method chooses."""
-
-    name: str
-    speaker_embeddings: Float32  # (N, k, S), best first, for each face
-
-
 def expected_voices(net: SignatureNet, speaker_embeddings: Float32) -> Float32:
     """voice_features (M, V) that a signature network expects of speaker embeddings (M, S)."""
     with torch.inference_mode():
@@ -37,31 +28,30 @@ def expected_voices(net: SignatureNet, speaker_embeddings: Float32) -> Float32:
 
 
 def rank(
-    name: str, expected: Float32, candidates: Float32, heads: Heads, image_emb: Float32, k: int
-) -> ChosenVoices:
+    expected: Float32, candidates: Float32, heads: Heads, image_emb: Float32, k: int
+) -> Float32:
     """The k of candidates (M, S), expected to sound like (M, V), nearest to image_emb (N, D)."""
     scores = image_emb @ encode_voices(heads, expected).T  # (N, M)
-    return ChosenVoices(name, np.stack([candidates[top_k(row, k)] for row in scores]))
+    return np.stack([candidates[top_k(row, k)] for row in scores])
 
 
-def random_draws(candidates: Float32, n_faces: int, k: int, pool: int, seed: int) -> ChosenVoices:
-    """k of the first `pool` candidates for each face, whatever it looks like."""
+def random_draws(candidates: Float32, n_faces: int, k: int, seed: int) -> Float32:
+    """k of the candidates for each face, whatever it looks like."""
     rng = np.random.default_rng([seed, 3])
-    among = candidates[: min(pool, len(candidates))]
-    chosen = [rng.choice(len(among), k, replace=False) for _ in range(n_faces)]
-    return ChosenVoices("random draws", np.stack([among[rows] for rows in chosen]))
+    chosen = [rng.choice(len(candidates), k, replace=False) for _ in range(n_faces)]
+    return candidates[np.stack(chosen)]
 
 
-def nearest_draws(expected: Float32, candidates: Float32, voices: Float32) -> ChosenVoices:
+def nearest_draws(expected: Float32, candidates: Float32, voices: Float32) -> Float32:
     """The one candidate that is expected to sound most like each true voice (N, V).
 
     The reference of a TTS that cannot clone: no method that does not hear the person does better.
     """
     best = (normalize(voices) @ normalize(expected).T).argmax(axis=1)  # (N, V) @ (V, M)
-    return ChosenVoices("draw nearest to the true voice", candidates[best][:, None])
+    return np.asarray(candidates[best][:, None])
 
 
-def direct_mapping(known_faces: Float32, known_speakers: Float32, faces: Float32) -> ChosenVoices:
+def direct_mapping(known_faces: Float32, known_speakers: Float32, faces: Float32) -> Float32:
     """Speaker embeddings regressed from image_features; one for each of faces (N, F).
 
     Linear, from training people's known_faces (M, F) to known_speakers (M, S), with the ridge
@@ -69,7 +59,7 @@ def direct_mapping(known_faces: Float32, known_speakers: Float32, faces: Float32
     """
     ridge = make_pipeline(StandardScaler(), RidgeCV(RIDGES))
     ridge.fit(known_faces.astype(np.float64), known_speakers)
-    return ChosenVoices("direct mapping", ridge.predict(faces).astype(np.float32)[:, None])
+    return np.asarray(ridge.predict(faces), dtype=np.float32)[:, None]
 
 
 def train_signature(

@@ -16,32 +16,28 @@ people with faces and voices (`vclip.recipes.data.prepare` writes one of VoxCele
     Vendi 1   the same among the first choices for all faces
 """
 
+import itertools
 import json
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import partial
-from typing import Any
 
 import numpy as np
-import torch
 
 from vclip.arrays import Float64
-from vclip.errors import reported
 from vclip.recipes.evaluation.model_features import encode_faces, encode_voices
-from vclip.recipes.generation_table.density import VoiceDensity
 from vclip.recipes.generation_table.experiment import OWN, Experiment
 from vclip.recipes.generation_table.measures import (
     MEASURES,
     MethodScores,
+    VoiceDensity,
     VoiceMeasures,
-    means_over_people,
 )
 from vclip.recipes.generation_table.settings import GenerationTableSettings
 from vclip.recipes.metrics import cross_modal
-from vclip.recipes.metrics.intervals import Estimate
+from vclip.recipes.metrics.intervals import Estimate, bootstrap_means
 from vclip.recipes.metrics.speaker_generation import vendi
-from vclip.recipes.options import parse
+from vclip.recipes.options import command
 
 Means = Callable[[Float64], list[Estimate]]  # of columns (N, columns), over the people
 
@@ -93,28 +89,26 @@ def method_lines(
 
 def difference_lines(methods: Sequence[MethodScores], means: Means, n_sentences: int) -> list[str]:
     """What one method has over another, person by person, where that says something."""
-    by_name = {method.name: method for method in methods}
+    values = {method.name: method.values for method in methods}
     one, several = "informed, 1 sentence", f"informed, {n_sentences} sentences"
-    pairs = [
-        (OWN, "random draws"),
-        (OWN, "direct mapping"),
-        *((name, other) for other in ("naive", "never listened") for name in (OWN, one, several)),
-        (several, one),
-    ]
+    pairs = [(OWN, "random draws"), (OWN, "direct mapping")]
+    pairs += itertools.product((OWN, one, several), ("naive", "never listened"))
     said = [f"{'differences':68}{'v2v':26}{'f2v':26}log-lik."]
-    for name, other in pairs:
-        if name in by_name and other in by_name:
-            v2v, f2v, nats = means(by_name[name].values - by_name[other].values)
+    for name, other in [*pairs, (several, one)]:
+        if name in values and other in values:
+            v2v, f2v, nats = means(values[name] - values[other])
             cells = f"{cell(v2v, 3, '+'):26}{cell(f2v, 3, '+'):26}{cell(nats, 1, '+')}"
             said.append(f"{f'{name} - {other}':68}{cells}")
     return said
 
 
-def run(settings: GenerationTableSettings) -> tuple[list[str], dict[str, Any]]:
-    """The printed lines, and the first table for programs."""
+@command(GenerationTableSettings, threads=1)
+def main(settings: GenerationTableSettings) -> None:
+    """Print both tables, or the first as JSON."""
+    logging.basicConfig(level=logging.ERROR)
     experiment = Experiment(settings)
     chosen, missing = experiment.choices()
-    heard = {method.name: experiment.hear(method) for method in chosen}
+    heard = {name: experiment.hear(name, voices) for name, voices in chosen.items()}
     bank = experiment.speech.hear(experiment.bank, "bank")  # (P, V)
     density = VoiceDensity(bank, settings.seed)
     measures = VoiceMeasures(experiment.voices, experiment.faces, experiment.evaluator, density)
@@ -122,34 +116,23 @@ def run(settings: GenerationTableSettings) -> tuple[list[str], dict[str, Any]]:
     halves = np.column_stack([experiment.recording_halves(), true.values[:, 1:]])
     methods = [replace(true, values=halves)]
     methods += [measures.score(name, voices) for name, voices in heard.items()]
-    means = partial(
-        means_over_people, person=experiment.person, n_draws=settings.draws, seed=settings.seed
-    )
+
+    def means(values: Float64) -> list[Estimate]:
+        rng = np.random.default_rng(settings.seed)
+        return bootstrap_means(values, experiment.person, settings.draws, rng)
+
+    if settings.json:
+        plain = {
+            method.name: dict(zip(MEASURES, map(vars, means(method.values)), strict=True))
+            | {"vendi_k": method.vendi_k, "vendi_1": method.vendi_1}
+            for method in methods
+        }
+        print(json.dumps(plain))
+        return
     known = float(density.held_out.mean()), vendi(bank)
-    said = [
-        *introduction(experiment),
-        *missing,
-        *method_lines(methods, means, known),
-        "",
-        *difference_lines(methods, means, settings.sentences),
-    ]
-    plain = {
-        method.name: dict(zip(MEASURES, map(vars, means(method.values)), strict=True))
-        | {"vendi_k": method.vendi_k, "vendi_1": method.vendi_1}
-        for method in methods
-    }
-    return said, plain
-
-
-@reported
-def main(argv: list[str] | None = None) -> int:
-    """Print the tables; 2 and one line on stderr for input that cannot be used."""
-    settings = parse(GenerationTableSettings, argv, command=__name__)
-    logging.basicConfig(level=logging.ERROR)
-    torch.set_num_threads(1)
-    said, plain = run(settings)
-    print(json.dumps(plain) if settings.json else "\n".join(said))
-    return 0
+    print(*introduction(experiment), *missing, sep="\n")
+    print(*method_lines(methods, means, known), sep="\n")
+    print("", *difference_lines(methods, means, settings.sentences), sep="\n")
 
 
 if __name__ == "__main__":

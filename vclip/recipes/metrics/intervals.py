@@ -6,6 +6,7 @@ who is drawn twice count twice.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
@@ -36,12 +37,8 @@ def proportion(hits: int, n: int) -> Estimate:
     return Estimate(hits / n, float(interval.low), float(interval.high))
 
 
-def person_counts(persons: npt.ArrayLike, rng: np.random.Generator) -> Float64:
-    """One bootstrap draw: how often each entry's person was drawn, in the shape of persons."""
-    return next(_draws(persons, rng))
-
-
-def _draws(persons: npt.ArrayLike, rng: np.random.Generator) -> Iterator[Float64]:
+def person_draws(persons: npt.ArrayLike, rng: np.random.Generator) -> Iterator[Float64]:
+    """Bootstrap draws: how often each entry's person was drawn, in the shape of persons."""
     names, person_of = np.unique(np.asarray(persons), return_inverse=True)
     while True:
         drawn = rng.integers(len(names), size=len(names))
@@ -53,10 +50,23 @@ def bootstrap(
 ) -> list[Estimate]:
     """Each of statistics(counts), where counts has the shape of persons: any labels of theirs."""
     values = statistics(np.ones(np.shape(persons)))
-    draws = _draws(persons, rng)
     n = n_draws if np.size(persons) else 0  # of nobody, nobody can be drawn
-    table = np.array([statistics(next(draws)) for _ in range(n)]).reshape(n, len(values))
+    draws = [statistics(counts) for counts in islice(person_draws(persons, rng), n)]
+    table = np.array(draws).reshape(n, len(values))
     return [percentiles(value, column) for value, column in zip(values, table.T, strict=True)]
+
+
+def bootstrap_means(
+    values: Float64, persons: npt.ArrayLike, n_draws: int, rng: np.random.Generator
+) -> list[Estimate]:
+    """Means of the columns of values (N, columns), each over the rows where it is not nan."""
+    sums, known = np.nan_to_num(values), ~np.isnan(values)
+
+    def means(counts: Float64) -> list[float]:
+        parts = zip(counts @ sums, counts @ known, strict=True)
+        return [float(total / n) if n else np.nan for total, n in parts]
+
+    return bootstrap(means, persons, n_draws, rng)
 
 
 def percentiles(value: float, draws: npt.ArrayLike) -> Estimate:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vclip.arrays import Float32, Float64, Floating, Int64
-from vclip.recipes.metrics.intervals import Estimate, bootstrap
+from vclip.recipes.metrics.intervals import Estimate, bootstrap_means
 
 BLOCK = 256  # probes whose scores with a whole gallery are in memory at once
 
@@ -48,12 +48,7 @@ def mean_average_precision(
 ) -> Estimate:
     """mAP of precision (N,), nan left out; intervals over the probes' persons, gallery as it is."""
     known = ~np.isnan(precision)
-    values = precision[known]
-
-    def statistics(counts: Float64) -> list[float]:
-        return [float(values @ counts / counts.sum()) if counts.sum() > 0 else np.nan]
-
-    return bootstrap(statistics, np.asarray(person)[known], n_draws, rng)[0]
+    return bootstrap_means(precision[known, None], np.asarray(person)[known], n_draws, rng)[0]
 
 
 def chance_precision(n: int, n_right: int) -> float:

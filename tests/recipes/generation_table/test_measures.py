@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from vclip.recipes.generation_table.density import VoiceDensity
+from vclip.recipes.generation_table.measures import VoiceDensity
 
 
 def gaussian(n: int = 300, width: int = 12, seed: int = 0) -> np.ndarray:
