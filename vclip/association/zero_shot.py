@@ -7,6 +7,7 @@ to do with a CLIP and no association. Descriptions are only ever about speakers 
 about who is in the picture, and nobody is shown them.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -55,17 +56,13 @@ class SpeakerProfile:
 
     def describe(self) -> str:
         """In words that a caption would use: "an 18-year-old New Zealand woman"."""
-        accent = "" if self.accent.lower() in UNKNOWN else _spaced(self.accent)
+        # NewZealand is New Zealand: some manifests are without spaces
+        accent = "" if self.accent.lower() in UNKNOWN else re.sub(r"\B(?=[A-Z])", " ", self.accent)
         age = "" if self.age is None else f"{self.age:.0f}-year-old"
         words = " ".join(word for word in (age, accent, NOUNS.get(self.sex, "person")) if word)
         vowel = words.startswith(AN) or words[0] in "AEIOaeio"
         origin = f" from {'the ' * (self.country in THE)}{self.country}" if self.country else ""
         return f"{'an' if vowel else 'a'} {words}{origin}"
-
-
-def _spaced(name: str) -> str:
-    """NewZealand to New Zealand, as manifests without spaces write it."""
-    return "".join(f" {c}" if c.isupper() and i else c for i, c in enumerate(name))
 
 
 def speaker_profiles(bank: Mapping[str, Any]) -> list[SpeakerProfile]:

@@ -3,8 +3,11 @@
 `load_photo` → `detector.find_faces` → `crop_face`: training and the app go through the same three.
 """
 
+import contextlib
 import io
 import logging
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import cv2
@@ -22,7 +25,12 @@ FACE_MARGIN = 0.05
 """Added on each side of a face box, in box sides: with FACE_DROP, about UTKFace's own crops."""
 FACE_DROP = 0.10  # box sides that a crop is moved down: Haar's square has much forehead, no chin
 MIN_SIDE = 24  # px; less than this holds no face
-HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
+BEGINNINGS = {  # by Pillow's name of the format
+    "JPEG": re.compile(rb"\xff\xd8\xff"),
+    "PNG": re.compile(rb"\x89PNG\r\n\x1a\n"),
+    "WEBP": re.compile(rb"RIFF.{4}WEBP", re.DOTALL),
+    "HEIF": re.compile(rb".{4}ftyp(?:hei[cxms]|hev[cx]|mif1|msf1)", re.DOTALL),
+}
 BAD_FILE = (OSError, SyntaxError, ValueError, EOFError, RuntimeError, MemoryError, IndexError)
 Image.init()
 
@@ -68,7 +76,9 @@ def load_photo(
             f"The picture file has {len(data) / 2**20:.1f} MB, the limit is "
             f"{max_bytes / 2**20:.0f} MB; save it smaller and try again."
         )
-    image = _open(data, sniff_format(data))
+    kind = sniff_format(data)
+    with _damage_reported():  # Pillow reads the header only, and the pixels on first use
+        image = Image.open(io.BytesIO(data), formats=[kind])
     width, height = image.size
     if width * height > max_pixels:
         raise ImageError(
@@ -90,40 +100,33 @@ def sniff_format(data: bytes) -> str:
     """Pillow's name of the format, by the first bytes; ImageError if it is none of the four."""
     if not data:
         raise ImageError("The picture file is empty; choose another one.")
-    if data[:3] == b"\xff\xd8\xff":
-        return "JPEG"
-    if data[:8] == b"\x89PNG\r\n\x1a\n":
-        return "PNG"
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        return "WEBP"
-    if data[4:8] == b"ftyp" and data[8:12] in HEIF_BRANDS:
-        return "HEIF"
+    for kind, beginning in BEGINNINGS.items():
+        if beginning.match(data):
+            return kind
     raise ImageError("This is not a JPEG, PNG, WebP or HEIC picture; choose another file.")
 
 
-def _open(data: bytes, kind: str) -> Image.Image:
-    """Parse the header only; Pillow decodes on first use of the pixels."""
+@contextlib.contextmanager
+def _damage_reported() -> Iterator[None]:
+    """Turn what Pillow raises into an ImageError."""
     try:
-        return Image.open(io.BytesIO(data), formats=[kind])
+        yield
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise ImageError("The picture has too many pixels; save it smaller.") from error
     except BAD_FILE as error:
-        raise _damaged(error) from error
-
-
-def _damaged(error: Exception) -> ImageError:
-    log.info("undecodable picture: %s", error)
-    return ImageError("The picture is damaged or incomplete; save or send it again.")
+        log.info("undecodable picture: %s", error)
+        raise ImageError("The picture is damaged or incomplete; save or send it again.") from error
 
 
 def _decode(image: Image.Image, long_side: int) -> Pixels:
     """(H, W, 3) uint8 RGB, upright, at most `long_side` px long."""
-    try:
+    with _damage_reported():
         image.draft(None, (long_side, long_side))  # lets JPEG skip detail nobody will see
         image.load()
-    except BAD_FILE as error:
-        raise _damaged(error) from error
-    image = _upright(image)
+    try:
+        image = ImageOps.exif_transpose(image)
+    except BAD_FILE as error:  # broken metadata is no reason to refuse good pixels
+        log.info("unreadable EXIF ignored: %s", error)
     if image.mode in ("I", "I;16", "I;16B", "I;16L"):  # 16-bit grey: convert() would clip it
         image = Image.fromarray(
             (np.asarray(image).astype(np.uint32) >> 8).clip(0, 255).astype("u1")
@@ -134,14 +137,6 @@ def _decode(image: Image.Image, long_side: int) -> Pixels:
     image = image.convert("RGB")
     image.thumbnail((long_side, long_side), Image.Resampling.LANCZOS)
     return np.array(image)
-
-
-def _upright(image: Image.Image) -> Image.Image:
-    try:
-        return ImageOps.exif_transpose(image)
-    except BAD_FILE as error:  # broken metadata is no reason to refuse good pixels
-        log.info("unreadable EXIF ignored: %s", error)
-        return image
 
 
 def whole_photo(photo: Photo) -> Box:

@@ -55,12 +55,10 @@ def read(directory: Path) -> CoquiArchive:
 
 
 def _find(directory: Path, names: tuple[str, ...]) -> Path:
-    for name in names:
-        if (directory / name).is_file():
-            return directory / name
-    others = sorted(directory.glob("*.pth")) if names is WEIGHTS else []
-    others = [path for path in others if path.name not in SPEAKERS]
-    if len(others) == 1:
+    if found := [directory / name for name in names if (directory / name).is_file()]:
+        return found[0]
+    others = [path for path in directory.glob("*.pth") if path.name not in SPEAKERS]
+    if names is WEIGHTS and len(others) == 1:
         return others[0]
     raise ModelError(f"{directory} has no {names[0]}; unpack coqui's archive there again")
 
@@ -69,10 +67,7 @@ def _read_json(path: Path) -> dict[str, Any]:
     """A JSON object; older configs carry // comments."""
     try:
         text = path.read_text(encoding="utf-8")
-        try:
-            content = json.loads(text)
-        except ValueError:
-            content = json.loads(re.sub(r'("(?:[^"\\]|\\.)*")|//[^\n]*', r"\1", text))
+        content = json.loads(re.sub(r'("(?:[^"\\]|\\.)*")|//[^\n]*', r"\1", text))
     except (OSError, ValueError) as error:
         raise ModelError(f"cannot read {path}: {error}; unpack the archive again") from error
     if not isinstance(content, dict):

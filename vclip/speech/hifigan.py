@@ -18,10 +18,9 @@ Precision = Literal["auto", "float32", "bfloat16"]
 
 def fastest(precision: Precision) -> torch.dtype:
     """What a precision means on this machine: "auto" is bfloat16 where matrix units compute it."""
-    if precision == "auto":
-        has_matrix_units = torch.cpu.get_capabilities().get("amx_bf16", False)
-        return torch.bfloat16 if has_matrix_units else torch.float32
-    return torch.bfloat16 if precision == "bfloat16" else torch.float32
+    has_matrix_units = torch.cpu.get_capabilities().get("amx_bf16", False)
+    wanted = precision == "bfloat16" or (precision == "auto" and has_matrix_units)
+    return torch.bfloat16 if wanted else torch.float32
 
 
 class Hifigan:

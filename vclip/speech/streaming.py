@@ -52,17 +52,11 @@ def windows(frames: int, reach: int, first: int = FIRST, largest: int = LARGEST)
     return found
 
 
-def render(decoder: WaveformDecoder, prepared: Tensor, g: Tensor, window: Window) -> Tensor:
-    """The samples ((stop - start) * hop,) of one window."""
-    with torch.inference_mode():
-        wav = decoder.render(prepared[:, :, window.begin : window.end], g)[0, 0]
-    offset = (window.start - window.begin) * decoder.hop
-    return wav[offset : offset + (window.stop - window.start) * decoder.hop]
-
-
 def stream(
     decoder: WaveformDecoder, prepared: Tensor, g: Tensor, first: int = FIRST
 ) -> Iterator[Tensor]:
-    """The waveform in pieces; nothing is decoded before it is asked for."""
-    for window in windows(prepared.shape[2], decoder.reach, first):
-        yield render(decoder, prepared, g, window)
+    """The waveform in pieces ((stop - start) * hop,); decoded when they are asked for."""
+    for begin, start, stop, end in windows(prepared.shape[2], decoder.reach, first):
+        with torch.inference_mode():
+            wav = decoder.render(prepared[:, :, begin:end], g)[0, 0]
+        yield wav[(start - begin) * decoder.hop : (stop - begin) * decoder.hop]

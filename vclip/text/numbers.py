@@ -12,7 +12,7 @@ from num2words import num2words
 from vclip.text import lexicon
 
 Match = re.Match[str]
-Rule = tuple[re.Pattern[str], Callable[[Match], str]]
+Rule = tuple[re.Pattern[str], Callable[[Match], str] | str]
 
 YEARS = range(1100, 2100)
 LONG = 10  # digits in a row: from here on a telephone or card number, not a quantity
@@ -25,7 +25,7 @@ _STARTS = re.compile(rf"\s*$|\s+[\"'(]*(?:{lexicon.STARTERS})\b")
 
 def rule(pattern: str, say: Callable[[Match], str] | str) -> Rule:
     """A pattern and what is said for it: a function of the match or a template."""
-    return re.compile(pattern), (lambda m: m.expand(say)) if isinstance(say, str) else say
+    return re.compile(pattern), say
 
 
 def stop(match: Match) -> str:

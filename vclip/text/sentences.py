@@ -23,19 +23,16 @@ _FULL_STOP = re.compile(r"[.!?][\"')]*\s")
 _LETTER = re.compile(rf"(?<=\b[A-Z]\.)\s+(?=(?:{STARTERS})\b)")
 _CLAUSE = re.compile(r"[,;:]\s")
 _TIDY = [
-    (re.compile(pattern), by)
-    for pattern, by in (
-        (r"\s+[-–]+\s+|\s*--+\s*", ", "),
-        (r"–", "-"),
-        (r"(?<=\w)\s+-(?=\w)", "-"),
-        (r"/+", " slash "),
-        (r"\^+", " "),
-        (r"\s+", " "),
-        (r"\s+(?=[,.;:!?])", ""),
-        (r"[,;:]+(?=[,;:.!?])", ""),
-        (r"([.!?])[,;:]+", r"\1"),
-        (r"^[\s,;:.!?-]+|\s+$", ""),
-    )
+    numbers.rule(r"\s+[-–]+\s+|\s*--+\s*", ", "),
+    numbers.rule(r"–", "-"),
+    numbers.rule(r"(?<=\w)\s+-(?=\w)", "-"),
+    numbers.rule(r"/+", " slash "),
+    numbers.rule(r"\^+", " "),
+    numbers.rule(r"\s+", " "),
+    numbers.rule(r"\s+(?=[,.;:!?])", ""),
+    numbers.rule(r"[,;:]+(?=[,;:.!?])", ""),
+    numbers.rule(r"([.!?])[,;:]+", r"\1"),
+    numbers.rule(r"^[\s,;:.!?-]+|\s+$", ""),
 ]
 
 
@@ -71,10 +68,8 @@ def _rewrite(text: str) -> str:
     shouted = capitals > max(2 * small, 8)  # then capitals are no sign of an acronym
     acronyms = [] if shouted else words.ACRONYMS
     rules = [*words.BEFORE_NUMBERS, *numbers.RULES, *words.AFTER_NUMBERS, *acronyms, *words.SIGNS]
-    for pattern, say in rules:
+    for pattern, say in (*rules, *_TIDY):
         text = pattern.sub(say, text)
-    for pattern, by in _TIDY:
-        text = pattern.sub(by, text)
     return text
 
 
