@@ -104,24 +104,24 @@ def main(argv: list[str] | None = None) -> int:
     from vclip.ui.server import zero_gpu  # after the options: --help should not load models
 
     zero_gpu.prepare()  # before torch is used
-    from vclip.ui.server import serve, uvicorn_server
+    from vclip.ui.server import application, uvicorn_server
 
     with contextlib.ExitStack() as stack:
         listener = stack.enter_context(uvicorn_server.open_port(options.host, options.port))
-        cache = stack.enter_context(serve.private_cache())
+        cache = stack.enter_context(application.private_cache())
         routers = open_study(options, stack)
         print(f"loading the model {options.model} ...", flush=True)
         from vclip import runtime
         from vclip.pipeline import FaceToVoice
-        from vclip.ui.page.events import build
+        from vclip.ui.page.events import build_page
         from vclip.ui.speech.takes import TakeStore
         from vclip.ui.visit import VisitController
 
         runtime.limit_threads()
         model = FaceToVoice.from_pretrained(options.model, zero_gpu.narrator())
         controller, takes = VisitController(model), TakeStore(cache)
-        app = serve.application(
-            build(controller, takes, stage=options.stage, study=bool(routers)),
+        app = application.build_app(
+            build_page(controller, takes, stage=options.stage, study=bool(routers)),
             cache,
             takes=takes,
             model=model,
@@ -131,7 +131,7 @@ def main(argv: list[str] | None = None) -> int:
         )
         zero_gpu.report()
         threading.Thread(target=controller.warm_up, daemon=True).start()
-        serve.run(app, listener)
+        application.run(app, listener)
     return 0
 
 

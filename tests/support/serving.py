@@ -15,26 +15,26 @@ from fastapi import FastAPI
 
 from vclip.pipeline import FaceToVoice
 from vclip.ui.page import endpoints
-from vclip.ui.server import serve, uvicorn_server
+from vclip.ui.server import application, uvicorn_server
 from vclip.ui.speech.takes import TakeStore
 
 
-async def application(model: FaceToVoice, folder: Path, **options: Any) -> FastAPI:
+async def app_of(model: FaceToVoice, folder: Path, **options: Any) -> FastAPI:
     """In a running loop: without one Gradio opens some, for ever."""
     with gr.Blocks(analytics_enabled=False) as page:
-        endpoints.add(model)
+        endpoints.add_endpoints(model)
     page.queue(max_size=32)
-    return serve.application(page, folder, takes=TakeStore(folder), model=model, **options)
+    return application.build_app(page, folder, takes=TakeStore(folder), model=model, **options)
 
 
 @contextlib.contextmanager
 def served(model: FaceToVoice, folder: Path, **options: Any) -> Iterator[str]:
     """The address of the server while it runs."""
     with mock.patch.dict(os.environ, {"GRADIO_TEMP_DIR": str(folder)}):
-        app = asyncio.run(application(model, folder, **options))
+        app = asyncio.run(app_of(model, folder, **options))
         listener = uvicorn_server.open_port("127.0.0.1", 0)
         server = uvicorn.Server(uvicorn.Config(app, log_level="error"))
-        serve.introduce(app, server, listener)
+        application.set_launch_state(app, server, listener)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         try:

@@ -12,7 +12,7 @@ from playwright.sync_api import Page
 
 from vclip.speakers.candidates import Candidate
 from vclip.speech.synthesizer import Speech
-from vclip.ui.speech import takelist
+from vclip.ui.speech import take_list
 from vclip.ui.speech.takes import SpeechTake, TakeStore
 from vclip.ui.texts import ENGLISH
 
@@ -54,7 +54,7 @@ class Studio:
         self.takes = TakeStore(folder)
         self.take: SpeechTake | None = None
         self.hasty = False  # the page learns of a take when it is finished
-        self.spoken: list[takelist.TakeEntry] = []
+        self.spoken: list[take_list.TakeEntry] = []
         self.finished, self.row = threading.Event(), threading.Event()
 
     def made(self, seconds: float = 3.0) -> SpeechTake:
@@ -78,13 +78,13 @@ class Studio:
         self.finished.clear()
         self.take = take = self.takes.start(SAMPLE_RATE)
         if not self.hasty:
-            yield takelist.player(ENGLISH, take), gr.skip()
+            yield take_list.player(ENGLISH, take), gr.skip()
         assert self.finished.wait(PATIENCE)
-        self.spoken.insert(0, takelist.TakeEntry(take.token, "p225", "Hello.", take.seconds, 0))
-        yield takelist.player(ENGLISH, take), takelist.history(ENGLISH, self.spoken)
+        self.spoken.insert(0, take_list.TakeEntry(take.token, "p225", "Hello.", take.seconds, 0))
+        yield take_list.player(ENGLISH, take), take_list.history(ENGLISH, self.spoken)
 
     def redraw(self) -> str:
-        return takelist.player(ENGLISH, self.take) + "<!-- drawn anew -->"
+        return take_list.player(ENGLISH, self.take) + "<!-- drawn anew -->"
 
     def compare(self) -> Iterator[str]:
         voice = np.zeros(4, np.float32)
@@ -95,10 +95,10 @@ class Studio:
             )
             for n in (1, 2, 3)
         ]
-        yield takelist.compare(ENGLISH, rows)
+        yield take_list.compare(ENGLISH, rows)
         assert self.row.wait(PATIENCE)
         rows[2] = (rows[2][0], self.made())
-        yield takelist.compare(ENGLISH, rows)
+        yield take_list.compare(ENGLISH, rows)
 
 
 def build(studio: Studio) -> gr.Blocks:
@@ -117,9 +117,9 @@ def build(studio: Studio) -> gr.Blocks:
         stop = gr.Button("stop", elem_id="stop")
         redraw = gr.Button("redraw", elem_id="redraw")
         compare_run = gr.Button("compare", elem_id="compare-run")
-        player = gr.HTML(takelist.player(ENGLISH, None), elem_id="player")
-        takes = gr.HTML(takelist.history(ENGLISH, []), elem_id="takes")
-        compare = gr.HTML(takelist.compare(ENGLISH, []), elem_id="compare")
+        player = gr.HTML(take_list.player(ENGLISH, None), elem_id="player")
+        takes = gr.HTML(take_list.history(ENGLISH, []), elem_id="takes")
+        compare = gr.HTML(take_list.compare(ENGLISH, []), elem_id="compare")
         spoken = speak.click(studio.speak, None, [player, takes])
         stop.click(None, cancels=[spoken])
         redraw.click(studio.redraw, None, player)

@@ -143,7 +143,7 @@ def unread(catalogue: Mapping[str, str], folder: Path, monkeypatch: pytest.Monke
 
 async def built(controller: VisitController, takes: TakeStore) -> None:
     """In a running loop: without one Gradio opens some, for ever."""
-    events.build(controller, takes, stage=True, study=True)
+    events.build_page(controller, takes, stage=True, study=True)
 
 
 def show_every_state(controller: VisitController) -> None:
@@ -154,7 +154,7 @@ def show_every_state(controller: VisitController) -> None:
         controller.move(face, 1, 0, 0, 0),
         controller.search_near(face),
         controller.shuffle(face),
-        controller.read(Visit(), "an old man"),
+        controller.open_description(Visit(), "an old man"),
     ):
         events.show(controller, visit)
 

@@ -62,7 +62,7 @@ def test_words_take_the_place_of_a_face(visit: Visit) -> None:
     model = FakeModel()
     model.zero_shot = True
     controller = VisitController(cast(FaceToVoice, model))
-    read = controller.read(visit, " an old man ")
+    read = controller.open_description(visit, " an old man ")
     assert read.words == "an old man" and read.photo is None and read.other is None
     assert read.picked is read.candidates[0] and len(read.candidates) == K
     assert read.candidates != visit.candidates
@@ -76,12 +76,12 @@ def test_words_take_the_place_of_a_face(visit: Visit) -> None:
         controller.choose_face(read, 0)
     for wrong in ("", " "):
         with pytest.raises(TextError, match="empty"):
-            controller.read(visit, wrong)
+            controller.open_description(visit, wrong)
 
 
 def test_a_trained_model_reads_no_words(controller: VisitController, visit: Visit) -> None:
     with pytest.raises(ModelError, match="not words"):
-        controller.read(visit, "an old man")
+        controller.open_description(visit, "an old man")
 
 
 @pytest.mark.parametrize("index", [2, -1, "0", None, 0.5])

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from vclip.ui.speech.takelist import TakeEntry
+from vclip.ui.speech.take_list import TakeEntry
 from vclip.ui.visit import Visit
 
 
@@ -27,7 +27,7 @@ class VisitorSession:
         """A new visitor's: Gradio copies the first value of a state for each of them."""
         return VisitorSession()
 
-    def look(self) -> tuple[Visit, int]:
+    def snapshot(self) -> tuple[Visit, int]:
         """The visit as the last step left it, and its epoch: never one of before forgetting."""
         with self.lock:
             return self.visit, self.epoch

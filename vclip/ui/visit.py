@@ -19,7 +19,7 @@ from vclip.pipeline import PAUSE, FaceResult, FaceToVoice
 from vclip.speakers import voice_id
 from vclip.speakers.candidates import Candidate, sample_id
 from vclip.speech.synthesizer import MAX_SEED, Speech
-from vclip.ui.map.voicemap import VoiceMap
+from vclip.ui.map.voice_map import VoiceMap
 from vclip.ui.texts import LANGUAGES, Texts
 
 K, MOST_K = 10, 20  # candidates shown
@@ -86,7 +86,7 @@ class VisitController:
             raise InputError(visit.texts.photo_gone)
         return self._face(visit, *self._look_at_example(index))
 
-    def read(self, visit: Visit, words: str) -> Visit:
+    def open_description(self, visit: Visit, words: str) -> Visit:
         """Words in the place of a face, for a zero-shot model."""
         seen = self.model.read(words)
         fresh = replace(visit, photo=None, seen=seen, words=words.strip(), faceless=None)

@@ -21,7 +21,7 @@ from vclip.listening.server import application
 from vclip.listening.store.store import Store, open_store
 from vclip.pipeline import FaceToVoice
 from vclip.ui.page import events, layout
-from vclip.ui.server import serve
+from vclip.ui.server.application import build_app
 from vclip.ui.speech.takes import TakeStore
 from vclip.ui.visit import VisitController
 
@@ -132,8 +132,8 @@ def test_the_app_serves_page_and_study_at_once(store: Store, tmp_path: Path) -> 
     routers = application.routers(store, TOKEN)
 
     async def built() -> FastAPI:
-        blocks = events.build(VisitController(model), takes, study=True)
-        return serve.application(blocks, tmp_path, takes=takes, model=model, routers=routers)
+        blocks = events.build_page(VisitController(model), takes, study=True)
+        return build_app(blocks, tmp_path, takes=takes, model=model, routers=routers)
 
     client = TestClient(asyncio.run(built()))
     assert "A toy" in client.get("/study/api/about").text

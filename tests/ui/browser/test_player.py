@@ -36,7 +36,7 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Studio:
 @pytest.fixture(scope="module")
 def address(studio: Studio) -> Iterator[str]:
     app = FastAPI()
-    routes.add(app, studio.takes, None)  # type: ignore[arg-type]
+    routes.add_routes(app, studio.takes, None)  # type: ignore[arg-type]
     page = build(studio)
     head = f"<script>{PLAYER}</script>"
     css = [theme.ASSETS / name for name in ("style.css", "voices.css", "speech.css")]

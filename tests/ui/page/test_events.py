@@ -90,7 +90,7 @@ def test_every_group_of_parts_can_be_shown(controller: VisitController) -> None:
 
 async def build(controller: VisitController, folder: Path, stage: bool) -> gr.Blocks:
     """In a running loop: without one Gradio opens some, for ever."""
-    return events.build(controller, TakeStore(folder), stage)
+    return events.build_page(controller, TakeStore(folder), stage)
 
 
 @pytest.mark.parametrize("stage", [False, True])

@@ -16,7 +16,7 @@ from serving import served
 
 from vclip.errors import ModelError
 from vclip.pipeline import FaceToVoice
-from vclip.ui.server import serve
+from vclip.ui.server import application
 
 
 @pytest.fixture(scope="module")
@@ -86,4 +86,4 @@ def test_without_the_package_the_start_fails_clearly(
         served(cast(FaceToVoice, FakeModel()), tmp_path, mcp=True),
     ):
         raise AssertionError
-    assert serve.public_address() == ""
+    assert application.public_address() == ""

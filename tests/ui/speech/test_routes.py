@@ -64,7 +64,7 @@ def takes(tmp_path_factory: pytest.TempPathFactory) -> TakeStore:
 @pytest.fixture(scope="module")
 def client(takes: TakeStore, model: CountingModel) -> Iterator[httpx.Client]:
     app = FastAPI()
-    routes.add(app, takes, model)
+    routes.add_routes(app, takes, model)
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error", lifespan="off"))
     thread = threading.Thread(target=server.run)
     thread.start()

@@ -1,6 +1,6 @@
 """Named API endpoints, stateless and typed, for curl, gradio_client and, if asked for, MCP clients.
 
-The docstrings of the functions in `add` are what Gradio's page of the API and MCP clients show.
+The docstrings of the functions in `add_endpoints` are shown by Gradio and MCP clients.
 """
 
 import contextlib
@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 DEFAULTS: tuple[Source, ...] = ("both", "generated")  # of /candidates, of /resample
 
 
-def add(model: FaceToVoice) -> None:
+def add_endpoints(model: FaceToVoice) -> None:
     """Register the endpoints in the Blocks that is being built, with components nobody sees."""
 
     @our_errors()

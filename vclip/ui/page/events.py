@@ -11,7 +11,7 @@ import gradio as gr
 
 from vclip import card
 from vclip.errors import VclipError
-from vclip.ui.map import voicelist
+from vclip.ui.map import voice_list
 from vclip.ui.page import endpoints, explanation, fragments
 from vclip.ui.page.layout import (
     MOVES,
@@ -23,7 +23,7 @@ from vclip.ui.page.layout import (
 )
 from vclip.ui.page.speech_events import SpeechController, add_speech_events
 from vclip.ui.session import VisitorSession
-from vclip.ui.speech import takelist
+from vclip.ui.speech import take_list
 from vclip.ui.speech.takes import KEPT_SECONDS, TakeStore
 from vclip.ui.texts import ENGLISH, negotiate
 from vclip.ui.visit import EXAMPLES, Visit, VisitController
@@ -47,10 +47,10 @@ ARRIVED = """() => {
 }"""
 
 
-def build(
+def build_page(
     controller: VisitController, takes: TakeStore, stage: bool = False, study: bool = False
 ) -> gr.Blocks:
-    """The whole app for one model; hand it to `serve`.
+    """The whole app for one model; hand it to `build_app`.
 
     stage: begin with an example, show keys. study: show the listening test in a tab.
     """
@@ -71,7 +71,7 @@ def build(
         speech = add_speech_events(SpeechController(controller, takes), page)
         _add_forget(controller, takes, page, speech)
         _add_arrival(blocks, controller, page, head, stage)
-        endpoints.add(controller.model)
+        endpoints.add_endpoints(controller.model)
     blocks.state_session_capacity = 200  # visits remembered at once, a few MB each
     blocks.queue(max_size=32)
     return blocks
@@ -98,7 +98,7 @@ def show(controller: VisitController, visit: Visit, names: Sequence[str] = ALL) 
         "around": lambda: fragments.around(texts, visit.around),
         "everywhere": lambda: gr.update(visible=visit.around is not None),
         "map": lambda: controller.draw_map(visit),
-        "voices": lambda: voicelist.draw(texts, controller.listed(visit), picked),
+        "voices": lambda: voice_list.draw(texts, controller.listed(visit), picked),
         "bank": lambda: _bank(controller, visit),
         "why": lambda: explanation.draw(
             texts, picked, controller.explain(visit), model.percentile_means
@@ -111,9 +111,9 @@ def show(controller: VisitController, visit: Visit, names: Sequence[str] = ALL) 
             texts, picked, card.voice_card(model, picked) if picked else None
         ),
         "share": lambda: 0.5,
-        "player": lambda: takelist.player(texts, None),  # nothing was spoken yet
-        "takes": lambda: takelist.history(texts, []),
-        "compare": lambda: takelist.compare(texts, []),
+        "player": lambda: take_list.player(texts, None),  # nothing was spoken yet
+        "takes": lambda: take_list.history(texts, []),
+        "compare": lambda: take_list.compare(texts, []),
         "face_message": lambda: fragments.message(visit.message),
         **dict.fromkeys(MOVES, lambda: 0.0),
     }
@@ -206,7 +206,7 @@ def _add_visit_events(controller: VisitController, page: PageComponents) -> None
         read.then(lambda: None, outputs=upload, api_visibility="private")
     face(page.whole.click, controller.use_whole)
     for trigger in (page.read.click, page.words.submit):
-        face(trigger, controller.read, page.words)
+        face(trigger, controller.open_description, page.words)
     for trigger in (page.source.input, page.seed.submit, page.k.submit):
         on(trigger, controller.search, page.source, page.seed, page.k)
     on(page.resample.click, controller.resample)

@@ -12,10 +12,10 @@ from vclip.speakers.candidates import Candidate
 from vclip.speakers.voice_id import DIRECTIONS, MAX_MOVE
 from vclip.speech.narrator import MAX_PAUSE
 from vclip.speech.synthesizer import MAX_RATE, MIN_RATE
-from vclip.ui.map import voicelist
+from vclip.ui.map import voice_list
 from vclip.ui.page import explanation, fragments
 from vclip.ui.page.theme import ASSETS
-from vclip.ui.speech import takelist
+from vclip.ui.speech import take_list
 from vclip.ui.texts import ENGLISH, Texts, static
 from vclip.ui.visit import EXAMPLES, K, Visit, VisitController
 
@@ -220,7 +220,7 @@ def _add_explanation(page: PageComponents) -> None:
 
 def _add_voices(page: PageComponents, bank: list[tuple[str, str | int | float]]) -> None:
     _heading(3, "step_speech")
-    empty = voicelist.draw(ENGLISH, [], None)
+    empty = voice_list.draw(ENGLISH, [], None)
     page.voices = gr.HTML(empty, js_on_load=VOICES, elem_id="voices")
     page.bank = gr.Dropdown(bank, value=None, label=static("bank"), elem_id="bank")
 
@@ -243,15 +243,15 @@ def _add_speech(page: PageComponents) -> None:
             with gr.Row(elem_id="go", equal_height=True):
                 page.speak = gr.Button(static("speak"), variant="primary", elem_id="speak", scale=3)
                 page.stop = gr.Button(static("stop"), elem_id="stop", scale=1, min_width=80)
-            page.player = gr.HTML(takelist.player(ENGLISH, None), elem_id="player")
-            page.takes = gr.HTML(takelist.history(ENGLISH, []), elem_id="takes")
+            page.player = gr.HTML(take_list.player(ENGLISH, None), elem_id="player")
+            page.takes = gr.HTML(take_list.history(ENGLISH, []), elem_id="takes")
         with gr.Tab(static("tab_compare")):
             with gr.Row(equal_height=True):
                 page.compare_run = gr.Button(static("compare"), elem_id="compare-run", scale=3)
                 page.compare_stop = gr.Button(
                     static("stop"), elem_id="compare-stop", scale=1, min_width=80
                 )
-            empty = takelist.compare(ENGLISH, [])
+            empty = take_list.compare(ENGLISH, [])
             page.compare = gr.HTML(empty, js_on_load=CLICKS, elem_id="compare")
 
 

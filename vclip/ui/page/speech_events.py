@@ -17,8 +17,8 @@ from vclip.speech.synthesizer import Speech, join
 from vclip.ui.page import fragments
 from vclip.ui.page.layout import PageComponents
 from vclip.ui.session import VisitorSession
-from vclip.ui.speech import takelist
-from vclip.ui.speech.takelist import TakeEntry
+from vclip.ui.speech import take_list
+from vclip.ui.speech.take_list import TakeEntry
 from vclip.ui.speech.takes import SpeechTake, TakeStore
 from vclip.ui.visit import VisitController
 
@@ -47,7 +47,7 @@ class SpeechController:
 
     def speak(self, session: VisitorSession, request: SpeechRequest) -> Iterator[tuple[Any, Any]]:
         """Updates of the player and of the list of takes; the first one starts the sound."""
-        visit, epoch = session.look()
+        visit, epoch = session.snapshot()
         if (voice := visit.picked) is None:
             raise SpeakerError(visit.texts.no_voice)
         said: list[Speech] = []
@@ -55,7 +55,7 @@ class SpeechController:
         is_current = session.begin("speak", epoch)
         take = self.takes.start(self.model.sample_rate)
         try:
-            yield takelist.player(visit.texts, take), gr.skip()
+            yield take_list.player(visit.texts, take), gr.skip()
             for piece in takewhile(lambda _: is_current(), paced(live)):
                 if piece is None:
                     yield gr.skip(), gr.skip()
@@ -69,20 +69,21 @@ class SpeechController:
         text, seconds = request.text.strip(), take.seconds
         entry = TakeEntry(take.token, voice.speaker_id, text, seconds, request.seed)
         if self._keep(session, is_current, spoken=[entry]):
-            yield takelist.player(visit.texts, take), takelist.history(visit.texts, session.spoken)
+            player = take_list.player(visit.texts, take)
+            yield player, take_list.history(visit.texts, session.spoken)
         else:
             yield gr.skip(), gr.skip()  # Gradio ends with the last update once more
 
     def compare(self, session: VisitorSession, request: SpeechRequest) -> Iterator[tuple[Any]]:
         """Updates of the rows: every voice of the list at the same loudness."""
-        visit, epoch = session.look()
+        visit, epoch = session.snapshot()
         if not (voices := self.controller.listed(visit)):
             raise InputError(visit.texts.no_voices)
         first = self.controller.speak(voices[0], *request)  # complains before anything is dropped
         is_current = session.begin("compare", epoch)
         rows: list[tuple[Candidate, SpeechTake | None]] = [(voice, None) for voice in voices]
         self._keep(session, is_current, compared=[])
-        yield (takelist.compare(visit.texts, rows),)
+        yield (take_list.compare(visit.texts, rows),)
         for i, voice in enumerate(voices):
             said: list[Speech] = []
             pieces = self.controller.speak(voice, *request) if i else first
@@ -97,7 +98,7 @@ class SpeechController:
             done = [take.token for _, take in rows if take]
             if not self._keep(session, is_current, compared=done):
                 break
-            yield (takelist.compare(visit.texts, rows),)
+            yield (take_list.compare(visit.texts, rows),)
         else:
             return
         yield (gr.skip(),)
@@ -147,7 +148,7 @@ def paced(pieces: Iterable[tuple[float, Speech]]) -> Iterator[Speech | None]:
             last = time.monotonic()
 
 
-def add_speech_events(speaker: SpeechController, page: PageComponents) -> list[Any]:
+def add_speech_events(controller: SpeechController, page: PageComponents) -> list[Any]:
     """Speak, Stop, Compare; returns the events that speak."""
 
     def guarded(steps: Callable[..., Iterator[tuple[Any, ...]]], n: int) -> Callable[..., Any]:
@@ -183,8 +184,8 @@ def add_speech_events(speaker: SpeechController, page: PageComponents) -> list[A
             trigger_mode="multiple",  # who asks again wants the new text, not the one being spoken
         )
 
-    speak = on([page.speak.click, page.text.submit], speaker.speak, [page.player, page.takes])
-    compare = on([page.compare_run.click], speaker.compare, [page.compare])
+    speak = on([page.speak.click, page.text.submit], controller.speak, [page.player, page.takes])
+    compare = on([page.compare_run.click], controller.compare, [page.compare])
     stops = [page.stop.click, page.compare_stop.click]
     gr.on(stops, None, cancels=[speak, compare], api_visibility="private")
     return [speak, compare]

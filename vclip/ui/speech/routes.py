@@ -16,7 +16,7 @@ MEDIA = {"wav": "audio/wav", "flac": "audio/flac", "mp3": "audio/mpeg"}
 PRIVATE = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 
-def add(app: FastAPI, takes: TakeStore, model: FaceToVoice) -> None:
+def add_routes(app: FastAPI, takes: TakeStore, model: FaceToVoice) -> None:
     """Register /takes/TOKEN.pcm, .wav, .flac, .mp3, .json and /preview?voice=ID.
 
     Before Gradio is mounted at /, which answers whatever nobody else does.

@@ -9,8 +9,8 @@ import pytest
 
 from vclip.speakers.candidates import Candidate
 from vclip.speech.synthesizer import Speech
-from vclip.ui.speech import takelist
-from vclip.ui.speech.takelist import TakeEntry
+from vclip.ui.speech import take_list
+from vclip.ui.speech.take_list import TakeEntry
 from vclip.ui.speech.takes import SpeechTake, TakeStore
 from vclip.ui.texts import ENGLISH, LANGUAGES, Texts
 
@@ -64,18 +64,18 @@ def voice(speaker_id: str, source: str = "bank", rank: int = 1, score: float = 0
 
 def test_the_player_names_the_take_for_player_js(takes: TakeStore) -> None:
     take = takes.start(8000)
-    live = Parsed(takelist.player(ENGLISH, take)).find("div")[0]
+    live = Parsed(take_list.player(ENGLISH, take)).find("div")[0]
     assert live["data-token"] == take.token
     assert (live["data-state"], live["data-rate"], live["data-now"]) == ("live", "8000", "")
     assert "data-seconds" not in live
     take.discard()
-    assert Parsed(takelist.player(ENGLISH, take)).find("div")[0]["data-state"] == "failed"
+    assert Parsed(take_list.player(ENGLISH, take)).find("div")[0]["data-state"] == "failed"
 
 
 def test_only_a_finished_take_has_controls(takes: TakeStore) -> None:
-    assert not Parsed(takelist.player(ENGLISH, takes.start(8000))).find("audio")
+    assert not Parsed(take_list.player(ENGLISH, takes.start(8000))).find("audio")
     take = done(takes, 1.26)
-    player = Parsed(takelist.player(ENGLISH, take))
+    player = Parsed(take_list.player(ENGLISH, take))
     (audio,) = player.find("audio")
     assert audio["src"] == f"takes/{take.token}.wav"
     assert "controls" in audio
@@ -85,25 +85,25 @@ def test_only_a_finished_take_has_controls(takes: TakeStore) -> None:
 
 
 def test_without_a_take_there_is_a_hint() -> None:
-    player = Parsed(takelist.player(ENGLISH, None))
+    player = Parsed(take_list.player(ENGLISH, None))
     assert player.text == ENGLISH.player_empty
     assert not player.find("div")
 
 
 def test_history_offers_replay_and_downloads_in_the_given_order() -> None:
     entries = [TakeEntry(f"t{n}", f"p{n}", f"text {n}", n + 0.25, n) for n in (3, 2, 1)]
-    page = Parsed(takelist.history(ENGLISH, entries))
+    page = Parsed(take_list.history(ENGLISH, entries))
     assert [button["data-play"] for button in page.find("button")] == ["t3", "t2", "t1"]
     links = [link["href"] for link in page.find("a")]
     kinds = ("wav", "mp3", "json")
     assert links == [f"takes/t{n}.{kind}?download=1" for n in (3, 2, 1) for kind in kinds]
     assert page.text.index("text 3") < page.text.index("text 2") < page.text.index("text 1")
     assert "3.2 s · seed 3" in page.text
-    assert takelist.history(ENGLISH, []) == ""
+    assert take_list.history(ENGLISH, []) == ""
 
 
 def test_long_texts_are_shortened() -> None:
-    page = Parsed(takelist.history(ENGLISH, [TakeEntry("t", "p1", "word " * 400, 9, 0)]))
+    page = Parsed(take_list.history(ENGLISH, [TakeEntry("t", "p1", "word " * 400, 9, 0)]))
     assert len(page.text) < 300
     assert "…" in page.text
 
@@ -115,7 +115,7 @@ def test_compare_has_a_row_per_voice_playable_when_ready(takes: TakeStore) -> No
         (voice("gen-0-1", "generated", 2), None),
         (voice(LONG, "shaped", 3), None),
     ]
-    page = Parsed(takelist.compare(ENGLISH, rows))
+    page = Parsed(take_list.compare(ENGLISH, rows))
     plays = [button["data-play"] for button in page.find("button") if "data-play" in button]
     picks = [button["data-voice"] for button in page.find("button") if "data-voice" in button]
     assert plays == [take.token]
@@ -127,18 +127,18 @@ def test_compare_has_a_row_per_voice_playable_when_ready(takes: TakeStore) -> No
 
 
 def test_compare_says_no_more_when_all_are_ready(takes: TakeStore) -> None:
-    page = Parsed(takelist.compare(ENGLISH, [(voice("p1", score=float("nan")), done(takes))]))
+    page = Parsed(take_list.compare(ENGLISH, [(voice("p1", score=float("nan")), done(takes))]))
     assert "nan" not in page.text
     assert "1 of 1" not in page.text
-    assert Parsed(takelist.compare(ENGLISH, [])).text == ENGLISH.compare_empty
+    assert Parsed(take_list.compare(ENGLISH, [])).text == ENGLISH.compare_empty
 
 
 @pytest.mark.parametrize("texts", LANGUAGES.values(), ids=LANGUAGES.keys())
 def test_everything_is_escaped_and_every_control_has_a_name(takes: TakeStore, texts: Texts) -> None:
     pages = [
-        takelist.history(texts, [TakeEntry("t", HOSTILE, HOSTILE, 1, 0)]),
-        takelist.compare(texts, [(voice(HOSTILE), done(takes)), (voice(HOSTILE), None)]),
-        takelist.player(texts, done(takes)),
+        take_list.history(texts, [TakeEntry("t", HOSTILE, HOSTILE, 1, 0)]),
+        take_list.compare(texts, [(voice(HOSTILE), done(takes)), (voice(HOSTILE), None)]),
+        take_list.player(texts, done(takes)),
     ]
     for page in map(Parsed, pages):
         assert {tag for tag, _ in page.elements} <= {
@@ -156,7 +156,7 @@ def test_everything_is_escaped_and_every_control_has_a_name(takes: TakeStore, te
 def test_labels_tell_voices_apart(takes: TakeStore) -> None:
     rows = [(voice("p1"), done(takes)), (voice("p2"), None)]
     labels = [
-        button["aria-label"] for button in Parsed(takelist.compare(ENGLISH, rows)).find("button")
+        button["aria-label"] for button in Parsed(take_list.compare(ENGLISH, rows)).find("button")
     ]
     assert len(set(labels)) == 3
     assert all(re.search(r"p[12]", label or "") for label in labels)

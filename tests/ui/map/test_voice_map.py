@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from vclip.speakers.candidates import Candidate
-from vclip.ui.map import labels, voicemap
-from vclip.ui.map.voicemap import VoiceMap
+from vclip.ui.map import labels, voice_map
+from vclip.ui.map.voice_map import VoiceMap
 from vclip.ui.texts import ENGLISH
 
 D = 16
@@ -125,7 +125,7 @@ def test_colour_follows_the_fit(voices: VoiceMap, embs: Embs) -> None:
     steps = [int(re.search(r"\bf(\d)\b", e.get("class"))[1]) for e in points(figure)]
     scores = bank @ bank[0]
     assert (np.diff(np.array(steps)[np.argsort(scores)]) >= 0).all()
-    assert steps[0] == voicemap.STEPS - 1  # the face's own point fits best
+    assert steps[0] == voice_map.STEPS - 1  # the face's own point fits best
     assert np.bincount(steps).tolist() == [5] * 8
     assert np.allclose([float(e.get("data-fit")) for e in points(figure)], scores, atol=0.0051)
     said = re.search(r'class="ramp">(.*?)</span>', figure)[1]
@@ -226,12 +226,12 @@ def luminance(colour: str) -> float:
 
 def test_ramps_are_told_apart_without_hue() -> None:
     """Ever darker on the light ground, ever lighter on the dark one, for colour-blind people."""
-    css = (Path(voicemap.__file__).parents[1] / "assets" / "voices.css").read_text()
+    css = (Path(voice_map.__file__).parents[1] / "assets" / "voices.css").read_text()
     light, dark = (
         [luminance(colour) for colour in re.findall(r"--fit-\d: (#\w{6});", block)]
         for block in re.findall(r"body(?:\.dark)? \{(.*?)\}", css, re.S)
     )
-    assert len(light) == len(dark) == voicemap.STEPS
+    assert len(light) == len(dark) == voice_map.STEPS
     for ramp in (light[::-1], dark):
         contrast = (np.array(ramp[1:]) + 0.05) / (np.array(ramp[:-1]) + 0.05)
         assert (contrast > 1.2).all()

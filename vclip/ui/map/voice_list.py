@@ -5,7 +5,7 @@ import math
 from collections.abc import Sequence
 
 from vclip.speakers.candidates import Candidate
-from vclip.ui.map.voicemap import SHAPES
+from vclip.ui.map.voice_map import SHAPES
 from vclip.ui.texts import Texts
 
 LONG = 16  # characters of an id that has to be shortened in a narrow list

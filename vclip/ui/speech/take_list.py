@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from vclip.speakers.candidates import Candidate
-from vclip.ui.map.voicemap import SHAPES
+from vclip.ui.map.voice_map import SHAPES
 from vclip.ui.speech.takes import SpeechTake
 from vclip.ui.texts import Texts
 

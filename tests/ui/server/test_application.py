@@ -26,7 +26,7 @@ from vclip.errors import InputError
 from vclip.pipeline import FaceToVoice
 from vclip.ui import texts
 from vclip.ui.page import theme
-from vclip.ui.server import serve, uvicorn_server
+from vclip.ui.server import application, uvicorn_server
 from vclip.ui.server.open_graph import OpenGraphTags, tags
 from vclip.ui.speech.takes import KEPT_SECONDS
 
@@ -42,10 +42,10 @@ def test_sweep_forgets_photos_before_speech(tmp_path: Path) -> None:
         (tmp_path / name).parent.mkdir()
         (tmp_path / name).write_bytes(b"x")
     now = (tmp_path / "a/face.jpg").stat().st_ctime
-    assert serve.sweep(tmp_path, now + 30) == 0
-    assert serve.sweep(tmp_path, now + 100) == 2
+    assert application.sweep(tmp_path, now + 30) == 0
+    assert application.sweep(tmp_path, now + 100) == 2
     assert sorted(p.name for p in tmp_path.iterdir()) == ["b", "d"]
-    assert serve.sweep(tmp_path, now + 4000) == 2
+    assert application.sweep(tmp_path, now + 4000) == 2
 
 
 def a_page(dropped: list[str]) -> gr.Blocks:
@@ -67,10 +67,10 @@ def test_visits_are_forgotten_with_all_that_gradio_remembers_of_them() -> None:
         assert "<img>" in str([*visits["old"].components])
         now = datetime.datetime.now()
         visits.time_last_used["old"] = now - datetime.timedelta(seconds=KEPT_SECONDS + 1)
-        assert serve.sweep_visits(page, now) == 1
+        assert application.sweep_visits(page, now) == 1
         assert list(visits.session_data) == list(visits.time_last_used) == ["new"]
         assert dropped == ["mine"]
-        assert serve.sweep_visits(page, now) == 0
+        assert application.sweep_visits(page, now) == 0
 
     asyncio.run(visited())
 
@@ -84,8 +84,8 @@ def test_a_sweep_that_fails_is_not_the_last(
         swept.append(folder)
         raise FileNotFoundError("somebody else was quicker")
 
-    monkeypatch.setattr(serve, "sweep", sweep)
-    monkeypatch.setattr(serve, "SWEEP_SECONDS", 0.01)
+    monkeypatch.setattr(application, "sweep", sweep)
+    monkeypatch.setattr(application, "SWEEP_SECONDS", 0.01)
     with served(cast(FaceToVoice, FakeModel()), tmp_path):
         deadline = time.monotonic() + 10
         while len(swept) < 3 and time.monotonic() < deadline:
@@ -95,7 +95,7 @@ def test_a_sweep_that_fails_is_not_the_last(
 
 def test_cache_is_private_and_temporary(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GRADIO_TEMP_DIR", "elsewhere")
-    with serve.private_cache() as folder:
+    with application.private_cache() as folder:
         assert folder.stat().st_mode & 0o077 == 0
         (folder / "photo.jpg").write_bytes(b"x")
     assert not folder.exists()
@@ -160,7 +160,7 @@ def test_a_link_shows_our_title_and_picture(address: str, encoding: str) -> None
 
 def test_public_addresses_are_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SPACE_HOST", "someone-vclip.hf.space")
-    said = tags(texts.ENGLISH, serve.public_address())
+    said = tags(texts.ENGLISH, application.public_address())
     assert 'content="https://someone-vclip.hf.space/thumbnail.png"' in said
     page = OpenGraphTags(cast(Any, None), said).rewrite('<head><meta charset="utf-8" /></head>')
     assert page == f'<head><meta charset="utf-8" />{said}</head>'

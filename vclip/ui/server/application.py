@@ -75,7 +75,7 @@ def sweep_visits(page: gr.Blocks, now: datetime.datetime) -> int:
     return len(old)
 
 
-def application(
+def build_app(
     page: gr.Blocks,
     folder: Path,
     *,
@@ -94,7 +94,7 @@ def application(
         lifespan=_lifespan(page, folder, takes), docs_url=None, redoc_url=None, openapi_url=None
     )
     _add_plain_routes(app, page, model)
-    routes.add(app, takes, model)
+    routes.add_routes(app, takes, model)
     for router in routers:  # before the page, which answers everything
         app.include_router(router)
     _mount(app, page, stage, mcp)
@@ -180,11 +180,11 @@ async def _sweep_for_ever(page: gr.Blocks, folder: Path, takes: TakeStore) -> No
 def run(app: FastAPI, listener: socket.socket) -> None:
     """Serve until interrupted."""
     server = uvicorn_server.server(app)
-    introduce(app, server, listener)
+    set_launch_state(app, server, listener)
     uvicorn_server.run(server, listener)
 
 
-def introduce(app: FastAPI, server: uvicorn.Server, listener: socket.socket) -> None:
+def set_launch_state(app: FastAPI, server: uvicorn.Server, listener: socket.socket) -> None:
     """Set what Gradio's launch() would: the URL for MCP, the port that ZeroGPU closes."""
     page: gr.Blocks = app.state.page
     server.config.port = listener.getsockname()[1]
