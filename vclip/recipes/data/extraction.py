@@ -7,10 +7,10 @@ which training draws from.
 import contextlib
 import hashlib
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -35,23 +35,11 @@ class Decoded:
     whole: bool = False
 
 
-class Extractor(Protocol):
-    """Feature extraction of one kind of media: reading by threads, encoding in batches."""
-
-    batch: int  # files encoded at once
-    about: dict[str, object]  # all settings that decide the result
-
-    def read(self, path: Path) -> Decoded:
-        """Called by many threads. Raises ImageError or DataError."""
-        ...
-
-    def encode(self, decoded: Sequence[Decoded]) -> list[Float32]:
-        """Rows (views, F) of each, the plain one first. DataError only for a batch of one."""
-        ...
-
-
 class FaceExtractor:
-    """Pictures → image_features, through the app's own detection and crop; or of all of them."""
+    """Pictures → image_features, through the app's own detection and crop; or of all of them.
+
+    `batch`: pictures encoded at once; `about`: all settings that decide the result.
+    """
 
     def __init__(
         self,
@@ -71,24 +59,22 @@ class FaceExtractor:
         }
 
     def read(self, path: Path) -> Decoded:
-        """The crops (views, size, size, 3) of a picture's largest face."""
-        picture = read_picture(path)
-        boxes = self._find(picture)
+        """The crops (views, size, size, 3) of a picture's largest face; for many threads.
+
+        Raises ImageError or DataError.
+        """
+        picture, boxes = read_picture(path), list[Box]()
+        if self._new_detector:
+            if not hasattr(self._own, "detector"):
+                self._own.detector = self._new_detector()
+            boxes = self._own.detector.find(picture)
         seed = seed_of(path) if self.n_views > 2 else 0  # others need no chance
         box = boxes[0] if boxes else whole_photo(picture)
         crops = face_views(picture, box, self.encoder.image_size, self.n_views, seed)
-        return Decoded(crops, whole=not boxes and self._new_detector is not None)
-
-    def _find(self, picture: Photo) -> list[Box]:
-        if self._new_detector is None:
-            return []
-        if not hasattr(self._own, "detector"):
-            self._own.detector = self._new_detector()
-        found: list[Box] = self._own.detector.find(picture)
-        return found
+        return Decoded(crops, whole=self._new_detector is not None and not boxes)
 
     def encode(self, decoded: Sequence[Decoded]) -> list[Float32]:
-        """All crops of all pictures at once."""
+        """image_features (views, F) of each picture, the plain view's first."""
         images: UInt8 = np.concatenate([one.content for one in decoded])
         return list(self.encoder.encode(images).reshape(len(decoded), self.n_views, -1))
 
@@ -107,14 +93,38 @@ class VoiceExtractor:
         }
 
     def read(self, path: Path) -> Decoded:
-        """wav (T,) at the encoder's sample rate."""
+        """wav (T,) at the encoder's sample rate; for many threads. Raises DataError."""
         wav, rate = read_voice(path)
         return Decoded(resample(wav, rate, self.encoder.sample_rate))
 
     def encode(self, decoded: Sequence[Decoded]) -> list[Float32]:
-        """voice_features (1 + windows, V) of a batch of one recording."""
-        (one,) = decoded
-        return [voice_rows(self.encoder, one.content, self.encoder.sample_rate, self.windows)]
+        """voice_features (1 + windows, V) of a batch of one recording, the whole one's first.
+
+        Raises DataError, without the path.
+        """
+        (one,), rate = decoded, self.encoder.sample_rate
+        wav: Float32 = one.content
+        if len(wav) < self.encoder.min_seconds * rate:
+            raise DataError(f"shorter than {self.encoder.min_seconds} s; give more speech")
+        rows = [self.encoder.encode(wav, rate)]
+        if not np.isfinite(rows[0]).all():
+            raise DataError("no voice features; is the recording silent?")
+        if self.windows:
+            size, hop = int(WINDOW * rate), int(HOP * rate)
+            starts = range(0, len(wav) - size + 1, hop)
+            rows += self._speech(wav[start : start + size] for start in starts)
+        return [np.stack(rows)]
+
+    def _speech(self, windows: Iterable[Float32]) -> Iterator[Float32]:
+        """Features of the windows that hold speech; a pause is no fault of the recording."""
+        for window in windows:
+            with contextlib.suppress(DataError):
+                row = self.encoder.encode(window, self.encoder.sample_rate)
+                if np.isfinite(row).all():
+                    yield row
+
+
+Extractor = FaceExtractor | VoiceExtractor
 
 
 def seed_of(picture: Path) -> int:
@@ -134,9 +144,8 @@ def _jitter(box: Box, rng: np.random.Generator) -> Box:
     y = (box.top + box.bottom) / 2 + rng.uniform(-0.06, 0.06) * height
     half = np.exp(rng.uniform(-0.12, 0.12)) / 2
     left, top = x - half * width, y - half * height
-    return replace(
-        box, left=left, top=top, right=left + 2 * half * width, bottom=top + 2 * half * height
-    )
+    right, bottom = left + 2 * half * width, top + 2 * half * height
+    return replace(box, left=left, top=top, right=right, bottom=bottom)
 
 
 def face_views(photo: Photo, box: Box, size: int, n_views: int, seed: int) -> UInt8:
@@ -150,26 +159,3 @@ def face_views(photo: Photo, box: Box, size: int, n_views: int, seed: int) -> UI
         image = image[:, ::-1] if rng.random() < 0.5 else image
         images.append(np.clip(image, 0, 255).astype(np.uint8))
     return np.stack(images[:n_views])
-
-
-def voice_rows(encoder: VoiceEncoder, wav: Float32, rate: int, windows: bool) -> Float32:
-    """(1 + windows, V): features of the whole recording and, if asked, of windows of it.
-
-    Raises DataError, without the path.
-    """
-    if len(wav) < encoder.min_seconds * rate:
-        raise DataError(f"shorter than {encoder.min_seconds} s; give more speech")
-    whole = encoder.encode(wav, rate)
-    if not np.isfinite(whole).all():
-        raise DataError("no voice features; is the recording silent?")
-    return np.stack([whole, *(_windows(encoder, wav, rate) if windows else ())])
-
-
-def _windows(encoder: VoiceEncoder, wav: Float32, rate: int) -> Iterator[Float32]:
-    """Features of the windows that hold speech; a pause is no fault of the recording."""
-    size, hop = int(WINDOW * rate), int(HOP * rate)
-    for start in range(0, len(wav) - size + 1, hop):
-        with contextlib.suppress(DataError):
-            row = encoder.encode(wav[start : start + size], rate)
-            if np.isfinite(row).all():
-                yield row

@@ -19,14 +19,12 @@ import io
 import json
 import logging
 import os
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import cv2
-from tqdm import tqdm
 from tyro.conf import arg
 
 from vclip.errors import DataError, reported
@@ -39,7 +37,7 @@ from vclip.recipes.data.encoders import (
 )
 from vclip.recipes.data.extraction import FaceExtractor, VoiceExtractor
 from vclip.recipes.data.manifest import REPO, file_hash, read_media
-from vclip.recipes.data.shard_writer import MediaShards, Worker, write_shards
+from vclip.recipes.data.shard_writer import MediaShards, Worker
 from vclip.recipes.data.shards import (
     DESCRIPTION,
     FACES,
@@ -148,12 +146,9 @@ def plan(settings: FeatureSettings) -> tuple[list[MediaShards], dict[str, Any]]:
     if faces and settings.image_encoder:
         images, digest = open_image_encoder(settings.image_encoder)
         detector = functools.partial(FaceDetector, settings.yunet)
-        seen = FaceExtractor(
-            images,
-            detector if settings.crop == "face" else None,
-            settings.views,
-            max(1, settings.batch // settings.views),
-        )
+        batch = max(1, settings.batch // settings.views)
+        face_detector = detector if settings.crop == "face" else None
+        seen = FaceExtractor(images, face_detector, settings.views, batch)
         parts.append(MediaShards(FACES, seen, faces, settings.shard_size))
         about[FACES] = parts[-1].about(settings.image_encoder, digest)
     if voices and settings.voice_encoder:
@@ -173,21 +168,7 @@ def run(settings: FeatureSettings, parts: Sequence[MediaShards], about: Mapping[
     worker = Worker.from_environment()
     check_description(settings.out, about, worker)
     for part in parts:
-        numbers = part.missing(settings.out, worker, settings.retry)
-        shards = part.shards
-        mine = range(worker.rank, len(shards), worker.world)
-        left = sum(len(shards[i]) for i in numbers)
-        total = sum(len(shards[i]) for i in mine)
-        with tqdm(
-            desc=part.name + (f", 1 of {worker.world} processes" if worker.world > 1 else ""),
-            total=total,
-            initial=total - left,
-            unit=" files",
-            disable=worker.rank > 0,
-            mininterval=0.1 if sys.stderr.isatty() else 30,  # a log file wants fewer lines
-        ) as bar:
-            if numbers:
-                write_shards(part, settings.out, numbers, settings.workers, bar)
+        part.write(settings.out, worker, settings.retry, settings.workers)
 
 
 def make_features(
@@ -205,9 +186,8 @@ def make_features(
     Its name follows from the manifest's place and content, the encoders and the settings. Media
     that could not be used are tried again. Raises VclipError.
     """
-    settings = FeatureSettings(
-        manifest, store, image_encoder, voice_encoder, views, windows, yunet=yunet, retry=True
-    )
+    encoders = (image_encoder, voice_encoder)
+    settings = FeatureSettings(manifest, store, *encoders, views, windows, yunet=yunet, retry=True)
     settings = replace(settings, shard_size=256)  # what is tried again costs little
     parts, about = plan(settings)
     decisive = json.dumps([str(manifest.resolve()), _essence(about)], sort_keys=True)

@@ -1,17 +1,20 @@
 """Writing of feature shards: threads read ahead of the encoder, processes share the shards."""
 
+import functools
 import itertools
 import logging
 import os
+import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 import torch
+from tqdm import tqdm
 
 from vclip.errors import DataError, ImageError
 from vclip.recipes.data.extraction import Decoded, Extractor
@@ -47,7 +50,7 @@ class MediaShards:
     media: dict[str, Path]  # by key, in the manifest's order
     shard_size: int
 
-    @property
+    @functools.cached_property
     def shards(self) -> list[list[str]]:
         """Keys of the media of each shard, in the manifest's order."""
         return list(batched(self.media, self.shard_size))
@@ -62,14 +65,61 @@ class MediaShards:
             "shards": len(self.shards),
         }
 
-    def missing(self, folder: Path, worker: Worker, retry: bool) -> list[int]:
-        """Numbers of the shards that this process has yet to make."""
-        mine = range(worker.rank, len(self.shards), worker.world)
-        return [i for i in mine if not _done(shard_path(folder / self.name, i), retry)]
+    def write(self, folder: Path, worker: Worker, retry: bool, threads: int) -> None:
+        """Make the worker's shards that are missing or, with retry, lack some media.
 
+        Raises DataError if nothing of the first one can be used.
+        """
+        paths = {
+            i: shard_path(folder / self.name, i)
+            for i in range(worker.rank, len(self.shards), worker.world)
+        }
+        left = {i: p for i, p in paths.items() if not p.is_file() or (retry and skipped_in(p))}
+        total = sum(len(self.shards[i]) for i in paths)
+        n_left = sum(len(self.shards[i]) for i in left)
+        with tqdm(
+            desc=self.name + (f", 1 of {worker.world} processes" if worker.world > 1 else ""),
+            total=total,
+            initial=total - n_left,
+            unit=" files",
+            disable=worker.rank > 0,
+            mininterval=0.1 if sys.stderr.isatty() else 30,  # a log file wants fewer lines
+        ) as bar:
+            for i, shard in self._extracted(list(left), threads, bar):
+                write_shard(left[i], shard, self.extractor.encoder.dimension)
 
-def _done(path: Path, retry: bool) -> bool:
-    return path.is_file() and not (retry and skipped_in(path))
+    def _extracted(
+        self, numbers: Sequence[int], threads: int, bar: Any
+    ) -> Iterator[tuple[int, Shard]]:
+        extractor, skipped = self.extractor, 0
+        tasks = ((i, key) for i in numbers for key in self.shards[i])
+        ahead = max(4 * threads, 2 * extractor.batch)
+        stream = prefetch(tasks, lambda task: self._decoded(task[1]), threads, ahead)
+        for i, group in itertools.groupby(stream, key=lambda made: made[0][0]):
+            shard = Shard()
+            for batch in batched(((key, ready) for (_, key), ready in group), extractor.batch):
+                encode_batch(shard, extractor, batch)
+                bar.update(len(batch))
+                bar.set_postfix(skipped=skipped + len(shard.skipped), refresh=False)
+            skipped += len(shard.skipped)
+            if i == numbers[0] and not shard.rows and len(shard.skipped) >= SURE:
+                key, reason = next(iter(shard.skipped.items()))
+                told = f"none of the first {len(shard.skipped)} {self.name} can be used"
+                raise DataError(f"{told}; {key}: {reason}")
+            yield i, shard
+
+    def _decoded(self, key: str) -> Decoded | str:
+        """A file's input to the encoder, or why it cannot be used.
+
+        Whatever is raised: decoders meet a million files here, and one must not end a run of hours.
+        """
+        try:
+            return self.extractor.read(self.media[key])
+        except (DataError, ImageError) as error:
+            return str(error)
+        except Exception as error:
+            log.exception("unexpected in %s", self.media[key])
+            return f"{type(error).__name__}: {error}"
 
 
 def batched(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
@@ -79,64 +129,20 @@ def batched(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
         yield batch
 
 
-def write_shards(
-    part: MediaShards, folder: Path, numbers: Sequence[int], workers: int, bar: Any
-) -> None:
-    """Make these shards. Raises DataError if nothing of the first one can be used."""
-    shards, extractor = part.shards, part.extractor
-    tasks = ((i, key) for i in numbers for key in shards[i])
-    stream = prefetch(
-        tasks,
-        lambda task: decode_or_reason(extractor, part.media[task[1]]),
-        workers,
-        ahead=max(4 * workers, 2 * extractor.batch),
-    )
-    skipped = 0
-    for i, group in itertools.groupby(stream, key=lambda made: made[0][0]):
-        shard = Shard()
-        for batch in batched(((key, ready) for (_, key), ready in group), extractor.batch):
-            encode_batch(shard, extractor, batch)
-            bar.update(len(batch))
-            bar.set_postfix(skipped=skipped + len(shard.skipped), refresh=False)
-        skipped += len(shard.skipped)
-        if i == numbers[0] and not shard.rows and len(shards[i]) >= SURE:
-            key, reason = next(iter(shard.skipped.items()))
-            raise DataError(
-                f"none of the first {len(shards[i])} {part.name} can be used; {key}: {reason}"
-            )
-        dimension = int(str(extractor.about["dimension"]))
-        write_shard(shard_path(folder / part.name, i), shard, dimension)
-
-
 def prefetch(
     items: Iterable[Item], work: Callable[[Item], Result], workers: int, ahead: int
 ) -> Iterator[tuple[Item, Result]]:
     """Each item with what work made of it, in order; threads are at most `ahead` items ahead."""
-    pool, waiting = ThreadPoolExecutor(workers), deque[tuple[Item, Future[Result]]]()
+    pool = ThreadPoolExecutor(workers)
+    futures = ((item, pool.submit(work, item)) for item in items)
+    waiting = deque(itertools.islice(futures, ahead))
     try:
-        for item in items:
-            waiting.append((item, pool.submit(work, item)))
-            if len(waiting) >= ahead:
-                first, future = waiting.popleft()
-                yield first, future.result()
-        for first, future in waiting:
-            yield first, future.result()
+        while waiting:
+            item, future = waiting.popleft()
+            yield item, future.result()
+            waiting.extend(itertools.islice(futures, 1))
     finally:
         pool.shutdown(cancel_futures=True)
-
-
-def decode_or_reason(extractor: Extractor, path: Path) -> Decoded | str:
-    """A file's input to the encoder, or why it cannot be used.
-
-    Whatever is raised: decoders meet a million files here, and one must not end a run of hours.
-    """
-    try:
-        return extractor.read(path)
-    except (DataError, ImageError) as error:
-        return str(error)
-    except Exception as error:
-        log.exception("unexpected in %s", path)
-        return f"{type(error).__name__}: {error}"
 
 
 def encode_batch(

@@ -78,8 +78,8 @@ def write_shard(path: Path, shard: Shard, dimension: int) -> None:
 
 def skipped_in(path: Path) -> dict[str, str]:
     """Reasons by key of the media that a shard lacks."""
-    with np.load(path, allow_pickle=False) as shard:
-        return dict(zip(shard["skipped"].tolist(), shard["reasons"].tolist(), strict=True))
+    with np.load(path, allow_pickle=False) as arrays:
+        return dict(zip(arrays["skipped"].tolist(), arrays["reasons"].tolist(), strict=True))
 
 
 def _texts(texts: Any) -> Strings:
@@ -90,12 +90,12 @@ class Shards:
     """The features of one side. Values are read when first asked for, then stay in memory."""
 
     def __init__(self, folder: Path, about: Mapping[str, Any]) -> None:
-        self.folder, self.about = folder, about  # about: this side's part of features.json
+        self.about = about  # this side's part of features.json
         self.dimension = int(about["dimension"])
         self.skipped: dict[str, str] = {}  # key -> reason
         self.whole: set[str] = set()
-        self._place: dict[str, tuple[int, int, int]] = {}  # shard, first row, number of rows
-        self._values: dict[int, Float32] = {}
+        self._place: dict[str, tuple[Path, int, int]] = {}  # shard, first row, end of its rows
+        self._values: dict[Path, Float32] = {}
         paths = [shard_path(folder, i) for i in range(int(about["shards"]))]
         missing = [path for path in paths if not path.is_file()]
         if missing:
@@ -103,18 +103,14 @@ class Shards:
                 f"{len(missing)} of {len(paths)} shards are not there yet ({missing[0]}); run "
                 "python -m vclip.recipes.data.features again, it goes on where it stopped"
             )
-        for i in range(len(paths)):
-            self._index(i)
-
-    def _index(self, i: int) -> None:
-        with np.load(shard_path(self.folder, i), allow_pickle=False) as shard:
-            starts = np.cumsum(shard["counts"]) - shard["counts"]
-            for key, start, count in zip(
-                shard["keys"].tolist(), starts.tolist(), shard["counts"].tolist(), strict=True
-            ):
-                self._place[key] = (i, start, count)
-            self.whole.update(shard["whole"].tolist())
-        self.skipped.update(skipped_in(shard_path(self.folder, i)))
+        for path in paths:
+            with np.load(path, allow_pickle=False) as arrays:
+                keys, counts = arrays["keys"].tolist(), arrays["counts"]
+                self.whole.update(arrays["whole"].tolist())
+            ends = np.cumsum(counts)
+            for key, start, end in zip(keys, (ends - counts).tolist(), ends.tolist(), strict=True):
+                self._place[key] = (path, start, end)
+            self.skipped.update(skipped_in(path))
 
     @property
     def keys(self) -> list[str]:
@@ -129,26 +125,20 @@ class Shards:
 
     def rows(self, key: str) -> Float32:
         """All versions (views, F) of one; row 0 is the plain one. KeyError if it has none."""
-        i, start, count = self._place[key]
-        return self._shard(i)[start : start + count]
+        path, start, end = self._place[key]
+        if path not in self._values:
+            with np.load(path, allow_pickle=False) as arrays:
+                self._values[path] = arrays["values"]
+        return self._values[path][start:end]
 
     def matrix(self, keys: Sequence[str]) -> Float32:
         """The plain version of each key, (n, F). KeyError if one has no features."""
-        found = np.zeros((len(keys), self.dimension), np.float32)
-        for n, key in enumerate(keys):
-            i, start, _ = self._place[key]
-            found[n] = self._shard(i)[start]
-        return found
+        found = np.array([self.rows(key)[0] for key in keys], dtype=np.float32)
+        return found.reshape(len(keys), self.dimension)
 
     def why_not(self, key: str) -> str:
         """Why a key has no features, for people."""
         return f"{key}: {self.skipped.get(key, 'not in the feature shards')}"
-
-    def _shard(self, i: int) -> Float32:
-        if i not in self._values:
-            with np.load(shard_path(self.folder, i), allow_pickle=False) as shard:
-                self._values[i] = shard["values"]
-        return self._values[i]
 
 
 def read_description(folder: Path) -> dict[str, Any]:
@@ -224,14 +214,18 @@ def pair_features(pairs: Sequence[Pair], faces: Shards, voices: Shards) -> PairF
     Rows of one clip become one row, whose views are those of all its pictures, the first one's
     first. Raises DataError if fewer than two rows remain.
     """
-    report, rows = MediaReport(), [(pair, pair.face_key, pair.voice_key) for pair in pairs]
-    missing = [(faces, key) for _, key, _ in rows if key not in faces]
-    missing += [(voices, key) for _, _, key in rows if key not in voices]
-    report.skipped = list(dict.fromkeys(shards.why_not(key) for shards, key in missing))
-    kept = [row for row in rows if row[1] in faces and row[2] in voices]
-    report.whole_pictures = [key for key in dict.fromkeys(r[1] for r in kept) if key in faces.whole]
+    seen, heard = [pair.face_key for pair in pairs], [pair.voice_key for pair in pairs]
+    missing = [faces.why_not(key) for key in seen if key not in faces]
+    missing += [voices.why_not(key) for key in heard if key not in voices]
+    rows = list(zip(pairs, seen, heard, strict=True))
+    kept = [(pair, face, voice) for pair, face, voice in rows if face in faces and voice in voices]
     if len(kept) < 2:
-        reason = report.skipped[0] if report.skipped else "the manifest has too few rows"
+        reason = missing[0] if missing else "the manifest has too few rows"
         raise DataError(f"{len(kept)} of {len(pairs)} rows can be used; {reason}")
-    image, voice = [faces.rows(key) for _, key, _ in kept], [voices.rows(key) for *_, key in kept]
-    return PairFeatures([pair for pair, *_ in kept], image, voice, report).by_clip()
+    whole = [face for face in dict.fromkeys(face for _, face, _ in kept) if face in faces.whole]
+    return PairFeatures(
+        [pair for pair, _, _ in kept],
+        [faces.rows(face) for _, face, _ in kept],
+        [voices.rows(voice) for _, _, voice in kept],
+        MediaReport(whole, list(dict.fromkeys(missing))),
+    ).by_clip()
