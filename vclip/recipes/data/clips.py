@@ -77,7 +77,11 @@ def _frame(path: Path, share: float) -> UInt8:
     with _opened(path, "video") as (container, stream):
         start = 0.0
         if share:
-            start = _begin(stream) + share * _seconds(container, stream)
+            start = float((stream.start_time or 0) * stream.time_base)
+            if stream.duration is not None:
+                start += share * float(stream.duration * stream.time_base)
+            else:  # the container may tell it
+                start += share * (container.duration or 0) / av.time_base
             container.seek(int(start * av.time_base))  # to the key frame before it
         chosen = None
         for chosen in container.decode(stream):
@@ -89,17 +93,6 @@ def _frame(path: Path, share: float) -> UInt8:
         width, height = round(chosen.width * scale), round(chosen.height * scale)
         pixels = chosen.to_ndarray(format="rgb24", width=width, height=height)
         return np.ascontiguousarray(np.rot90(pixels, round(chosen.rotation / 90)))
-
-
-def _begin(stream: Any) -> float:
-    return float((stream.start_time or 0) * stream.time_base)
-
-
-def _seconds(container: Any, stream: Any) -> float:
-    """A video's duration; 0 where the file does not tell."""
-    if stream.duration is not None:
-        return float(stream.duration * stream.time_base)
-    return (container.duration or 0) / av.time_base
 
 
 @contextlib.contextmanager

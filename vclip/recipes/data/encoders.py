@@ -25,7 +25,7 @@ VOICE_CHOICES = "resemblyzer, or hasp:FILE"
 def open_image_encoder(spec: str) -> tuple[ImageEncoder, str]:
     """The image encoder that a spec names, and the SHA-256 of its weights.
 
-    Raises DataError for a spec of no such form, ModelError for weights that cannot be used.
+    DataError for a spec of no such form, ModelError for weights that cannot be used.
     """
     path = BUNDLED_FACES if spec == "bundled" else Path(spec)
     if path.suffix == ".safetensors":
@@ -37,10 +37,7 @@ def open_image_encoder(spec: str) -> tuple[ImageEncoder, str]:
 
 
 def open_voice_encoder(spec: str) -> tuple[VoiceEncoder, str]:
-    """The voice encoder that a spec names, and the SHA-256 of its weights.
-
-    Raises DataError for a spec of no such form, ModelError for weights that cannot be used.
-    """
+    """The voice encoder that a spec names, and the SHA-256 of its weights; errors likewise."""
     kind, _, file = spec.partition(":")
     if spec == "resemblyzer":
         return ResemblyzerEncoder(), resemblyzer_hash()
@@ -52,6 +49,5 @@ def open_voice_encoder(spec: str) -> tuple[VoiceEncoder, str]:
 def resemblyzer_hash() -> str:
     """SHA-256 of the weights inside the resemblyzer package, '' where it isn't installed."""
     spec = importlib.util.find_spec("resemblyzer")
-    folder = Path(spec.origin).parent if spec and spec.origin else None
-    weights = folder / "pretrained.pt" if folder else None
+    weights = Path(spec.origin).with_name("pretrained.pt") if spec and spec.origin else None
     return file_hash(weights) if weights and weights.is_file() else ""

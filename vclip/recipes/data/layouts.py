@@ -6,7 +6,6 @@ VoxCeleb1  [dev|test]/wav/PERSON/VIDEO/00001.wav; faces in NAME/1.6/VIDEO/000037
 folder     PERSON/…/FILE: pictures, recordings and video files, in any folders below
 """
 
-import csv
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -15,9 +14,16 @@ from pathlib import Path
 
 from vclip.errors import DataError
 from vclip.recipes.data.clips import PICTURES, SOUNDS, VIDEOS
-from vclip.recipes.data.manifest import sex_of
+from vclip.recipes.data.manifest import read_rows, sex_of
 
 SCALE = "1.6"  # how far VGG's crops reach beyond the face; the folder's name
+TITLES = {  # of columns in lists of people, in lower case
+    "id": r"voxceleb\d? id|id|person|speaker",
+    "name": r"vggface1 id|name",
+    "sex": r"gender|sex",
+    "set": r"set|split",
+    "country": r"nationality|country",
+}
 
 
 @dataclass(frozen=True)
@@ -46,42 +52,26 @@ def read_people(path: Path | None) -> dict[str, Person]:
 
     Commas or tabs, any case and spacing of the first line. Raises DataError.
     """
-    if path is None:
-        return {}
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"cannot read the list of people {path}: {error}") from error
-    lines = text.splitlines()
-    rows = list(csv.reader(lines, delimiter="\t" if "\t" in (lines or [""])[0] else ","))
-    titles = [title.strip().lower().replace("_", " ") for title in (rows or [[]])[0]]
-    place = {
-        what: next((i for i, title in enumerate(titles) if re.fullmatch(known, title)), None)
-        for what, known in {
-            "id": r"voxceleb\d? id|id|person|speaker",
-            "name": r"vggface1 id|name",
-            "sex": r"gender|sex",
-            "set": r"set|split",
-            "country": r"nationality|country",
-        }.items()
-    }
-    if place["id"] is None:
-        raise DataError(f"{path} has no column of ids; its first line must name id or person")
     people = {}
-    for n, row in enumerate(rows[1:], 2):
+    for line, row in read_rows(path, (), "list of people") if path else ():
         cell = {
-            k: row[i].strip() if i is not None and i < len(row) else "" for k, i in place.items()
+            what: cell
+            for title, cell in reversed(row.items())
+            for what, known in TITLES.items()
+            if re.fullmatch(known, title.strip().lower().replace("_", " "))
         }
-        sex = sex_of(cell["sex"], f"{path}, line {n}")
-        name, test = cell["name"] or cell["id"], cell["set"] == "test"
-        people[cell["id"]] = Person(name, sex, test, cell["country"])
+        if "id" not in cell:
+            raise DataError(f"{path} has no column of ids; its first line must name id or person")
+        sex = sex_of(cell.get("sex", ""), f"{path}, line {line}")
+        name, test = cell.get("name") or cell["id"], cell.get("set") == "test"
+        people[cell["id"]] = Person(name, sex, test, cell.get("country", ""))
     return people
 
 
 def voxceleb2(root: Path) -> Iterator[Clip]:
     """Clips below a folder that holds mp4, or dev/mp4 or test/mp4."""
     for base in _parts(root, "mp4"):
-        for video in _videos(base / "mp4"):
+        for video in _folders(base / "mp4", depth=2):
             person, name = video.parent.name, video.name
             for file in _files(video, VIDEOS):
                 sound = (base / "aac" / person / name / file.name).with_suffix(".m4a")
@@ -95,7 +85,7 @@ def voxceleb1(root: Path, faces: Path, people: Mapping[str, Person]) -> Iterator
     A clip without pictures comes without.
     """
     for base in _parts(root, "wav"):
-        for video in _videos(base / "wav"):
+        for video in _folders(base / "wav", depth=2):
             person = video.parent.name
             known = people[person].name if person in people else person
             # the zip's folders lack a name's last full stop: Harry_Connick_Jr
@@ -124,15 +114,12 @@ def folder(root: Path) -> Iterator[Clip]:
             kind, stem = path.suffix.lower(), path.with_suffix("")
             if kind not in SOUNDS | VIDEOS or (kind in VIDEOS and stem in sounds):
                 continue
-            named = [p for p in beside[path.parent] if _belongs(p.stem, path.stem)]
+            own = re.compile(re.escape(path.stem) + r"([-_.]\d+)?")
+            named = [p for p in beside[path.parent] if own.fullmatch(p.stem)]
             video = [seen[stem]] if stem in seen else []
             found = named or video or beside[path.parent] or pictures
             name = path.relative_to(person).with_suffix("").as_posix()
             yield Clip(person.name, name, tuple(found), path)
-
-
-def _belongs(picture: str, recording: str) -> bool:
-    return picture == recording or bool(re.fullmatch(re.escape(recording) + r"[-_.]\d+", picture))
 
 
 def _parts(root: Path, kind: str) -> list[Path]:
@@ -146,17 +133,13 @@ def _parts(root: Path, kind: str) -> list[Path]:
     return found
 
 
-def _videos(people: Path) -> Iterator[Path]:
-    """PERSON/VIDEO folders in order."""
-    for person in _folders(people):
-        yield from _folders(person)
-
-
-def _folders(path: Path) -> list[Path]:
+def _folders(path: Path, depth: int = 1) -> list[Path]:
+    """Folders so far below another one, in order. Raises DataError."""
     try:
-        return sorted(entry for entry in path.iterdir() if entry.is_dir())
+        found = sorted(entry for entry in path.iterdir() if entry.is_dir())
     except OSError as error:
         raise DataError(f"cannot read the folder {path}: {error.strerror or error}") from error
+    return found if depth == 1 else [below for f in found for below in _folders(f, depth - 1)]
 
 
 def _files(path: Path, kinds: set[str]) -> list[Path]:

@@ -65,11 +65,19 @@ def file_hash(path: Path) -> str:
         raise DataError(f"cannot read {path}: {error.strerror or error}") from error
 
 
-def read_rows(path: Path, columns: tuple[str, ...]) -> Iterator[tuple[int, dict[str, str]]]:
-    """Line number and stripped cells of every row. Raises DataError naming what is missing."""
+def read_rows(
+    path: Path, columns: tuple[str, ...], kind: str = "manifest"
+) -> Iterator[tuple[int, dict[str, str]]]:
+    """Line number and stripped cells of every row of a CSV, or of a table with tabs for commas.
+
+    Raises DataError naming what is missing of the columns.
+    """
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
+            titles = file.readline()
+            delimiter = "\t" if "\t" in titles else ","
+            file.seek(0)
+            reader = csv.DictReader(file, delimiter=delimiter)
             missing = [name for name in columns if name not in (reader.fieldnames or [])]
             if missing:
                 raise DataError(
@@ -80,7 +88,7 @@ def read_rows(path: Path, columns: tuple[str, ...]) -> Iterator[tuple[int, dict[
                 cells = {key: (value or "").strip() for key, value in row.items() if key}
                 yield reader.line_num, cells
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"cannot read the manifest {path}: {error}; give a UTF-8 CSV") from error
+        raise DataError(f"cannot read the {kind} {path}: {error}; give a UTF-8 CSV") from error
 
 
 def sex_of(cell: str, where: str) -> str:

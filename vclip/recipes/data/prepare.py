@@ -79,12 +79,6 @@ def frames(clip: Clip, n: int) -> list[Path]:
     return [clip.pictures[k * len(clip.pictures) // n] for k in range(n)]
 
 
-def rows_of(clip: Clip, sex: str, n: int) -> list[Pair]:
-    """A clip's rows, without a split yet."""
-    name = f"{clip.person}/{clip.name}"
-    return [Pair(clip.person, face, clip.voice, sex, "", name) for face in frames(clip, n)]
-
-
 def read_splits(path: Path) -> dict[str, str]:
     """Split by person: lines `PERSON SPLIT`, blank, tab or comma between; 1 to 4 as PINs mean them.
 
@@ -145,30 +139,24 @@ def split_people(
 
 def write(path: Path, rows: Sequence[Pair]) -> None:
     """The manifest, its paths relative to it."""
-    base = Path(os.path.abspath(path.parent))
+    base = os.path.abspath(path.parent)
     table = io.StringIO()
     writer = csv.writer(table, lineterminator="\n")
     writer.writerow(COLUMNS)
     for row in rows:
-        face, voice = (_relative(media, base) for media in (row.face, row.voice))
-        writer.writerow((row.person, face, voice, row.sex, row.split, row.clip))
+        media = (Path(os.path.relpath(p, base)).as_posix() for p in (row.face, row.voice))
+        writer.writerow((row.person, *media, row.sex, row.split, row.clip))
     with replaced(path) as file:
         file.write(table.getvalue().encode())
 
 
-def _relative(media: Path, base: Path) -> str:
-    return Path(os.path.relpath(media, base)).as_posix()
-
-
 def find_clips(settings: PrepareSettings, people: Mapping[str, Person]) -> Iterator[Clip]:
     """Clips below the root in the layout that was named. Raises DataError."""
-    if settings.layout == "voxceleb2":
-        return voxceleb2(settings.root)
-    if settings.layout == "voxceleb1":
-        if settings.faces is None:
-            raise DataError("voxceleb1 needs --faces, the folder of VGG's face crops unzippedFaces")
+    if settings.layout == "voxceleb1" and settings.faces:
         return voxceleb1(settings.root, settings.faces, people)
-    return folder(settings.root)
+    if settings.layout == "voxceleb1":
+        raise DataError("voxceleb1 needs --faces, the folder of VGG's face crops unzippedFaces")
+    return voxceleb2(settings.root) if settings.layout == "voxceleb2" else folder(settings.root)
 
 
 def read_clips(
@@ -178,9 +166,10 @@ def read_clips(
     rows: list[Pair] = []
     without = []
     for clip in tqdm(find_clips(settings, people), desc="clips", unit=" clips", disable=None):
-        known = people.setdefault(clip.person, Person(clip.person, "", clip.test))
-        rows += rows_of(clip, known.sex, settings.frames)
-        without += [] if clip.pictures else [f"{clip.person}/{clip.name}"]
+        sex = people.setdefault(clip.person, Person(clip.person, "", clip.test)).sex
+        name, faces = f"{clip.person}/{clip.name}", frames(clip, settings.frames)
+        rows += [Pair(clip.person, face, clip.voice, sex, "", name) for face in faces]
+        without += [] if faces else [name]
     return rows, without
 
 
@@ -217,13 +206,13 @@ def prepare(settings: PrepareSettings) -> str:
     excluded = set(_lines(settings.exclude)) if settings.exclude else set()
     there = {p: known for p, known in found.items() if not {p, known.name} & excluded}
     split_of = split_people(there, splits, settings.held_out, settings.seed)
-    left_out = {"excluded by the list": len(found) - len(there)}
-    left_out["in no split"] = len(there) - len(split_of)
-    if settings.exclude_test:
-        kept = {p: split for p, split in split_of.items() if split != "test"}
-        left_out["test people"] = len(split_of) - len(kept)
-        split_of = kept
-    chosen = [replace(r, split=split_of[r.person]) for r in rows if r.person in split_of]
+    kept = {p: s for p, s in split_of.items() if s != "test" or not settings.exclude_test}
+    left_out = {
+        "excluded by the list": len(found) - len(there),
+        "in no split": len(there) - len(split_of),
+        "test people": len(split_of) - len(kept),
+    }
+    chosen = [replace(row, split=kept[row.person]) for row in rows if row.person in kept]
     if not chosen:
         raise DataError(f"nobody is left of {len(found)} people; change --splits or --exclude")
     write(settings.out, chosen)
@@ -235,11 +224,8 @@ def report(out: Path, rows: Sequence[Pair], left_out: Mapping[str, int], without
     lines = []
     for split in dict.fromkeys(row.split for row in rows):
         own = [row for row in rows if row.split == split]
-        n_clips, n_people = (
-            len({(row.clip, row.voice) for row in own}),
-            len({r.person for r in own}),
-        )
-        lines.append(f"{split}: {n_people} people, {n_clips} clips, {len(own)} rows")
+        found, who = {(row.clip, row.voice) for row in own}, {row.person for row in own}
+        lines.append(f"{split}: {len(who)} people, {len(found)} clips, {len(own)} rows")
     lines += [f"left out: {n} people, {why}" for why, n in left_out.items() if n]
     if without:
         lines.append(f"left out: {len(without)} clips without a picture, as {without[0]}")
