@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -64,10 +65,6 @@ class PairData:
     voice: VersionedFeatures
     person: Tensor  # (N,) int
 
-    def to(self, device: torch.device) -> "PairData":
-        """The same with its features on a device."""
-        return replace(self, image=self.image.to(device), voice=self.voice.to(device))
-
 
 @dataclass(frozen=True)
 class LabelData:
@@ -78,9 +75,13 @@ class LabelData:
     image_label: Tensor  # (N,) int
     voice_label: Tensor  # (M,) int
 
-    def to(self, device: torch.device) -> "LabelData":
-        """The same with its features on a device."""
-        return replace(self, image=self.image.to(device), voice=self.voice.to(device))
+
+Data = TypeVar("Data", PairData, LabelData)
+
+
+def on_device(data: Data, device: torch.device) -> Data:
+    """The same with its features on a device."""
+    return replace(data, image=data.image.to(device), voice=data.voice.to(device))
 
 
 def index_of(names: Sequence[str]) -> Tensor:

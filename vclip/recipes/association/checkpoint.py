@@ -30,21 +30,10 @@ def name_of(config: FitConfig, world: int, *data: PairData | LabelData | None) -
     return digest.hexdigest()
 
 
-def random_state(chance: RandomStreams, device: torch.device) -> list[torch.Tensor]:
-    """States of all random number generators that this process draws from."""
-    states = [chance.shared.get_state(), chance.own.get_state(), torch.get_rng_state()]
-    return states + ([torch.cuda.get_rng_state(device)] if device.type == "cuda" else [])
-
-
-def set_random_state(
-    states: list[torch.Tensor], chance: RandomStreams, device: torch.device
-) -> None:
-    """Set the generators to the states of `random_state`."""
-    chance.shared.set_state(states[0])
-    chance.own.set_state(states[1])
-    torch.set_rng_state(states[2])
-    if device.type == "cuda":
-        torch.cuda.set_rng_state(states[3], device)
+def generators(chance: RandomStreams, device: torch.device) -> list[torch.Generator]:
+    """All that this process draws from; get_state() and set_state() of each go on with them."""
+    own = [chance.shared, chance.own, torch.default_generator]
+    return own + ([torch.cuda.default_generators[device.index]] if device.type == "cuda" else [])
 
 
 def save(path: Path, name: str, state: dict[str, Any], group: Group) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, distributed
 from torch.distributed.nn.functional import all_gather
+from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
 from vclip.errors import DataError
 
@@ -53,19 +54,13 @@ class Group:
         if self.world == 1:
             return
         gradients = [p.grad for p in parameters if p.grad is not None]
-        flat = torch.cat([gradient.flatten() for gradient in gradients])
+        flat = parameters_to_vector(gradients)
         distributed.all_reduce(flat)
-        parts = torch.split(flat / self.world, [gradient.numel() for gradient in gradients])
-        for gradient, part in zip(gradients, parts, strict=True):
-            gradient.copy_(part.view_as(gradient))
+        vector_to_parameters(flat / self.world, gradients)
 
     def broadcast(self, value: Any) -> Any:
         """The first process's value, on all of them."""
-        if self.world == 1:
-            return value
-        holder = [value]
-        distributed.broadcast_object_list(holder, src=0, device=self.device)
-        return holder[0]
+        return self.gather_objects(value)[0]
 
     def gather_objects(self, value: Any) -> list[Any]:
         """Every process's value in the order of their ranks, on all of them."""

@@ -12,7 +12,7 @@ from torch import Tensor
 from vclip.arrays import Float64
 from vclip.association.model import Association, AssociationConfig
 from vclip.recipes.association import checkpoint
-from vclip.recipes.association.batches import Batches, LabelData, PairData
+from vclip.recipes.association.batches import Batches, LabelData, PairData, on_device
 from vclip.recipes.association.distributed import ALONE, Group
 from vclip.recipes.association.objective import AssociationLoss, RandomStreams
 from vclip.recipes.association.robust_weights import pair_weights
@@ -57,11 +57,8 @@ def _optimizer(association: Association, config: FitConfig) -> torch.optim.Optim
     """AdamW that decays the matrices, not the biases or the temperature."""
     learned = [p for p in association.parameters() if p.requires_grad]
     matrices, others = [p for p in learned if p.ndim > 1], [p for p in learned if p.ndim <= 1]
-    groups: list[dict[str, object]] = [
-        {"params": matrices, "weight_decay": config.weight_decay},
-        {"params": others, "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW(groups, lr=config.learning_rate)
+    groups: list[dict[str, Any]] = [{"params": matrices}, {"params": others, "weight_decay": 0.0}]
+    return torch.optim.AdamW(groups, lr=config.learning_rate, weight_decay=config.weight_decay)
 
 
 @dataclass(frozen=True)
@@ -85,8 +82,9 @@ class AssociationTrainer:
         group: Group,
     ) -> None:
         self.config, self.group = config, group
-        self.pairs, self.labels = pairs.to(group.device), labels and labels.to(group.device)
-        self.dev = dev and dev.to(group.device)
+        self.pairs = on_device(pairs, group.device)
+        self.labels = labels and on_device(labels, group.device)
+        self.dev = dev and on_device(dev, group.device)
         self.association = new_association(pairs, config).to(group.device)
         self.mean = copy.deepcopy(self.association).eval()  # of the weights; this is what is kept
         self.best, self.best_auc, self.stale = copy.deepcopy(self.mean), -1.0, 0
@@ -125,15 +123,12 @@ class AssociationTrainer:
         self.scaler.update()
         self.association.clamp_scale()
         self.step += 1
-        self._follow(min(self.config.average, self.step / (self.step + 10)))
-        return loss.detach()
-
-    def _follow(self, keep: float) -> None:
-        """Move the averaged weights a step towards the trained ones."""
+        keep = min(self.config.average, self.step / (self.step + 10))
         with torch.no_grad():
             sides = self.mean.parameters(), self.association.parameters()
             for kept, new in zip(*sides, strict=True):
                 kept.lerp_(new, 1 - keep)
+        return loss.detach()
 
     def due(self) -> bool:
         """Whether dev is to be looked at now."""
@@ -142,7 +137,7 @@ class AssociationTrainer:
 
     def check(self, loss: Tensor) -> DevCheck:
         """Look at dev, in the first process for all; keep the mean if it is the best so far."""
-        reached = float(self.step)
+        reached = float(self.step)  # without dev the last check is the best
         if self.dev is not None:
             own = pair_auc(self.mean, self.dev) if self.group.first else 0.0
             reached = self.group.broadcast(own)
@@ -157,9 +152,9 @@ class AssociationTrainer:
 
     def state(self) -> dict[str, Any]:
         """Everything that another process needs to go on; gathered from all, so called by all."""
-        random = checkpoint.random_state(self.chance, self.group.device)
+        random = checkpoint.generators(self.chance, self.group.device)
         return {
-            "random": self.group.gather_objects(random),
+            "random": self.group.gather_objects([one.get_state() for one in random]),
             "models": {name: getattr(self, name).state_dict() for name in MODELS},
             "optimizer": self.optimizer.state_dict(),
             "scaler": self.scaler.state_dict(),
@@ -176,9 +171,9 @@ class AssociationTrainer:
         self.scaler.load_state_dict(state["scaler"])
         vars(self).update(state["plain"], weights=state["weights"])
         self.history = [DevCheck(*values) for values in state["history"]]
-        checkpoint.set_random_state(
-            state["random"][self.group.rank], self.chance, self.group.device
-        )
+        random = checkpoint.generators(self.chance, self.group.device)
+        for one, kept in zip(random, state["random"][self.group.rank], strict=True):
+            one.set_state(kept)
 
 
 MODELS, PLAIN = ("association", "mean", "best"), ("step", "stale", "best_auc")

@@ -48,18 +48,13 @@ def _normal(x: Tensor, weight: Tensor | None = None, floor: Normal | None = None
 
 def pair_weights(association: Association, pairs: PairData, seed: int) -> Tensor:
     """Weights (N,) of training pairs by what the association now says of their plain features."""
-    image_emb, voice_emb = (_encoded(association, pairs, side) for side in ("image", "voice"))
+    parts = torch.split(torch.arange(len(pairs.person)), CHUNK)
+    with torch.no_grad():
+        image = [association.encode_image(pairs.image.plain(part)).cpu() for part in parts]
+        voice = [association.encode_voice(pairs.voice.plain(part)).cpu() for part in parts]
+    image_emb, voice_emb = torch.cat(image), torch.cat(voice)
     rng = torch.Generator().manual_seed(seed)
     other = torch.randperm(len(image_emb), generator=rng)
-    strange = pairs.person != pairs.person[other]
     matched, strangers = (image_emb * voice_emb).sum(1), (image_emb * voice_emb[other]).sum(1)
-    strangers = strangers[strange]
+    strangers = strangers[pairs.person != pairs.person[other]]
     return clean_probability(matched, strangers) if len(strangers) > 1 else torch.ones_like(matched)
-
-
-def _encoded(association: Association, pairs: PairData, side: str) -> Tensor:
-    encode = association.encode_image if side == "image" else association.encode_voice
-    features = pairs.image if side == "image" else pairs.voice
-    with torch.no_grad():
-        parts = torch.split(torch.arange(len(features)), CHUNK)
-        return torch.cat([encode(features.plain(part)).cpu() for part in parts])

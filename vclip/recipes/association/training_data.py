@@ -1,6 +1,7 @@
 """Training data of the heads: features of pairs for training and dev, and of labelled media."""
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,7 +16,6 @@ from vclip.recipes.data.encoders import IMAGE_CHOICES, VOICE_CHOICES
 from vclip.recipes.data.features import STORE, make_features
 from vclip.recipes.data.manifest import (
     LABELLED_SOURCES,
-    Labelled,
     Pair,
     file_hash,
     read_labelled,
@@ -93,20 +93,19 @@ def label_data(settings: TrainingDataSettings) -> LabelData | None:
     if not (settings.utk and settings.voices):
         print("no labelled media (--utk, --voices): training on the pairs only")
         return None
-    how: dict[str, Any] = {"store": settings.store, "yunet": settings.yunet}
-    seen, _ = open_features(make_features(settings.utk, settings.image_encoder, **how))
-    made = make_features(settings.voices, None, settings.voice_encoder, windows=True, **how)
-    _, heard = open_features(made)
-    image, image_sex = _labelled(read_labelled(settings.utk), seen)
-    voice, voice_sex = _labelled(read_labelled(settings.voices, LABELLED_SOURCES), heard)
-    print(f"labelled: {len(image)} faces, {len(voice)} voices")
-    labels = index_of(image_sex + voice_sex)
-    return LabelData(image, voice, labels[: len(image)], labels[len(image) :])
-
-
-def _labelled(rows: list[Labelled], media: shards.Shards) -> tuple[VersionedFeatures, list[str]]:
-    kept = [row for row in rows if row.key in media]
-    return VersionedFeatures([media.rows(row.key) for row in kept]), [row.sex for row in kept]
+    make = partial(make_features, store=settings.store, yunet=settings.yunet)
+    seen, _ = open_features(make(settings.utk, settings.image_encoder))
+    _, heard = open_features(make(settings.voices, None, settings.voice_encoder, windows=True))
+    faces = [row for row in read_labelled(settings.utk) if row.key in seen]
+    spoken = [row for row in read_labelled(settings.voices, LABELLED_SOURCES) if row.key in heard]
+    print(f"labelled: {len(faces)} faces, {len(spoken)} voices")
+    labels = index_of([row.sex for row in faces + spoken])
+    return LabelData(
+        VersionedFeatures([seen.rows(row.key) for row in faces]),
+        VersionedFeatures([heard.rows(row.key) for row in spoken]),
+        labels[: len(faces)],
+        labels[len(faces) :],
+    )
 
 
 def read_training_data(settings: TrainingDataSettings, config: FitConfig) -> TrainingData:
@@ -114,14 +113,10 @@ def read_training_data(settings: TrainingDataSettings, config: FitConfig) -> Tra
     labelled = bool(config.label_steps or config.label_weight)
     if settings.features and labelled:
         raise DataError("labelled media have no shards; use --label-steps 0 --label-weight 0")
+    how: dict[str, Any] = {"store": settings.store, "yunet": settings.yunet, "windows": True}
+    encoders = settings.image_encoder, settings.voice_encoder
     folder = settings.features or make_features(
-        settings.pairs,
-        settings.image_encoder,
-        settings.voice_encoder,
-        store=settings.store,
-        yunet=settings.yunet,
-        views=settings.views,
-        windows=True,
+        settings.pairs, *encoders, views=settings.views, **how
     )
     rows, opened = read_pairs(settings.pairs), open_features(folder)
     known, held = (pair_features(part, *opened) for part in split_pairs(rows, config.seed))
