@@ -1,6 +1,7 @@
 """Ratings of the version before the journal: read, converted, gone on with; nothing is lost."""
 
 import json
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, inspect, text
 from sqlalchemy.exc import IntegrityError
-from stores import answer, connected, enrol, sql_url, toy
+from stores import answer, connected, enrol, postgresql_url, sql_url, toy
 
 from vclip.errors import StudyError
 from vclip.listening.design.study import Study
@@ -16,7 +17,7 @@ from vclip.listening.store import codes
 from vclip.listening.store.records import Mark
 from vclip.listening.store.store import Store, load_ratings, open_store
 
-__all__ = ["sql_url"]  # a fixture
+__all__ = ["postgresql_url", "sql_url"]  # fixtures
 
 SECRET = bytes(range(32))
 PLAN = [  # question, item, conditions, items, purpose, expected
@@ -252,10 +253,10 @@ def test_a_database_is_converted(sql_url: str) -> None:
         opened = open_store(sql_url, toy())
         check(opened, (1, 3), enrolled=3)
         opened.close()
-    for version, raters in (("1", (1, 3)), ("2", (5,))):
+    for version, raters, last in (("1", (1, 3), 6), ("2", (5,), 7)):
         opened = open_store(sql_url, toy(version=version))
         check(opened, raters, enrolled=3)
-        go_on(opened, last=6)
+        go_on(opened, last)
         opened.close()
     with connected(sql_url) as connection:
         assert set(inspect(connection).get_table_names()) == {"journal", "vclip_version"}
@@ -303,6 +304,60 @@ def test_a_conversion_that_fails_changes_nothing(sql_url: str) -> None:
     opened = open_store(sql_url, toy())
     check(opened, (1,), enrolled=1)
     opened.close()
+
+
+def test_who_only_reads_converts_nothing(sql_url: str) -> None:
+    """A server of the version before may still be using it."""
+    with connected(sql_url) as connection:
+        old_tables(connection)
+        old_study(connection, toy(), raters=(1,), enrolled=1)
+    assert len(load_ratings(sql_url)) == 3
+    with connected(sql_url) as connection:
+        assert connection.execute(text("SELECT count(*) FROM answers")).scalar() == 3
+        assert not inspect(connection).has_table("journal")
+
+
+def test_a_file_is_read_without_a_write(tmp_path: Path) -> None:
+    """Of either version: it may be somebody's only copy, or lie where nothing can be written."""
+    path = tmp_path / "ratings.db"
+    with connected(f"sqlite:///{path}") as connection:
+        old_tables(connection)
+        old_study(connection, toy(), raters=(1,), enrolled=1)
+    for _ in range(2):
+        before = path.read_bytes()
+        path.chmod(0o444)
+        tmp_path.chmod(0o555)
+        assert len(load_ratings(f"sqlite:///{path}")) == 3
+        assert path.read_bytes() == before and [*tmp_path.iterdir()] == [path]
+        tmp_path.chmod(0o755)
+        path.chmod(0o644)
+        open_store(f"sqlite:///{path}", toy()).close()
+        path.with_name("ratings.db-journal").unlink(missing_ok=True)
+
+
+def test_a_server_of_the_version_before_loses_nothing(postgresql_url: str) -> None:
+    """What it commits while the new one waits for the tables is converted, too."""
+    with connected(postgresql_url) as connection:
+        old_tables(connection)
+        old_study(connection, toy(), raters=(1,), enrolled=1)
+    found = list[Store]()
+    thread = threading.Thread(target=lambda: found.append(open_store(postgresql_url, toy())))
+    with connected(postgresql_url) as connection:
+        connection.execute(text("UPDATE raters SET seen = seen"))
+        connection.execute(
+            text(
+                "INSERT INTO answers (rater_id, position, value, heard, plays, seconds, share,"
+                " request, created) SELECT rater_id, 3, value, heard, plays, seconds, share,"
+                " 'last', created FROM answers WHERE position = 0"
+            )
+        )
+        thread.start()
+        waits = text("SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'relation'")
+        while thread.is_alive() and not connection.execute(waits).scalar():
+            thread.join(0.01)
+    thread.join(60)
+    assert found[0].answers(1)[3].request == "last"
+    found[0].close()
 
 
 def test_a_folder_is_gone_on_with(tmp_path: Path) -> None:

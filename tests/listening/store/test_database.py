@@ -12,7 +12,7 @@ from stores import answer, connected, enrol, postgresql_url, sql_url, toy
 from vclip.errors import BusyError, ConflictError, StudyError
 from vclip.listening.store import database
 from vclip.listening.store.records import Mark
-from vclip.listening.store.store import Store, open_store
+from vclip.listening.store.store import Store, load_ratings, open_store
 
 __all__ = ["postgresql_url", "sql_url"]  # fixtures
 
@@ -162,6 +162,42 @@ def test_who_withdraws_at_one_server_is_gone_at_the_other(sql_url: str) -> None:
     assert enrol(other).rater == 4 and other.ratings() == one.ratings() == []
     one.close()
     other.close()
+
+
+def test_raters_of_two_versions_have_numbers_of_their_own(sql_url: str) -> None:
+    """Or a table of both would make one person of two."""
+    one, other = open_store(sql_url, toy()), open_store(sql_url, toy(version="2"))
+    raters = [enrol(opened).rater for opened in (one, other, other, one)]
+    for opened, rater in zip((one, other, other, one), raters, strict=True):
+        opened.record(rater, answer(0), "tab")
+    assert raters == [1, 2, 3, 4]
+    found = {(rating.version, rating.rater) for rating in load_ratings(sql_url)}
+    assert found == {("1", 1), ("2", 2), ("2", 3), ("1", 4)}
+    one.close()
+    other.close()
+
+
+def test_a_database_that_is_set_back_is_gone_on_with(tmp_path: Path) -> None:
+    """A backup, or a copy that took over before it had all, replaces it under the server.
+
+    What is not in it was lost with the disk. A journal with a gap would lose all that follows.
+    """
+    path = tmp_path / "ratings.db"
+    url = f"sqlite:///{path}"
+    opened = open_store(url, toy())
+    kept = enrol(opened)
+    with closing(sqlite3.connect(path)) as live, closing(sqlite3.connect(":memory:")) as backup:
+        live.backup(backup)
+        lost = enrol(opened)
+        backup.backup(live)
+    opened.record(kept.rater, answer(0), "tab")
+    with pytest.raises(ConflictError, match="no such trial"):
+        opened.record(lost.rater, answer(0), "tab")
+    assert opened.known(lost.token) is None
+    again = open_store(url, toy())
+    assert again.ratings() == opened.ratings() and len(again.ratings()) == 1
+    again.close()
+    opened.close()
 
 
 def test_no_byte_of_who_withdraws_is_left(tmp_path: Path) -> None:

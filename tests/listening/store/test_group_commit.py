@@ -8,11 +8,11 @@ import pytest
 
 from vclip.errors import BusyError, ConflictError
 from vclip.listening.store.group_commit import Decide, GroupCommit
-from vclip.listening.store.journal import Event, SequenceTakenError
+from vclip.listening.store.journal import Event, Journal, SequenceTakenError
 from vclip.listening.store.state import StudyState
 
 
-class MemoryJournal:
+class MemoryJournal(Journal):
     """A journal as a list, which others can append to; it fails and waits when told."""
 
     def __init__(self, shared: bool = True) -> None:

@@ -83,9 +83,19 @@ def test_a_withdrawal_erases_the_rater_s_events_alone(journal: Journal, url: str
 def test_studies_in_one_database_have_journals_of_their_own(sql_url: str) -> None:
     with closing(opened(sql_url)) as journal, closing(opened(sql_url, version="2")) as other:
         journal.append(enrolled(1), 0)
-        other.append(enrolled(1), 0)
-        other.append([Event("withdraw", 1)], 3)
+        other.append(enrolled(2), 0)
+        other.append([Event("withdraw", 2), Event("withdraw", 1)], 3)  # 1 is none of its own
         assert [event.kind for event in journal.read(0)] == ["enrol", "event", "event"]
+
+
+def test_a_number_of_a_rater_is_given_once_in_a_database(sql_url: str) -> None:
+    with closing(opened(sql_url)) as journal, closing(opened(sql_url, version="2")) as other:
+        assert other.last_rater() == 0
+        journal.append(enrolled(3), 0)
+        assert other.last_rater() == 3
+        with pytest.raises(SequenceTakenError):
+            other.append(enrolled(3), 0)
+        assert other.read(0) == []
 
 
 def test_of_many_who_append_after_one_number_one_does(sql_url: str) -> None:

@@ -184,6 +184,22 @@ def test_who_withdraws_is_gone_from_the_copy_and_its_history(tmp_path: Path, hub
     assert hub.squashed == 1
 
 
+def test_a_server_that_dies_before_history_is_cleared_clears_it_at_its_next_start(
+    tmp_path: Path, hub: FakeHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mirror = mirror_of(tmp_path / "one", hub)
+    kept = mirrored(tmp_path / "one", mirror)
+    one = enrol(kept)
+    assert mirror.push()
+    monkeypatch.setattr(hub, "super_squash_history", lambda *_, **__: 1 / 0)
+    kept.withdraw(one.withdrawal)
+    kept.close()
+    monkeypatch.undo()
+    assert sorted(hub.files) == ["gone.jsonl", "study.json"] and hub.squashed == 0
+    opened(tmp_path / "one", hub).close()
+    assert hub.squashed == 1
+
+
 def test_half_a_line_is_not_copied(tmp_path: Path, hub: FakeHub) -> None:
     kept = opened(tmp_path / "one", hub)
     enrol(kept)

@@ -5,8 +5,9 @@ mounted buckets of Spaces do not have, and breaks there. TRUNCATE with synchrono
 journal's end on disk at commit, so that even a power cut takes nothing back (sqlite.org/pragma).
 """
 
+import sqlite3
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -29,26 +30,45 @@ PATIENCE = 30  # seconds to wait for others who write
 POOL = 4  # connections to PostgreSQL: one appends for all, some read
 
 
-def connect(url: str, *, new: bool = True) -> Engine:
-    """An engine that can be used, with all tables; new: may make a file. Raises StudyError."""
+def connect(url: str) -> Engine:
+    """An engine that can be used, with all tables, made or converted. Raises StudyError."""
+    parsed = _parse(url)
+    engine = _sqlite(parsed) if parsed.get_backend_name() == "sqlite" else _postgres(parsed)
+    with _upgraded(engine, new=True) as connection:
+        connection.commit()
+    return engine
+
+
+@contextmanager
+def snapshot(url: str) -> Iterator[Connection]:
+    """All tables as they are now, for who only reads. Raises StudyError.
+
+    Older tables are converted in a copy (SQLite), or in a transaction that is taken back.
+    """
     parsed = _parse(url)
     lite = parsed.get_backend_name() == "sqlite"
-    if lite and not new and not Path(parsed.database or "").is_file():
+    if lite and not Path(parsed.database or "").is_file():
         raise StudyError(f"there is no file {parsed.database}; check the store's URL")
-    engine = _sqlite(parsed) if lite else _postgres(parsed)
-    with ExitStack() as failing:
-        failing.callback(engine.dispose)
-        try:
-            with engine.begin() as connection:
-                _alone(connection)
-                if not new and schema.version(connection) is None:
-                    raise StudyError(f"there are no ratings in {parsed}; check the store's URL")
-                schema.upgrade(connection)
-        except DBAPIError as error:
-            reason = str(error.orig).strip().splitlines()[0]
-            raise StudyError(f"cannot use the store {parsed}: {reason}") from error
-        failing.pop_all()
-    return engine
+    engine = create_engine(parsed, creator=lambda: _copy(parsed)) if lite else _postgres(parsed)
+    with _upgraded(engine, new=False) as connection:
+        yield connection
+
+
+@contextmanager
+def _upgraded(engine: Engine, *, new: bool) -> Iterator[Connection]:
+    """A transaction in which all tables are there, new ones only if wanted. Raises StudyError."""
+    try:
+        with engine.connect() as connection:
+            _alone(connection)
+            if not new and schema.version(connection) is None:
+                raise StudyError(f"there are no ratings in {engine.url}; check the store's URL")
+            schema.upgrade(connection)
+            yield connection
+    except DBAPIError as error:
+        reason = str(error.orig).strip().splitlines()[0]
+        raise StudyError(f"cannot use the store {engine.url}: {reason}") from error
+    finally:
+        engine.dispose()  # also of its connections; it can be used again
 
 
 def reader(engine: Engine) -> Engine:
@@ -113,6 +133,14 @@ def _sqlite(url: URL) -> Engine:
     event.listen(engine, "connect", _prepare)
     event.listen(engine, "begin", _begin)
     return engine
+
+
+def _copy(url: URL) -> sqlite3.Connection:
+    """All of a file in memory."""
+    memory = sqlite3.connect(":memory:", isolation_level=None)
+    with closing(sqlite3.connect(str(url.database), timeout=PATIENCE)) as file:
+        file.backup(memory)
+    return memory
 
 
 def _prepare(connection: Any, _: Any) -> None:

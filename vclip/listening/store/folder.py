@@ -20,13 +20,13 @@ from typing import Any
 
 from vclip.errors import DataError, StudyError
 from vclip.listening.store import lines
-from vclip.listening.store.journal import Event, SequenceTakenError
+from vclip.listening.store.journal import Event, Journal, SequenceTakenError
 from vclip.listening.store.lines import Line
 from vclip.listening.store.mirror import Mirror
 from vclip.listening.store.state import StudyState
 
 
-class FolderJournal:
+class FolderJournal(Journal):
     """See journal.Journal for what each method promises. One process has the folder at a time."""
 
     shared = False

@@ -107,6 +107,8 @@ class GroupCommit:
                 if events:
                     self._journal.append(events, self._state.n)
             except SequenceTakenError:
+                if not self._journal.read(self._state.n):
+                    self._state = StudyState()  # a backup took its place: read it from the start
                 continue
             self._state = state
             return

@@ -53,6 +53,10 @@ class Journal(Protocol):
         """All events of one rater."""
         ...
 
+    def last_rater(self) -> int:
+        """The highest number of any study's rater there; none is given twice."""
+        return 0
+
     def close(self) -> None:
         """Let go of files and connections."""
         ...

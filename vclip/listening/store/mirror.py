@@ -46,6 +46,7 @@ class Mirror:
             for name in self._hub.list_repo_files(self._repo, repo_type="dataset"):
                 if any(Path(name).match(pattern) for pattern in FILES):
                     self._fetch(name)
+            self._stale = (self._folder / "gone.jsonl").exists()  # a crash may have left it so
         except StudyError:
             raise
         except Exception as error:

@@ -36,15 +36,18 @@ _ERASES = """
         AND rater = OLD.rater AND kind = 'withdraw'
     )"""
 _ONE_ANSWER = "CREATE UNIQUE INDEX uq_journal_answer ON journal (study, version, rater, ({}))"
+_ONE_RATER = "CREATE UNIQUE INDEX uq_journal_rater ON journal (rater) WHERE kind = 'enrol'"
 _REFUSE = "BEGIN SELECT RAISE(ABORT, 'the journal is written once'); END"
 _RULES = {
     "sqlite": (
         _ONE_ANSWER.format("json_extract(data, '$.position')") + " WHERE kind = 'answer'",
+        _ONE_RATER,
         f"CREATE TRIGGER journal_no_delete BEFORE DELETE ON journal {_REFUSE}",
         f"CREATE TRIGGER journal_no_update BEFORE UPDATE ON journal WHEN NOT ({_ERASES}) {_REFUSE}",
     ),
     "postgresql": (
         _ONE_ANSWER.format("data ->> 'position'") + " WHERE kind = 'answer'",
+        _ONE_RATER,
         f"""CREATE FUNCTION journal_written_once() RETURNS trigger LANGUAGE plpgsql AS $$
         BEGIN
             IF TG_OP = 'DELETE' OR NOT ({_ERASES}) THEN
@@ -93,12 +96,14 @@ def upgrade(connection: Connection) -> None:
 
 def _convert(connection: Connection) -> None:
     """Rows of version 0001 as events; its tables are dropped, or withdrawals would miss them."""
+    if connection.dialect.name == "postgresql":  # a server of that version may be writing
+        connection.exec_driver_sql(f"LOCK TABLE studies, raters, {', '.join(_OLD)}")
     for study in connection.execute(text("SELECT * FROM studies ORDER BY id")).all():
         key = {"study": study.study, "version": study.version}
         events = enumerate(_events(connection, study), start=1)
         rows = [{**key, "number": n, **vars(event)} for n, event in events]
         connection.execute(sa.insert(JOURNAL), rows)
-    for name in ("events", "marks", "answers", "trials", "raters", "studies"):
+    for name in (*reversed(_OLD), "raters", "studies"):
         connection.exec_driver_sql(f"DROP TABLE {name}")
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql("DROP FUNCTION written_once()")

@@ -5,14 +5,15 @@ servers one waits, fails and reads on. What a withdrawal erases is overwritten w
 stay, or a server that lags behind could append into the gap.
 """
 
+from collections import defaultdict
 from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, Engine, and_, insert, select, update
+from sqlalchemy import ColumnElement, Engine, and_, func, insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 
 from vclip.errors import StudyError
-from vclip.listening.store.database import connect, reader, transaction
-from vclip.listening.store.journal import Event, SequenceTakenError
+from vclip.listening.store.database import reader, snapshot, transaction
+from vclip.listening.store.journal import Event, Journal, SequenceTakenError
 from vclip.listening.store.schema import ERASED, JOURNAL
 from vclip.listening.store.state import StudyState
 
@@ -20,7 +21,7 @@ COLUMNS = JOURNAL.c
 EVENT = (COLUMNS.kind, COLUMNS.rater, COLUMNS.data, COLUMNS.created)
 
 
-class SqlJournal:
+class SqlJournal(Journal):
     """See journal.Journal for what each method promises. The engine is closed with it."""
 
     shared = True
@@ -40,10 +41,13 @@ class SqlJournal:
             {**self._key, "number": n, **vars(event)}
             for n, event in enumerate(events, start=after + 1)
         ]
+        last = select(COLUMNS.number).where(self._mine, COLUMNS.number == after)
         gone = [event.rater for event in events if event.kind == "withdraw"]
         erased = update(JOURNAL).values(ERASED).where(self._mine, COLUMNS.kind != "withdraw")
         try:
             with transaction(self._engine) as connection:
+                if after and connection.scalar(last) is None:
+                    raise SequenceTakenError
                 connection.execute(insert(JOURNAL), rows)
                 if gone:
                     connection.execute(erased.where(COLUMNS.rater.in_(gone)))
@@ -53,6 +57,12 @@ class SqlJournal:
     def of_rater(self, rater: int) -> list[Event]:
         """By the index."""
         return self._select(COLUMNS.rater == rater)
+
+    def last_rater(self) -> int:
+        """By the index that makes them unique."""
+        asked = select(func.max(COLUMNS.rater)).where(text("kind = 'enrol'"))
+        with transaction(self._reader) as connection:
+            return connection.scalar(asked) or 0
 
     def close(self) -> None:
         """All connections."""
@@ -65,20 +75,15 @@ class SqlJournal:
 
 
 def states(url: str, study: str | None = None) -> list[StudyState]:
-    """Of all versions of one study, or of the only one there is. Raises StudyError, BusyError."""
-    engine = connect(url, new=False)
-    try:
-        asked = (
-            select(COLUMNS.study, COLUMNS.version)
-            .distinct()
-            .order_by(COLUMNS.study, COLUMNS.version)
-        )
-        with transaction(reader(engine)) as connection:
-            kept = [(row.study, row.version) for row in connection.execute(asked)]
-        names = sorted({name for name, _ in kept})
-        if study is None and len(names) != 1:
-            raise StudyError(f"the store has {len(names)} studies; name one of: {names}")
-        mine = [SqlJournal(engine, *key) for key in kept if key[0] == (study or names[0])]
-        return [StudyState().after(journal.read(0)) for journal in mine]
-    finally:
-        engine.dispose()
+    """Of all versions of one study, or of the only one there is. Raises StudyError."""
+    key = COLUMNS.study, COLUMNS.version
+    asked = select(*key, *EVENT).order_by(*key, COLUMNS.number)
+    kept = defaultdict[tuple[str, str], list[Event]](list)
+    with snapshot(url) as connection:
+        for name, version, *event in connection.execute(asked):
+            kept[name, version].append(Event(*event))
+    names = sorted({name for name, _ in kept})
+    if study is None and len(names) != 1:
+        raise StudyError(f"the store has {len(names)} studies; name one of: {names}")
+    wanted = study or names[0]
+    return [StudyState().after(events) for (name, _), events in kept.items() if name == wanted]

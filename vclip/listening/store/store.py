@@ -73,7 +73,8 @@ class Store:
             if state.header["sha256"] != self.study.sha256:
                 raise _changed(self.study)
             trials = plan(state.counts(self.study, datetime.now(UTC)))
-            return self._enrolled(state.last + 1, hashes, trials), state.last + 1
+            rater = max(state.last, self._journal.last_rater()) + 1
+            return self._enrolled(rater, hashes, trials), rater
 
         return Enrolment(self._commit(decide), token, withdrawal)
 
