@@ -5,6 +5,7 @@ place of the published ones: time does not depend on what weights say. They are 
 sound is as loud as speech; as they were never trained it is noise, the hardest case for rounding.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -63,12 +64,11 @@ def bundled_against_coqui(times: int) -> dict[str, float]:
 
 def full_size_against_coqui(times: int) -> dict[str, float]:
     """The same with a full-size VITS, as this processor does it best and in single precision."""
-    rows = list(range(SPEAKERS))
     figures: dict[str, float] = {}
     kinds: dict[str, Precision] = {"full_size": "auto", "full_size_float32": "float32"}
     for name, precision in kinds.items():
-        fast = adapt(make_full_size(), precision)
-        figures |= _against_coqui(name, fast, make_full_size(), rows, times)
+        adapted = adapt(make_full_size(), precision)
+        figures |= _against_coqui(name, adapted, make_full_size(), range(SPEAKERS), times)
     return figures
 
 
@@ -102,7 +102,7 @@ def coqui(model: Any, ids: list[int], row: int, seed: int) -> Float32:
 
 
 def _against_coqui(
-    name: str, vits: CoquiVits, model: Any, rows: list[int], times: int
+    name: str, vits: CoquiVits, model: Any, rows: Sequence[int], times: int
 ) -> dict[str, float]:
     """Time in turns, and how far our spectrum is from coqui's with the same seed."""
     table = vits.speaker_embeddings

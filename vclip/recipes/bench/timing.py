@@ -1,4 +1,7 @@
-"""Timing on a shared machine: medians, and comparisons in turns."""
+"""Timing on a shared machine: medians, and comparisons in turns.
+
+By the clock on the wall, since a visitor waits for all that the machine does.
+"""
 
 import statistics
 import time

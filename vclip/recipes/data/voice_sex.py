@@ -14,7 +14,7 @@ from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
-from vclip.arrays import Bools, Float32, Float64, Strings
+from vclip.arrays import Bools, Float64, Floating, Strings
 from vclip.errors import DataError
 from vclip.recipes.data.recordings import SpeakerVoices
 
@@ -26,7 +26,7 @@ WEIGHT = (
 )
 
 
-def by_pitch(f0: Float32) -> Strings:
+def by_pitch(f0: Floating) -> Strings:
     """'F' where the median F0 (N,) in Hz lies above THRESHOLD, else 'M'."""
     return np.where(np.asarray(f0) > THRESHOLD, "F", "M")
 

@@ -89,11 +89,11 @@ def try_out(directory: Path) -> None:
     opened = ModelDirectory.open(str(directory))
     components = opened.description["components"]
     fetched = {name for name, entry in components.items() if {"url", "revision"} & entry.keys()}
-    if not fetched:
+    if fetched:
+        for name in components.keys() - fetched:
+            opened.file(name)
+    else:
         FaceToVoice.from_pretrained(str(directory))
-        return
-    for name in components.keys() - fetched:
-        opened.file(name)
 
 
 @dataclass(frozen=True)

@@ -73,7 +73,8 @@ def renamed(speaker_id: str, rename: tuple[str, str] | None) -> str:
     return rename[1] + speaker_id.removeprefix(rename[0])
 
 
-def build(settings: BuildBankSettings) -> tuple[Path, dict[str, Any]]:
+@command(BuildBankSettings)
+def main(settings: BuildBankSettings) -> None:
     """Hear the speakers, classify their sex if there are labels, and write the bank."""
     manifest, spec = settings.manifest, settings.voice_encoder
     encoder, weights_hash = open_voice_encoder(spec)
@@ -102,12 +103,6 @@ def build(settings: BuildBankSettings) -> tuple[Path, dict[str, Any]]:
     }
     path = settings.directory / "bank.npz"
     write_npz(path, arrays, origin)
-    return path, origin
-
-
-@command(BuildBankSettings)
-def main(settings: BuildBankSettings) -> None:
-    path, origin = build(settings)
     print(path, json.dumps(origin))
 
 

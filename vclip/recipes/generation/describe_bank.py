@@ -16,15 +16,15 @@ VCTK's comes from.
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from vclip.arrays import Strings
 from vclip.association.zero_shot import SpeakerProfile
 from vclip.errors import DataError
 from vclip.models.directory import BUNDLED
 from vclip.recipes.data.manifest import file_hash, read_rows, sex_of
-from vclip.recipes.generation.npz import Arrays, read_npz, write_npz
+from vclip.recipes.generation.npz import read_npz, write_npz
 from vclip.recipes.options import command
 
 # share of speakers whose sex is the manifest's; the bank's is heard, not always rightly
@@ -57,13 +57,12 @@ def read_speakers(manifest: Path, source: str) -> dict[str, SpeakerProfile]:
     return speakers
 
 
-def agreement(bank: Arrays, speakers: dict[str, SpeakerProfile]) -> float:
-    """The share of the bank's speakers of these names that have their sex. Raises DataError."""
-    told = np.array([speakers.get(s, SpeakerProfile()).sex for s in bank["speaker_ids"].tolist()])
-    known = (told != "") & (bank["sex"] != "")
+def agreement(heard: Strings, told: Strings) -> float:
+    """The share of speakers whose sex (N,), where both are known, is the same. Raises DataError."""
+    known = (told != "") & (heard != "")
     if not known.any():
         raise DataError("the bank and the manifest have no speaker of known sex in common")
-    share = float(np.mean((told == bank["sex"])[known]))
+    share = float(np.mean((told == heard)[known]))
     if share < LEAST:
         raise DataError(
             f"only {100 * share:.0f} % of the bank's speakers have the sex that the manifest gives "
@@ -72,37 +71,27 @@ def agreement(bank: Arrays, speakers: dict[str, SpeakerProfile]) -> float:
     return share
 
 
-def describe(bank: Arrays, speakers: dict[str, SpeakerProfile]) -> Arrays:
-    """The arrays to add."""
-    found = [speakers.get(name, SpeakerProfile()) for name in bank["speaker_ids"].tolist()]
-    return {
-        "age": np.array([known.age for known in found], dtype=np.float32),  # None is nan
-        "accent": np.array([known.accent for known in found], dtype=np.str_),
-    }
-
-
-def run(settings: DescribeBankSettings) -> dict[str, Any]:
-    """Rewrite the bank; what its provenance says of it. Raises DataError."""
+@command(DescribeBankSettings)
+def main(settings: DescribeBankSettings) -> None:
+    """Rewrite the bank, and print what its provenance says of it."""
     path = settings.directory / "bank.npz"
     bank, provenance = read_npz(path, "build_bank")
     if "sex" not in bank:
         raise DataError(f"{path} has no sexes to check names with; build it with --manifest")
     speakers = read_speakers(settings.manifest, settings.source)
-    share, added = agreement(bank, speakers), describe(bank, speakers)
+    found = [speakers.get(name, SpeakerProfile()) for name in bank["speaker_ids"].tolist()]
+    share = agreement(bank["sex"], np.array([profile.sex for profile in found]))
+    age = np.array([profile.age for profile in found], dtype=np.float32)  # None is nan
+    accent = np.array([profile.accent for profile in found], dtype=np.str_)
     origin = {
         "source": settings.source,
         "manifest": file_hash(settings.manifest),
         "same_sex": round(share, 4),
-        "n_age": int(np.isfinite(added["age"]).sum()),
-        "n_accent": int((added["accent"] != "").sum()),
+        "n_age": int(np.isfinite(age).sum()),
+        "n_accent": int((accent != "").sum()),
     }
-    write_npz(path, bank | added, provenance | {"people": origin})
-    return origin
-
-
-@command(DescribeBankSettings)
-def main(settings: DescribeBankSettings) -> None:
-    print(json.dumps(run(settings)))
+    write_npz(path, bank | {"age": age, "accent": accent}, provenance | {"people": origin})
+    print(json.dumps(origin))
 
 
 if __name__ == "__main__":

@@ -51,9 +51,8 @@ def listen(config: DistillSettings, cache: Path) -> tuple[Float32, Float32]:
     gmm = SpeakerGMM.load(directory / "generation.npz")
     draws = gmm.sample(config.n_draws, np.random.default_rng([config.seed, 1]))
     weights = next(p for p in (folder / "vits.safetensors", *folder.glob("*.pth")) if p.is_file())
-    hashes = (*map(sha256, (weights, directory / "generation.npz")), weights_hash)
-    inputs = [digest[:12] for digest in hashes]
-    path = cache / f"heard-{'-'.join(inputs)}-{config.seed}.npy"
+    hashes = [sha256(weights), sha256(directory / "generation.npz"), weights_hash]
+    path = cache / f"heard-{'-'.join(text[:12] for text in hashes)}-{config.seed}.npy"
     features: list[Float32] = list(np.load(path)) if path.is_file() else []
     cache.mkdir(parents=True, exist_ok=True)
     for i in tqdm(range(len(features), len(draws)), desc="listening", mininterval=5):
@@ -102,7 +101,8 @@ def top1(net: SignatureNet, pairs: tuple[Tensor, Tensor]) -> float:
     return float((scores.argmax(1) == torch.arange(len(scores))).float().mean())
 
 
-def distill(config: DistillSettings) -> Path:
+@command(DistillSettings)
+def main(config: DistillSettings) -> None:
     """Listen, fit, report and write signature.safetensors."""
     directory = config.directory
     heard_pairs = [torch.from_numpy(x) for x in listen(config, Path("build/distill"))]
@@ -121,12 +121,6 @@ def distill(config: DistillSettings) -> Path:
     options = asdict(config) | {"directory": directory.name}
     net.save(path, {"config": options, "figures": figures})
     print(path, figures)
-    return path
-
-
-@command(DistillSettings)
-def main(settings: DistillSettings) -> None:
-    distill(settings)
 
 
 if __name__ == "__main__":

@@ -36,9 +36,10 @@ class FitGmmSettings:
     seed: int = 0
 
 
-def held_out(table: Float32, n_components: int, rank: int, seed: int) -> float:
-    """Mean log-likelihood of left-out speakers (rows of (N, S)) under ten-fold fits."""
-    folds = list(GroupKFold(FOLDS).split(table, groups=twins(table)))
+def held_out(
+    table: Float32, n_components: int, rank: int, folds: list[tuple[Int64, Int64]], seed: int
+) -> float:
+    """Mean log-likelihood of left-out speakers (rows of (N, S)) under a fit of every fold."""
     mixture = GaussianMixture(
         n_components, covariance_type="diag", reg_covar=1e-3, n_init=3, random_state=seed
     )
@@ -63,18 +64,17 @@ def twins(table: Float32, share: float = 0.5) -> Int64:
 
 def choose(table: Float32, seed: int) -> int:
     """The number of components with the best held-out likelihood; prints all of them."""
-    folds = [len(train) for train, _ in GroupKFold(FOLDS).split(table, groups=twins(table))]
+    groups = twins(table)
+    folds = list(GroupKFold(FOLDS).split(table, groups=groups))
     rank = int(PCA(0.99, svd_solver="full").fit(table).n_components_)
-    rank = min(rank, min(folds) - 1)  # a table of fewer speakers than columns spans no more
+    rank = min(rank, *(len(train) - 1 for train, _ in folds))  # fewer speakers span no more
     choices = [n for n in CHOICES if n <= len(table) // 2]
-    scores = {n: held_out(table, n, rank, seed) for n in tqdm(choices, desc="components")}
-    best: int = max(scores, key=lambda n: scores[n])
+    scores = {n: held_out(table, n, rank, folds, seed) for n in tqdm(choices, desc="components")}
+    best: int = max(scores, key=scores.__getitem__)
     for n, score in scores.items():
         print(f"{n:4d} components: {score:8.2f} nats{'  <- chosen' if n == best else ''}")
-    n_groups = len(set(twins(table).tolist()))
-    print(
-        f"{len(table)} speakers in {n_groups} groups of twins, PCA rank {rank} of {table.shape[1]}"
-    )
+    twinned = f"{len(table)} speakers in {len(np.unique(groups))} groups of twins"
+    print(f"{twinned}, PCA rank {rank} of {table.shape[1]}")
     return best
 
 

@@ -44,15 +44,15 @@ def by_speaker(utterances: Utterances) -> dict[str, list[MeasuredUtterance]]:
     return groups
 
 
-def voice(utterances: Utterances) -> Float32:
-    """Mean voice features (V,) of one speaker, at unit norm."""
-    return mean_voice([utterance.voice_features for utterance in utterances])
+def voices(speakers: Sequence[Utterances]) -> Float32:
+    """Mean voice features (N, V) of each speaker's utterances, at unit norm."""
+    return np.stack([mean_voice([u.voice_features for u in group]) for group in speakers])
 
 
-def median_f0(utterances: Utterances) -> float:
-    """Median over all voiced frames, in Hz; nan without any."""
-    f0 = np.concatenate([utterance.sound.f0 for utterance in utterances])
-    return float(np.median(f0)) if len(f0) else nan
+def median_f0(speakers: Sequence[Utterances]) -> Float64:
+    """Median (N,) over all voiced frames of each speaker, in Hz; nan without any."""
+    f0 = [np.concatenate([utterance.sound.f0 for utterance in group]) for group in speakers]
+    return np.array([np.median(frames) if len(frames) else nan for frames in f0])
 
 
 def sentences_right(utterances: Utterances) -> Figure:
@@ -83,16 +83,16 @@ def word_error_ratio(ours: Utterances, shared: Utterances) -> list[Figure]:
 
 def fidelity(ours: Utterances, references: Utterances) -> list[Figure]:
     """Whether a speaker sounds like his own recordings: one decision per speaker."""
-    spoken, recorded = by_speaker(ours), by_speaker(references)
-    whole = np.stack([voice(recorded[s]) for s in spoken])  # (N, V)
-    scores = np.stack([voice(group) for group in spoken.values()]) @ whole.T  # (N, N)
+    groups, references_of = by_speaker(ours), by_speaker(references)
+    spoken, recorded = [*groups.values()], [references_of[speaker] for speaker in groups]
+    scores = voices(spoken) @ voices(recorded).T  # (N, N)
     own = np.diag(scores).astype(np.float64)
     mean = bootstrapped(lambda counts: float(np.average(own, weights=counts)), len(own))
     return [
         share_of("b", "speaker_first", first(scores), "speakers", least=0.85),
         estimated("b", "similarity", mean, note="to the speaker's recordings"),
-        *ceiling([recorded[s] for s in spoken], whole),
-        *pitch(list(spoken.values()), [recorded[s] for s in spoken]),
+        *ceiling(recorded),
+        *pitch(spoken, recorded),
     ]
 
 
@@ -101,28 +101,28 @@ def first(scores: Floating) -> list[bool]:
     return list(scores.argmax(axis=1) == np.arange(len(scores)))
 
 
-def ceiling(recorded: Sequence[Utterances], whole: Float32) -> list[Figure]:
+def ceiling(recorded: Sequence[Utterances]) -> list[Figure]:
     """What recordings themselves reach: every other recording of a speaker against the rest."""
     rows = [i for i, group in enumerate(recorded) if len(group) > 1]
     if not rows:
         return []
-    halves = [np.stack([voice(recorded[i][k::2]) for i in rows]) for k in (0, 1)]
-    scores = halves[0] @ halves[1].T  # (n, n)
-    between = whole @ whole.T - 2 * np.eye(len(whole))
-    twins = [bool(between[i].max() > score) for i, score in zip(rows, np.diag(scores), strict=True)]
-    f0 = np.array([[median_f0(recorded[i][k::2]) for i in rows] for k in (0, 1)])
-    same = list(np.abs(f0[0] / f0[1] - 1) < 0.1)
+    halves = [[recorded[i][k::2] for i in rows] for k in (0, 1)]
+    scores = voices(halves[0]) @ voices(halves[1]).T  # (n, n)
+    own, whole = np.diag(scores), voices(recorded)
+    others = (whole @ whole.T - 2 * np.eye(len(whole)))[rows]  # (n, N), below all with oneself
+    close = np.abs(median_f0(halves[0]) / median_f0(halves[1]) - 1) < 0.1
+    twins, note = list(others.max(axis=1) > own), "half to other half"
     return [
-        share_of("b", "ceiling_speaker_first", first(scores), "speakers, half to other half"),
-        Figure("b", "ceiling_similarity", float(np.diag(scores).mean()), note="half to other half"),
-        share_of("b", "ceiling_f0_within_10_percent", same, "speakers, half to other half"),
+        share_of("b", "ceiling_speaker_first", first(scores), f"speakers, {note}"),
+        Figure("b", "ceiling_similarity", float(own.mean()), note=note),
+        share_of("b", "ceiling_f0_within_10_percent", list(close), f"speakers, {note}"),
         share_of("b", "twins", twins, "speakers nearer to another than to their other half"),
     ]
 
 
 def pitch(spoken: Sequence[Utterances], recorded: Sequence[Utterances]) -> list[Figure]:
     """Median F0 of each speaker's speech against that of his recordings."""
-    ours, theirs = (np.array([median_f0(g) for g in groups]) for groups in (spoken, recorded))
+    ours, theirs = median_f0(spoken), median_f0(recorded)
     off = np.nan_to_num(np.abs(ours / theirs - 1), nan=1.0)  # nothing voiced is as wrong as can be
     median = bootstrapped(lambda n: float(np.median(np.repeat(off, n.astype(int)))), len(off))
     same = list(by_pitch(ours) == by_pitch(theirs))
@@ -202,19 +202,19 @@ def generation(
 ) -> list[Figure]:
     """TacoSpawn's distances among equally many speakers, as vectors and as heard; range of F0."""
     parts = (ours, generated, references)
-    groups = [list(by_speaker(utterances).values()) for utterances in parts]
-    heard = [np.stack([voice(group) for group in part]) for part in groups]
-    n, figures = min(map(len, groups[:2])), []
-    for name, (speakers, new) in {"embedding": tables, "heard": (heard[0], heard[1])}.items():
-        for kind, value in vars(generation_distances(speakers[:n], new[:n])).items():
-            figures.append(Figure("d", f"{kind}_{name}", value))
-    recorded = float(np.median(nearest(heard[2][:n])))
-    figures.append(
-        Figure("d", "s2s_recordings", recorded, note="less heard above: voices collapse")
-    )
-    f0 = [np.array([median_f0(group) for group in part]) for part in groups[:2]]
-    ranges = [np.nanpercentile(values, [5, 50, 95]) for values in f0]
-    for percent, mine, other in zip((5, 50, 95), ranges[1], ranges[0], strict=True):
-        note = f"Hz; speakers as synthesised {other:.0f}"
-        figures.append(Figure("d", f"generated_f0_percentile_{percent}", float(mine), note=note))
+    speakers, new, recorded = (list(by_speaker(part).values()) for part in parts)
+    n = min(len(speakers), len(new))
+    heard = voices(speakers[:n]), voices(new[:n])
+    figures = [
+        Figure("d", f"{kind}_{name}", value)
+        for name, (one, other) in {"embedding": tables, "heard": heard}.items()
+        for kind, value in vars(generation_distances(one[:n], other[:n])).items()
+    ]
+    apart = float(np.median(nearest(voices(recorded[:n]))))
+    note = "less heard above: voices collapse"
+    figures.append(Figure("d", "s2s_recordings", apart, note=note))
+    for percent in (5, 50, 95):
+        known, f0 = (np.nanpercentile(median_f0(group), percent) for group in (speakers, new))
+        note = f"Hz; speakers as synthesised {known:.0f}"
+        figures.append(Figure("d", f"generated_f0_percentile_{percent}", float(f0), note=note))
     return figures

@@ -145,13 +145,11 @@ def find_pause(
     hop = sample_rate // 100
     level = np.sqrt(np.square(wav[: len(wav) // hop * hop]).reshape(-1, hop).mean(axis=1))
     quiet = np.convolve(level, np.ones(3) / 3, "same") < 0.03 * np.percentile(level, 95)
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], quiet.astype(int), [0]])))
-    best: tuple[int, int] | None = None
-    for begin, end in edges.reshape(-1, 2):  # runs of quiet frames
-        middle = (begin + end) / 2
-        if abs(middle / len(quiet) - share) < within and end - begin >= shortest * 100:
-            best = max(best or (0, 0), (int(end - begin), int(middle * hop)))
-    return best and best[1]
+    edges = np.flatnonzero(np.diff(quiet, prepend=False, append=False))
+    runs = [(int(end - begin), (begin + end) / 2) for begin, end in edges.reshape(-1, 2)]
+    near = [run for run in runs if abs(run[1] / len(quiet) - share) < within]
+    length, middle = max(near, default=(0, 0.0))
+    return int(middle * hop) if length >= shortest * 100 else None
 
 
 def speak_engine(speaker: str, text: str, config: PrepareTtsSettings) -> Utterance:
@@ -213,8 +211,10 @@ def voice_features(
     return torch.from_numpy(np.stack(features))
 
 
-def write(utterances: list[Utterance], config: PrepareTtsSettings) -> None:
-    """Pack everything into one safetensors file."""
+@command(PrepareTtsSettings)
+def main(config: PrepareTtsSettings) -> None:
+    """Pack all utterances into one safetensors file."""
+    utterances = read_voices(config) + read_engines(config)
     speakers = sorted({u.speaker for u in utterances})
     ids = [
         phonemes.to_ids(phonemes.phonemize(clean_text(u.text)), VOCABULARY, BLANK)
@@ -238,11 +238,6 @@ def write(utterances: list[Utterance], config: PrepareTtsSettings) -> None:
     save_file(tensors, config.out, metadata=told)
     hours = sum(map(len, wavs)) / config.sample_rate / 3600
     print(f"{config.out}: {len(wavs)} utterances, {len(speakers)} speakers, {hours:.1f} h")
-
-
-@command(PrepareTtsSettings)
-def main(config: PrepareTtsSettings) -> None:
-    write(read_voices(config) + read_engines(config), config)
 
 
 if __name__ == "__main__":

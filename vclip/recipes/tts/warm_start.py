@@ -27,18 +27,17 @@ def warm_start(model: Any, discriminators: nn.Module, init: Path, corpus: TtsDat
     extra = init.with_name("vits_training.safetensors")
     if extra.is_file():
         rest = load_file(extra)
-        adversaries = {k: rest.pop(k).float() for k in [*rest] if k.startswith(DISCRIMINATORS)}
-        discriminators.load_state_dict(
-            {key.removeprefix(DISCRIMINATORS): value for key, value in adversaries.items()}
-        )
+        theirs = [key for key in rest if key.startswith(DISCRIMINATORS)]
+        known = {key.removeprefix(DISCRIMINATORS): rest.pop(key).float() for key in theirs}
+        discriminators.load_state_dict(known)
         state |= rest
     fresh = {k: v for k, v in model.state_dict().items() if k.startswith(DECODER)}
     shapes = {key: value.shape for key, value in state.items() if key.startswith(DECODER)}
     if shapes != {key: value.shape for key, value in fresh.items()}:
         state = {k: v for k, v in state.items() if not k.startswith(DECODER)} | fresh
-    table, known = state["emb_g.weight"].float(), settings["speakers"]
-    names = nearest_known(corpus, known)
-    state["emb_g.weight"] = torch.stack([table[known.index(name)] for name in names])
+    table, speakers = state["emb_g.weight"].float(), settings["speakers"]
+    rows = [speakers.index(name) for name in nearest_known(corpus, speakers)]
+    state["emb_g.weight"] = table[rows]
     model.load_state_dict({key: value.float() for key, value in state.items()})
 
 
