@@ -1,5 +1,7 @@
 """Figures of whole score matrices against loops, and how their intervals behave."""
 
+from dataclasses import asdict
+
 import numpy as np
 import pytest
 from scipy.stats import norm
@@ -48,8 +50,8 @@ def test_figures_do_not_depend_on_the_order_of_rows() -> None:
     shuffled = np.random.default_rng(0).permutation(len(scores))
     one = evaluate(scores, person, sex, n_draws=1)
     other = evaluate(scores[np.ix_(shuffled, shuffled)], person[shuffled], sex[shuffled], n_draws=1)
-    for name, estimate in one.as_dict().items():
-        assert estimate["value"] == pytest.approx(other.as_dict()[name]["value"])
+    for name, estimate in asdict(one).items():
+        assert estimate["value"] == pytest.approx(asdict(other)[name]["value"])
 
 
 def test_a_drawn_person_weighs_like_copies_that_are_strangers_to_nobody() -> None:

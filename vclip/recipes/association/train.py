@@ -132,7 +132,7 @@ def train(settings: TrainSettings, command: str, group: Group) -> None:
         "rows": {"train": len(found.known.pairs), "dev": len(held.pairs)},
         "processes": group.world,
         "fit": asdict(config),
-        "dev": reached.as_dict(),
+        "dev": asdict(reached),
     }
     settings.heads.parent.mkdir(parents=True, exist_ok=True)
     save_association(settings.heads, model, metadata)

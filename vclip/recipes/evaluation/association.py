@@ -19,38 +19,20 @@ its lists are); with --zero-shot, the figures of CLIP and descriptions instead o
 import json
 import logging
 
-import torch
-
-from vclip.errors import reported
 from vclip.recipes.evaluation import pairs, protocol_report
 from vclip.recipes.evaluation.settings import EvaluationSettings
-from vclip.recipes.options import parse
+from vclip.recipes.options import command
 
 
-def evaluate_pairs(settings: EvaluationSettings) -> str:
-    """The figures of a manifest, as a table or JSON."""
-    found = pairs.evaluate(settings)
-    return json.dumps(found.as_dict()) if settings.json else found.table()
-
-
-def evaluate_protocol(settings: EvaluationSettings) -> str:
-    """The figures of a published protocol, or the files to be sent to its organisers."""
-    found = protocol_report.load(settings)
-    if settings.submission:
-        written = protocol_report.submit(found, settings.submission, settings.heard)
-        return "\n".join(map(str, written))
-    show = protocol_report.as_json if settings.json else protocol_report.table
-    return show(found, "zero-shot bridge" if settings.zero_shot else settings.model)
-
-
-@reported
-def main(argv: list[str] | None = None) -> int:
-    """Print the figures; 2 and one line on stderr for input that cannot be used."""
-    settings = parse(EvaluationSettings, argv, command=__name__)
+@command(EvaluationSettings, threads=1)
+def main(settings: EvaluationSettings) -> None:
+    """Print the figures, or the files that were written for a protocol's organisers."""
     logging.basicConfig(level=logging.ERROR)
-    torch.set_num_threads(1)
-    print(evaluate_protocol(settings) if settings.protocol else evaluate_pairs(settings))
-    return 0
+    if settings.protocol:
+        print(protocol_report.report(settings))
+        return
+    found = pairs.evaluate(settings)
+    print(json.dumps(found) if settings.json else pairs.table(found))
 
 
 if __name__ == "__main__":

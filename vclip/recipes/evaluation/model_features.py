@@ -14,16 +14,13 @@ from vclip.recipes.data.shards import Shards, open_features
 from vclip.speakers.candidates import Heads
 
 
-def sees_by_clip(folder: Path) -> bool:
-    """Whether a CLIP is the image encoder of a model directory; parts of one need no vclip.json."""
-    described = (folder / DESCRIPTION).is_file()
-    return described and ModelDirectory.open(str(folder)).clip("image_encoder") is not None
-
-
 def load_heads(folder: Path) -> Heads:
-    """The association in a model directory, or zero-shot heads in its place. ModelError."""
+    """The association in a model directory, or the bridge that stands in for it. ModelError.
+
+    Parts of a directory, the heads alone, need no vclip.json.
+    """
     path = folder / "association.safetensors"
-    if path.is_file() or not sees_by_clip(folder):
+    if path.is_file() or not (folder / DESCRIPTION).is_file():
         return load_association(path)
     opened = ModelDirectory.open(str(folder))
     with np.load(opened.file("bank"), allow_pickle=False) as bank:

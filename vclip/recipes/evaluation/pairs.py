@@ -1,7 +1,7 @@
 """An association on a manifest of pairs, beside the sex-only baseline and zero-shot CLIP."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict
 from functools import partial
 from typing import Any
 
@@ -13,25 +13,20 @@ from sklearn.preprocessing import StandardScaler
 from vclip.arrays import Float32, Float64
 from vclip.errors import DataError
 from vclip.models import directory
+from vclip.models.directory import DESCRIPTION, ModelDirectory
 from vclip.recipes.data.features import make_features
 from vclip.recipes.data.manifest import LABELLED_SOURCES, Labelled, read_labelled, read_pairs
-from vclip.recipes.data.shards import (
-    PairFeatures,
-    Shards,
-    open_features,
-    pair_features,
-)
+from vclip.recipes.data.shards import Shards, open_features, pair_features
 from vclip.recipes.evaluation import zero_shot_baseline
 from vclip.recipes.evaluation.model_features import (
     encode_faces,
     encode_voices,
     fitting_features,
     load_heads,
-    sees_by_clip,
 )
 from vclip.recipes.evaluation.settings import EvaluationSettings
 from vclip.recipes.metrics import cross_modal
-from vclip.recipes.metrics.cross_modal import CrossModalReport
+from vclip.recipes.metrics.intervals import Estimate
 
 METHODS = {
     "association": "association",
@@ -60,55 +55,12 @@ def same_sex(faces: Float64, voices: Float64) -> Float64:
     return np.outer(faces, voices) + np.outer(1 - faces, 1 - voices)
 
 
-@dataclass(frozen=True)
-class PairEvaluation:
-    """Everything that is printed; reports by method: association, sex_only, zero_shot."""
-
-    settings: EvaluationSettings
-    features: PairFeatures
-    detector: str
-    reports: Mapping[str, CrossModalReport]
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
-        pairs, report = self.features.pairs, self.features.report
-        return {
-            "model": self.settings.model,
-            "pairs": str(self.settings.pairs),
-            "split": self.settings.split or "",
-            "detector": self.detector,
-            "rows": len(pairs),
-            "persons": len({pair.person for pair in pairs}),
-            "rows_without_sex": sum(not pair.sex for pair in pairs),
-            "whole_pictures": len(report.whole_pictures),
-            "skipped": report.skipped,
-            **{m: self.reports[m].as_dict() if m in self.reports else None for m in METHODS},
-        }
-
-    def table(self) -> str:
-        """For people: one line per figure, intervals in brackets."""
-        told = self.as_dict()
-        lines = [
-            "{pairs} ({split}): {rows} rows, {persons} persons, model {model}, detector "
-            "{detector}".format(**told | {"split": told["split"] or "all"}),
-            f"whole picture for want of a face: {told['whole_pictures']}; skipped: "
-            f"{len(told['skipped'])}; without sex, not in 'within sex': "
-            f"{told['rows_without_sex']}",
-            *(f"  {reason}" for reason in told["skipped"]),
-            f"{'':30}{''.join(f'{title:24}' for title in METHODS.values())}",
-        ]
-        for name, title in TITLES.items():
-            found = [self.reports.get(method) for method in METHODS]
-            cells = [str(getattr(report, name)) if report else "not computed" for report in found]
-            lines.append(f"{title:30}{''.join(f'{cell:24}' for cell in cells)}".rstrip())
-        return "\n".join(lines)
-
-
-def evaluate(settings: EvaluationSettings) -> PairEvaluation:
-    """Features, scores and figures of one manifest under one model directory."""
+def evaluate(settings: EvaluationSettings) -> dict[str, Any]:
+    """Figures of one manifest under one model directory, by method, and what they are of."""
     assert settings.pairs is not None
     folder = directory.find_model(settings.model)
-    if not settings.features and sees_by_clip(folder):
+    described = not settings.features and (folder / DESCRIPTION).is_file()
+    if described and ModelDirectory.open(str(folder)).clip("image_encoder"):
         raise DataError(f"{folder} sees by a CLIP; give its --features (--image-encoder clip)")
     heads = load_heads(folder)
     pairs = read_pairs(settings.pairs, settings.split)
@@ -134,9 +86,36 @@ def evaluate(settings: EvaluationSettings) -> PairEvaluation:
         scores["zero_shot"] = zero_shot_baseline.pair_scores(features, people, text_encoder)
     person, sex = [p.person for p in features.pairs], [p.sex for p in features.pairs]
     reports = {}
-    for method, table in scores.items():  # under the same draws of people
+    for method, matrix in scores.items():  # under the same draws of people
         rng = np.random.default_rng(settings.seed)
-        found = table.astype(np.float64)
-        reports[method] = cross_modal.evaluate(found, person, sex, settings.draws, rng)
-    detector = str(sides[0].about.get("detector", "unknown"))
-    return PairEvaluation(settings, features, detector, reports)
+        found = matrix.astype(np.float64)
+        reports[method] = asdict(cross_modal.evaluate(found, person, sex, settings.draws, rng))
+    return {
+        "model": settings.model,
+        "pairs": str(settings.pairs),
+        "split": settings.split or "",
+        "detector": str(sides[0].about.get("detector", "unknown")),
+        "rows": len(person),
+        "persons": len(set(person)),
+        "rows_without_sex": sex.count(""),
+        "whole_pictures": len(features.report.whole_pictures),
+        "skipped": features.report.skipped,
+        **{method: reports.get(method) for method in METHODS},
+    }
+
+
+def table(told: Mapping[str, Any]) -> str:
+    """What was evaluated, for people: one line per figure, intervals in brackets."""
+    lines = [
+        "{pairs} ({split}): {rows} rows, {persons} persons, model {model}, detector "
+        "{detector}".format_map({**told, "split": told["split"] or "all"}),
+        f"whole picture for want of a face: {told['whole_pictures']}; skipped: "
+        f"{len(told['skipped'])}; without sex, not in 'within sex': {told['rows_without_sex']}",
+        *(f"  {reason}" for reason in told["skipped"]),
+        f"{'':30}{''.join(f'{title:24}' for title in METHODS.values())}",
+    ]
+    for name, title in TITLES.items():
+        found = [told[method] and Estimate(**told[method][name]) for method in METHODS]
+        cells = "".join(f"{estimate or 'not computed'!s:24}" for estimate in found)
+        lines.append(f"{title:30}{cells}".rstrip())
+    return "\n".join(lines)

@@ -33,37 +33,33 @@ def load(settings: EvaluationSettings) -> ProtocolEvaluation:
     return ProtocolEvaluation(protocol, *embedded, settings.draws, settings.seed)
 
 
-def table(evaluation: ProtocolEvaluation, model: str) -> str:
-    """For people."""
-    protocol = evaluation.protocol
-    missing = [
-        f"{side.missing:,} of {side.listed:,} {what}"
-        for side, what in ((evaluation.faces, "faces"), (evaluation.voices, "voices"))
-    ]
-    head = f"{'':4}{'':15}{'list':23}{'figure':9}{'value [95 %]':24}{'chance':>8}"
-    return "\n".join(
-        [
-            f"{protocol.name}: {protocol.title}; model {model}",
-            *protocol.notes,
-            f"listed media without features: {', '.join(missing)}",
-            f"{head}{'trials':>9}{'missing':>9}",
-            *map(str, evaluation.figures()),
-        ]
-    )
-
-
-def as_json(evaluation: ProtocolEvaluation, model: str) -> str:
-    """For programs."""
-    return json.dumps(
-        {
-            "protocol": evaluation.protocol.name,
-            "title": evaluation.protocol.title,
+def report(settings: EvaluationSettings) -> str:
+    """The figures as a table or JSON; names of written files where a submission is asked for."""
+    evaluation = load(settings)
+    if settings.submission:
+        return "\n".join(map(str, submit(evaluation, settings.submission, settings.heard)))
+    model = "zero-shot bridge" if settings.zero_shot else settings.model
+    protocol, sides = evaluation.protocol, {"faces": evaluation.faces, "voices": evaluation.voices}
+    if settings.json:
+        told = {
+            "protocol": protocol.name,
+            "title": protocol.title,
             "model": model,
-            "missing": {"faces": evaluation.faces.missing, "voices": evaluation.voices.missing},
-            "listed": {"faces": evaluation.faces.listed, "voices": evaluation.voices.listed},
+            "missing": {what: side.missing for what, side in sides.items()},
+            "listed": {what: side.listed for what, side in sides.items()},
             "lines": [asdict(figure) for figure in evaluation.figures()],
         }
-    )
+        return json.dumps(told)
+    missing = [f"{side.missing:,} of {side.listed:,} {what}" for what, side in sides.items()]
+    head = f"{'':4}{'':15}{'list':23}{'figure':9}{'value [95 %]':24}{'chance':>8}"
+    lines = [
+        f"{protocol.name}: {protocol.title}; model {model}",
+        *protocol.notes,
+        f"listed media without features: {', '.join(missing)}",
+        f"{head}{'trials':>9}{'missing':>9}",
+        *map(str, evaluation.figures()),
+    ]
+    return "\n".join(lines)
 
 
 def submit(evaluation: ProtocolEvaluation, folder: Path, heard: str) -> list[Path]:

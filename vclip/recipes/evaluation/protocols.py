@@ -24,11 +24,11 @@ from typing import Literal
 
 from tyro.conf import Positional
 
-from vclip.errors import DataError, OutputError, reported
+from vclip.errors import DataError, OutputError
 from vclip.recipes.evaluation import pickled_lists, text_lists
 from vclip.recipes.evaluation.media import by_person, index_media, read_ids
 from vclip.recipes.evaluation.trials import PublishedProtocol
-from vclip.recipes.options import parse
+from vclip.recipes.options import command
 
 ProtocolName = Literal["p1", "p2", "p3", "p4"]
 READERS: dict[ProtocolName, Callable[[Path, Mapping[str, str]], PublishedProtocol]] = {
@@ -83,8 +83,9 @@ class ProtocolMedia:
     """vox1_meta.csv, if not beside the lists"""
 
 
-def write_manifest(settings: ProtocolMedia) -> str:
-    """Write the manifest of what is there; returns what was missing. DataError, OutputError."""
+@command(ProtocolMedia)
+def main(settings: ProtocolMedia) -> None:
+    """Write the manifest of what is there and tell what is missing."""
     protocol, ids = read(settings.protocol, settings.lists, settings.meta)
     seen, heard = (
         index_media((str(p.absolute()) for p in sorted(folder.rglob("*")) if p.is_file()), ids)
@@ -102,22 +103,12 @@ def write_manifest(settings: ProtocolMedia) -> str:
             writer.writerows((*row, "") for row in rows)
     except OSError as error:
         raise OutputError(f"cannot write {settings.out}: {error}; choose another place") from error
-    missing = [
-        f"{sum(key not in paths for key in keys)} of {len(keys)} {what}"
-        for what, keys, paths in (
-            ("faces", protocol.media("face"), seen),
-            ("voices", protocol.media("voice"), heard),
-        )
-    ]
-    listed = f"listed by {protocol.name}, not there: {', '.join(missing)}"
-    return f"{settings.out}: {len(rows)} rows; {listed}"
-
-
-@reported
-def main(argv: list[str] | None = None) -> int:
-    """Write the manifest; 2 and one line on stderr for input that cannot be used."""
-    print(write_manifest(parse(ProtocolMedia, argv)))
-    return 0
+    faces, voices = protocol.media("face"), protocol.media("voice")
+    print(
+        f"{settings.out}: {len(rows)} rows; listed by {protocol.name}, not there: "
+        f"{len(set(faces) - seen.keys())} of {len(faces)} faces, "
+        f"{len(set(voices) - heard.keys())} of {len(voices)} voices"
+    )
 
 
 if __name__ == "__main__":

@@ -1,12 +1,10 @@
 """One run of the generation table: people, candidates, evaluator, choices of every method."""
 
-import functools
-
 import numpy as np
 from scipy.spatial.distance import cosine
 
 from vclip.arrays import Float32, Float64
-from vclip.association.model import load_association
+from vclip.association.model import Association, load_association
 from vclip.errors import DataError
 from vclip.models import fitted, load
 from vclip.models.directory import ModelDirectory
@@ -65,18 +63,17 @@ class Experiment:
         self.candidates = self.gmm.sample(settings.n, rng)  # (M, S)
         signature = fitted.signature_net(directory, self.bank, self.bank_heard)
         self._expected = expected_voices(signature, self.candidates)  # (M, V)
-        train = functools.partial(
-            train_on_half,
-            self.known,
-            seed=settings.seed,
-            preset=settings.preset,
-            cache=settings.cache,
-        )
         self.evaluator = (
-            load_association(settings.evaluator) if settings.evaluator else train(which=1)
+            load_association(settings.evaluator) if settings.evaluator else self._train(half=1)
         )
-        self._heads: Heads = train(which=0) if settings.halves else load.load_heads(directory, bank)
+        self._heads: Heads = (
+            self._train(half=0) if settings.halves else load.load_heads(directory, bank)
+        )
         self._image_emb = encode_faces(self._heads, self.faces)
+
+    def _train(self, half: int) -> Association:
+        settings = self.settings
+        return train_on_half(self.known, half, settings.seed, settings.preset, settings.cache)
 
     def _people(self, directory: ModelDirectory) -> tuple[PairFeatures, PairFeatures]:
         """Features of the split's rows and of the others'; several views and windows of each."""

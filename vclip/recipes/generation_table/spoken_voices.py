@@ -43,8 +43,8 @@ class SpokenVoices:
 
         nan where what is heard is no speech, as with embeddings that no speaker is near to.
         """
-        found = [self._hear(row, sentences) for row in tqdm(rows, desc=what, mininterval=5)]
-        return np.stack(found)
+        progress = tqdm(rows, desc=what, mininterval=5)
+        return np.stack([self._hear(row, sentences) for row in progress])
 
     def hear_mean(self, rows: Float32, what: str, sentences: Sequence[str]) -> Float32:
         """voice_features (n, V), the mean over all sentences at unit norm."""

@@ -6,14 +6,14 @@ a bootstrap draw a person counts as often as he was drawn, in both axes, but his
 each other's negatives.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from vclip.arrays import Bools, Float64
 from vclip.recipes.metrics.intervals import Estimate, Statistics, bootstrap
-from vclip.recipes.metrics.matching import PairwiseMatching
+from vclip.recipes.metrics.matching import pairwise_accuracy
 from vclip.recipes.metrics.verification import auc, auc_and_eer, same, sex_mask
 
 
@@ -26,10 +26,6 @@ class CrossModalReport:
     auc_within_sex: Estimate
     match_face_to_voice: Estimate
     match_voice_to_face: Estimate
-
-    def as_dict(self) -> dict[str, dict[str, float]]:
-        """Nested plain numbers, for JSON."""
-        return asdict(self)
 
 
 def evaluate(
@@ -57,14 +53,14 @@ def weighted_figures(scores: Float64, positive: Bools, within: Bools) -> Statist
     flat, hit = scores.ravel()[order], positive.ravel()[order]
     inner = np.flatnonzero(within.ravel()[order])
     row, column = np.unravel_index(order, scores.shape)
-    to_voice = PairwiseMatching.of(scores, positive)
-    to_face = PairwiseMatching.of(scores.T, positive.T)
+    to_voice = pairwise_accuracy(scores, positive)
+    to_face = pairwise_accuracy(scores.T, positive.T)
 
     def figures(counts: Float64) -> list[float]:
         # a positive lies within one person and each copy has only itself: c, not c squared
         weight = np.where(hit, counts[row], counts[row] * counts[column])
         within_sex = auc(flat[inner], hit[inner], weight[inner])
-        matches = to_voice.accuracy(counts), to_face.accuracy(counts)
+        matches = to_voice(counts), to_face(counts)
         return [*auc_and_eer(flat, hit, weight), within_sex, *matches]
 
     return figures

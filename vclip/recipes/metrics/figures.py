@@ -57,9 +57,7 @@ class Figure:
 
 def share_of(part: str, name: str, hits: Sequence[bool], what: str, least: float = -inf) -> Figure:
     """The share of hits among independent decisions."""
-    n_hits, n = int(np.sum(hits)), len(hits)
-    found = proportion(n_hits, n)
-    note = f"{n_hits} of {n} {what}"
+    found, note = proportion(int(np.sum(hits)), len(hits)), f"{np.sum(hits)} of {len(hits)} {what}"
     return Figure(part, name, found.value, found.low, found.high, least=least, note=note)
 
 

@@ -1,11 +1,11 @@
 """Matching: which of N candidates is the probe's person? Accuracies of 1:2 and 1:N trials."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
 
-from vclip.arrays import Bools, Float64, Int64
+from vclip.arrays import Bools, Float64
 from vclip.recipes.metrics.intervals import Estimate, bootstrap
 
 
@@ -35,27 +35,20 @@ def accuracies(
     return bootstrap(statistics, persons, n_draws, rng)
 
 
-@dataclass(frozen=True)
-class PairwiseMatching:
-    """Every 1:2 trial of a score matrix (N, M), none sampled: P positives, each with its rivals."""
+def pairwise_accuracy(scores: Float64, positive: Bools) -> Callable[[Float64], float]:
+    """Accuracy of all 1:2 trials of scores (N, N), none sampled, by how often each row counts (N,).
 
-    probe: Int64  # (P,) row of the positive
-    rivals: Bools  # (P, M) the negatives of that row
-    wins: Float64  # (P, M) 1 where the positive scores above the rival, 1/2 where equal
+    The chance that a positive beats a rival drawn from the negatives of its row, ties counted half,
+    mean over all positives. Rows are probes; row i stands counts[i] times among probes and rivals.
+    """
+    probe, match = np.nonzero(positive)  # (P,)
+    mine, theirs, rivals = scores[probe, match][:, None], scores[probe], ~positive[probe]
+    wins = rivals * ((mine > theirs) + 0.5 * (mine == theirs))  # (P, N)
 
-    @classmethod
-    def of(cls, scores: Float64, positive: Bools) -> "PairwiseMatching":
-        """All trials with the rows of scores as probes."""
-        probe, match = np.nonzero(positive)
-        mine, theirs, rivals = scores[probe, match][:, None], scores[probe], ~positive[probe]
-        return cls(probe, rivals, rivals * ((mine > theirs) + 0.5 * (mine == theirs)))
+    def accuracy(counts: Float64) -> float:
+        total = rivals @ counts
+        mass = counts[probe] * (total > 0)
+        won = wins @ counts / np.maximum(total, 1e-12)
+        return float(mass @ won / mass.sum()) if mass.sum() > 0 else np.nan
 
-    def accuracy(self, counts: Float64) -> float:
-        """Chance that a positive beats a rival drawn from its row, mean over all positives.
-
-        Row i stands counts[i] times among probes and rivals; M = N.
-        """
-        rivals = self.rivals @ counts
-        mass = counts[self.probe] * (rivals > 0)
-        wins = self.wins @ counts / np.maximum(rivals, 1e-12)
-        return float(mass @ wins / mass.sum()) if mass.sum() > 0 else np.nan
+    return accuracy
