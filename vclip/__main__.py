@@ -32,7 +32,7 @@ from vclip.pipeline import LUFS, PAUSE, FaceResult, FaceToVoice
 from vclip.speakers import voice_id
 from vclip.speakers.candidates import Candidate
 from vclip.speech import narrator
-from vclip.speech.synthesizer import Speech, check_rate
+from vclip.speech.synthesizer import check_rate
 from vclip.text.sentences import to_sentences
 
 PHOTO = "a JPEG, PNG, WebP or HEIC photo"
@@ -66,12 +66,14 @@ def parse(argv: list[str]) -> argparse.Namespace:
     listing.add_argument("face", metavar="FACE", nargs="?", help=PHOTO)
     listing.add_argument("--describe", metavar="WORDS", help="instead of FACE, of zero-shot models")
     listing.add_argument("-k", type=int, default=10, help="how many voices")
+    listing.set_defaults(voice=None)
     speaking = commands.add_parser("speak", parents=[shared], help="let one of them speak")
     by_card = any(word.split("=")[0] == "--voice" for word in argv)
     if not by_card:
         speaking.add_argument("face", metavar="FACE", help=PHOTO)
     speaking.add_argument("text", metavar="TEXT", nargs="?" if by_card else None)
     add_speech(speaking)
+    speaking.set_defaults(describe=None, face=None)
     commands.add_parser("bench", add_help=False, help="how fast all of it is on this machine")
     return parser.parse_args(argv)
 
@@ -103,11 +105,20 @@ def read_file(path: str, what: str, error: type[InputError], longest: int = -1) 
 
 
 def read_face(options: argparse.Namespace) -> bytes | None:
-    """The photo, or None where words take its place. Raises InputError."""
-    words = getattr(options, "describe", None)
-    if (options.face is None) == (words is None):
+    """The photo, or None where words or a card take its place. Raises InputError."""
+    if options.voice is None and (options.face is None) == (options.describe is None):
         raise InputError("give either a photo, FACE, or --describe WORDS")
     return None if options.face is None else read_file(options.face, "photo", ImageError)
+
+
+def read_saved(options: argparse.Namespace) -> card.Card | None:
+    """The card of --voice, if one is given. Raises DataError, TextError."""
+    if options.voice is None:
+        return None
+    saved = card.read_card(read_file(options.voice, "card", DataError, card.MAX_SIZE + 1))
+    if options.text is None and saved.said is None:
+        raise TextError(f"{options.voice} is the card of a voice and says no text; add TEXT")
+    return saved
 
 
 def check_output(path: str) -> None:
@@ -122,10 +133,11 @@ def check_output(path: str) -> None:
 
 def check_speech(options: argparse.Namespace) -> None:
     """Complain about what is to be said, and how, before the models load."""
-    to_sentences(options.text)
-    check_rate(options.rate)
-    narrator.check_pause(options.pause)
-    narrator.check_lufs(options.lufs)
+    if options.text is not None:
+        to_sentences(options.text)
+        check_rate(options.rate)
+        narrator.check_pause(options.pause)
+        narrator.check_lufs(options.lufs)
     check_output(options.out)
 
 
@@ -145,80 +157,63 @@ def pick(model: FaceToVoice, seen: FaceResult, options: argparse.Namespace) -> l
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
     """Carry out a command; returns what --json prints."""
-    if getattr(options, "voice", None):
-        return run_card(options)
     clock = Clock()
-    photo = read_face(options)
+    saved, photo = read_saved(options), read_face(options)
     if options.command == "speak":
         check_speech(options)
     model = FaceToVoice.from_pretrained(options.model)
     clock.mark("load")
-    if photo is None:
-        seen = model.read(options.describe)
+    answer: dict[str, Any] = {"model": model.model}
+    if saved is not None:
+        saved.check(model)
+        found = [model.candidate(saved.voice)]
+        answer |= {"voice": found[0].speaker_id}
     else:
-        seen = model.look(photo, box=options.box, whole=options.whole)
-    clock.mark("face")
-    found = pick(model, seen, options)
-    clock.mark("candidates")
-    answer: dict[str, Any] = {
-        "model": model.model,
-        "zero_shot": model.zero_shot,
-        "face": seen.as_dict(),
-        "seed": options.seed,
-        "candidates": [candidate.as_dict() for candidate in found],
-    }
+        if photo is None:
+            seen = model.read(options.describe)
+        else:
+            seen = model.look(photo, box=options.box, whole=options.whole)
+        clock.mark("face")
+        found = pick(model, seen, options)
+        clock.mark("candidates")
+        answer |= {
+            "zero_shot": model.zero_shot,
+            "face": seen.as_dict(),
+            "seed": options.seed,
+            "candidates": [candidate.as_dict() for candidate in found],
+        }
     if options.command == "speak":
-        answer |= write(say(model, found[0], options), options.out)
+        answer |= say(model, found[0], saved, options)
         clock.mark("speak")
     return answer | {"timings": clock.timings}
 
 
-def run_card(options: argparse.Namespace) -> dict[str, Any]:
-    """Speak in the voice of a card, or as the card of a speech says."""
-    clock = Clock()
-    data = read_file(options.voice, "card", DataError, card.MAX_SIZE + 1)
-    saved = card.read_card(data)
-    if options.text is not None:
-        check_speech(options)
-    elif saved.said is None:
-        raise TextError(f"{options.voice} is the card of a voice and says no text; add TEXT")
-    check_output(options.out)
-    model = FaceToVoice.from_pretrained(options.model)
-    clock.mark("load")
-    saved.check(model)
-    voice = model.candidate(saved.voice)
-    answer: dict[str, Any] = {"model": model.model, "voice": voice.speaker_id}
-    if options.text is not None:
-        answer |= write(say(model, voice, options), options.out)
+def say(
+    model: FaceToVoice, voice: Candidate, saved: card.Card | None, options: argparse.Namespace
+) -> dict[str, Any]:
+    """Write the text in a voice, or without one what the card says; returns what is told of it."""
+    if saved is not None and options.text is None:
+        speech = saved.speak(model)
     else:
-        answer |= write(saved.speak(model), options.out)
-        answer |= compare(saved, Path(options.out))
-    clock.mark("speak")
-    return answer | {"timings": clock.timings}
-
-
-def say(model: FaceToVoice, voice: Candidate, options: argparse.Namespace) -> Speech:
-    """The text of the command line in a voice."""
-    manner = {"rate": options.rate, "pause": options.pause, "lufs": options.lufs}
-    return model.speak(options.text, voice, options.seed, **manner)
-
-
-def write(speech: Speech, path: str) -> dict[str, Any]:
-    """Save a speech; returns what the answer tells of it."""
-    audio.save(path, speech.wav, speech.sample_rate)
-    return {
-        "wav": path,
+        manner = {"rate": options.rate, "pause": options.pause, "lufs": options.lufs}
+        speech = model.speak(options.text, voice, options.seed, **manner)
+    audio.save(options.out, speech.wav, speech.sample_rate)
+    told = {
+        "wav": options.out,
         "sample_rate": speech.sample_rate,
         "seconds": round(speech.seconds, 3),
         "lufs": round(audio.loudness(speech.wav, speech.sample_rate), 1),
     }
+    if options.text is None:
+        told["identical"] = is_identical(saved, Path(options.out))
+    return told
 
 
-def compare(saved: card.Card, path: Path) -> dict[str, Any]:
+def is_identical(saved: card.Card | None, path: Path) -> bool | None:
     """Whether the file is the one that the card was saved with; None if of another format."""
-    if saved.said is None or audio.check_format(path) != saved.said.kind:
-        return {"identical": None}
-    return {"identical": hashlib.sha256(path.read_bytes()).hexdigest() == saved.said.sha256}
+    if saved is None or saved.said is None or audio.check_format(path) != saved.said.kind:
+        return None
+    return hashlib.sha256(path.read_bytes()).hexdigest() == saved.said.sha256
 
 
 def show(answer: dict[str, Any]) -> None:

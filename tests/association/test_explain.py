@@ -1,6 +1,7 @@
 """Why a voice: percentiles against a loop, neighbours against a sort, the control face."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -62,7 +63,7 @@ def test_without_reference_faces_there_is_no_percentile() -> None:
     bank, emb = SpeakerBank(["a"], unit(1, 6)), unit(6)
     why = explain.explain(voice(emb), emb, np.zeros((0, 6), np.float32), bank)
     assert why.percentile is None and why.n_faces == 0
-    assert why.as_dict()["neighbours"] == why.neighbours
+    assert asdict(why)["neighbours"] == why.neighbours
 
 
 def test_neighbours_equal_a_sort_and_leave_the_voice_itself_out() -> None:

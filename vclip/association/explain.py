@@ -5,8 +5,7 @@ voices of the bank it resembles, and what a face of somebody else would have got
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -31,10 +30,6 @@ class Explanation:
     percentile: float | None
     n_faces: int
     neighbours: list[tuple[str, float]]
-
-    def as_dict(self) -> dict[str, Any]:
-        """The same as JSON."""
-        return asdict(self)
 
 
 @dataclass(frozen=True)

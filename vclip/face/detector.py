@@ -44,9 +44,7 @@ class FaceDetector:
         small = np.asarray(resized, dtype=np.uint8)
         with self._lock:
             squares = self._find_yunet(small) if self.name == "yunet" else self._find_haar(small)
-        boxes = [
-            _box(x / scale - pad, y / scale - pad, side / scale, p) for x, y, side, p in squares
-        ]
+        boxes = [_box(x / scale - pad, y / scale - pad, side / scale) for x, y, side in squares]
         kept: list[Box] = []
         frame = Box(0, 0, width, height)
         for box in sorted(boxes, key=lambda b: -b.area):
@@ -54,17 +52,17 @@ class FaceDetector:
                 kept.append(box)  # a mouth or an eye taken for a face lies in a larger box
         return kept
 
-    def _find_haar(self, pixels: Pixels) -> list[tuple[float, float, float, float]]:
-        """(centre x, centre y, side, score) of each face."""
+    def _find_haar(self, pixels: Pixels) -> list[tuple[float, float, float]]:
+        """(centre x, centre y, side) of each face."""
         grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
         least = round(0.06 * max(grey.shape))
         found = self._haar.detectMultiScale(grey, 1.1, 4, minSize=(least, least))
         if len(found) == 0:  # dim, blurred or turned faces get few votes
             equal = cv2.equalizeHist(grey)
             found = self._haar.detectMultiScale(equal, 1.05, 3, minSize=(2 * least, 2 * least))
-        return [(x + w / 2, y + h / 2, (w + h) / 2, 1.0) for x, y, w, h in found]
+        return [(x + w / 2, y + h / 2, (w + h) / 2) for x, y, w, h in found]
 
-    def _find_yunet(self, pixels: Pixels) -> list[tuple[float, float, float, float]]:
+    def _find_yunet(self, pixels: Pixels) -> list[tuple[float, float, float]]:
         """The same squares from YuNet's eyes and mouth corners, so that crops agree with Haar's."""
         self._yunet.setInputSize(pixels.shape[1::-1])
         _, faces = self._yunet.detect(cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))
@@ -75,13 +73,13 @@ class FaceDetector:
             # a face in profile has its eyes close together but keeps its eye–mouth distance
             span = max(np.linalg.norm(points[0] - points[1]), np.linalg.norm(eyes - mouth))
             x, y = YUNET_CENTRE * mouth + (1 - YUNET_CENTRE) * eyes
-            squares.append((float(x), float(y), float(YUNET_SIDE * span), float(row[14])))
+            squares.append((float(x), float(y), float(YUNET_SIDE * span)))
         return squares
 
 
-def _box(x: float, y: float, side: float, score: float) -> Box:
+def _box(x: float, y: float, side: float) -> Box:
     half = side / 2
-    return Box(float(x - half), float(y - half), float(x + half), float(y + half), float(score))
+    return Box(float(x - half), float(y - half), float(x + half), float(y + half))
 
 
 def _centre_in(box: Box, frame: Box) -> bool:

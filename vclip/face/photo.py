@@ -50,7 +50,6 @@ class Box:
     top: float
     right: float
     bottom: float
-    score: float = 1.0
     margin: float = FACE_MARGIN
     drop: float = FACE_DROP
 

@@ -65,7 +65,11 @@ class FaissIndex:
 
     def __init__(self, table: Float32, inner: Any, breadth: int = BREADTH) -> None:
         self.table, self.inner = table, inner
-        self._parameters = _parameters(inner, breadth)
+        # how far a search looks, in the words of the kind of index; handed over with each search
+        if hasattr(inner, "hnsw"):
+            self._parameters = _faiss().SearchParametersHNSW(efSearch=breadth)
+        else:
+            self._parameters = _faiss().SearchParametersIVF(nprobe=breadth)
 
     @classmethod
     def build(cls, table: Float32, recipe: str = RECIPE, breadth: int = BREADTH) -> "FaissIndex":
@@ -107,14 +111,6 @@ class FaissIndex:
         scores = self.table[rows] @ query
         best = top_k(scores, k)
         return rows[best], scores[best]
-
-
-def _parameters(inner: Any, breadth: int) -> Any:
-    """How far a search looks, in the words of the kind of index; handed over with each search."""
-    faiss = _faiss()
-    if hasattr(inner, "hnsw"):
-        return faiss.SearchParametersHNSW(efSearch=breadth)
-    return faiss.SearchParametersIVF(nprobe=breadth)
 
 
 def _faiss() -> Any:
