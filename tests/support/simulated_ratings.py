@@ -9,9 +9,9 @@ import pandas as pd
 import toy_study
 
 from vclip.listening.analysis import rating_table
-from vclip.listening.design.plan import plan
+from vclip.listening.design.session_plan import plan_session
 from vclip.listening.design.study import Study
-from vclip.listening.design.trials import Counts, Trial, cell_of, order_of
+from vclip.listening.design.trials import Counts, Trial, cell_of, presentation_order
 from vclip.listening.simulation.raters import RaterPanel, SimulatedRater, planted
 from vclip.listening.store.records import Answer, Rating
 
@@ -34,7 +34,7 @@ def rated_by(panel: RaterPanel, n_raters: int, rng: np.random.Generator) -> list
     plans: list[list[Trial]] = []
     found: list[Rating] = []
     for number, rater in enumerate(panel.raters(n_raters, rng), start=1):
-        trials = plan(panel.study, counted(panel.study, plans), rng)
+        trials = plan_session(panel.study, counted(panel.study, plans), rng)
         plans.append(trials)
         found += [rating(panel, number, rater, trial, rng) for trial in trials]
     return found
@@ -44,7 +44,7 @@ def counted(study: Study, plans: Iterable[Sequence[Trial]]) -> Counts:
     """Counts of whole sessions, as an oracle for what a store counts."""
     sessions = list(plans)
     rated = [t for trials in sessions for t in trials if t.purpose == "rating"]
-    orders = Counter(map(order_of, rated))
+    orders = Counter(map(presentation_order, rated))
     return Counts(Counter(cell_of(study, t) for t in rated), orders, len(sessions))
 
 

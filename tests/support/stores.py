@@ -12,7 +12,7 @@ import pytest
 import toy_study
 from sqlalchemy import Connection, create_engine, make_url
 
-from vclip.listening.design import plan as design
+from vclip.listening.design.session_plan import plan_session
 from vclip.listening.design.study import Study
 from vclip.listening.design.trials import Counts, Trial
 from vclip.listening.store import store
@@ -93,7 +93,7 @@ def enrol(opened: Store, seed: int = 0, request: str | None = None) -> Enrolment
     rng = np.random.default_rng(seed)
 
     def plan(counts: Counts) -> list[Trial]:
-        return design.plan(opened.study, counts, rng)
+        return plan_session(opened.study, counts, rng)
 
     return opened.enrol(plan, request)
 

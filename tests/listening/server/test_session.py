@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vclip.errors import ConflictError, InputError
-from vclip.listening.design import plan
+from vclip.listening.design.session_plan import plan_session
 from vclip.listening.design.study import Study
 from vclip.listening.design.trials import Counts
 from vclip.listening.server import session
@@ -27,7 +27,7 @@ def begun(types: str = EVERYTHING, **gates: object) -> RaterSession:
     asked = toy_study.fields(8, types=types, **fields)
     asked["gates"] = {"volume": False, "headphones": "off", **gates}
     study = Study.model_validate(asked)
-    trials = plan.plan(study, Counts(), np.random.default_rng(3))
+    trials = plan_session(study, Counts(), np.random.default_rng(3))
     return RaterSession(study, b"secret", 1, trials, {}, [])
 
 
@@ -198,7 +198,7 @@ def test_ties_are_answers_where_the_study_says_so() -> None:
     asked = toy_study.fields(types="ab")
     asked["questions"][0]["ties"] = True
     study = Study.model_validate(asked | {"gates": {"volume": False, "headphones": "off"}})
-    trials = plan.plan(study, Counts(), np.random.default_rng(0))
+    trials = plan_session(study, Counts(), np.random.default_rng(0))
     now = RaterSession(study, b"secret", 1, trials, {}, [])
     assert view(now)["trial"]["ties"] is True
     taken(now, replace(fitting(now), value="tie"))

@@ -9,9 +9,9 @@ import pytest
 from stores import sql_url, url
 
 from vclip.listening.store.database import connect
-from vclip.listening.store.folder import FolderJournal
+from vclip.listening.store.folder_journal import FolderJournal
 from vclip.listening.store.journal import Event, Journal, SequenceTakenError
-from vclip.listening.store.sql import SqlJournal
+from vclip.listening.store.sql_journal import SqlJournal
 
 __all__ = ["sql_url", "url"]  # fixtures
 

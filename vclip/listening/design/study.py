@@ -1,6 +1,6 @@
 """The data model of a listening test: what is compared, what is asked, who rates how much.
 
-A study file is this model as JSON; `study_file` reads it, `consistency` checks how its parts fit.
+A study file is this model as JSON; `study_file` reads it, `validation` checks how its parts fit.
 """
 
 import hashlib

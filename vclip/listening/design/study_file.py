@@ -12,7 +12,7 @@ import soundfile
 from pydantic import ValidationError
 
 from vclip.errors import StudyError
-from vclip.listening.design import consistency
+from vclip.listening.design import validation
 from vclip.listening.design.study import Part, Stimulus, Study
 
 MAX_SIZE = 16 * 2**20  # bytes of a study file
@@ -41,7 +41,7 @@ def parse(data: bytes | str, name: str = "the study") -> Study:
     """A study from the content of its file, whose sounds are not looked at. Raises StudyError."""
     study = validated(Study, data, name)
     try:
-        consistency.check(study)
+        validation.check_study(study)
     except StudyError as error:
         raise StudyError(f"{name}: {error}") from error
     return study

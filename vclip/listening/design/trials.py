@@ -57,7 +57,7 @@ class Counts:
     raters: int = 0
 
 
-def order_of(trial: Trial) -> Order:
+def presentation_order(trial: Trial) -> Order:
     """What is to be presented equally often."""
     return trial.question, trial.item, trial.items or trial.conditions
 

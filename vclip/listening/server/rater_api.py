@@ -17,7 +17,7 @@ from fastapi import APIRouter, Depends, Header, HTTPException, Response
 from pydantic import Field
 
 from vclip.errors import InputError
-from vclip.listening.design import plan
+from vclip.listening.design.session_plan import plan_session
 from vclip.listening.design.trials import Counts, Trial
 from vclip.listening.server import session
 from vclip.listening.server.media import MediaFile, StudyMedia
@@ -101,7 +101,7 @@ class RaterService:
     def _plan(self, counts: Counts) -> list[Trial]:
         seed = self.study.design.seed
         rng = np.random.default_rng(None if seed is None else [seed, counts.raters])
-        return plan.plan(self.study, counts, rng)
+        return plan_session(self.study, counts, rng)
 
     def state(self, token: Token, tab: Tab) -> dict[str, Any]:
         """The session as it is now; this tab goes on."""

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from vclip.listening.design.study import Study
-from vclip.listening.design.trials import Cell, Counts, Order, Trial, cell_of, order_of
+from vclip.listening.design.trials import Cell, Counts, Order, Trial, cell_of, presentation_order
 from vclip.listening.store.journal import Event
 from vclip.listening.store.records import Answer, Mark, Progress, Rating
 
@@ -79,7 +79,7 @@ class RaterState:
         holds = lately and not self.has("refused")
         for trial in self.trials:
             if trial.purpose == "rating" and (holds or trial.position in self.answers):
-                yield order_of(trial)
+                yield presentation_order(trial)
 
     def ratings(self) -> Iterator[Rating]:
         """By position."""

@@ -1,9 +1,9 @@
 """The rating store: validates commands against the state, appends events to the journal.
 
-sqlite:///ratings.db, postgresql+psycopg://USER@HOST/NAME (`sql`), jsonl:FOLDER (`folder`), all with
-the same promises: an answer is on disk before `record` returns; it is never changed; no position of
-a rater is answered twice; a rater who withdraws is gone. Of tokens and codes only SHA-256 are kept,
-of addresses nothing.
+sqlite:///ratings.db, postgresql+psycopg://USER@HOST/NAME (`sql_journal`), jsonl:FOLDER
+(`folder_journal`), all with the same promises: an answer is on disk before `record` returns; it is
+never changed; no position of a rater is answered twice; a rater who withdraws is gone. Of tokens
+and codes only SHA-256 are kept, of addresses nothing.
 """
 
 import secrets
@@ -17,11 +17,11 @@ from urllib.parse import parse_qs
 from vclip.errors import ConflictError, StudyError
 from vclip.listening.design.study import Study
 from vclip.listening.design.trials import Counts, Trial
-from vclip.listening.store import codes, folder, sql
+from vclip.listening.store import codes, folder_journal, sql_journal
 from vclip.listening.store.database import connect
 from vclip.listening.store.group_commit import GroupCommit
+from vclip.listening.store.hub_mirror import HubMirror
 from vclip.listening.store.journal import Event, Journal, now
-from vclip.listening.store.mirror import Mirror
 from vclip.listening.store.records import Answer, Enrolment, Mark, Progress, Rating
 from vclip.listening.store.state import RaterState, StudyState
 
@@ -201,7 +201,7 @@ def open_store(url: str, study: Study) -> Store:
     "jsonl:FOLDER?repo=OWNER/NAME" also keeps a copy in a private dataset repository, see `mirror`.
     """
     if url.startswith(("sqlite:", "postgres")):
-        return Store(sql.SqlJournal(connect(url), study.study, study.version), study)
+        return Store(sql_journal.SqlJournal(connect(url), study.study, study.version), study)
     if not url.startswith("jsonl:"):
         kind = url.partition(":")[0]  # no more of it: there may be a password
         ways = "sqlite:///FILE, postgresql+psycopg://USER@HOST/NAME or jsonl:FOLDER"
@@ -210,8 +210,8 @@ def open_store(url: str, study: Study) -> Store:
     if not place:
         raise StudyError("the store has no folder; use jsonl:FOLDER")
     repo = parse_qs(query).get("repo")
-    mirror = Mirror(Path(place), repo[0]) if repo else None
-    return Store(folder.FolderJournal(Path(place), mirror), study)
+    mirror = HubMirror(Path(place), repo[0]) if repo else None
+    return Store(folder_journal.FolderJournal(Path(place), mirror), study)
 
 
 def load_ratings(url: str, study: str | None = None) -> list[Rating]:
@@ -220,8 +220,9 @@ def load_ratings(url: str, study: str | None = None) -> list[Rating]:
     Raises StudyError.
     """
     if url.startswith("jsonl:"):
-        return folder.state(Path(url.removeprefix("jsonl:").partition("?")[0]), study).ratings()
-    return [rating for state in sql.states(url, study) for rating in state.ratings()]
+        folder = Path(url.removeprefix("jsonl:").partition("?")[0])
+        return folder_journal.load_state(folder, study).ratings()
+    return [rating for state in sql_journal.load_states(url, study) for rating in state.ratings()]
 
 
 def _find(state: StudyState, name: str, digest: str) -> RaterState | None:

@@ -14,7 +14,7 @@ from simulated_ratings import counted
 from vclip.errors import ConflictError, StudyError
 from vclip.listening.design import williams
 from vclip.listening.design.assignment import assign_cells
-from vclip.listening.design.plan import plan
+from vclip.listening.design.session_plan import plan_session
 from vclip.listening.design.study import Study
 from vclip.listening.design.study_file import parse
 from vclip.listening.design.trials import Cell, Counts, Trial, cell_of, cells, correct
@@ -30,7 +30,7 @@ def enrol(study: Study, n: int, seed: int = 0) -> list[list[Trial]]:
     """n raters, all of whom finish."""
     plans: list[list[Trial]] = []
     for i in range(n):
-        plans.append(plan(study, counted(study, plans), np.random.default_rng([seed, i])))
+        plans.append(plan_session(study, counted(study, plans), np.random.default_rng([seed, i])))
     return plans
 
 
@@ -103,10 +103,10 @@ def test_raters_who_leave_are_made_up_for() -> None:
     study = toy_study.study(6, "abcd", "acr_fit ab", trials_per_rater=9)
     rng, kept = np.random.default_rng(3), list[list[Trial]]()
     for _ in range(60):  # a third leaves after some trials, whose number is drawn
-        trials = plan(study, counted(study, kept), rng)
+        trials = plan_session(study, counted(study, kept), rng)
         kept.append(trials[: rng.integers(10)] if rng.random() < 1 / 3 else trials)
     for _ in range(8):
-        kept.append(plan(study, counted(study, kept), rng))
+        kept.append(plan_session(study, counted(study, kept), rng))
     assert spread(study, kept) <= 1
 
 
@@ -159,7 +159,7 @@ def test_nobody_gets_a_cell_or_an_item_twice_in_a_row() -> None:
 def test_sides_are_balanced_within_a_session_too() -> None:
     study = toy_study.study(12, "ab", "ab", trials_per_rater=12)
     for seed in range(10):
-        trials = plan(study, Counts(), np.random.default_rng(seed))
+        trials = plan_session(study, Counts(), np.random.default_rng(seed))
         assert sum(trial.conditions == ("a", "b") for trial in trials) == 6
 
 
@@ -193,7 +193,7 @@ def test_quota_ends_a_study() -> None:
     plans: list[list[Trial]] = []
     with pytest.raises(ConflictError, match="all the ratings"):
         while True:
-            plans += [plan(study, counted(study, plans), np.random.default_rng(len(plans)))]
+            plans += [plan_session(study, counted(study, plans), np.random.default_rng(len(plans)))]
     assert set(counted(study, plans).cells.values()) == {2}
     assert len(counted(study, plans).cells) == 8 and len(plans[-1]) == 16 - 5 * 3
 
@@ -206,7 +206,7 @@ def test_checks_are_at_random_places_neither_first_nor_last_nor_adjacent() -> No
     study = toy_study.study(8, "abc", ALL, trials_per_rater=12, attention=3, gold=gold)
     places = set()
     for seed in range(40):
-        trials = plan(study, Counts(), np.random.default_rng(seed))
+        trials = plan_session(study, Counts(), np.random.default_rng(seed))
         purposes = [trial.purpose for trial in trials]
         assert Counter(purposes) == {"rating": 12, "attention": 3, "gold": 2}
         checks = [i for i, purpose in enumerate(purposes) if purpose != "rating"]
@@ -229,7 +229,7 @@ def test_checks_are_at_random_places_neither_first_nor_last_nor_adjacent() -> No
 def test_checks_look_like_their_neighbours() -> None:
     study = toy_study.study(8, "abc", "acr_fit ab", trials_per_rater=20, attention=4)
     for seed in range(10):
-        trials = plan(study, Counts(), np.random.default_rng(seed))
+        trials = plan_session(study, Counts(), np.random.default_rng(seed))
         for before, trial in pairwise(trials):
             if trial.purpose == "attention":
                 assert trial.question == before.question
@@ -244,7 +244,7 @@ def test_training_comes_first_and_is_never_rated() -> None:
         {"question": "afc", "item": "i4"},
     ]
     study = toy_study.study(8, "abc", ALL, trials_per_rater=9, training=training)
-    trials = plan(study, Counts(), np.random.default_rng(0))
+    trials = plan_session(study, Counts(), np.random.default_rng(0))
     assert [trial.purpose for trial in trials] == 8 * ["training"] + 9 * ["rating"]
     assert {t.question for t in trials[:6]} == set(ALL.split())
     assert trials[6].expected == "5" and trials[6].conditions == ("b",)
@@ -254,7 +254,7 @@ def test_training_comes_first_and_is_never_rated() -> None:
 
 def test_the_same_generator_gives_the_same_session() -> None:
     study = toy_study.study(8, "abc", ALL, trials_per_rater=20, attention=2)
-    one, same, other = (plan(study, Counts(), np.random.default_rng(s)) for s in (1, 1, 2))
+    one, same, other = (plan_session(study, Counts(), np.random.default_rng(s)) for s in (1, 1, 2))
     assert one == same != other
 
 
@@ -294,7 +294,7 @@ def test_every_study_that_is_accepted_can_be_rated(
     plans: list[list[Trial]] = []
     while len(plans) < 6:
         try:
-            plans.append(plan(study, counted(study, plans), np.random.default_rng(seed)))
+            plans.append(plan_session(study, counted(study, plans), np.random.default_rng(seed)))
         except ConflictError:
             assert quota
             break

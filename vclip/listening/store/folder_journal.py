@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import Any
 
 from vclip.errors import DataError, StudyError
-from vclip.listening.store import lines
+from vclip.listening.store import json_lines
+from vclip.listening.store.hub_mirror import HubMirror
 from vclip.listening.store.journal import Event, Journal, SequenceTakenError
-from vclip.listening.store.lines import Line
-from vclip.listening.store.mirror import Mirror
+from vclip.listening.store.json_lines import Line
 from vclip.listening.store.state import StudyState
 
 
@@ -31,7 +31,7 @@ class FolderJournal(Journal):
 
     shared = False
 
-    def __init__(self, folder: Path, mirror: Mirror | None = None) -> None:
+    def __init__(self, folder: Path, mirror: HubMirror | None = None) -> None:
         self._folder, self._mirror, self._end = folder, mirror, 0
         try:
             (folder / "sessions").mkdir(parents=True, exist_ok=True)
@@ -63,24 +63,24 @@ class FolderJournal(Journal):
         files = defaultdict[Path, list[Line]](list)
         for event in events:
             if event.kind == "study":
-                lines.replace(self._folder / "study.json", dict(event.data))
+                json_lines.replace(self._folder / "study.json", dict(event.data))
             elif event.kind == "withdraw":
                 line = {"rater": event.rater, "created": event.created}
                 files[self._folder / "gone.jsonl"].append(line)
             elif event.kind != "claim" and event.rater not in gone:
                 files[self._session(event.rater)].append(_line(event))
-        lines.append(files)
+        json_lines.append(files)
         self._end += len(events)
         for rater in gone:
             with contextlib.suppress(OSError):  # then the next start deletes it
                 self._session(rater).unlink(missing_ok=True)
-                lines.sync(self._folder / "sessions")
+                json_lines.sync(self._folder / "sessions")
         if self._mirror:
             self._mirror.note()
 
     def of_rater(self, rater: int) -> list[Event]:
         """From the file."""
-        found = lines.replay(self._session(rater), mend=False)
+        found = json_lines.replay(self._session(rater), mend=False)
         return [_event(rater, line) for line in found]
 
     def close(self) -> None:
@@ -95,7 +95,7 @@ class FolderJournal(Journal):
         return self._folder / "sessions" / f"{rater}.jsonl"
 
 
-def state(folder: Path, study: str | None = None) -> StudyState:
+def load_state(folder: Path, study: str | None = None) -> StudyState:
     """What a folder holds, which may be in use. study: its id, checked. Raises StudyError."""
     if not (folder / "study.json").is_file():
         raise StudyError(f"there are no ratings in {folder}; check the store's URL")
@@ -116,7 +116,7 @@ def _replay(folder: Path, *, mend: bool) -> Iterator[Event]:
                 path.unlink()
             continue
         try:
-            events = [_event(int(path.stem), line) for line in lines.replay(path, mend=mend)]
+            events = [_event(int(path.stem), line) for line in json_lines.replay(path, mend=mend)]
             StudyState().after(events)
         except (LookupError, TypeError, ValueError, AttributeError) as error:
             raise DataError(
@@ -150,7 +150,7 @@ def _header(path: Path) -> dict[str, Any]:
 def _gone(path: Path, *, mend: bool) -> dict[int, str]:
     """Raters who withdrew, and when. Raises DataError."""
     try:
-        found = lines.replay(path, mend=mend)
+        found = json_lines.replay(path, mend=mend)
         return {int(line["rater"]): str(line["created"]) for line in found}
     except (LookupError, TypeError, ValueError) as error:
         raise DataError("gone.jsonl is broken; restore it from a copy") from error

@@ -28,7 +28,7 @@ from vclip.listening.design.trials import (
 TRIES = 10  # at an order in which no item comes twice in a row
 
 
-def plan(study: Study, counts: Counts, rng: np.random.Generator) -> list[Trial]:
+def plan_session(study: Study, counts: Counts, rng: np.random.Generator) -> list[Trial]:
     """One rater's trials, given what is rated or reserved; the same rng gives the same trials.
 
     Raises ConflictError if every cell has its quota.

@@ -20,7 +20,7 @@ SECONDS = 60.0  # between copies: the hub takes some hundred commits an hour
 FILES = ("study.json", "gone.jsonl", "sessions/*.jsonl")
 
 
-class Mirror:
+class HubMirror:
     """Copies a folder to a repository. hub: anything like HfApi."""
 
     def __init__(

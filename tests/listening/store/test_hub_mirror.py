@@ -11,8 +11,8 @@ from huggingface_hub import CommitOperationAdd, CommitOperationDelete
 from stores import answer, enrol, toy
 
 from vclip.errors import StudyError
-from vclip.listening.store.folder import FolderJournal
-from vclip.listening.store.mirror import Mirror
+from vclip.listening.store.folder_journal import FolderJournal
+from vclip.listening.store.hub_mirror import HubMirror
 from vclip.listening.store.store import Store, open_store
 
 REPO = "lab/ratings"
@@ -81,11 +81,11 @@ def opened(folder: Path, hub: FakeHub) -> Store:
     return mirrored(folder, mirror_of(folder, hub))
 
 
-def mirror_of(folder: Path, hub: FakeHub) -> Mirror:
-    return Mirror(folder, REPO, hub, seconds=0.01)
+def mirror_of(folder: Path, hub: FakeHub) -> HubMirror:
+    return HubMirror(folder, REPO, hub, seconds=0.01)
 
 
-def mirrored(folder: Path, mirror: Mirror) -> Store:
+def mirrored(folder: Path, mirror: HubMirror) -> Store:
     return Store(FolderJournal(folder, mirror), toy())
 
 

@@ -9,7 +9,7 @@ import pytest
 from stores import answer, enrol, toy
 
 from vclip.errors import BusyError, ConflictError, DataError, StudyError
-from vclip.listening.store import lines, store
+from vclip.listening.store import json_lines, store
 from vclip.listening.store.journal import now
 from vclip.listening.store.records import Mark
 
@@ -134,7 +134,7 @@ def test_a_crash_amid_a_withdrawal_ends_with_it_done(tmp_path: Path) -> None:
     one, other = enrol(kept), enrol(kept)
     kept.record(one.rater, answer(0), "tab")
     kept.close()
-    lines.append({tmp_path / "gone.jsonl": [{"rater": one.rater, "created": now()}]})
+    json_lines.append({tmp_path / "gone.jsonl": [{"rater": one.rater, "created": now()}]})
     assert store.load_ratings(f"jsonl:{tmp_path}") == []
     again = opened(tmp_path)
     assert not session_file(tmp_path, one.rater).exists()

@@ -74,7 +74,7 @@ class SqlJournal(Journal):
             return [Event(*row) for row in connection.execute(asked)]
 
 
-def states(url: str, study: str | None = None) -> list[StudyState]:
+def load_states(url: str, study: str | None = None) -> list[StudyState]:
     """Of all versions of one study, or of the only one there is. Raises StudyError."""
     key = COLUMNS.study, COLUMNS.version
     asked = select(*key, *EVENT).order_by(*key, COLUMNS.number)

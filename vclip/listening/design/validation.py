@@ -1,4 +1,4 @@
-"""Consistency of a study: whether all names are known and every question can be asked.
+"""Validation of a study: whether all names are known and every question can be asked.
 
 `study_file` holds every study against it. Raises StudyErrors that begin with the field.
 """
@@ -19,7 +19,7 @@ ONLY = {  # of which types a question's field is
 }
 
 
-def check(study: Study) -> None:
+def check_study(study: Study) -> None:
     """Raise StudyError for names that nothing has, and for what cannot be asked."""
     for kind in ("conditions", "items", "questions"):
         (name, n), *_ = Counter(part.id for part in getattr(study, kind)).most_common(1)
