@@ -139,21 +139,21 @@ def test_toy_faces_are_learned() -> None:
     config = replace(TOY, epochs=4, batch=16, learning_rate=5e-3)
     faces, state = toy_faces(160), train.FaceEncoderTraining.start(config)
     for _ in range(config.epochs):
-        train.train_epoch(state, faces, config)
-    scores = train.validate(state, toy_faces(60, seed=1), config)
+        train.train_epoch(state, faces)
+    scores = train.validate(state, toy_faces(60, seed=1))
     assert scores["sex"] > 0.9
 
 
 def test_a_resumed_run_is_the_run_itself(tmp_path: Path) -> None:
     faces, straight = toy_faces(24), train.FaceEncoderTraining.start(TOY)
     for _ in range(2):
-        train.train_epoch(straight, faces, TOY)
+        train.train_epoch(straight, faces)
     first = train.FaceEncoderTraining.start(TOY)
-    train.train_epoch(first, faces, TOY)
+    train.train_epoch(first, faces)
     first.save(tmp_path / "checkpoint.pt")
     second = train.FaceEncoderTraining.start(TOY)
     second.restore(tmp_path / "checkpoint.pt")
-    train.train_epoch(second, faces, TOY)
+    train.train_epoch(second, faces)
     images = toy_faces(4, seed=2).images[:, :64, :64]
     np.testing.assert_allclose(
         second.shipped.encode(images), straight.shipped.encode(images), atol=1e-5
@@ -258,6 +258,6 @@ def test_a_student_comes_to_agree_with_its_teacher(tmp_path: Path) -> None:
     state = train.FaceEncoderTraining.start(config, teacher)
     stem = state.encoder.stem.weight.clone()
     for _ in range(config.epochs):
-        train.train_epoch(state, faces, config)
-    assert train.validate(state, faces, config)["teacher"] > 0.5
+        train.train_epoch(state, faces)
+    assert train.validate(state, faces)["teacher"] > 0.5
     assert torch.equal(state.encoder.stem.weight, stem)  # which is not trained

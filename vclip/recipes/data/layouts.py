@@ -55,8 +55,8 @@ def read_people(path: Path | None) -> dict[str, Person]:
     people = {}
     for line, row in read_rows(path, (), "list of people") if path else ():
         cell = {
-            what: cell
-            for title, cell in reversed(row.items())
+            what: value
+            for title, value in reversed(row.items())
             for what, known in TITLES.items()
             if re.fullmatch(known, title.strip().lower().replace("_", " "))
         }

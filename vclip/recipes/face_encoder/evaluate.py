@@ -11,13 +11,13 @@ CSV with the columns path, person, expression (neutral, smiling), age, sex.
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from sklearn.linear_model import LogisticRegression, RidgeCV
+from sklearn.metrics.pairwise import cosine_similarity
 from sklearn.model_selection import GroupKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -34,7 +34,7 @@ from vclip.recipes.metrics.intervals import Estimate, bootstrap
 from vclip.recipes.options import parse
 
 FOLDS = 10
-COLUMNS = ("person", "expression", "sex")
+COLUMNS = ("path", "person", "expression", "sex", "age")
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class LondonFeatures:
 
 def read(manifest: Path, encoder: ImageEncoder, detector: FaceDetector) -> LondonFeatures:
     """Detect, crop and encode every picture as the app does; DataError if one is unreadable."""
-    rows = [r for _, r in read_rows(manifest, ("path", "person", "expression", "age", "sex"))]
+    rows = [row for _, row in read_rows(manifest, COLUMNS)]
     images, boxes = [], []
     for row in tqdm(rows, desc="faces"):
         try:
@@ -77,11 +77,9 @@ def read(manifest: Path, encoder: ImageEncoder, detector: FaceDetector) -> Londo
         boxes.append(len(found))
         box = found[0] if found else whole_photo(photo)
         images.append(crop_face(photo, box, encoder.image_size))
-    person, expression, sex = (np.array([r[k] for r in rows]) for k in COLUMNS)
-    age = np.array([age_of(r["age"]) for r in rows])
-    return LondonFeatures(
-        encoder.encode(np.stack(images)), person, expression, sex, age, np.array(boxes)
-    )
+    person, expression, sex = (np.array([row[k] for row in rows]) for k in COLUMNS[1:4])
+    age, features = np.array([age_of(r["age"]) for r in rows]), encoder.encode(np.stack(images))
+    return LondonFeatures(features, person, expression, sex, age, np.array(boxes))
 
 
 def predict(probe: Any, features: np.ndarray, target: np.ndarray, person: np.ndarray) -> np.ndarray:
@@ -106,19 +104,18 @@ def ranks(queries: np.ndarray, gallery: np.ndarray) -> np.ndarray:
     Features are centred on the gallery's mean first: their common part says nothing.
     """
     middle = gallery.mean(0)
-    q, g = (x - middle for x in (queries, gallery))
-    scores = q @ g.T / np.linalg.norm(q, axis=1)[:, None] / np.linalg.norm(g, axis=1)  # (N, N)
+    scores = cosine_similarity(queries - middle, gallery - middle)  # (N, N)
     return np.asarray((scores >= np.diag(scores)[:, None]).sum(1))
 
 
 def _paired(data: LondonFeatures) -> tuple[np.ndarray, np.ndarray]:
     """Row numbers (P,) of the neutral and of the smiling picture of each person who has both."""
-    where = {(p, e): i for i, (p, e) in enumerate(zip(data.person, data.expression, strict=True))}
-    people = [
-        p for p in np.unique(data.person) if (p, "neutral") in where and (p, "smiling") in where
-    ]
-    index = np.array([[where[p, "neutral"], where[p, "smiling"]] for p in people], dtype=int)
-    return index[:, 0], index[:, 1]
+    neutral, smiling = (
+        {data.person[i]: i for i in np.flatnonzero(data.expression == name)}
+        for name in ("neutral", "smiling")
+    )
+    people = sorted(neutral.keys() & smiling.keys())
+    return np.array([neutral[p] for p in people], int), np.array([smiling[p] for p in people], int)
 
 
 def measure(data: LondonFeatures, n_draws: int, seed: int) -> dict[str, Estimate]:
@@ -129,23 +126,23 @@ def measure(data: LondonFeatures, n_draws: int, seed: int) -> dict[str, Estimate
     def add(name: str, person: np.ndarray, figure: Callable[[np.ndarray], float]) -> None:
         out[name] = bootstrap(lambda counts: [figure(counts)], person, n_draws, rng)[0]
 
+    def add_share(name: str, person: np.ndarray, hit: np.ndarray) -> None:
+        add(name, person, lambda counts: float(np.average(hit, weights=counts)))
+
     sex = predict(LogisticRegression(max_iter=5000), data.features, data.sex, data.person)
-    right = sex == data.sex
-    add("sex_accuracy", data.person, partial(_share, right))
+    add_share("sex_accuracy", data.person, sex == data.sex)
     known = data.age != UNKNOWN
     ages, people = data.age[known], data.person[known]
     guess = predict(RidgeCV(np.logspace(1, 5, 9)), data.features[known], ages, people)
-    add("age_r", people, lambda c: correlation(guess, ages, c))
+    add("age_r", people, lambda counts: correlation(guess, ages, counts))
     neutral, smiling = _paired(data)
-    for name, group in (("", np.zeros(len(neutral))), ("_within_sex", data.sex[neutral])):
+    for name, group in (
+        ("rank_1", np.zeros(len(neutral))),
+        ("rank_1_within_sex", data.sex[neutral]),
+    ):
         first = _first(data.features[neutral], data.features[smiling], group)
-        add(f"rank_1{name}", data.person[neutral], partial(_share, first))
+        add_share(name, data.person[neutral], first)
     return out
-
-
-def _share(hit: np.ndarray, counts: np.ndarray) -> float:
-    """Share of hits (N,) bool among rows that count so often."""
-    return float(np.average(hit, weights=counts))
 
 
 def _first(neutral: np.ndarray, smiling: np.ndarray, labels: np.ndarray) -> np.ndarray:

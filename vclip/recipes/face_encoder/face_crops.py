@@ -93,18 +93,17 @@ def load_crops(
     wanted = hashlib.sha256(repr(settings).encode()).hexdigest()[:16]
     path = cache / f"faces-{wanted}.npz"
     if not path.is_file():
-        arrays = _crop_all(items, size, detector)
+        images, (age, sex, fold) = _crop_all(items, size, detector)
         cache.mkdir(parents=True, exist_ok=True)
-        np.savez(path, **arrays)  # type: ignore[arg-type]
+        np.savez(path, images=images, age=age, sex=sex, fold=fold)
     with np.load(path, allow_pickle=False) as kept:
-        arrays = dict(kept)
-    return FaceCrops(**arrays, taught=np.zeros((len(arrays["age"]), 0), np.float32))
+        return FaceCrops(**kept, taught=np.zeros((len(kept["age"]), 0), np.float32))
 
 
 def _crop_all(
     items: list[tuple[Path, float, float]], size: int, detector: FaceDetector
-) -> dict[str, np.ndarray]:
-    """All of FaceCrops but what is taught."""
+) -> tuple[np.ndarray, np.ndarray]:
+    """Images of the faces that are found, and their age, sex and fold (3, N)."""
     images, labels = [], []
     for path, age, sex in tqdm(items, desc="crops", unit="face"):
         try:
@@ -116,8 +115,7 @@ def _crop_all(
             images.append(image)
             labels.append((age, sex, content_fold(data)))
     log.info("%d of %d faces found", len(images), len(items))
-    age, sex, folds = np.array(labels, dtype=np.float32).T
-    return {"images": np.stack(images), "age": age, "sex": sex, "fold": folds}
+    return np.stack(images), np.array(labels, dtype=np.float32).T
 
 
 def centre_crops(images: np.ndarray, size: int, share: float = 1.0) -> np.ndarray:
@@ -173,12 +171,8 @@ def recolour(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     saturation = 0.0 if rng.random() < 0.08 else rng.uniform(0.5, 1.4)
     x = grey + (x - grey) * np.float32(saturation)
     x = x * rng.normal(1, 0.06, 3).astype(np.float32)
-    mean = float(x.mean())
-    x = (
-        (x - mean) * np.float32(rng.uniform(0.65, 1.4))
-        + mean
-        + np.float32(rng.uniform(-0.15, 0.15))
-    )
+    mean, contrast, brighter = float(x.mean()), rng.uniform(0.65, 1.4), rng.uniform(-0.15, 0.15)
+    x = (x - mean) * np.float32(contrast) + mean + np.float32(brighter)
     x = np.clip(x, 0, 1) ** np.float32(np.exp(rng.uniform(-0.3, 0.3)))
     if rng.random() < 0.2:
         x = x + rng.normal(0, rng.uniform(0, 0.06), x.shape).astype(np.float32)

@@ -52,9 +52,8 @@ class TrainingHeads(nn.Module):
         self.norm = nn.BatchNorm1d(dimension, affine=False)  # channels differ much in size
         self.age = nn.Linear(dimension, OLDEST + 1)
         self.sex = nn.Linear(dimension, 1)
-        self.instance = nn.Sequential(
-            nn.Linear(dimension, 256), nn.ReLU(), nn.Linear(256, projected)
-        )
+        layers = nn.Linear(dimension, 256), nn.ReLU(), nn.Linear(256, projected)
+        self.instance = nn.Sequential(*layers)
         self.taught = nn.Linear(dimension, taught) if taught else None
 
     def forward(self, features: Tensor) -> HeadOutputs:
@@ -85,9 +84,8 @@ def total_loss(
     answers: HeadOutputs, age: Tensor, sex: Tensor, taught: Tensor, config: FaceEncoderConfig
 ) -> Tensor:
     """All objectives for views stacked as (2N, …); faces with unknown labels lack two of them."""
-    loss = config.instance_weight * nt_xent(
-        torch.stack(answers.instance.chunk(2)), config.temperature
-    )
+    views = torch.stack(answers.instance.chunk(2))
+    loss = config.instance_weight * nt_xent(views, config.temperature)
     if taught.shape[1]:
         agreement = F.cosine_similarity(answers.taught, taught).mean()
         loss = loss + config.teacher_weight * (1 - agreement)

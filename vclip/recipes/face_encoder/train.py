@@ -22,7 +22,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from safetensors.torch import save_file
-from torch import Tensor, nn
+from torch import Tensor
 from tqdm import tqdm
 from tyro.conf import FlagCreatePairsOff, arg
 
@@ -53,6 +53,7 @@ from vclip.recipes.options import command_line, parse
 MODULE = "vclip.recipes.face_encoder.train"
 LICENCE = "research only: UTKFace (Zhang et al. 2017) is for non-commercial research"
 LICENCE_TEACHER = "; started from and taught by dlib's face network (Davis King, CC0)"
+PARTS = ("encoder", "heads", "optimizer", "shipped")  # of a training that a checkpoint holds
 LICENCE_AVSPEECH = "; AVSpeech stills (Ephrat et al. 2018) for research"
 
 
@@ -102,13 +103,6 @@ def rate(progress: float, config: FaceEncoderConfig) -> float:
     return config.learning_rate * (1 + math.cos(math.pi * fall)) / 2
 
 
-def new_student(config: FaceEncoderConfig) -> SmallFaceEncoder:
-    """An untrained encoder of the configuration's sizes."""
-    width = config.width
-    widths = (width, width, 2 * width, 4 * width, 8 * width)
-    return SmallFaceEncoder(config.image_size, widths, (3, 4, 3, config.deepest))
-
-
 @dataclass
 class FaceEncoderTraining:
     """All that a run needs to go on; `shipped` is the running mean of `encoder`."""
@@ -125,9 +119,11 @@ class FaceEncoderTraining:
         cls, config: FaceEncoderConfig, teacher: Teacher | None = None
     ) -> "FaceEncoderTraining":
         """The teacher's first layers; without one, fresh weights from the configuration's seed."""
+        widths = tuple(config.width * n for n in (1, 1, 2, 4, 8))
+        sizes = config.image_size, widths, (3, 4, 3, config.deepest)
         with torch.random.fork_rng():
             torch.manual_seed(config.seed)
-            encoder, shipped = new_student(config), new_student(config)
+            encoder, shipped = SmallFaceEncoder(*sizes), SmallFaceEncoder(*sizes)
             heads = TrainingHeads(encoder.dimension, teacher.net.dimension if teacher else 0)
         if teacher:
             known = teacher.net.state_dict()
@@ -139,13 +135,9 @@ class FaceEncoderTraining:
         optimizer = torch.optim.AdamW(weights, lr=0.0, weight_decay=config.weight_decay)
         return cls(encoder, heads, optimizer, shipped.eval(), config)
 
-    def _parts(self) -> dict[str, nn.Module | torch.optim.Optimizer]:
-        names = ("encoder", "heads", "optimizer", "shipped")
-        return {name: getattr(self, name) for name in names}
-
     def save(self, path: Path) -> None:
         """Write atomically, so that a kill leaves the previous epoch's file."""
-        states = {name: part.state_dict() for name, part in self._parts().items()}
+        states = {name: getattr(self, name).state_dict() for name in PARTS}
         with replaced(path) as file:
             torch.save({**states, "config": asdict(self.config), "epoch": self.epoch}, file)
 
@@ -154,8 +146,8 @@ class FaceEncoderTraining:
         kept = torch.load(path, weights_only=True)
         if kept["config"] != asdict(self.config):
             raise DataError(f"{path} is of a run with other settings; add --fresh or --work.")
-        for name, part in self._parts().items():
-            part.load_state_dict(kept[name])
+        for name in PARTS:
+            getattr(self, name).load_state_dict(kept[name])
         self.epoch = kept["epoch"]
 
     @torch.no_grad()
@@ -167,8 +159,9 @@ class FaceEncoderTraining:
             mine.lerp_(new, 1 - decay) if mine.is_floating_point() else mine.copy_(new)
 
 
-def train_epoch(state: FaceEncoderTraining, faces: FaceCrops, config: FaceEncoderConfig) -> float:
+def train_epoch(state: FaceEncoderTraining, faces: FaceCrops) -> float:
     """One pass over the faces; returns the mean loss. The epoch's number seeds its randomness."""
+    config = state.config
     rng = np.random.default_rng((config.seed, state.epoch))
     steps = len(faces.images) // config.batch
     losses = []
@@ -193,11 +186,9 @@ def train_epoch(state: FaceEncoderTraining, faces: FaceCrops, config: FaceEncode
 
 
 @torch.no_grad()
-def validate(
-    state: FaceEncoderTraining, faces: FaceCrops, config: FaceEncoderConfig
-) -> dict[str, float]:
+def validate(state: FaceEncoderTraining, faces: FaceCrops) -> dict[str, float]:
     """On held-out UTKFace: sex accuracy, mean error of age in years, cosine with the teacher."""
-    features = state.shipped.encode(centre_crops(faces.images, config.image_size))
+    features = state.shipped.encode(centre_crops(faces.images, state.config.image_size))
     answers = state.heads.eval()(torch.from_numpy(features).clone())
     expected = (torch.softmax(answers.age, 1) @ torch.arange(OLDEST + 1.0)).numpy()
     scores = {
@@ -237,9 +228,8 @@ def run(settings: TrainFaceSettings, command: str) -> dict[str, object]:
     config, work = settings.config, settings.work
     items = labelled_pictures(settings.utk)
     items += unlabelled_pictures(settings.avspeech) if settings.avspeech else []
-    faces = load_crops(
-        items, round(config.image_size * CONTEXT), work, FaceDetector(settings.yunet)
-    )
+    side = round(config.image_size * CONTEXT)
+    faces = load_crops(items, side, work, FaceDetector(settings.yunet))
     teacher, digest = None, ""
     if settings.teacher and not settings.no_teacher:
         teacher, digest = read_teacher(settings.teacher), file_hash(settings.teacher)
@@ -250,9 +240,9 @@ def run(settings: TrainFaceSettings, command: str) -> dict[str, object]:
     if checkpoint.is_file() and not settings.fresh:
         state.restore(checkpoint)
     while state.epoch < min(settings.until or config.epochs, config.epochs):
-        loss = train_epoch(state, faces.part(~held_out), config)
+        loss = train_epoch(state, faces.part(~held_out))
         state.save(checkpoint)
-        scores = validate(state, faces.part(held_out), config)
+        scores = validate(state, faces.part(held_out))
         print(json.dumps({"epoch": state.epoch, "loss": round(loss, 4), **scores}), flush=True)
     provenance: dict[str, object] = {
         "command": command,
@@ -260,7 +250,7 @@ def run(settings: TrainFaceSettings, command: str) -> dict[str, object]:
         "data": [str(p.name) for p in (settings.utk, settings.avspeech) if p],
         "epochs_done": state.epoch,
         "faces": len(faces.images),
-        "held_out": validate(state, faces.part(held_out), config),
+        "held_out": validate(state, faces.part(held_out)),
         "teacher_sha256": digest,
         "licence": LICENCE
         + (LICENCE_AVSPEECH if settings.avspeech else "")
