@@ -84,8 +84,8 @@ def read_settings(argv: list[str] | None = None) -> TrainSettings:
     return parse(TrainSettings, argv, preset)
 
 
-def varied(pairs: PairData, config: FitConfig) -> PairData:
-    """The pairs, if there is what the config wants to draw from. Raises DataError."""
+def check_versions(pairs: PairData, config: FitConfig) -> None:
+    """Raise DataError unless the pairs have what the config wants to draw from."""
     if config.vary_image and pairs.image.longest < 2:
         raise DataError(
             "--vary-image has one view of each face to draw from; make features with --views, give "
@@ -96,7 +96,6 @@ def varied(pairs: PairData, config: FitConfig) -> PairData:
             "--vary-voice has no windows to draw from; make features with --windows, or use "
             "--no-vary-voice"
         )
-    return pairs
 
 
 def train(settings: TrainSettings, command: str, group: Group) -> None:
@@ -112,14 +111,14 @@ def train(settings: TrainSettings, command: str, group: Group) -> None:
     if group.first:
         print(f"detector {found.about['detector']}")
         print(summary(found.known, "train"), summary(held, "dev"), sep="\n", flush=True)
-    dev = pair_data(held)
+    known, dev = pair_data(found.known), pair_data(held)
+    check_versions(known, config)
 
     def show(check: DevCheck) -> None:
         if group.first:
             line = f"step {check.step:5d}  loss {check.loss:.3f}  dev AUC {check.dev_auc:.4f}"
             print(line, flush=True)
 
-    known = varied(pair_data(found.known), config)
     model, history = fit(known, config, dev, found.labels, show, settings.resume, group)
     if not group.first:
         return
@@ -145,7 +144,6 @@ def train(settings: TrainSettings, command: str, group: Group) -> None:
 
 @reported
 def main(argv: list[str] | None = None) -> int:
-    """Train; 2 and one line on stderr for input that cannot be used."""
     settings = read_settings(argv)
     logging.basicConfig(level=logging.ERROR)
     torch.set_num_threads(settings.threads)

@@ -199,7 +199,6 @@ def make_features(
 
 @reported
 def main(argv: list[str] | None = None) -> int:
-    """Make the shards; 2 and one line on stderr for input that cannot be used."""
     settings = parse(FeatureSettings, argv)
     logging.basicConfig(level=logging.ERROR)
     if settings.voice_encoder is None and read_media(settings.pairs)[1]:

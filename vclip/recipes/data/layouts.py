@@ -4,6 +4,7 @@ VoxCeleb2  [dev|test]/mp4/PERSON/VIDEO/00001.mp4, sound in aac/…/00001.m4a if 
 VoxCeleb1  [dev|test]/wav/PERSON/VIDEO/00001.wav; faces in NAME/1.6/VIDEO/0000375.jpg, as in VGG's
            zip of CMBiometrics (unzippedFaces), NAME by vox1_meta.csv
 folder     PERSON/…/FILE: pictures, recordings and video files, in any folders below
+manifest   a CSV of pairs, to be split anew or given more frames
 """
 
 import re
@@ -14,7 +15,7 @@ from pathlib import Path
 
 from vclip.errors import DataError
 from vclip.recipes.data.clips import PICTURES, SOUNDS, VIDEOS
-from vclip.recipes.data.manifest import read_rows, sex_of
+from vclip.recipes.data.manifest import read_pairs, read_rows, sex_of
 
 SCALE = "1.6"  # how far VGG's crops reach beyond the face; the folder's name
 TITLES = {  # of columns in lists of people, in lower case
@@ -35,6 +36,8 @@ class Clip:
     pictures: tuple[Path, ...]
     voice: Path
     test: bool = False  # of the data set's own test part
+    sex: str = ""  # where the clip itself tells it
+    split: str = ""  # likewise
 
 
 @dataclass(frozen=True)
@@ -120,6 +123,12 @@ def folder(root: Path) -> Iterator[Clip]:
             found = named or video or beside[path.parent] or pictures
             name = path.relative_to(person).with_suffix("").as_posix()
             yield Clip(person.name, name, tuple(found), path)
+
+
+def manifest(path: Path) -> Iterator[Clip]:
+    """Every row of a manifest of pairs, by the name of its clip, if it has one."""
+    for row in read_pairs(path):
+        yield Clip(row.person, row.clip, (row.face,), row.voice, sex=row.sex, split=row.split)
 
 
 def _parts(root: Path, kind: str) -> list[Path]:

@@ -28,8 +28,16 @@ from tyro.conf import Positional
 
 from vclip.errors import DataError, reported
 from vclip.recipes.data import clips
-from vclip.recipes.data.layouts import Clip, Person, folder, read_people, voxceleb1, voxceleb2
-from vclip.recipes.data.manifest import Pair, read_pairs
+from vclip.recipes.data.layouts import (
+    Clip,
+    Person,
+    folder,
+    manifest,
+    read_people,
+    voxceleb1,
+    voxceleb2,
+)
+from vclip.recipes.data.manifest import Pair, key_of
 from vclip.recipes.data.shards import replaced
 from vclip.recipes.options import parse
 
@@ -156,7 +164,8 @@ def find_clips(settings: PrepareSettings, people: Mapping[str, Person]) -> Itera
         return voxceleb1(settings.root, settings.faces, people)
     if settings.layout == "voxceleb1":
         raise DataError("voxceleb1 needs --faces, the folder of VGG's face crops unzippedFaces")
-    return voxceleb2(settings.root) if settings.layout == "voxceleb2" else folder(settings.root)
+    layouts = {"voxceleb2": voxceleb2, "folder": folder, "manifest": manifest}
+    return layouts[settings.layout](settings.root)
 
 
 def read_clips(
@@ -167,41 +176,27 @@ def read_clips(
     without = []
     for clip in tqdm(find_clips(settings, people), desc="clips", unit=" clips", disable=None):
         sex = people.setdefault(clip.person, Person(clip.person, "", clip.test)).sex
-        name, faces = f"{clip.person}/{clip.name}", frames(clip, settings.frames)
-        rows += [Pair(clip.person, face, clip.voice, sex, "", name) for face in faces]
+        name, faces = clip.name, frames(clip, settings.frames)
+        if settings.layout != "manifest":
+            name = f"{clip.person}/{name}"
+        elif not name and settings.frames > 1:
+            name = key_of(clip.voice, settings.root.parent)
+        rows += [
+            Pair(clip.person, face, clip.voice, clip.sex or sex, clip.split, name) for face in faces
+        ]
         without += [] if faces else [name]
     return rows, without
 
 
-def read_manifest(
-    settings: PrepareSettings, people: dict[str, Person]
-) -> tuple[list[Pair], dict[str, str] | None]:
-    """Rows of a manifest, more where a face is a video; its splits, if all rows have one."""
-    rows: list[Pair] = []
-    for pair in (given := read_pairs(settings.root)):
-        known = people.setdefault(pair.person, Person(pair.person, "", False))
-        found = Clip(pair.person, "", (pair.face,), pair.voice)
-        name = pair.clip or (pair.voice_key if settings.frames > 1 else "")
-        rows += [
-            replace(pair, face=face, sex=pair.sex or known.sex, clip=name)
-            for face in frames(found, settings.frames)
-        ]
-    own = {pair.person: pair.split for pair in given}
-    return rows, own if all(own.values()) else None
-
-
 def prepare(settings: PrepareSettings) -> str:
     """Write the manifest; return the closing report. Raises DataError."""
-    people, own, without = read_people(settings.people), None, list[str]()
-    if settings.layout == "manifest":
-        rows, own = read_manifest(settings, people)
-    else:
-        rows, without = read_clips(settings, people)
+    people = read_people(settings.people)
+    rows, without = read_clips(settings, people)
     if not rows:
         raise DataError(f"no clip with picture and sound below {settings.root}; see --help")
     splits = read_splits(settings.splits) if settings.splits else None
-    if splits is None and settings.held_out is None:
-        splits = own
+    if splits is None and settings.held_out is None and all(row.split for row in rows):
+        splits = {row.person: row.split for row in rows}
     found = {row.person: people[row.person] for row in rows}
     excluded = set(_lines(settings.exclude)) if settings.exclude else set()
     there = {p: known for p, known in found.items() if not {p, known.name} & excluded}
@@ -234,7 +229,6 @@ def report(out: Path, rows: Sequence[Pair], left_out: Mapping[str, int], without
 
 @reported
 def main(argv: list[str] | None = None) -> int:
-    """Write a manifest; 2 and one line on stderr for input that cannot be used."""
     print(prepare(parse(PrepareSettings, argv)))
     return 0
 

@@ -170,7 +170,6 @@ def report(settings: EvaluateFaceSettings) -> dict[str, Any]:
 
 @reported
 def main(argv: list[str] | None = None) -> int:
-    """Print the figures; 2 and one line on stderr for input that cannot be used."""
     settings = parse(EvaluateFaceSettings, argv)
     torch.set_num_threads(1)
     found = report(settings)

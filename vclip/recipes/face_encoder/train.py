@@ -262,7 +262,6 @@ def run(settings: TrainFaceSettings, command: str) -> dict[str, object]:
 
 @reported
 def main(argv: list[str] | None = None) -> int:
-    """Train; 2 and one line on stderr for input that cannot be used."""
     settings = parse(TrainFaceSettings, argv)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     torch.set_num_threads(1)
