@@ -8,6 +8,7 @@ import logging
 from io import BytesIO
 from math import gcd
 from pathlib import Path
+from typing import Literal, get_args
 
 import numpy as np
 import pyloudnorm
@@ -26,7 +27,8 @@ MOST = 1.4  # 3 dB: what is made up for of a sound that is nothing but peaks
 _MARGIN = 0.05  # dB that the limiter stays below it: its gain is not quite constant
 OVERSAMPLING = 4  # ITU-R BS.1770-4, annex 2
 _FILTER = 10  # samples on both sides that scipy's resample_poly looks at
-FORMATS = ("wav", "flac", "mp3")
+Format = Literal["wav", "flac", "mp3"]
+FORMATS: tuple[str, ...] = get_args(Format)
 COMMENT = "synthetic speech"  # in every file that is written
 log = logging.getLogger(__name__)
 
@@ -94,11 +96,8 @@ class Limiter:
         self.ceiling = ceiling
         self._half = max(1, round(seconds * sample_rate))
         self.reach = 2 * self._half + _FILTER + 1
-
-    @functools.cached_property
-    def _window(self) -> Float64:
         window = hann(2 * self._half + 3)[1:-1]
-        return np.asarray(window / window.sum())
+        self._window = window / window.sum()
 
     def gain(self, peaks: Wav) -> Float64:
         """Envelope (T,) -> gains (T,): the lowest that is needed nearby, smoothed.

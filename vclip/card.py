@@ -87,11 +87,6 @@ def _passing(check: Callable[[T], None]) -> AfterValidator:
     return AfterValidator(validate)
 
 
-def _check_kind(kind: str) -> None:
-    if kind not in audio.FORMATS:
-        raise DataError(f"its format is {kind[:20]!r}, not one of {', '.join(audio.FORMATS)}")
-
-
 @dataclass(frozen=True, config=STRICT)
 class SpokenText:
     """The arguments of `speak` on the card of a speech; kind and SHA-256 of its file."""
@@ -101,7 +96,7 @@ class SpokenText:
     rate: Annotated[float, _passing(check_rate)]
     pause: Annotated[float, _passing(check_pause)]
     lufs: Annotated[float, _passing(check_lufs)]
-    kind: Annotated[str, _passing(_check_kind), Field(alias="format")]
+    kind: Annotated[audio.Format, Field(alias="format")]
     sha256: str
 
 

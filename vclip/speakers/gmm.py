@@ -31,11 +31,7 @@ class SpeakerGMM:
 
     @classmethod
     def fit(
-        cls,
-        speaker_embeddings: Float32,
-        n_components: int,
-        seed: int,
-        variance_kept: float = 0.99,
+        cls, speaker_embeddings: Float32, n_components: int, seed: int, variance_kept: float = 0.99
     ) -> "SpeakerGMM":
         """Fit to the raw-scale rows (N, S) of a speaker table."""
         from sklearn.decomposition import PCA  # slow to import, and only fitting needs it
