@@ -115,14 +115,12 @@ class Experiment:
                 f"embeddings (S = {self.bank.shape[1]}); they are no voice features (V = "
                 f"{self.bank_heard.shape[1]}). The nearest thing is 'never listened'"
             )
-        if recorded := self._recorded():
+        try:
+            recorded = self._recorded()
             ridge = SignatureNet.ridge(self.bank[list(recorded)], np.stack([*recorded.values()]))
             expected["never listened"] = expected_voices(ridge, self.candidates)
-        else:
-            missing.append(
-                "never listened: not computed. --recordings names no data that the synthesizer's "
-                "speakers come from"
-            )
+        except DataError as error:
+            missing.append(f"never listened: not computed. {error}")
         expected[OWN] = self._expected
         for n in (1, settings.sentences):
             expected[f"informed, {n} sentence{'s' * (n > 1)}"] = self._informed(n)
@@ -146,18 +144,20 @@ class Experiment:
     def _recorded(self) -> dict[int, Float32]:
         """What is heard (V,) in the own recordings of the bank's speakers, by row of the bank.
 
-        A ridge from speakers to these has heard no synthesised speech.
+        A ridge from speakers to these has heard no synthesised speech. Raises DataError.
         """
-        data, settings = self.settings.recordings, self.settings
-        if data is None:
-            return {}
-        manifest, files = data / "voices" / "manifest.csv", dict[str, list[str]]()
-        for speaker, _, path in transcribed(data):
-            files.setdefault(speaker, []).append(key_of(path, manifest.parent))
-        made = make_features(manifest, voice_encoder=settings.voice_encoder, store=settings.store)
-        _, heard = open_features(made)
-        keys = [[k for k in files.get(s, []) if k in heard] for s in self.speaker_ids]
-        return {i: mean_voice(list(heard.matrix(mine))) for i, mine in enumerate(keys) if mine}
+        data, settings, found = self.settings.recordings, self.settings, dict[int, Float32]()
+        if data is not None:
+            manifest, files = data / "voices" / "manifest.csv", dict[str, list[str]]()
+            for speaker, _, path in transcribed(data):
+                files.setdefault(speaker, []).append(key_of(path, manifest.parent))
+            encoder, store = settings.voice_encoder, settings.store
+            _, heard = open_features(make_features(manifest, voice_encoder=encoder, store=store))
+            keys = [[k for k in files.get(s, []) if k in heard] for s in self.speaker_ids]
+            found = {i: mean_voice(list(heard.matrix(own))) for i, own in enumerate(keys) if own}
+        if not found:
+            raise DataError("--recordings names no data that the synthesizer's speakers come from")
+        return found
 
     def _informed(self, n_sentences: int) -> Float32:
         """By a signature network that heard so many sentences of draws that are no candidates."""
