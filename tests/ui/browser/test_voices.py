@@ -17,12 +17,12 @@ from fastapi import FastAPI, Response
 from playwright.sync_api import Page, expect
 
 from vclip.speakers import voice_id
-from vclip.ui.map import voice_list
 from vclip.ui.map.voice_map import VoiceMap
+from vclip.ui.page import fragments
 from vclip.ui.server import uvicorn_server
 from vclip.ui.texts import ENGLISH
 
-ASSETS = Path(voice_list.__file__).parents[1] / "assets"
+ASSETS = Path(fragments.__file__).parents[1] / "assets"
 # Gradio's queue counts with a pandas that warns, in the same process
 pytestmark = pytest.mark.filterwarnings("ignore::pandas.errors.Pandas4Warning")
 K = 12
@@ -42,7 +42,7 @@ async def application(heard: list[str]) -> FastAPI:
         picked = next((v for v in FOUND if v.speaker_id == speaker_id), None)
         picked = picked or MODEL.candidate(speaker_id, SEEN)
         html = drawn.draw(ENGLISH, MODEL.sampled_voice_emb(), SEEN.image_emb, FOUND[:K], picked)
-        return html, voice_list.draw(ENGLISH, FOUND, picked)
+        return html, fragments.voice_list(ENGLISH, FOUND, picked)
 
     def pick(event: gr.EventData) -> tuple[str, str]:
         return show(event.id)

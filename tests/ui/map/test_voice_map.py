@@ -4,7 +4,6 @@ import re
 import threading
 import xml.etree.ElementTree as ET
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +12,7 @@ import pytest
 from vclip.speakers.candidates import Candidate
 from vclip.ui.map import labels, voice_map
 from vclip.ui.map.voice_map import VoiceMap
-from vclip.ui.texts import ENGLISH
+from vclip.ui.texts import ENGLISH, Texts
 
 D = 16
 IDS = [f"p{i}" for i in range(40)]
@@ -185,7 +184,7 @@ def test_names_are_escaped(embs: Embs) -> None:
     evil = "\"'><script>alert(1)</script>&amp;"
     ids = [evil, *IDS[1:]]
     picked = candidate(1, evil, embs[0][0])
-    texts = replace(ENGLISH, map_label=evil)
+    texts = Texts("en", {**ENGLISH.catalogue, "map_label": evil})
     figure = VoiceMap(ids, *embs).draw(texts, embs[1], embs[0][3], [picked], picked)
     assert "<script" not in figure
     assert points(figure)[0].get("data-id") == evil

@@ -1,6 +1,5 @@
 """Map of the voices: density of generated ones, the bank coloured by fit, face, numbered marks."""
 
-import html
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from vclip.arrays import Floating
 from vclip.speakers.candidates import Candidate
 from vclip.ui.map import density, labels, svg
 from vclip.ui.map.projection import SIZE, MapProjection
+from vclip.ui.templates import render
 from vclip.ui.texts import Texts
 
 STEPS = 8  # of the colour scale
@@ -87,8 +87,10 @@ class VoiceMap:
         if picked is not None:
             self._ring(figure, candidates, placed, picked)
         drawn = figure.markup(role="img", **{"aria-label": texts.map_label})
-        sources: set[str] = {voice.source for voice in named.values()}
-        return _figure(texts, drawn, colours, source, sources)
+        sources = {voice.source for voice in named.values()}
+        edges = colours.edges.tolist() if colours else []
+        shades = len(density.SHARES)
+        return render("voice_map.figure", texts, drawn, source, sources, SHAPES, shades, edges)
 
     def nearest(
         self, generated_emb: Floating, x: float, y: float, reach: float = 12.0
@@ -196,42 +198,3 @@ def _mark(candidate: Candidate) -> dict[str, str]:
 
 def _css(*classes: str) -> str:
     return " ".join(filter(None, classes))
-
-
-def _figure(
-    texts: Texts, drawn: str, colours: ColourScale | None, source: str, sources: set[str]
-) -> str:
-    """The picture, room for the name of what is pointed at, the legend."""
-    css = "voicemap" if colours else "voicemap faceless"
-    return (
-        f'<figure class="{css}" data-source="{html.escape(source)}" data-fit="{texts.fit}">'
-        f'<div class="ground">{drawn}<div class="tip" aria-hidden="true"></div></div>'
-        f"<figcaption>{_legend(texts, colours, sources)}</figcaption></figure>"
-    )
-
-
-def _legend(texts: Texts, colours: ColourScale | None, sources: set[str]) -> str:
-    """What shapes and colours mean, and whether pointing at a voice plays it."""
-    shades = "".join(f'<i class="d{n}"></i>' for n in range(len(density.SHARES)))
-    keys = [
-        f'<b class="shape round"></b>{texts.key_bank}',
-        f'<b class="shades">{shades}</b>{texts.key_cloud}',
-    ]
-    for source, said in (("generated", texts.key_generated), ("shaped", texts.key_shaped)):
-        if source in sources:
-            keys.append(f'<b class="shape {SHAPES[source]}"></b>{said}')
-    if colours:
-        keys += [
-            f'<b class="star">★</b>{texts.face}',
-            f'<span class="ramp">{texts.fit} {_scale(colours)}</span>',
-        ]
-    hear = f'<label class="key hear"><input type="checkbox">{texts.hear}</label>'
-    return "".join(f'<span class="key">{key}</span>' for key in keys) + hear
-
-
-def _scale(colours: ColourScale) -> str:
-    """The colours with the numbers at their ends and in their middle."""
-    steps = [f'<i class="f{n}"></i>' for n in range(STEPS)]
-    halves = "".join(steps[: STEPS // 2]), "".join(steps[STEPS // 2 :])
-    low, middle, high = (f"{fit:+.2f}".replace("-", "−") for fit in colours.edges[:: STEPS // 2])
-    return f"{low} <b>{halves[0]}</b> {middle} <b>{halves[1]}</b> {high}"

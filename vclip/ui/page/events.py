@@ -11,7 +11,6 @@ import gradio as gr
 
 from vclip import card
 from vclip.errors import VclipError
-from vclip.ui.map import voice_list
 from vclip.ui.page import endpoints, explanation, fragments
 from vclip.ui.page.layout import (
     MOVES,
@@ -98,7 +97,7 @@ def show(controller: VisitController, visit: Visit, names: Sequence[str] = ALL) 
         "around": lambda: fragments.around(texts, visit.around),
         "everywhere": lambda: gr.update(visible=visit.around is not None),
         "map": lambda: controller.draw_map(visit),
-        "voices": lambda: voice_list.draw(texts, controller.listed(visit), picked),
+        "voices": lambda: fragments.voice_list(texts, controller.listed(visit), picked),
         "bank": lambda: _bank(controller, visit),
         "why": lambda: explanation.draw(
             texts, picked, controller.explain(visit), model.percentile_means

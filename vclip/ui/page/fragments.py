@@ -1,11 +1,11 @@
-"""HTML fragments of the page: head, photo with face boxes, messages, voice card; pictures inline.
+"""HTML fragments of the page: head, photo with faces, voices, messages, card; pictures inline.
 
 Inline, because then no picture of a visitor is a file that a URL could fetch.
 """
 
 import base64
-import html
 import io
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,9 @@ from vclip.limits import MAX_CHARS
 from vclip.pipeline import FaceResult
 from vclip.speakers.candidates import Candidate
 from vclip.speech.narrator import CHARACTERS_PER_SECOND
+from vclip.ui.map.voice_map import SHAPES
 from vclip.ui.speech.takes import file_name
+from vclip.ui.templates import render
 from vclip.ui.texts import Texts
 
 PREVIEW = 480  # px, long side of the photo on the page
@@ -38,118 +40,54 @@ def data_uri(pixels: UInt8, long_side: int) -> str:
 def face_panel(texts: Texts, photo: Photo | None, seen: FaceResult | None) -> str:
     """The photo with its boxes, the crop that is used, and the faces to choose from."""
     if photo is None or seen is None:
-        return f'<p class="hint">{texts.no_photo}</p>'
+        return render("page.hint", texts.no_photo)
     chosen = next((i for i, box in enumerate(seen.boxes) if box == seen.box), 0)
-    return (
-        f'<div class="seen">{_photo(texts, photo, seen, chosen)}'
-        f'<figure class="crop"><img src="{data_uri(seen.image, 160)}" alt="{texts.crop_used}">'
-        f"<figcaption>{texts.crop_used}</figcaption></figure></div>"
-        f"{_choices(texts, photo, seen, chosen)}"
-    )
+    preview, crop = data_uri(photo.pixels, PREVIEW), data_uri(seen.image, 160)
+    faces = [data_uri(crop_face(photo, box, THUMB), THUMB) for box in seen.boxes]
+    return render("page.face_panel", texts, photo, seen, chosen, preview, crop, faces)
 
 
 def words(texts: Texts, said: str) -> str:
     """HTML of a description in the place of a photo."""
-    return f'<p class="note">{texts.words_used.format(words=html.escape(said))}</p>'
-
-
-def _photo(texts: Texts, photo: Photo, seen: FaceResult, chosen: int) -> str:
-    height, width = photo.pixels.shape[:2]
-    boxes = "" if seen.detector == "none" else _rectangles(seen, chosen)
-    source = data_uri(photo.pixels, PREVIEW)
-    return (
-        f'<figure class="photo"><img src="{source}" alt="{texts.your_photo}">'
-        f'<svg viewBox="0 0 {width} {height}" aria-hidden="true">{boxes}</svg></figure>'
-    )
-
-
-def _rectangles(seen: FaceResult, chosen: int) -> str:
-    parts = []
-    for i, box in enumerate(seen.boxes):
-        left, top, right, bottom = box.as_list()
-        kind = "used" if i == chosen else "other"
-        parts.append(
-            f'<rect class="{kind}" data-face="{i}" x="{left}" y="{top}" '
-            f'width="{right - left}" height="{bottom - top}"/>'
-        )
-    return "".join(parts)
-
-
-def _choices(texts: Texts, photo: Photo, seen: FaceResult, chosen: int) -> str:
-    """Which face is used and the others as buttons, where there are several."""
-    if len(seen.boxes) == 1:
-        return ""
-    found = texts.faces_found.format(n=len(seen.boxes), chosen=chosen + 1)
-    buttons = "".join(
-        f'<button type="button" data-face="{i}" aria-pressed="{str(i == chosen).lower()}" '
-        f'aria-label="{texts.face_number.format(n=i + 1)}">'
-        f"{_thumbnail(crop_face(photo, box, THUMB))}</button>"
-        for i, box in enumerate(seen.boxes)
-    )
-    return (
-        f'<p class="note">{found}</p>'
-        f'<div class="thumbs" role="group" aria-label="{texts.choose_face}">{buttons}</div>'
-    )
+    return render("page.words", texts, said)
 
 
 def example_strip(texts: Texts, paths: list[Path]) -> str:
     """The example faces as buttons."""
-    buttons = "".join(
-        f'<button type="button" data-example="{i}" '
-        f'aria-label="{texts.example_number.format(n=i + 1)}">'
-        f"{_thumbnail(load_photo(path.read_bytes()).pixels)}</button>"
-        for i, path in enumerate(paths)
-    )
-    return (
-        f'<p class="note">{texts.examples}</p><div class="thumbs six">{buttons}</div>'
-        f'<p class="credit">{texts.example_credit}</p>'
-    )
-
-
-def _thumbnail(pixels: UInt8) -> str:
-    return f'<img src="{data_uri(pixels, THUMB)}" alt="">'
+    faces = [data_uri(load_photo(path.read_bytes()).pixels, THUMB) for path in paths]
+    return render("page.example_strip", texts, faces)
 
 
 def head(texts: Texts) -> str:
     """Page header: title, what the app is, what it is not."""
-    return (
-        f'<header lang="{texts.language}"><h1>{texts.title}</h1>'
-        f"<p>{texts.tagline}</p>"
-        f'<p class="note">{texts.caution}</p></header>'
-    )
+    return render("page.head", texts)
 
 
 def count(texts: Texts, text: str) -> str:
     """Length of a text against its limit, and the starting values of estimate.js."""
-    return (
-        f'<p class="note" data-limit="{MAX_CHARS}" data-pace="{CHARACTERS_PER_SECOND}" '
-        f'data-work="{WORK}">'
-        f"{texts.counted(text)}</p>"
-    )
+    return render("page.count", texts, text, MAX_CHARS, CHARACTERS_PER_SECOND, WORK)
 
 
 def around(texts: Texts, speaker_id: str | None) -> str:
     """HTML naming the voice around which is searched; empty if none."""
-    if speaker_id is None:
-        return ""
-    name = f'<b class="id">{html.escape(speaker_id)}</b>'
-    return f'<p class="note" role="status">{texts.around.format(voice=name)}</p>'
+    return "" if speaker_id is None else render("page.around", texts, speaker_id)
+
+
+def voice_list(texts: Texts, offered: Sequence[Candidate], picked: Candidate | None) -> str:
+    """A listbox with one option per voice; voices.js moves in it and picks."""
+    chosen = picked.speaker_id if picked else None
+    active = next((n for n, voice in enumerate(offered) if voice.speaker_id == chosen), None)
+    return render("voice_list.listbox", texts, offered, chosen, active, SHAPES)
 
 
 def card_link(texts: Texts, picked: Candidate | None, card: dict[str, Any] | None) -> str:
     """The voice card of the picked voice as a download; inline, so that nothing is stored."""
     if picked is None or card is None:
-        return f'<p class="hint">{texts.keep_empty}</p>'
+        return render("page.hint", texts.keep_empty)
     data = base64.b64encode(to_json(card).encode()).decode()
-    name = html.escape(picked.speaker_id)
-    return (
-        f'<p><b class="id">{name}</b></p>'
-        f'<a class="download" download="{file_name(picked.speaker_id)}.json" '
-        f'href="data:application/json;base64,{data}">{texts.card}</a>'
-    )
+    return render("page.card_link", texts, picked.speaker_id, file_name(picked.speaker_id), data)
 
 
 def message(text: str) -> str:
     """A message that screen readers announce, as a sentence; empty text, empty element."""
-    said = html.escape(text[:1].upper() + text[1:])
-    return f'<p class="message" role="alert">{said}</p>' if text else ""
+    return render("page.message", text[:1].upper() + text[1:]) if text else ""

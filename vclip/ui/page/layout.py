@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator, Sequence
+from types import SimpleNamespace
 from typing import Any, get_args
 
 import gradio as gr
@@ -12,7 +13,6 @@ from vclip.speakers.candidates import Candidate
 from vclip.speakers.voice_id import DIRECTIONS, MAX_MOVE
 from vclip.speech.narrator import MAX_PAUSE
 from vclip.speech.synthesizer import MAX_RATE, MIN_RATE
-from vclip.ui.map import voice_list
 from vclip.ui.page import explanation, fragments
 from vclip.ui.page.theme import ASSETS
 from vclip.ui.speech import take_list
@@ -28,56 +28,8 @@ STUDY = (
 )
 
 
-class PageComponents:
-    """The Gradio components that steps of a visit read or write, assigned while they are built."""
-
-    session: gr.State
-    upload: gr.File
-    camera: gr.Image
-    examples: gr.HTML
-    face: gr.HTML
-    words: gr.Textbox
-    read: gr.Button
-    face_message: gr.HTML
-    whole: gr.Button
-    forget: gr.Button
-    source: gr.Radio
-    seed: gr.Number
-    k: gr.Number
-    resample: gr.Button
-    around: gr.HTML
-    everywhere: gr.Button
-    map: gr.HTML
-    voice_message: gr.HTML
-    voices: gr.HTML
-    bank: gr.Dropdown
-    text: gr.Textbox
-    count: gr.HTML
-    rate: gr.Slider
-    pause: gr.Slider
-    speech_seed: gr.Number
-    speak: gr.Button
-    stop: gr.Button
-    speech_message: gr.HTML
-    player: gr.HTML
-    takes: gr.HTML
-    compare_run: gr.Button
-    compare_stop: gr.Button
-    compare: gr.HTML
-    why: gr.HTML
-    shuffle: gr.Button
-    control: gr.HTML
-    shape_message: gr.HTML
-    move_1: gr.Slider
-    move_2: gr.Slider
-    move_3: gr.Slider
-    move_4: gr.Slider
-    partner: gr.Dropdown
-    share: gr.Slider
-    near: gr.Button
-    keep: gr.HTML
-    card: gr.UploadButton
-    card_message: gr.HTML
+class PageComponents(SimpleNamespace):
+    """The Gradio components that steps of a visit read or write; each is set where it is built."""
 
     def several(self, names: Sequence[str]) -> list[Any]:
         """The components of these names."""
@@ -220,7 +172,7 @@ def _add_explanation(page: PageComponents) -> None:
 
 def _add_voices(page: PageComponents, bank: list[tuple[str, str | int | float]]) -> None:
     _heading(3, "step_speech")
-    empty = voice_list.draw(ENGLISH, [], None)
+    empty = fragments.voice_list(ENGLISH, [], None)
     page.voices = gr.HTML(empty, js_on_load=VOICES, elem_id="voices")
     page.bank = gr.Dropdown(bank, value=None, label=static("bank"), elem_id="bank")
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from vclip.speakers.candidates import Candidate
-from vclip.ui.map import voice_list
+from vclip.ui.page import fragments
 from vclip.ui.texts import ENGLISH
 
 LONG = "blend(move(gen-4294967295-4999;2,-1.5,0.25,1);near(p339;99;873);0.55)"
@@ -51,7 +51,7 @@ OFFERED = [voice(1, "gen-0-7", 0.62), voice(2, "p225", 0.61), voice(3, EVIL, -0.
 
 
 def test_it_is_a_listbox() -> None:
-    page = Elements(voice_list.draw(ENGLISH, OFFERED, OFFERED[1]))
+    page = Elements(fragments.voice_list(ENGLISH, OFFERED, OFFERED[1]))
     (listbox,), options = page.role("listbox"), page.role("option")
     assert listbox["tabindex"] == "0" and listbox["aria-label"] == ENGLISH.best
     assert [o["aria-selected"] for o in options] == ["false", "true", "false", "false"]
@@ -73,7 +73,7 @@ def test_what_is_said_of_a_voice() -> None:
 
 
 def _drawn() -> str:
-    return voice_list.draw(ENGLISH, OFFERED, None)
+    return fragments.voice_list(ENGLISH, OFFERED, None)
 
 
 def test_nothing_is_picked() -> None:
@@ -101,16 +101,16 @@ def test_every_id_is_whole_and_escaped() -> None:
     ("score", "width"), [(0.62, "62%"), (-0.3, "0%"), (1.0, "100%"), (1.2, "100%")]
 )
 def test_bars_are_as_long_as_the_fit(score: float, width: str) -> None:
-    html = voice_list.draw(ENGLISH, [voice(1, "p225", score)], None)
+    html = fragments.voice_list(ENGLISH, [voice(1, "p225", score)], None)
     assert re.search(r'class="bar"><i style="width:([^"]*)"', html)[1] == width
     assert f'class="fit">{score:.2f}</span>' in html
 
 
 def test_without_a_face_there_is_no_fit() -> None:
-    page = Elements(voice_list.draw(ENGLISH, [voice(0, "p225", float("nan"))], None))
+    page = Elements(fragments.voice_list(ENGLISH, [voice(0, "p225", float("nan"))], None))
     assert not page.kind("bar") and "nan" not in page.text
 
 
 def test_empty() -> None:
-    page = Elements(voice_list.draw(ENGLISH, [], None))
+    page = Elements(fragments.voice_list(ENGLISH, [], None))
     assert not page.role("listbox") and page.text == ENGLISH.best_empty
