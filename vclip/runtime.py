@@ -1,8 +1,9 @@
-"""Threads and devices of torch, and a torchaudio that imports everywhere."""
+"""Threads, locks and devices of torch, and a torchaudio that imports everywhere."""
 
 import contextlib
 import os
 import sys
+import threading
 import types
 from typing import Any
 
@@ -19,6 +20,14 @@ def limit_threads() -> None:
     """
     if "OMP_NUM_THREADS" not in os.environ:
         torch.set_num_threads(1)
+
+
+def fork_safe_lock() -> threading.Lock:
+    """A lock that no other thread holds at a fork: ZeroGPU's process would never see it freed."""
+    lock = threading.Lock()
+    release = lock.release
+    os.register_at_fork(before=lock.acquire, after_in_parent=release, after_in_child=release)
+    return lock
 
 
 def pick_device(name: str = "") -> torch.device:

@@ -2,8 +2,6 @@
 
 import functools
 import logging
-import os
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -13,14 +11,12 @@ from phonemizer.backend.espeak.wrapper import EspeakWrapper
 from phonemizer.separator import Separator
 
 from vclip.errors import TextError
+from vclip.runtime import fork_safe_lock
+from vclip.text.sentences import is_speakable
 
 LANGUAGE = "en-us"
 MARKS = '!"(),.:;?-'  # kept in their places; espeak-ng sees the words between them
-_LOCK = threading.Lock()  # espeak-ng keeps state of its own and is not reentrant
-# a process that is forked off (ZeroGPU's) must not find it held by a thread that it has not got
-os.register_at_fork(
-    before=_LOCK.acquire, after_in_parent=_LOCK.release, after_in_child=_LOCK.release
-)
+_LOCK = fork_safe_lock()  # espeak-ng keeps state of its own and is not reentrant
 
 
 @functools.cache
@@ -61,11 +57,6 @@ def to_ids(ipa: str, vocabulary: Sequence[str], blank: int | None) -> list[int]:
     spaced = [blank] * (2 * len(ids) + 1)
     spaced[1::2] = ids
     return spaced
-
-
-def is_speakable(ipa: str) -> bool:
-    """Whether anything but punctuation is left to say."""
-    return any(symbol.isalpha() for symbol in ipa)
 
 
 @dataclass(frozen=True)

@@ -23,17 +23,13 @@ from safetensors.torch import load_file, save_file
 
 from vclip.arrays import Float32
 from vclip.errors import ModelError
-from vclip.runtime import ensure_torchaudio
+from vclip.runtime import ensure_torchaudio, fork_safe_lock
 from vclip.speech import coqui_archive, phonemes, streaming
 from vclip.speech.harmonic_decoder import HarmonicDecoder
 from vclip.speech.hifigan import Hifigan, Precision, remove_weight_norm
 from vclip.speech.synthesizer import Speech, check_rate, join
 
-_RANDOM = threading.Lock()  # torch has one global generator for all models
-# a process that is forked off (ZeroGPU's) must not find it held by a thread that it has not got
-os.register_at_fork(
-    before=_RANDOM.acquire, after_in_parent=_RANDOM.release, after_in_child=_RANDOM.release
-)
+_RANDOM = fork_safe_lock()  # torch has one global generator for all models
 
 ensure_torchaudio()
 

@@ -85,6 +85,6 @@ def pieces(text: str, longest: int, end: re.Pattern[str]) -> list[str]:
     return [*found, text[start:].strip()]
 
 
-def is_speakable(sentence: str) -> bool:
-    """Whether there is a letter to say."""
-    return any(map(str.isalpha, sentence))
+def is_speakable(text: str) -> bool:
+    """Whether there is a letter, or a phoneme, to say."""
+    return any(map(str.isalpha, text))
