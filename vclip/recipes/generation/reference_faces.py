@@ -94,6 +94,7 @@ def build(directory: Path, utk: Path, store: Path = STORE) -> tuple[Path, dict[s
     return directory / "faces.npz", origin
 
 
+@torch.no_grad()
 def validate(settings: ReferenceFaceSettings, pairs: Path) -> PercentileValidation:
     """How the percentile of the app tells the own voice of a face from others'."""
     directory = ModelDirectory.open(settings.directory)
@@ -102,13 +103,9 @@ def validate(settings: ReferenceFaceSettings, pairs: Path) -> PercentileValidati
     encoder = str(directory.file("image_encoder"))
     made = make_features(pairs, encoder, "resemblyzer", store=settings.store)
     features = pair_features(read_pairs(pairs, settings.split), *open_features(made))
-    image, voice = (torch.from_numpy(side) for side in features.first())
-    with torch.no_grad():
-        voice_emb = heads.encode_voice(voice).numpy()
-        image_emb, other_emb = (
-            heads.encode_image(x).numpy() for x in (image, torch.from_numpy(references))
-        )
-    table = percentiles(image_emb, voice_emb, other_emb)
+    image, voice, others = map(torch.from_numpy, (*features.first(), references))
+    image_emb, other_emb = (heads.encode_image(side).numpy() for side in (image, others))
+    table = percentiles(image_emb, heads.encode_voice(voice).numpy(), other_emb)
     person, sex = [p.person for p in features.pairs], [p.sex for p in features.pairs]
     return summary(table, person, sex, len(references), settings.draws, settings.seed)
 

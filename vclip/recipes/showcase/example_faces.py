@@ -29,8 +29,8 @@ from vclip.recipes.options import command_line, parse
 REFERENCE = (
     "DeBruine & Jones (2017), Face Research Lab London Set, doi 10.6084/m9.figshare.5047666.v5"
 )
-EYES, INNER = slice(0, 2), slice(0, 145)
-"""Pupils; landmarks without those that guess at hair and neck."""
+EYES = slice(0, 2)  # pupils
+INNER = slice(0, 145)  # landmarks without those that guess at hair and neck
 
 
 @dataclass(frozen=True)
@@ -87,8 +87,8 @@ def read_people(manifest: Path, landmarks: Path) -> list[LondonFace]:
             if row["expression"] == "neutral" and row["age"].isdigit():
                 path = manifest.parent / row["path"]
                 pixels, shape = load_photo(path.read_bytes()).pixels, np.array(points[path.stem])
-                about = row["person"], float(row["age"]), row["sex"]
-                people.append(LondonFace(*about, pixels, shape))
+                age = float(row["age"])
+                people.append(LondonFace(row["person"], age, row["sex"], pixels, shape))
     except (OSError, KeyError, ValueError) as error:
         raise DataError(f"London faces at {manifest} cannot be used: {error!r}") from error
     return people

@@ -210,9 +210,8 @@ def generation(
         for name, (one, other) in {"embedding": tables, "heard": heard}.items()
         for kind, value in vars(generation_distances(one[:n], other[:n])).items()
     ]
-    apart = float(np.median(nearest(voices(recorded[:n]))))
-    note = "less heard above: voices collapse"
-    figures.append(Figure("d", "s2s_recordings", apart, note=note))
+    apart, note = np.median(nearest(voices(recorded[:n]))), "less heard above: voices collapse"
+    figures.append(Figure("d", "s2s_recordings", float(apart), note=note))
     for percent in (5, 50, 95):
         known, f0 = (np.nanpercentile(median_f0(group), percent) for group in (speakers, new))
         note = f"Hz; speakers as synthesised {known:.0f}"

@@ -95,11 +95,8 @@ def split_lines(data: Path, seed: int) -> tuple[list[str], list[str]]:
 
 def read_voices(config: PrepareTtsSettings) -> list[Utterance]:
     """The transcribed recordings of the manifest."""
-    return [
-        utterance
-        for speaker, text, path in tqdm(transcribed(config.data), desc="recordings")
-        for utterance in read_recording(speaker, text, path, config)
-    ]
+    found = tqdm(transcribed(config.data), desc="recordings")
+    return [one for name, text, path in found for one in read_recording(name, text, path, config)]
 
 
 def read_recording(

@@ -126,10 +126,9 @@ class Trainer:
 
     def update(self, batch: UtteranceBatch) -> dict[str, float]:
         """One step of the stage that the plan names."""
-        stage = self.plan[self.step]
         for group in self.optimizer.param_groups + self.discriminator_optimizer.param_groups:
             group["lr"] = group["top"] * self.rate_share()
-        losses = self.losses(batch, stage)
+        losses = self.losses(batch, self.plan[self.step])
         self.optimizer.zero_grad()
         torch.stack([v for k, v in losses.items() if k != "discriminator"]).sum().backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.model.parameters(), 10.0)
