@@ -35,9 +35,6 @@ class MemoryJournal(Journal):
         self.events += events
         self.appends += 1
 
-    def of_rater(self, rater: int) -> Sequence[Event]:
-        return [event for event in self.events if event.rater == rater]
-
     def close(self) -> None:
         pass
 
@@ -107,6 +104,19 @@ def test_a_disk_that_fails_confirms_nobody(shared: bool) -> None:
     journal.fails = False
     assert commit.look().gone == frozenset() and commit(add(2)) == 0
     assert [event.rater for event in journal.events] == [2]
+
+
+def test_an_append_that_fails_confirms_none_of_those_who_share_it() -> None:
+    journal = MemoryJournal()
+
+    def fail(state: StudyState) -> tuple[Sequence[Event], int]:
+        journal.fails = True
+        return [gone(3)], 0
+
+    found = all_in_one(journal, add(1), fail, refused, add(2))
+    assert all(isinstance(found[i], BusyError) for i in (0, 1, 3))
+    assert isinstance(found[2], ConflictError)
+    assert [event.rater for event in journal.events] == [1000]
 
 
 def test_what_is_decided_too_late_is_decided_anew() -> None:

@@ -31,11 +31,6 @@ def digest(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
-def same(one: str, other: str) -> bool:
-    """Whether two digests are equal, compared in constant time."""
-    return hmac.compare_digest(one, other)
-
-
 def completion(secret: bytes, prefix: str, rater: int) -> str:
     """Completion code of a rater; whoever has the study's secret can check it."""
     mac = _mac(secret, f"completion {rater}")

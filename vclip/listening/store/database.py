@@ -59,7 +59,8 @@ def _upgraded(engine: Engine, *, new: bool) -> Iterator[Connection]:
     """A transaction in which all tables are there, new ones only if wanted. Raises StudyError."""
     try:
         with engine.connect() as connection:
-            _alone(connection)
+            if engine.dialect.name == "postgresql":  # SQLite's transactions are alone anyway
+                connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({LOCK})")
             if not new and schema.version(connection) is None:
                 raise StudyError(f"there are no ratings in {engine.url}; check the store's URL")
             schema.upgrade(connection)
@@ -85,12 +86,6 @@ def transaction(engine: Engine) -> Iterator[Connection]:
             yield connection
     except (OperationalError, InterfaceError, InternalError, PoolTimeout) as error:
         raise BusyError("nothing can be saved right now; try again in a minute") from error
-
-
-def _alone(connection: Connection) -> None:
-    """Wait until no other server makes tables; SQLite's transactions are alone anyway."""
-    if connection.dialect.name == "postgresql":
-        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({LOCK})")
 
 
 def _parse(url: str) -> URL:

@@ -8,7 +8,7 @@ stay, or a server that lags behind could append into the gap.
 from collections import defaultdict
 from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, Engine, and_, func, insert, select, text, update
+from sqlalchemy import Engine, and_, func, insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 
 from vclip.errors import StudyError
@@ -33,7 +33,9 @@ class SqlJournal(Journal):
 
     def read(self, after: int) -> list[Event]:
         """In one statement, so without gaps."""
-        return self._select(COLUMNS.number > after)
+        asked = select(*EVENT).where(self._mine, COLUMNS.number > after).order_by(COLUMNS.number)
+        with transaction(self._reader) as connection:
+            return [Event(*row) for row in connection.execute(asked)]
 
     def append(self, events: Sequence[Event], after: int) -> None:
         """In one transaction."""
@@ -54,10 +56,6 @@ class SqlJournal(Journal):
         except IntegrityError as error:
             raise SequenceTakenError from error
 
-    def of_rater(self, rater: int) -> list[Event]:
-        """By the index."""
-        return self._select(COLUMNS.rater == rater)
-
     def last_rater(self) -> int:
         """By the index that makes them unique."""
         asked = select(func.max(COLUMNS.rater)).where(text("kind = 'enrol'"))
@@ -67,11 +65,6 @@ class SqlJournal(Journal):
     def close(self) -> None:
         """All connections."""
         self._engine.dispose()
-
-    def _select(self, which: ColumnElement[bool]) -> list[Event]:
-        asked = select(*EVENT).where(self._mine, which).order_by(COLUMNS.number)
-        with transaction(self._reader) as connection:
-            return [Event(*row) for row in connection.execute(asked)]
 
 
 def load_states(url: str, study: str | None = None) -> list[StudyState]:

@@ -6,6 +6,7 @@ never changed; no position of a rater is answered twice; a rater who withdraws i
 and codes only SHA-256 are kept, of addresses nothing.
 """
 
+import hmac
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
@@ -229,7 +230,7 @@ def _find(state: StudyState, name: str, digest: str) -> RaterState | None:
     """Who has this token or code; all are compared, in a time that tells nothing."""
     found = None
     for one in state.raters.values():
-        if codes.same(getattr(one, name), digest):
+        if hmac.compare_digest(getattr(one, name), digest):
             found = one
     return found
 
