@@ -69,6 +69,9 @@ class DevCheck:
     loss: float
     dev_auc: float
 
+    def __str__(self) -> str:
+        return f"step {self.step:5d}  loss {self.loss:.3f}  dev AUC {self.dev_auc:.4f}"
+
 
 class AssociationTrainer:
     """Training as it stands; all of it but the data is in state()."""

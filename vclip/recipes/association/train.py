@@ -116,8 +116,7 @@ def train(settings: TrainSettings, command: str, group: Group) -> None:
 
     def show(check: DevCheck) -> None:
         if group.first:
-            line = f"step {check.step:5d}  loss {check.loss:.3f}  dev AUC {check.dev_auc:.4f}"
-            print(line, flush=True)
+            print(check, flush=True)
 
     model, history = fit(known, config, dev, found.labels, show, settings.resume, group)
     if not group.first:

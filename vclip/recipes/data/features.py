@@ -27,7 +27,7 @@ from typing import Annotated, Any, Literal
 import cv2
 from tyro.conf import arg
 
-from vclip.errors import DataError, reported
+from vclip.errors import DataError
 from vclip.face.detector import FaceDetector
 from vclip.recipes.data.encoders import (
     IMAGE_CHOICES,
@@ -47,7 +47,7 @@ from vclip.recipes.data.shards import (
     read_description,
     replaced,
 )
-from vclip.recipes.options import parse
+from vclip.recipes.options import command
 
 SKIPPED = "skipped.csv"
 STORE = REPO / "build" / "features"  # of what recipes make for themselves
@@ -197,16 +197,14 @@ def make_features(
     return settings.out
 
 
-@reported
-def main(argv: list[str] | None = None) -> int:
-    settings = parse(FeatureSettings, argv)
+@command(FeatureSettings)
+def main(settings: FeatureSettings) -> None:
     logging.basicConfig(level=logging.ERROR)
     if settings.voice_encoder is None and read_media(settings.pairs)[1]:
         raise DataError(f"--voice-encoder is missing: {VOICE_CHOICES}")
     parts, about = plan(settings)
     run(settings, parts, about)
     print(summarise(settings.out, Worker.from_environment()))
-    return 0
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ import numpy as np
 from tqdm import tqdm
 from tyro.conf import Positional
 
-from vclip.errors import DataError, reported
+from vclip.errors import DataError
 from vclip.recipes.data import clips
 from vclip.recipes.data.layouts import (
     Clip,
@@ -39,7 +39,7 @@ from vclip.recipes.data.layouts import (
 )
 from vclip.recipes.data.manifest import Pair, key_of
 from vclip.recipes.data.shards import replaced
-from vclip.recipes.options import parse
+from vclip.recipes.options import command
 
 HELD_OUT = 500  # people held out of VoxCeleb2 (Vclip §4.1)
 COLUMNS = ("person", "face", "voice", "sex", "split", "clip")
@@ -107,7 +107,7 @@ def read_splits(path: Path) -> dict[str, str]:
 def _lines(path: Path) -> list[str]:
     try:
         return [line.strip() for line in path.read_text().splitlines() if line.strip()]
-    except (OSError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
         raise DataError(f"cannot read {path}: {error}; give a text file") from error
 
 
@@ -227,10 +227,9 @@ def report(out: Path, rows: Sequence[Pair], left_out: Mapping[str, int], without
     return "\n".join([*lines, f"wrote {out}"])
 
 
-@reported
-def main(argv: list[str] | None = None) -> int:
-    print(prepare(parse(PrepareSettings, argv)))
-    return 0
+@command(PrepareSettings)
+def main(settings: PrepareSettings) -> None:
+    print(prepare(settings))
 
 
 if __name__ == "__main__":

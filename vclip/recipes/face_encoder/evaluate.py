@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from sklearn.linear_model import LogisticRegression, RidgeCV
 from sklearn.metrics.pairwise import cosine_similarity
 from sklearn.model_selection import GroupKFold, cross_val_predict
@@ -23,7 +22,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from tqdm import tqdm
 
-from vclip.errors import DataError, ImageError, reported
+from vclip.errors import DataError, ImageError
 from vclip.face.detector import FaceDetector
 from vclip.face.encoder import ImageEncoder, load_face_encoder
 from vclip.face.photo import crop_face, load_photo, whole_photo
@@ -31,7 +30,7 @@ from vclip.models.directory import BUNDLED
 from vclip.recipes.data.manifest import read_rows
 from vclip.recipes.face_encoder.face_crops import UNKNOWN, age_of
 from vclip.recipes.metrics.intervals import Estimate, bootstrap
-from vclip.recipes.options import parse
+from vclip.recipes.options import command
 
 FOLDS = 10
 COLUMNS = ("path", "person", "expression", "sex", "age")
@@ -158,28 +157,23 @@ def report(settings: EvaluateFaceSettings) -> dict[str, Any]:
     """Figures and counts by name, as they are printed."""
     detector = FaceDetector(settings.yunet)
     data = read(settings.london, load_face_encoder(settings.encoder), detector)
-    figures = measure(data, settings.draws, settings.seed)
-    counts = {
+    return {
+        "detector": detector.name,
         "pictures": len(data.person),
         "people": len(np.unique(data.person)),
         "without_face": int((data.boxes == 0).sum()),
         "extra_boxes": int((data.boxes - 1).clip(0).sum()),
+        **measure(data, settings.draws, settings.seed),
     }
-    return {"detector": detector.name, **counts} | {k: asdict(v) for k, v in figures.items()}
 
 
-@reported
-def main(argv: list[str] | None = None) -> int:
-    settings = parse(EvaluateFaceSettings, argv)
-    torch.set_num_threads(1)
+@command(EvaluateFaceSettings, threads=1)
+def main(settings: EvaluateFaceSettings) -> None:
     found = report(settings)
     if settings.json:
-        print(json.dumps(found))
-        return 0
-    for key, value in found.items():
-        text = str(Estimate(**value)) if isinstance(value, dict) else value
-        print(f"{key:20} {text}")
-    return 0
+        print(json.dumps(found, default=asdict))
+    else:
+        print(*(f"{key:20} {value}" for key, value in found.items()), sep="\n")
 
 
 if __name__ == "__main__":
