@@ -139,5 +139,10 @@ def read_training_data(settings: TrainingDataSettings, config: FitConfig) -> Tra
 
 def summary(data: PairFeatures, name: str) -> str:
     """Counts of rows and persons that are used, and what is not, for people."""
-    persons = len({pair.person for pair in data.pairs})
-    return "\n".join([f"{name}: {len(data.pairs)} rows, {persons} persons", *data.report.lines()])
+    persons, skipped = len({pair.person for pair in data.pairs}), data.report.skipped
+    lines = [
+        f"{name}: {len(data.pairs)} rows, {persons} persons",
+        f"no face found, whole picture used: {len(data.report.whole_pictures)}",
+        f"skipped: {len(skipped)}",
+    ]
+    return "\n".join([*lines, *(f"  {reason}" for reason in skipped)])

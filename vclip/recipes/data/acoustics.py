@@ -130,9 +130,8 @@ def silences(wav: Floating, sample_rate: int) -> tuple[float, float, float]:
     """
     size = hop = int(0.02 * sample_rate)
     loudness = level(frames(wav, size, hop))
-    sounding = np.flatnonzero(
-        loudness > max(np.percentile(loudness, 95) * 10 ** (-QUIET / 20), 1e-6)
-    )
+    threshold = max(np.percentile(loudness, 95) * 10 ** (-QUIET / 20), 1e-6)
+    sounding = np.flatnonzero(loudness > threshold)
     if not len(sounding):
         return len(wav) / sample_rate, 0.0, 1.0
     first, last = int(sounding[0]), int(sounding[-1])

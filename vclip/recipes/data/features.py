@@ -12,10 +12,8 @@ that cannot be used are skipped and listed in skipped.csv; `--retry` makes the s
 some. A file is known by its path: one that changes needs another folder.
 """
 
-import csv
 import functools
 import hashlib
-import io
 import json
 import logging
 import os
@@ -46,6 +44,7 @@ from vclip.recipes.data.shards import (
     open_features,
     read_description,
     replaced,
+    write_table,
 )
 from vclip.recipes.options import command
 
@@ -116,13 +115,8 @@ def summarise(folder: Path, worker: Worker) -> str:
         sides = dict(zip((FACES, VOICES), open_features(folder), strict=True))
     except DataError as error:
         return f"this process is done, others are at work or were stopped: {error}"
-    table = io.StringIO()
-    writer = csv.writer(table)
-    writer.writerow(("side", "file", "reason"))
-    for name, side in sides.items():
-        writer.writerows((name, *item) for item in side.skipped.items())
-    with replaced(folder / SKIPPED, worker.rank) as file:
-        file.write(table.getvalue().encode())
+    skipped = [(name, *item) for name, side in sides.items() for item in side.skipped.items()]
+    write_table(folder / SKIPPED, [("side", "file", "reason"), *skipped], worker.rank)
     told = [
         f"{name}: {len(side)} files have features ({side.dimension}), {len(side.skipped)} skipped"
         + (f", {len(side.whole)} without a face found" if name == FACES else "")

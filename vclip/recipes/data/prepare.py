@@ -13,8 +13,6 @@ takes as views of one. No media are opened. People are split, never clips: `--he
 drawn by `--seed`, are dev, the others train; or `--splits` names the split of every person.
 """
 
-import csv
-import io
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -38,7 +36,7 @@ from vclip.recipes.data.layouts import (
     voxceleb2,
 )
 from vclip.recipes.data.manifest import Pair, key_of
-from vclip.recipes.data.shards import replaced
+from vclip.recipes.data.shards import write_table
 from vclip.recipes.options import command
 
 HELD_OUT = 500  # people held out of VoxCeleb2 (Vclip §4.1)
@@ -147,15 +145,11 @@ def split_people(
 
 def write(path: Path, rows: Sequence[Pair]) -> None:
     """The manifest, its paths relative to it."""
-    base = os.path.abspath(path.parent)
-    table = io.StringIO()
-    writer = csv.writer(table, lineterminator="\n")
-    writer.writerow(COLUMNS)
+    base, cells = os.path.abspath(path.parent), []
     for row in rows:
         media = (Path(os.path.relpath(p, base)).as_posix() for p in (row.face, row.voice))
-        writer.writerow((row.person, *media, row.sex, row.split, row.clip))
-    with replaced(path) as file:
-        file.write(table.getvalue().encode())
+        cells.append((row.person, *media, row.sex, row.split, row.clip))
+    write_table(path, [COLUMNS, *cells])
 
 
 def find_clips(settings: PrepareSettings, people: Mapping[str, Person]) -> Iterator[Clip]:

@@ -13,9 +13,11 @@ A shard appears whole or not at all. It holds
 """
 
 import contextlib
+import csv
+import io
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -59,6 +61,14 @@ def replaced(path: Path, rank: int = 0) -> Iterator[BinaryIO]:
         file.flush()
         os.fsync(file.fileno())
     part.replace(path)
+
+
+def write_table(path: Path, rows: Iterable[Sequence[str]], rank: int = 0) -> None:
+    """Write a CSV whole or not at all; the first row names the columns."""
+    table = io.StringIO()
+    csv.writer(table, lineterminator="\n").writerows(rows)
+    with replaced(path, rank) as file:
+        file.write(table.getvalue().encode())
 
 
 def write_shard(path: Path, shard: Shard, dimension: int) -> None:
@@ -170,14 +180,6 @@ class MediaReport:
 
     whole_pictures: list[str] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
-
-    def lines(self) -> list[str]:
-        """For people: counts first, then one line per skipped file."""
-        return [
-            f"no face found, whole picture used: {len(self.whole_pictures)}",
-            f"skipped: {len(self.skipped)}",
-            *(f"  {reason}" for reason in self.skipped),
-        ]
 
 
 @dataclass(frozen=True)
