@@ -5,6 +5,7 @@ language; what depends on a visit is written by the server, in a language that i
 """
 
 import json
+import logging
 import math
 import re
 from collections.abc import Mapping
@@ -14,8 +15,11 @@ from pathlib import Path
 import gradio as gr
 from gradio.i18n import I18nData
 
+from vclip.errors import VclipError
 from vclip.limits import MAX_CHARS
 from vclip.speakers.candidates import Candidate
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +52,13 @@ class Texts:
         )
         count = self.count.format(length=length, limit=MAX_CHARS)
         return f"{count} · {self.estimate.format(seconds=seconds, wait=wait)}"
+
+    def failure(self, error: Exception) -> str:
+        """Our own messages as they are; of others, which are logged, only that it failed."""
+        if isinstance(error, VclipError):
+            return str(error)
+        log.error("an event failed", exc_info=error)
+        return self.failed
 
 
 CATALOGUES: dict[str, dict[str, str]] = {

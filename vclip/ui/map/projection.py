@@ -33,9 +33,8 @@ class MapProjection:
         largest = np.abs(axes).argmax(0)
         axes = axes * np.sign(axes[largest, [0, 1]])  # SVD's signs are arbitrary
         bank_at, generated_at = (bank_emb - mean) @ axes, (generated_emb - mean) @ axes
-        low, high = np.percentile(
-            generated_at, [0.2, 99.8], axis=0
-        )  # a few would shrink all others
+        # without the outermost, of which a few would shrink all others
+        low, high = np.percentile(generated_at, [0.2, 99.8], axis=0)
         low, high = np.minimum(low, bank_at.min(0)), np.maximum(high, bank_at.max(0))
         rank = np.linspace(0, 1, KNOTS)
         knots = (np.quantile(bank_at, rank, axis=0) + np.quantile(generated_at, rank, axis=0)) / 2

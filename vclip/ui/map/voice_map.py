@@ -1,7 +1,7 @@
 """Map of the voices: density of generated ones, the bank coloured by fit, face, numbered marks."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -72,14 +72,14 @@ class VoiceMap:
             colours = ColourScale.fit(scores, generated_emb @ image_emb)
             star = self.projection.place(image_emb[None])[0]
         figure = svg.SvgFigure(*SIZE)
-        _density(figure, self.projection.place(generated_emb))
+        heights = density.estimate(self.projection.place(generated_emb), SIZE)
+        shades = [{"class": f"d{n}"} for n in range(len(density.SHARES))]
+        figure.heights("density", heights.x, heights.y, heights.z, heights.levels, shades)
         at = self._place(candidates)
         placed = labels.place(at, self._bank_at, star, SIZE)
         named = {c.speaker_id: c for c in (*candidates, picked) if c}
         _leaders(figure, candidates, at, placed, picked)
-        self._bank(figure, scores, colours, {c.speaker_id for c in candidates})
-        for kind in ("generated", "shaped"):
-            self._found(figure, colours, [c for c in named.values() if c.source == kind], kind)
+        self._points(figure, scores, colours, named.values(), {c.speaker_id for c in candidates})
         if star is not None:
             face = {"class": "face", "data-name": texts.face}
             figure.points("star", star[None], svg.STAR, STAR, [face])
@@ -89,7 +89,6 @@ class VoiceMap:
         drawn = figure.markup(role="img", **{"aria-label": texts.map_label})
         sources = {voice.source for voice in named.values()}
         edges = colours.edges.tolist() if colours else []
-        shades = len(density.SHARES)
         return render("voice_map.figure", texts, drawn, source, sources, SHAPES, shades, edges)
 
     def nearest(
@@ -107,26 +106,24 @@ class VoiceMap:
             return np.empty((0, 2))
         return self.projection.place(np.stack([voice.voice_emb for voice in voices]))
 
-    def _bank(
-        self, figure: svg.SvgFigure, scores: Floating, colours: ColourScale | None, best: set[str]
-    ) -> None:
-        shapes = [
-            _point(speaker_id, float(score), colours, "bank", "best" if speaker_id in best else "")
-            for speaker_id, score in zip(self._ids, scores, strict=True)
-        ]
-        figure.points("voices", self._bank_at, "o", BANK, shapes)
-
-    def _found(
+    def _points(
         self,
         figure: svg.SvgFigure,
+        scores: Floating,
         colours: ColourScale | None,
-        voices: Sequence[Candidate],
-        source: str,
+        named: Collection[Candidate],
+        best: set[str],
     ) -> None:
-        """Points of the voices of one source that are named here and are not of the bank."""
-        shapes = [_point(c.speaker_id, c.score, colours, "best", SHAPES[source]) for c in voices]
-        size = POINT * SCALE[source]
-        figure.points("found", self._place(voices), MARKERS[source], size, shapes)
+        """The whole bank, then the voices that are named here and are not of it."""
+        shapes = [
+            _point(name, float(score), colours, "bank", "best" if name in best else "")
+            for name, score in zip(self._ids, scores, strict=True)
+        ]
+        figure.points("voices", self._bank_at, "o", BANK, shapes)
+        for kind in ("generated", "shaped"):
+            mine = [c for c in named if c.source == kind]
+            shapes = [_point(c.speaker_id, c.score, colours, "best", SHAPES[kind]) for c in mine]
+            figure.points("found", self._place(mine), MARKERS[kind], POINT * SCALE[kind], shapes)
 
     def _ring(
         self,
@@ -144,12 +141,6 @@ class VoiceMap:
         else:
             at, size = self._place([picked]), RING_OF_POINT
         figure.points("picked", at, "o", size, [name])
-
-
-def _density(figure: svg.SvgFigure, at: Floating) -> None:
-    found = density.estimate(at, SIZE)
-    shapes = [{"class": f"d{n}"} for n in range(len(found.levels))]
-    figure.heights("density", found.x, found.y, found.z, found.levels, shapes)
 
 
 def _leaders(

@@ -4,7 +4,6 @@ The docstrings of the functions in `add_endpoints` are shown by Gradio and MCP c
 """
 
 import contextlib
-import logging
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,7 +13,7 @@ import gradio as gr
 from gradio.utils import get_upload_folder
 
 from vclip import audio
-from vclip.errors import InputError, VclipError
+from vclip.errors import InputError
 from vclip.face.photo import load_photo
 from vclip.limits import MAX_K, Source, check_length
 from vclip.pipeline import LUFS, PAUSE, FaceResult, FaceToVoice
@@ -25,7 +24,6 @@ from vclip.ui.speech.takes import file_name
 from vclip.ui.texts import ENGLISH
 from vclip.ui.visit import K, next_seed
 
-log = logging.getLogger(__name__)
 DEFAULTS: tuple[Source, ...] = ("both", "generated")  # of /candidates, of /resample
 
 
@@ -219,8 +217,5 @@ def our_errors() -> Iterator[None]:
     """Our own messages reach the client; of anything else it learns only that it failed."""
     try:
         yield
-    except VclipError as error:
-        raise gr.Error(str(error), print_exception=False) from None
-    except Exception:
-        log.exception("an endpoint failed")
-        raise gr.Error(ENGLISH.failed, print_exception=False) from None
+    except Exception as error:
+        raise gr.Error(ENGLISH.failure(error), print_exception=False) from None

@@ -1,6 +1,5 @@
 """Event listeners of the page: a control calls a step of the visit and shows what it changed."""
 
-import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -10,7 +9,6 @@ from typing import Any
 import gradio as gr
 
 from vclip import card
-from vclip.errors import VclipError
 from vclip.ui.page import endpoints, explanation, fragments
 from vclip.ui.page.layout import (
     MOVES,
@@ -27,7 +25,6 @@ from vclip.ui.speech.takes import KEPT_SECONDS, TakeStore
 from vclip.ui.texts import ENGLISH, negotiate
 from vclip.ui.visit import EXAMPLES, Visit, VisitController
 
-log = logging.getLogger(__name__)
 SEARCH: dict[str, Any] = {"concurrency_id": "search", "concurrency_limit": 4}
 QUIET: dict[str, Any] = {"show_progress": "hidden"}
 MESSAGES = ("face_message", "voice_message", "shape_message", "card_message")
@@ -148,13 +145,10 @@ def guarded(
                 shown = show(controller, visit, names)
                 session.visit = replace(visit, message="")
                 return [session, *shown.values()]
-            except VclipError as error:
-                told = str(error)
-            except Exception:
-                log.exception("a step failed")
-                told = session.visit.texts.failed
+            except Exception as error:
+                told = fragments.message(session.visit.texts.failure(error))
         kept: dict[str, Any] = dict.fromkeys(names, gr.skip())
-        return [session, *(kept | {message: fragments.message(told)}).values()]
+        return [session, *(kept | {message: told}).values()]
 
     return run
 

@@ -1,6 +1,5 @@
 """Event listeners of speech: one voice, heard as it is spoken, or all of the list in turn."""
 
-import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import takewhile
@@ -9,7 +8,7 @@ from typing import Any, NamedTuple
 import gradio as gr
 
 from vclip import audio, card
-from vclip.errors import InputError, SpeakerError, VclipError
+from vclip.errors import InputError, SpeakerError
 from vclip.pipeline import LUFS
 from vclip.speakers.candidates import Candidate
 from vclip.speech.narrator import master
@@ -22,7 +21,6 @@ from vclip.ui.speech.take_list import TakeEntry
 from vclip.ui.speech.takes import SpeechTake, TakeStore
 from vclip.ui.visit import VisitController
 
-log = logging.getLogger(__name__)
 REMEMBERED = 20  # takes of a visit
 EVERY = 0.25  # seconds between yields, where Gradio can leave a visitor; one costs milliseconds
 KIND = audio.FORMATS[0]  # of the file that a card describes
@@ -163,11 +161,8 @@ def add_speech_events(controller: SpeechController, page: PageComponents) -> lis
                     raise InputError(texts.no_number)
                 for update in steps(session, SpeechRequest(text or "", seed, rate, pause)):
                     yield session, *update, ""
-            except VclipError as error:
-                yield session, *[gr.skip()] * n, fragments.message(str(error))
-            except Exception:
-                log.exception("speaking failed")
-                yield session, *[gr.skip()] * n, fragments.message(texts.failed)
+            except Exception as error:
+                yield session, *[gr.skip()] * n, fragments.message(texts.failure(error))
 
         return run
 
