@@ -119,7 +119,7 @@ class Limiter:
 
 
 class LimiterStream:
-    """The same for a sound that comes in chunks: what goes out lags `reach` samples behind."""
+    """Streaming Limiter: takes chunks, returns samples with a delay of `reach`."""
 
     def __init__(self, limiter: Limiter) -> None:
         self._limiter = limiter
@@ -127,7 +127,7 @@ class LimiterStream:
         self._out = 0  # samples of `held` that went out already and are kept as context
 
     def feed(self, chunk: Wav) -> Wav:
-        """What can go out now that a chunk has come in."""
+        """Limited samples that are ready after this chunk."""
         self._held = np.concatenate([self._held, chunk])
         ready = max(self._out, len(self._held) - self._limiter.reach)
         limited = self._limiter(self._held)[self._out : ready]
@@ -136,7 +136,7 @@ class LimiterStream:
         return limited
 
     def finish(self) -> Wav:
-        """What is still held back, when no chunk comes any more."""
+        """The remaining samples after the last chunk."""
         return self._limiter(self._held)[self._out :]
 
 

@@ -22,7 +22,7 @@ RANGES = {
 
 
 def request_limits() -> dict[str, Any]:
-    """What may be asked of any model, as JSON."""
+    """Ranges of all arguments of a request, as JSON."""
     return {
         "generated": voice_id.N_GENERATED,
         "near": voice_id.N_NEAR,

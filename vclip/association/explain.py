@@ -72,7 +72,7 @@ def neighbours(candidate: Candidate, bank: SpeakerBank) -> list[tuple[str, float
 def shuffled_control(
     offered: Sequence[Candidate], other: list[Candidate], image_emb: Float32
 ) -> ShuffledControl:
-    """What another face was offered beside what the face of image_emb (D,) was."""
+    """Compare candidates of another face with those offered for image_emb (D,)."""
     ids = {candidate.speaker_id for candidate in offered}
     scores = [float(candidate.voice_emb @ image_emb) for candidate in other]
     return ShuffledControl(other, scores, sum(candidate.speaker_id in ids for candidate in other))

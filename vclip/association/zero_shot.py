@@ -55,7 +55,7 @@ class SpeakerProfile:
     country: str = ""
 
     def describe(self) -> str:
-        """In words that a caption would use: "an 18-year-old New Zealand woman"."""
+        """Description as in a caption: "an 18-year-old New Zealand woman"."""
         # NewZealand is New Zealand: some manifests are without spaces
         accent = "" if self.accent.lower() in UNKNOWN else re.sub(r"\B(?=[A-Z])", " ", self.accent)
         age = "" if self.age is None else f"{self.age:.0f}-year-old"
@@ -66,7 +66,7 @@ class SpeakerProfile:
 
 
 def speaker_profiles(bank: Mapping[str, Any]) -> list[SpeakerProfile]:
-    """Of the arrays of a bank.npz: sex (N,), age (N,) nan where unknown, accent (N,); any or none.
+    """Profiles from arrays of bank.npz, any of: sex (N,), age (N,) nan if unknown, accent (N,).
 
     `vclip.recipes.generation.describe_bank` writes the last two.
     """

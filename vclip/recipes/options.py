@@ -73,5 +73,5 @@ def command(
 
 
 def command_line(module: str, argv: Sequence[str] | None) -> str:
-    """What was typed to run a recipe: kept beside what it makes."""
+    """The command that ran a recipe: kept as provenance of what it makes."""
     return shlex.join(["python", "-m", module, *(sys.argv[1:] if argv is None else argv)])

@@ -91,7 +91,7 @@ class FaissIndex:
 
     @classmethod
     def load(cls, path: Path, table: Float32, breadth: int = BREADTH) -> "FaissIndex":
-        """What was saved, for the table that it was built of. Raises ModelError."""
+        """Load an index for the table that it was built of. Raises ModelError."""
         try:
             inner = _faiss().read_index(str(path))
         except RuntimeError as error:

@@ -17,7 +17,7 @@ Precision = Literal["auto", "float32", "bfloat16"]
 
 
 def fastest(precision: Precision) -> torch.dtype:
-    """What a precision means on this machine: "auto" is bfloat16 where matrix units compute it."""
+    """The dtype of a precision here: "auto" is bfloat16 where matrix units compute it."""
     has_matrix_units = torch.cpu.get_capabilities().get("amx_bf16", False)
     wanted = precision == "bfloat16" or (precision == "auto" and has_matrix_units)
     return torch.bfloat16 if wanted else torch.float32

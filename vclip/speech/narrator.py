@@ -36,7 +36,7 @@ class AdmissionGate:
 
     @contextmanager
     def place(self) -> Iterator[None]:
-        """Take one of the places. Raises BusyError where all are taken."""
+        """Context manager that holds one of the places. Raises BusyError if all are taken."""
         if not self._places.acquire(blocking=False):
             raise BusyError("too many texts are being spoken just now; try again in a moment")
         try:

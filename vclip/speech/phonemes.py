@@ -61,7 +61,7 @@ def to_ids(ipa: str, vocabulary: Sequence[str], blank: int | None) -> list[int]:
 
 @dataclass(frozen=True)
 class TextFrontEnd:
-    """How one model's texts become ids: the cleaner, phonemizer and symbols it was trained with."""
+    """Text front end of one model: the cleaner, phonemizer and symbols it was trained with."""
 
     vocabulary: Sequence[str]
     blank: int | None

@@ -27,12 +27,12 @@ class Speech:
 
 
 def join(parts: Sequence[Speech]) -> Speech:
-    """One speech out of its sentences."""
+    """Concatenate the speech of several sentences."""
     return Speech(np.concatenate([part.wav for part in parts]), parts[0].sample_rate)
 
 
 class Synthesizer(Protocol):
-    """What the pipeline asks of a multi-speaker text-to-speech model."""
+    """Interface of a multi-speaker text-to-speech model."""
 
     sample_rate: int
     speaker_ids: list[str]

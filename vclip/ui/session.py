@@ -41,11 +41,11 @@ class VisitorSession:
 
     @property
     def tokens(self) -> list[str]:
-        """Of all takes that belong to it."""
+        """Tokens of all takes of the session."""
         return [*(one.token for one in self.spoken), *self.compared]
 
     def forget(self) -> None:
-        """Back to the beginning, but for language and number of voices."""
+        """Reset the session, but for language and number of voices."""
         self.epoch += 1
         self.visit = Visit(language=self.visit.language, k=self.visit.k)
         self.spoken, self.compared = (), ()

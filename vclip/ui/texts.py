@@ -37,7 +37,7 @@ class Texts:
             raise AttributeError(f"there is no text {name!r} in {self.language}") from None
 
     def voice(self, candidate: Candidate, separator: str = " · ") -> str:
-        """How a voice is named: rank if it has one, id, fit if a face is known."""
+        """Name of a voice: rank if it has one, id, fit if a face is known."""
         parts = [f"{candidate.rank}"] if candidate.rank else []
         parts.append(candidate.speaker_id)
         if not math.isnan(candidate.score):

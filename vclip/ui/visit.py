@@ -48,7 +48,7 @@ class Visit:
 
     @property
     def texts(self) -> Texts:
-        """In this visitor's language."""
+        """Texts in this visitor's language."""
         return LANGUAGES[self.language]
 
 
@@ -209,13 +209,13 @@ class VisitController:
         )
 
     def explain(self, visit: Visit) -> Explanation | None:
-        """What can be said about the picked voice and the face."""
+        """Explanation of the picked voice for the face; None without either."""
         if visit.picked is None or visit.seen is None:
             return None
         return self.model.explain(visit.picked, visit.seen)
 
     def control(self, visit: Visit) -> ShuffledControl | None:
-        """What another face would have got, once asked for."""
+        """The control with another face; None until asked for."""
         if visit.seen is None or visit.other is None:
             return None
         seen, k, source = visit.seen, visit.k, visit.source

@@ -51,7 +51,7 @@ def test_variance_of_a_crossed_design_is_unbiased() -> None:
     for _ in range(400):
         rater, item, values = crossed(rng, 15, 12, sd)
         two_way = TwoWayBootstrap(rater, item, 1, rng)
-        found.append(two_way.variance(bootstrap.pull(values, np.ones(len(values))))[0])
+        found.append(two_way.variance(bootstrap.mean_influence(values, np.ones(len(values))))[0])
     assert np.mean(found) == pytest.approx(truth, rel=0.1)
 
 
@@ -124,7 +124,7 @@ def test_variance_of_clusters_of_any_size_is_unbiased() -> None:
     for _ in range(4000):
         values = rng.standard_normal(4)[rater]
         two_way = TwoWayBootstrap(rater, np.zeros(20), 1, rng)
-        found.append(two_way.variance(bootstrap.pull(values, np.ones(20)))[0])
+        found.append(two_way.variance(bootstrap.mean_influence(values, np.ones(20)))[0])
     assert np.mean(found) == pytest.approx(truth, rel=0.1)
 
 

@@ -70,30 +70,30 @@ KEPT = {
 @pytest.mark.parametrize("rule", BROKEN)
 def test_who_breaks_a_rule_is_left_out(rule: str) -> None:
     table = pd.concat([*BROKEN[rule], rows(rater=2)], ignore_index=True)
-    reasons = exclusion.judge(study(), table)
+    reasons = exclusion.exclusion_reasons(study(), table)
     assert list(reasons) == [1]
     assert [why.split(":")[0] for why in reasons[1]] == [rule]
 
 
 @pytest.mark.parametrize("case", KEPT)
 def test_who_breaks_none_stays(case: str) -> None:
-    assert exclusion.judge(study(), pd.concat(KEPT[case], ignore_index=True)) == {}
+    assert exclusion.exclusion_reasons(study(), pd.concat(KEPT[case], ignore_index=True)) == {}
 
 
 def test_rules_come_from_the_study() -> None:
     table = pd.concat(BROKEN["attention"], ignore_index=True)
-    assert exclusion.judge(study(attention_min=0.5), table) == {}
+    assert exclusion.exclusion_reasons(study(attention_min=0.5), table) == {}
 
 
 def test_all_reasons_are_told_and_read_back() -> None:
     table = pd.concat([rows(n=10, value=3.0, seconds=1.0), rows(rater=2)], ignore_index=True)
     marked = exclusion.mark(study(), table)
     assert list(marked["excluded"]) == [True] * 10 + [False] * 6
-    reasons = exclusion.judge(study(), table)
+    reasons = exclusion.exclusion_reasons(study(), table)
     assert exclusion.reasons_of(marked) == reasons
     assert exclusion.by_rule(reasons) == {"straight-lining": 1, "speed": 1}
     assert set(exclusion.clean(marked)["rater"]) == {2}
-    assert exclusion.judge(study(), marked) == reasons  # marks change no judgement
+    assert exclusion.exclusion_reasons(study(), marked) == reasons  # marks change no judgement
 
 
 def test_an_honest_rater_risks_what_is_documented() -> None:
@@ -113,17 +113,19 @@ def test_a_coin_flipper_is_left_out_less_than_3_times_in_1000() -> None:
         enough = next(k for k in range(n + 1) if k / n > most)
         assert 2 * stats.binom.sf(enough - 1, n, 0.5) < 0.003
     table = [rows(n=10, type="ab", answer=a, value=np.nan) for a in ("A", ["A"] * 9 + ["B"])]
-    assert [bool(exclusion.judge(study(), one)) for one in table] == [True, False]
+    assert [bool(exclusion.exclusion_reasons(study(), one)) for one in table] == [True, False]
 
 
 def test_a_multi_trial_counts_once() -> None:
     table = rows(n=6, type="multi", position=[1, 1, 1, 2, 2, 2], seconds=[9, 9, 9, 0.1, 0.1, 0.1])
-    assert exclusion.judge(study(), table) == {}  # two trials, not six
+    assert exclusion.exclusion_reasons(study(), table) == {}  # two trials, not six
 
 
 def test_a_careless_panel_is_found() -> None:
     """Who answers by lot has 3 attention trials of five values right once in 125 times."""
     asked = toy_study.study(12, "abc", "acr_fit", trials_per_rater=12, attention=3)
-    reasons = exclusion.judge(asked, simulated_ratings.table(asked, 40, inattentive=0.25))
+    reasons = exclusion.exclusion_reasons(
+        asked, simulated_ratings.table(asked, 40, inattentive=0.25)
+    )
     assert 9 <= len(reasons) <= 10
-    assert exclusion.judge(asked, simulated_ratings.table(asked, 40)) == {}
+    assert exclusion.exclusion_reasons(asked, simulated_ratings.table(asked, 40)) == {}

@@ -36,7 +36,7 @@ class Reliability:
 
 @dataclass(frozen=True)
 class Agreement:
-    """Of the judgements of one question; units are the stimuli (item and condition)."""
+    """Agreement on one question; units are the stimuli (item and condition)."""
 
     alpha: float
     reliability: Reliability
@@ -45,7 +45,7 @@ class Agreement:
 
 
 def agreement(rows: pd.DataFrame, rng: np.random.Generator) -> Agreement:
-    """Of rows with rater, item, condition, value and type (alpha: ACR ordinal, multi interval)."""
+    """Agreement; rows: rater, item, condition, value, type (alpha: ACR ordinal, multi interval)."""
     table = matrix(rows)
     level: Level = "interval" if (rows["type"] == "multi").any() else "ordinal"
     return Agreement(alpha(table, level), icc(table), split_half(table, rng), table.shape[1])

@@ -36,7 +36,7 @@ class Interval:
     df: float = nan
 
     def within(self, least: float, most: float) -> "Interval":
-        """The same where nothing beyond the limits can be, as on a scale of answers."""
+        """The interval clipped to [least, most], as on a bounded scale."""
         low, high = (float(np.clip(end, least, most)) for end in (self.low, self.high))
         return replace(self, low=low, high=high)
 
@@ -123,7 +123,7 @@ class TwoWayBootstrap:
     def mean(self, values: npt.ArrayLike, chosen: npt.ArrayLike) -> Interval:
         """Mean of the chosen values (N,) with its interval."""
         draws = self.means(values, chosen)
-        return self.interval(average(values, chosen), draws, pull(values, chosen), chosen)
+        return self.interval(average(values, chosen), draws, mean_influence(values, chosen), chosen)
 
     def difference(
         self, values: npt.ArrayLike, one: npt.ArrayLike, other: npt.ArrayLike
@@ -131,7 +131,7 @@ class TwoWayBootstrap:
         """Mean of one set of judgements less that of the other, compared within each draw."""
         draws = self.means(values, one) - self.means(values, other)
         value = average(values, one) - average(values, other)
-        moved = pull(values, one) - pull(values, other)
+        moved = mean_influence(values, one) - mean_influence(values, other)
         return self.interval(value, draws, moved, one, other)
 
 
@@ -141,7 +141,7 @@ def average(values: npt.ArrayLike, chosen: npt.ArrayLike) -> float:
     return float(found.mean()) if len(found) else nan
 
 
-def pull(values: npt.ArrayLike, chosen: npt.ArrayLike) -> Float64:
+def mean_influence(values: npt.ArrayLike, chosen: npt.ArrayLike) -> Float64:
     """Influence of each judgement on the mean of the chosen ones, (N,)."""
     moved = np.asarray(values, float) - average(values, chosen)
     found: Float64 = np.where(chosen, moved, 0.0) / max(np.count_nonzero(chosen), 1)

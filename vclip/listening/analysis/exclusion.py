@@ -22,7 +22,7 @@ LEAST = 10  # ratings before their variance says anything; choices, before their
 LEAST_TIMES = 5
 
 
-def judge(study: Study, frame: pd.DataFrame) -> Reasons:
+def exclusion_reasons(study: Study, frame: pd.DataFrame) -> Reasons:
     """Reasons for exclusion by rater: a sentence for each broken rule that begins with its name.
 
     Raters who break none are not in it.
@@ -33,8 +33,8 @@ def judge(study: Study, frame: pd.DataFrame) -> Reasons:
 
 
 def mark(study: Study, frame: pd.DataFrame) -> pd.DataFrame:
-    """The same table with columns excluded and reason filled."""
-    reasons = {rater: "; ".join(why) for rater, why in judge(study, frame).items()}
+    """Table with the columns `excluded` and `reason` filled."""
+    reasons = {rater: "; ".join(why) for rater, why in exclusion_reasons(study, frame).items()}
     reason = frame["rater"].map(lambda rater: reasons.get(rater, ""))
     return frame.assign(excluded=reason != "", reason=reason)
 
@@ -50,7 +50,7 @@ def by_rule(reasons: Mapping[int, Sequence[str]]) -> dict[str, int]:
 
 
 def reasons_of(frame: pd.DataFrame) -> Reasons:
-    """What judge found, read back from a marked table."""
+    """Reasons for exclusion, read back from a marked table."""
     marked = frame[frame["excluded"].astype(bool)].drop_duplicates("rater")
     pairs = zip(marked["rater"], marked["reason"], strict=True)
     return {int(rater): str(reason).split("; ") for rater, reason in pairs}

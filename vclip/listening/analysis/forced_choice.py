@@ -29,7 +29,7 @@ class Accuracy:
 
 
 def accuracies(rows: pd.DataFrame, two_way: TwoWayBootstrap) -> list[Accuracy]:
-    """Of all rows (N), then abx by pair of conditions; rows have correct, chance, conditions."""
+    """Accuracy over rows (N), abx also by pair; rows have correct, chance, conditions."""
     everything = accuracy("all", rows, pd.Series(True, rows.index), two_way)
     pairs = rows["conditions"].map(lambda shown: " ".join(sorted(set(str(shown).split()))))
     names = sorted(pairs[rows["type"] == "abx"].unique())
@@ -40,7 +40,7 @@ def accuracies(rows: pd.DataFrame, two_way: TwoWayBootstrap) -> list[Accuracy]:
 def accuracy(
     name: str, rows: pd.DataFrame, chosen: "pd.Series[bool]", two_way: TwoWayBootstrap
 ) -> Accuracy:
-    """Of the chosen rows."""
+    """Accuracy of the chosen rows."""
     correct = rows["correct"].astype(float).to_numpy()
     mask = chosen.to_numpy()
     right, n = int(correct[mask].sum()), int(mask.sum())

@@ -60,7 +60,7 @@ class OrdinalFit:
 
 
 def fit(rows: pd.DataFrame, names: Sequence[str]) -> OrdinalFit | None:
-    """Of ACR rows with rater, item, condition, value; None if all answers are alike."""
+    """Fit to ACR rows with rater, item, condition, value; None if all answers are alike."""
     levels, answers = np.unique(rows["value"].to_numpy(float), return_inverse=True)
     present = [name for name in names if (rows["condition"] == name).any()]
     if len(levels) < 2 or len(present) < 2:

@@ -70,7 +70,7 @@ class PairedChoices:
 def preferences(
     rows: pd.DataFrame, names: Sequence[str], two_way: TwoWayBootstrap
 ) -> Preferences | None:
-    """Of rows (N) with conditions as heard and answer (A, B, tie); None of none."""
+    """Fit to rows (N) with conditions as heard and answer (A, B, tie); None if no rows."""
     present = {name for pair in rows["conditions"] for name in str(pair).split()}
     names = [name for name in names if name in present]
     if len(names) < 2:
@@ -137,7 +137,7 @@ def undetermined(theta: Float64, z: Float64) -> Float64:
 
 
 def influence(theta: Float64, z: Float64, outcome: Indices) -> Float64:
-    """By how much each judgement moves each parameter, (N, P): H⁻¹ of its own gradient."""
+    """Influence of each judgement on each parameter, (N, P): H⁻¹ of its own gradient."""
     moved = np.linalg.solve(_information(theta, z), _gradients(theta, z, outcome).T)
     return moved.T.astype(np.float64)
 

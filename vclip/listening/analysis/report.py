@@ -20,7 +20,7 @@ def text(results: StudyResults, study: Study | None = None) -> str:
 
 
 def findings(question: QuestionResults, labels: dict[str, str]) -> str:
-    """What one question found; labels: of conditions."""
+    """Paragraph on the results of one question; labels: of conditions."""
     head = f"{question.id} ({count(question.n_ratings, 'judgement')} of"
     head += f" {count(question.n_raters, 'rater')} on {count(question.n_items, 'item')}):"
     sentences = [head]

@@ -32,7 +32,7 @@ DRAWS = 2000
 
 @dataclass(frozen=True)
 class QuestionResults:
-    """One question. What does not belong to its type is empty or None."""
+    """Results of one question. What does not belong to its type is empty or None."""
 
     id: str
     type: str
@@ -78,7 +78,7 @@ class StudyResults:
 def analyse(
     study: Study | None, frame: pd.DataFrame, draws: int = DRAWS, seed: int = 0, raw: bool = False
 ) -> StudyResults:
-    """Of a marked table, without excluded raters unless raw; the same seed gives the same results.
+    """Results of a marked table, without excluded raters unless raw; deterministic for a seed.
 
     Raises StudyError if nothing is left to analyse.
     """

@@ -42,7 +42,7 @@ class PairComparison:
 
     @property
     def significant(self) -> bool:
-        """At 5 % after Holm's correction; not where there is no p."""
+        """Whether p_holm is below 5 %; False where there is no p."""
         return self.p_holm < ALPHA
 
 

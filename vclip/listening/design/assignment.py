@@ -35,32 +35,32 @@ def assign_cells(
 
 def _in_turn(level: list[Cell], chosen: list[Cell], n: int, rng: np.random.Generator) -> list[Cell]:
     """Up to n of a level: always of the label, then of the item, that the rater has least of."""
-    had = Counter(label(cell) for cell in chosen)
+    had = Counter(balance_key(cell) for cell in chosen)
     items = Counter(cell.item for cell in chosen)
-    heaps, found = heaped(level, rng), list[Cell]()
-    while heaps and len(found) < n:
-        name = min(heaps, key=lambda name: had[name])
-        cell = min(heaps[name], key=lambda cell: items[cell.item])
-        heaps[name].remove(cell)
-        if not heaps[name]:
-            del heaps[name]
+    groups, found = grouped(level, rng), list[Cell]()
+    while groups and len(found) < n:
+        name = min(groups, key=lambda name: had[name])
+        cell = min(groups[name], key=lambda cell: items[cell.item])
+        groups[name].remove(cell)
+        if not groups[name]:
+            del groups[name]
         found.append(cell)
         had[name] += 1
         items[cell.item] += 1
     return found
 
 
-def label(cell: Cell) -> tuple[str, ...]:
+def balance_key(cell: Cell) -> tuple[str, ...]:
     """Key by which cells are balanced: the question and its conditions."""
     return (cell.question, *cell.conditions)
 
 
-def heaped(cells: Sequence[Cell], rng: np.random.Generator) -> dict[tuple[str, ...], list[Cell]]:
+def grouped(cells: Sequence[Cell], rng: np.random.Generator) -> dict[tuple[str, ...], list[Cell]]:
     """The cells of each label in a random order; labels as they come in it."""
-    heaps: dict[tuple[str, ...], list[Cell]] = defaultdict(list)
+    groups: dict[tuple[str, ...], list[Cell]] = defaultdict(list)
     for cell in shuffled(cells, rng):
-        heaps[label(cell)].append(cell)
-    return heaps
+        groups[balance_key(cell)].append(cell)
+    return groups
 
 
 def shuffled(values: Sequence[T], rng: np.random.Generator) -> list[T]:

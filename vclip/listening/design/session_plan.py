@@ -13,7 +13,7 @@ import numpy as np
 
 from vclip.errors import ConflictError
 from vclip.listening.design import williams
-from vclip.listening.design.assignment import assign_cells, heaped, label, shuffled
+from vclip.listening.design.assignment import assign_cells, balance_key, grouped, shuffled
 from vclip.listening.design.study import ACR, SLOTS, Probe, Question, Study
 from vclip.listening.design.trials import (
     Cell,
@@ -29,7 +29,7 @@ TRIES = 10  # at an order in which no item comes twice in a row
 
 
 def plan_session(study: Study, counts: Counts, rng: np.random.Generator) -> list[Trial]:
-    """One rater's trials, given what is rated or reserved; the same rng gives the same trials.
+    """Trials of a rater's session, given the counts of ratings; deterministic for an rng.
 
     Raises ConflictError if every cell has its quota.
     """
@@ -55,7 +55,7 @@ def _sequence(
     turn, row = divmod(rater, len(rows))
     for i in rows[row]:
         name = study.questions[i].id
-        labels = list(dict.fromkeys(label(c) for c in cells(study) if c.question == name))
+        labels = list(dict.fromkeys(balance_key(c) for c in cells(study) if c.question == name))
         mine = [c for c in chosen if c.question == name]
         tries = (list(_block(mine, labels, turn, rng)) for _ in range(TRIES))
         yield from min(tries, key=lambda block: sum(a.item == b.item for a, b in pairwise(block)))
@@ -65,11 +65,11 @@ def _block(
     chosen: list[Cell], labels: list[tuple[str, ...]], start: int, rng: np.random.Generator
 ) -> Iterator[Cell]:
     """Cells of one question; the same item seldom comes twice in a row."""
-    heaps, last = heaped(chosen, rng), ""
-    for name in williams.rounds({k: len(v) for k, v in heaps.items()}, labels, start):
-        heap = heaps[name]
-        cell = next((cell for cell in heap if cell.item != last), heap[0])
-        heap.remove(cell)
+    groups, last = grouped(chosen, rng), ""
+    for name in williams.rounds({k: len(v) for k, v in groups.items()}, labels, start):
+        group = groups[name]
+        cell = next((cell for cell in group if cell.item != last), group[0])
+        group.remove(cell)
         yield cell
         last = cell.item
 

@@ -185,7 +185,7 @@ class Study(Part):
 
     @property
     def folder(self) -> Path:
-        """Where the study file lies; all paths begin there."""
+        """The study file's folder; all paths are relative to it."""
         return self._folder
 
     @property
@@ -209,7 +209,7 @@ class Study(Part):
         return _by_id(self.items, name, "item")
 
     def conditions_of(self, question: Question) -> list[str]:
-        """What a question is asked about, in the order of the file."""
+        """Conditions that a question compares, in the order of the file."""
         asked = question.conditions
         return [c.id for c in self.conditions if asked is None or c.id in asked]
 

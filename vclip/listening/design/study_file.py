@@ -54,7 +54,7 @@ def json_schema() -> dict[str, Any]:
 
 
 def read_file(path: Path) -> bytes:
-    """What is in a study file or a recipe. Raises StudyError."""
+    """Bytes of a study file or a recipe. Raises StudyError."""
     try:
         if path.stat().st_size > MAX_SIZE:
             raise StudyError(f"{path.name}: more than {MAX_SIZE >> 20} MB; no study needs that")

@@ -58,7 +58,7 @@ class Counts:
 
 
 def presentation_order(trial: Trial) -> Order:
-    """What is to be presented equally often."""
+    """The aspect of a trial that is counterbalanced: its order of presentation."""
     return trial.question, trial.item, trial.items or trial.conditions
 
 

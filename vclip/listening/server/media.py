@@ -26,7 +26,7 @@ class MediaFile(NamedTuple):
 
 
 class StudyMedia:
-    """What raters hear and see. Files are read when asked for, screening sounds made once."""
+    """Sounds and pictures for raters. Files are read when asked for, screening sounds made once."""
 
     def __init__(self, study: Study) -> None:
         self._study = study

@@ -110,7 +110,7 @@ class StudyMonitor:
 
 
 def known(study: Study, ratings: Iterable[Rating]) -> list[Rating]:
-    """Without those of questions and items that the study file no longer has."""
+    """Ratings of questions and items that the study file still has."""
     questions, items = ({part.id for part in parts} for parts in (study.questions, study.items))
     return [r for r in ratings if r.question in questions and r.item in items]
 

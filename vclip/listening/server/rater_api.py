@@ -83,7 +83,7 @@ class RaterService:
         self._bucket, self._events = TokenBucket(AT_ONCE, PER_SECOND), Counter[int]()
 
     def about(self) -> dict[str, Any]:
-        """What is told before anybody agrees."""
+        """Study information shown before consent."""
         study = self.study
         told = study.model_dump(include={"title", "consent", "instructions", "language", "contact"})
         gates = study.gates.model_dump()
@@ -130,7 +130,7 @@ class RaterService:
     def events(
         self, token: Token, body: Annotated[list[PageEvent], Field(max_length=500)]
     ) -> dict[str, str]:
-        """What the page tells of itself; nothing depends on it, so a flood ends without a word."""
+        """Log client events; best effort, too many are dropped silently."""
         rater = self._rater(token)
         kept = body[: max(0, EVENTS - self._events[rater])]
         self._events[rater] += len(kept)

@@ -105,7 +105,7 @@ class RaterSession:
 
 
 def view(session: RaterSession) -> dict[str, Any]:
-    """What the page is told; nothing in it tells conditions, items or purposes but training's."""
+    """State sent to the page; discloses no conditions or items, of purposes training only."""
     step = session.step
     shown = session.trial if step in ("training", "trial") else None
     code = codes.completion(session.secret, session.study.completion, session.rater)
@@ -138,7 +138,7 @@ def show(study: Study, trial: Trial) -> dict[str, Any]:
 
 
 def slots(question: Question, trial: Trial) -> list[str]:
-    """What the sounds of a trial are called."""
+    """Labels of the sounds of a trial."""
     names = list(SLOTS[: len(trial.conditions)])
     return [*names[:2], "X"] if question.type == "abx" else names
 
@@ -185,7 +185,7 @@ def check_value(question: Question, trial: Trial, answer: Answer) -> None:
 
 
 def share(ranges: Ranges, seconds: float) -> float:
-    """How much of a sound is covered by played ranges, 0 to 1. A jump leaves a gap."""
+    """Share of a sound covered by played ranges, 0 to 1. A jump leaves a gap."""
     covered, end = 0.0, 0.0
     for start, stop in sorted(ranges):
         start = max(start, 0.0) if start > end + EDGE else end

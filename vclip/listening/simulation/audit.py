@@ -17,7 +17,7 @@ from vclip.listening.store.store import Store
 
 
 def audit(store: Store, logs: Sequence[SessionLog]) -> dict[str, Any]:
-    """What the store has of what was acknowledged, by rater and position."""
+    """Compare stored with acknowledged answers, by rater and position."""
     kept = [(r.rater, r.position) for r in store.ratings()]
     lost, changed, unknown = 0, 0, 0
     for log in logs:
@@ -37,7 +37,7 @@ def audit(store: Store, logs: Sequence[SessionLog]) -> dict[str, Any]:
 
 
 def evaluate(store: Store, logs: Sequence[SessionLog], panel: RaterPanel) -> dict[str, Any]:
-    """Who was excluded, and how the results stand to what was planted."""
+    """Exclusions, and whether the results agree with the simulated truth."""
     study, ids = panel.study, {store.rater(log.token): log.kind for log in logs if log.token}
     table = rating_table.frame([r for r in store.ratings() if r.rater in ids], study)
     careless = {rater for rater, kind in ids.items() if kind != "attentive"}
@@ -59,7 +59,7 @@ def evaluate(store: Store, logs: Sequence[SessionLog], panel: RaterPanel) -> dic
 
 
 def covered(found: analysis.QuestionResults, panel: RaterPanel) -> list[bool]:
-    """Of an ACR question: whether the mean of each condition told apart holds the planted one."""
+    """Whether the interval of each ACR mean holds the true one, by condition."""
     known = StimulusIndex(panel.study).told_apart(found.id)
     return [
         one.mean.low <= panel.truth.mean(one.condition) <= one.mean.high

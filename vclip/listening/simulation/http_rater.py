@@ -68,7 +68,7 @@ class HttpRater:
         self.log = SessionLog(rater.kind)
 
     async def run(self) -> SessionLog:
-        """From consent to the completion code; errors end it, and are in the log."""
+        """Run the session from consent to the completion code; errors end it and are logged."""
         try:
             enrolled = await self._post("/enrol", {"agree": True})
             self.log.token = enrolled["token"]

@@ -79,7 +79,7 @@ class FolderJournal(Journal):
             self._mirror.note()
 
     def of_rater(self, rater: int) -> list[Event]:
-        """From the file."""
+        """Events of one rater, read from the file."""
         found = json_lines.replay(self._session(rater), mend=False)
         return [_event(rater, line) for line in found]
 
@@ -96,7 +96,7 @@ class FolderJournal(Journal):
 
 
 def load_state(folder: Path, study: str | None = None) -> StudyState:
-    """What a folder holds, which may be in use. study: its id, checked. Raises StudyError."""
+    """State of a study in a folder, which may be in use. study: its id. Raises StudyError."""
     if not (folder / "study.json").is_file():
         raise StudyError(f"there are no ratings in {folder}; check the store's URL")
     found = StudyState().after(_replay(folder, mend=False))

@@ -66,7 +66,7 @@ class HubMirror:
             path.write_bytes(data)
 
     def start(self) -> None:
-        """From now on."""
+        """Start the thread that copies."""
         self._thread.start()
         self.note()
 

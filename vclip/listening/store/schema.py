@@ -70,7 +70,7 @@ _OF_JSON = ("value", "heard", "plays", "result", "event")
 
 
 def version(connection: Connection) -> str | None:
-    """Of the tables; None if there are none."""
+    """Version of the tables; None if there are none."""
     if not sa.inspect(connection).has_table("vclip_version"):
         return None
     found = connection.exec_driver_sql("SELECT version_num FROM vclip_version").scalar()

@@ -32,13 +32,13 @@ class SqlJournal(Journal):
         self._mine = and_(COLUMNS.study == study, COLUMNS.version == version)
 
     def read(self, after: int) -> list[Event]:
-        """In one statement, so without gaps."""
+        """Events after a number, in one statement, so without gaps."""
         asked = select(*EVENT).where(self._mine, COLUMNS.number > after).order_by(COLUMNS.number)
         with transaction(self._reader) as connection:
             return [Event(*row) for row in connection.execute(asked)]
 
     def append(self, events: Sequence[Event], after: int) -> None:
-        """In one transaction."""
+        """Append events in one transaction."""
         rows = [
             {**self._key, "number": n, **vars(event)}
             for n, event in enumerate(events, start=after + 1)
@@ -57,7 +57,7 @@ class SqlJournal(Journal):
             raise SequenceTakenError from error
 
     def last_rater(self) -> int:
-        """By the index that makes them unique."""
+        """The highest number of a rater, by the index that makes them unique."""
         asked = select(func.max(COLUMNS.rater)).where(text("kind = 'enrol'"))
         with transaction(self._reader) as connection:
             return connection.scalar(asked) or 0
@@ -68,7 +68,7 @@ class SqlJournal(Journal):
 
 
 def load_states(url: str, study: str | None = None) -> list[StudyState]:
-    """Of all versions of one study, or of the only one there is. Raises StudyError."""
+    """States of all versions of one study, or of the only one there is. Raises StudyError."""
     key = COLUMNS.study, COLUMNS.version
     asked = select(*key, *EVENT).order_by(*key, COLUMNS.number)
     kept = defaultdict[tuple[str, str], list[Event]](list)

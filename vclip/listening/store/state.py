@@ -82,7 +82,7 @@ class RaterState:
                 yield presentation_order(trial)
 
     def ratings(self) -> Iterator[Rating]:
-        """By position."""
+        """Ratings of this rater, by position."""
         about = {"study": self.study, "version": self.version, "rater": self.rater}
         for at, answer in sorted(self.answers.items()):
             yield Rating.of(self.trials[at], answer, **about, type=self.types[at])
@@ -138,11 +138,11 @@ class StudyState:
         return Counts(cells, orders, self.enrolled)
 
     def ratings(self) -> list[Rating]:
-        """By rater and position."""
+        """Ratings of all raters, by rater and position."""
         return [rating for _, one in sorted(self.raters.items()) for rating in one.ratings()]
 
     def progress(self) -> list[Progress]:
-        """By number."""
+        """Progress of all raters, by number."""
         return [one.progress() for _, one in sorted(self.raters.items())]
 
 

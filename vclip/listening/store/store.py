@@ -102,7 +102,7 @@ class Store:
         return list(found.trials) if found else []
 
     def answers(self, rater: int) -> dict[int, Answer]:
-        """By position."""
+        """Answers of a rater, by position."""
         found = self._commit.look().raters.get(rater)
         return dict(sorted(found.answers.items())) if found else {}
 

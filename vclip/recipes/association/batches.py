@@ -24,7 +24,7 @@ class VersionedFeatures:
         self.values = torch.from_numpy(np.concatenate(rows))  # (versions of all rows, dimension)
 
     def to(self, device: torch.device) -> "VersionedFeatures":
-        """The same with its values on a device; chance stays on the CPU."""
+        """The same with its values on a device; random streams stay on the CPU."""
         moved = copy.copy(self)
         moved.values = self.values.to(device)
         return moved

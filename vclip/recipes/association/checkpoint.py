@@ -30,9 +30,9 @@ def name_of(config: FitConfig, world: int, *data: PairData | LabelData | None) -
     return digest.hexdigest()
 
 
-def generators(chance: RandomStreams, device: torch.device) -> list[torch.Generator]:
+def generators(streams: RandomStreams, device: torch.device) -> list[torch.Generator]:
     """All that this process draws from; get_state() and set_state() of each go on with them."""
-    own = [chance.shared, chance.own, torch.default_generator]
+    own = [streams.shared, streams.own, torch.default_generator]
     return own + ([torch.cuda.default_generators[device.index]] if device.type == "cuda" else [])
 
 

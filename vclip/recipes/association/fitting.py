@@ -94,8 +94,8 @@ class AssociationTrainer:
         self.step, self.last, self.history = 0, config.label_steps + config.steps, list[DevCheck]()
         self.optimizer = _optimizer(self.association, config)
         self.scaler = torch.amp.GradScaler(group.device.type, enabled=config.precision == "float16")
-        self.chance = RandomStreams.seeded(config.seed, group.rank)
-        self.objective = AssociationLoss(self.association, config, self.chance, group)
+        self.streams = RandomStreams.seeded(config.seed, group.rank)
+        self.objective = AssociationLoss(self.association, config, self.streams, group)
         self.batches = Batches(pairs.person, config, group.world)
         self.weights = torch.ones(len(pairs.person)) if config.noise_robust else None
 
@@ -105,11 +105,11 @@ class AssociationTrainer:
         return self.step >= self.last or self.stale >= self.config.patience
 
     def loss(self) -> Tensor:
-        """Of the next batch: of labels only at first, then of pairs, with labels beside them."""
+        """Loss of the next batch: of labels only at first, then of pairs and labels."""
         labels, config = self.labels, self.config
         if labels is not None and self.step < config.label_steps:
             return self.objective.labels(labels)
-        index = self.batches.at(self.step - config.label_steps, self.chance.shared)
+        index = self.batches.at(self.step - config.label_steps, self.streams.shared)
         loss = self.objective.pairs(self.pairs, index, self.weights)
         if labels is not None and config.label_weight:
             loss = loss + config.label_weight * self.objective.labels(labels)
@@ -155,7 +155,7 @@ class AssociationTrainer:
 
     def state(self) -> dict[str, Any]:
         """Everything that another process needs to go on; gathered from all, so called by all."""
-        random = checkpoint.generators(self.chance, self.group.device)
+        random = checkpoint.generators(self.streams, self.group.device)
         return {
             "random": self.group.gather_objects([one.get_state() for one in random]),
             "models": {name: getattr(self, name).state_dict() for name in MODELS},
@@ -174,7 +174,7 @@ class AssociationTrainer:
         self.scaler.load_state_dict(state["scaler"])
         vars(self).update(state["plain"], weights=state["weights"])
         self.history = [DevCheck(*values) for values in state["history"]]
-        random = checkpoint.generators(self.chance, self.group.device)
+        random = checkpoint.generators(self.streams, self.group.device)
         for one, kept in zip(random, state["random"][self.group.rank], strict=True):
             one.set_state(kept)
 

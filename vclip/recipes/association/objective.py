@@ -23,7 +23,7 @@ class RandomStreams:
 
     @classmethod
     def seeded(cls, seed: int, rank: int = 0) -> "RandomStreams":
-        """Of one process; the first, or only, one has one generator for both."""
+        """Streams of one process; the first has one generator for both."""
         shared = torch.Generator().manual_seed(seed)
         return cls(shared, torch.Generator().manual_seed(seed + rank) if rank else shared)
 
@@ -39,7 +39,7 @@ class AssociationLoss:
 
     association: Association
     config: FitConfig
-    chance: RandomStreams
+    streams: RandomStreams
     group: Group = ALONE
 
     def pairs(self, data: PairData, index: Tensor, weights: Tensor | None = None) -> Tensor:
@@ -47,7 +47,7 @@ class AssociationLoss:
 
         weights (N,) say how much each pair of the data counts (all alike, if None).
         """
-        mine, own = self.group.share(index), self.chance.own
+        mine, own = self.group.share(index), self.streams.own
         image = data.image.draw(mine, own) if self.config.vary_image else data.image.plain(mine)
         voice = (
             data.voice.draw_mean(mine, own) if self.config.vary_voice else data.voice.plain(mine)
@@ -63,13 +63,13 @@ class AssociationLoss:
 
     def labels(self, data: LabelData) -> Tensor:
         """The loss of a random batch of faces, each with a random voice of its label."""
-        rng, size = self.chance.shared, self.config.batch
+        rng, size = self.streams.shared, self.config.batch
         faces = torch.randperm(len(data.image_label), generator=rng)[:size]
         fits = data.image_label[faces][:, None] == data.voice_label[None, :]  # (B, M)
         faces, fits = faces[fits.any(dim=1)], fits[fits.any(dim=1)]
         voices = torch.multinomial(fits.float(), 1, generator=rng)[:, 0]
         even = len(faces) // self.group.world * self.group.world
-        mine, own = self.group.share(torch.stack([faces, voices], dim=1)[:even]), self.chance.own
+        mine, own = self.group.share(torch.stack([faces, voices], dim=1)[:even]), self.streams.own
         image, voice = data.image.draw(mine[:, 0], own), data.voice.draw_mean(mine[:, 1], own)
         image_emb, voice_emb = self._embedded(image, voice)
         negatives = _different(data.image_label[faces[:even]]).to(image_emb.device)
@@ -88,5 +88,5 @@ class AssociationLoss:
     def _noisy(self, features: Tensor, std: Tensor, amount: float) -> Tensor:
         if not amount:
             return features
-        noise = torch.randn(features.shape, generator=self.chance.own).to(features.device)
+        noise = torch.randn(features.shape, generator=self.streams.own).to(features.device)
         return features + amount * std * noise

@@ -1,7 +1,7 @@
 """Weights of training pairs that discount mismatched ones (noisy correspondence).
 
-The cosines of true pairs and of strangers are taken as two normal distributions. That of strangers
-is measured on faces beside other people's voices; that of true pairs, higher and no wider, and
+The cosines of true and mismatched pairs are taken as two normal distributions. That of mismatched
+ones is measured on faces beside other people's voices; that of true pairs, higher and no wider, and
 their share among the pairs follow by expectation maximisation. A pair's weight is the probability
 that it is a true one. Close to the co-division of noisy correspondence learning (Huang et al.
 2021), which fits both parts to losses; here one part is known.
@@ -21,7 +21,7 @@ CHUNK = 65_536  # rows encoded at once
 def clean_probability(matched: Tensor, strangers: Tensor) -> Tensor:
     """Probability (N,) that each pair is a true one, never falling with its cosine.
 
-    matched (N,) cosines of the pairs, strangers (M,) those of faces with voices of others.
+    matched (N,) cosines of the pairs, strangers (M,) those of mismatched pairs.
     """
     cosines, apart = matched.double(), _normal(strangers.double())
     near, share = Normal(cosines.mean() + cosines.std(), apart.stddev), torch.tensor(0.5)

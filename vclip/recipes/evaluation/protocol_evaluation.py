@@ -33,7 +33,7 @@ OTHER: dict[Modality, Modality] = {"voice": "face", "face": "voice"}
 
 @dataclass(frozen=True)
 class ProtocolFigure:
-    """One list under one measure."""
+    """Result of one trial list under one metric."""
 
     protocol: str
     what: str  # verification, voice to face, face to voice

@@ -26,7 +26,7 @@ from vclip.recipes.evaluation.trials import PublishedProtocol
 
 
 def text_encoder(faces: Mapping[str, Any]) -> ClipTextEncoder:
-    """Of the CLIP whose image_features the shards hold; faces: their part of features.json.
+    """Text tower of the CLIP that made the shards; faces: their part of features.json.
 
     Raises DataError if they are of no CLIP, or of another one than is there now.
     """

@@ -96,7 +96,7 @@ def build(directory: Path, utk: Path, store: Path = STORE) -> tuple[Path, dict[s
 
 @torch.no_grad()
 def validate(settings: ReferenceFaceSettings, pairs: Path) -> PercentileValidation:
-    """How the percentile of the app tells the own voice of a face from others'."""
+    """Percentiles of a face's own voice, of others' voices, and of others of the same sex."""
     directory = ModelDirectory.open(settings.directory)
     heads = load_association(directory.file("association"))
     references = read_npz(directory.file("faces"))[0]["image_features"].astype(np.float32)

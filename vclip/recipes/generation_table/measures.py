@@ -64,7 +64,7 @@ class MethodScores:
 
 
 class VoiceMeasures:
-    """What is heard, against the true voices, the faces and the known speakers."""
+    """Measures of heard voices against true voices, faces and known speakers."""
 
     def __init__(
         self, voices: Float32, faces: Float32, evaluator: Heads, density: VoiceDensity

@@ -43,7 +43,7 @@ Means = Callable[[Float64], list[Estimate]]  # of columns (N, columns), over the
 
 
 def introduction(experiment: Experiment) -> list[str]:
-    """What is compared, and how good the evaluator is."""
+    """Lines that say what is compared and the evaluator's AUC."""
     settings, test = experiment.settings, experiment.test
     faces = encode_faces(experiment.evaluator, experiment.faces)
     voices = encode_voices(experiment.evaluator, experiment.voices)

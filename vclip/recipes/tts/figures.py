@@ -102,7 +102,7 @@ def first(scores: Floating) -> list[bool]:
 
 
 def ceiling(recorded: Sequence[Utterances]) -> list[Figure]:
-    """What recordings themselves reach: every other recording of a speaker against the rest."""
+    """Upper bound from recordings: every other recording of a speaker against the rest."""
     rows = [i for i, group in enumerate(recorded) if len(group) > 1]
     if not rows:
         return []
@@ -145,7 +145,7 @@ def lufs(utterances: Utterances) -> float:
 
 
 def artefacts(ours: Utterances, references: Utterances) -> list[Figure]:
-    """What must not be heard. A speaker without recordings is held against all recordings."""
+    """Clipping, silence and other artefacts; speakers without recordings are compared with all."""
     recorded = by_speaker(references)
     pairs = [(group, recorded.get(s, references)) for s, group in by_speaker(ours).items()]
     paces = [seconds_per_phoneme(one) / seconds_per_phoneme(other) for one, other in pairs]

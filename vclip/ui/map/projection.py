@@ -25,7 +25,7 @@ class MapProjection:
 
     @classmethod
     def fit(cls, bank_emb: Floating, generated_emb: Floating) -> "MapProjection":
-        """From voice_emb (N, D) of bank and generated voices; the whole bank is in the frame."""
+        """Fit to voice_emb (N, D) of bank and generated voices; the whole bank is in the frame."""
         voice_emb = np.concatenate([bank_emb, generated_emb])
         mean = voice_emb.mean(0)
         _, _, rows = np.linalg.svd(voice_emb - mean, full_matrices=False)

@@ -27,13 +27,13 @@ RING_OF_MARK, RING_OF_POINT = 33.0, 20.0
 
 @dataclass(frozen=True)
 class ColourScale:
-    """From fit to colour: classes f0 to f7, each for an eighth of the bank's voices."""
+    """Colour scale of fits: classes f0 to f7, each for an eighth of the bank's voices."""
 
     edges: Floating  # (STEPS + 1,), rising
 
     @classmethod
     def fit(cls, scores: Floating, others: Floating) -> "ColourScale":
-        """From the cosines of bank and generated voices with the face."""
+        """Fit the scale to the cosines of bank and generated voices with the face."""
         edges = np.quantile(scores, np.linspace(0, 1, STEPS + 1))
         edges[0], edges[-1] = min(edges[0], others.min()), max(edges[-1], others.max())
         return cls(edges)

@@ -26,5 +26,5 @@ def draw(
 
 
 def control(texts: Texts, shuffled: ShuffledControl | None, index: int | None, total: int) -> str:
-    """What another face would have got, with the scores of both faces."""
+    """HTML of the control: candidates of another face, with the scores of both faces."""
     return render("explanation.control", texts, shuffled, index, total)

@@ -38,7 +38,7 @@ class PageComponents(SimpleNamespace):
 
 @contextlib.contextmanager
 def beside_study(has_study: bool) -> Iterator[None]:
-    """What is built within is a tab beside the listening test's, or without one the page itself.
+    """Context: the app is a tab beside the listening test, or without one the page itself.
 
     The test is a page of its own, shown in a frame.
     """

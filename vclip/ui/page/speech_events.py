@@ -28,7 +28,7 @@ Pieces = Iterator[tuple[float, Speech]]
 
 
 class SpeechRequest(NamedTuple):
-    """What is to be said, and how."""
+    """Arguments of Speak: text, seed, rate, pause."""
 
     text: str
     seed: int
@@ -37,7 +37,7 @@ class SpeechRequest(NamedTuple):
 
 
 class SpeechController:
-    """What Speak and Compare do, as generators: closing one stops its work and drops its sound."""
+    """Speak and Compare as generators: closing one stops its work and drops its sound."""
 
     def __init__(self, controller: VisitController, takes: TakeStore) -> None:
         self.controller, self.takes = controller, takes

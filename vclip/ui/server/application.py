@@ -109,7 +109,7 @@ def build_app(
 
 
 def public_address() -> str:
-    """Where others reach a Space, without a slash; empty elsewhere."""
+    """Public URL of a Space, without a slash; empty elsewhere."""
     host = os.environ.get("SPACE_HOST", "")
     return f"https://{host}" if host else ""
 

@@ -45,7 +45,7 @@ class AppServer(uvicorn.Server):
 
 
 def server(app: FastAPI) -> AppServer:
-    """Not yet running. No access log: it would name the uploads."""
+    """A server, not yet running. No access log: it would name the uploads."""
     config = uvicorn.Config(
         app,
         log_level="warning",

@@ -30,7 +30,7 @@ class TakeEntry:
 
 
 def player(texts: Texts, take: SpeechTake | None) -> str:
-    """What was asked for last: what is heard of it now, then a player to hear it again."""
+    """Player of the latest take: live while it is spoken, then to replay it."""
     return render("takes.player", texts, take, take and take.state)
 
 

@@ -28,7 +28,7 @@ def file_name(speaker_id: str) -> str:
 
 
 class SpeechTake:
-    """One speech as it is made: fed by a thread, heard on event loops, named by a secret token."""
+    """One streamed speech: fed by a thread, read on event loops, named by a secret token."""
 
     def __init__(self, folder: Path, sample_rate: int) -> None:
         self.token = secrets.token_urlsafe(16)
@@ -44,7 +44,7 @@ class SpeechTake:
 
     @property
     def n_listeners(self) -> int:
-        """How many hear it just now."""
+        """Number of current listeners."""
         return len(self._listeners)
 
     def feed(self, speech: Speech) -> None:
@@ -56,7 +56,7 @@ class SpeechTake:
                 self._wake()
 
     def finish(self, speech: Speech, card: dict[str, Any]) -> None:
-        """All of it, as it is kept, with its card; nothing once it has ended."""
+        """End it with the complete speech and its card; no effect once it has ended."""
         if self.state == "live":
             wav, sample_rate = speech.wav, speech.sample_rate
             self._create("wav").write_bytes(audio.encode(wav, sample_rate, "wav"))
@@ -78,7 +78,7 @@ class SpeechTake:
         self._delete()
 
     async def listen(self) -> AsyncIterator[bytes]:
-        """All of it from the beginning as it comes: 16-bit samples, little endian."""
+        """Stream all of it from the beginning: 16-bit samples, little endian."""
         woken, loop = asyncio.Event(), asyncio.get_running_loop()
 
         def wake() -> None:
@@ -115,7 +115,7 @@ class SpeechTake:
         return path if path.is_file() else None
 
     def name(self, kind: str) -> str:
-        """What a download is called: vclip_VOICE_seedN.KIND."""
+        """File name of a download: vclip_VOICE_seedN.KIND."""
         return f"{file_name(self.card.get('voice', 'voice'))}_seed{self.card.get('seed', 0)}.{kind}"
 
     def _wake(self) -> None:
