@@ -2,6 +2,7 @@
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
+from scipy.spatial.distance import cdist
 
 from vclip.arrays import Bools, Floating
 
@@ -25,7 +26,7 @@ def place(
     """
     slots = _slots(size, star)
     cost = COVERED * _covered(slots, dots, RADIUS + 3) + 1e4 * _covered(slots, points, RADIUS + 5)
-    distances, best, fewest = _distances(points, slots), slots[:0], len(points) + 1
+    distances, best, fewest = cdist(points, slots), slots[:0], len(points) + 1
     for _ in range(TRIES):
         _, taken = linear_sum_assignment(distances + cost)
         hidden = _hidden(points, slots[taken])
@@ -44,7 +45,7 @@ def _slots(size: tuple[int, int], star: Floating | None) -> Floating:
     columns = np.arange(MARGIN, size[0] - MARGIN - SPACING / 2 + 1e-9, SPACING)
     x = columns + SPACING / 2 * (np.arange(len(rows)) % 2)[:, None]
     slots = np.stack([x, np.broadcast_to(rows[:, None], x.shape)], axis=-1).reshape(-1, 2)
-    return slots if star is None else slots[_distances(slots, star[None])[:, 0] >= STAR_ROOM]
+    return slots if star is None else slots[cdist(slots, star[None])[:, 0] >= STAR_ROOM]
 
 
 def _pull(points: Floating, placed: Floating, dots: Floating, star: Floating | None) -> Floating:
@@ -59,8 +60,8 @@ def _pull(points: Floating, placed: Floating, dots: Floating, star: Floating | N
         others = np.arange(len(points)) != i
         share = np.append(np.arange(REACH, length, 2.0), length) / max(length, 1e-9)
         path = points[i] + share[:, None] * (placed[i] - points[i])  # (S, 2), nearest first
-        free = (_distances(path, placed[others]) >= SPACING).all(1)
-        free &= (_distances(path, fixed) >= STAR_ROOM).all(1)
+        free = (cdist(path, placed[others]) >= SPACING).all(1)
+        free &= (cdist(path, fixed) >= STAR_ROOM).all(1)
         free &= _covered(path, points[others], RADIUS + 5) == 0
         free &= _covered(path, dots, RADIUS + 3) <= _covered(placed[[i]], dots, RADIUS + 3)
         for a, b in zip(points[others], placed[others], strict=True):
@@ -79,11 +80,7 @@ def _hidden(points: Floating, placed: Floating) -> Bools:
 
 def _covered(places: Floating, dots: Floating, radius: float) -> Floating:
     """How many dots are nearer than `radius` to each place, (M,)."""
-    return np.asarray((_distances(places, dots) < radius).sum(1), float)
-
-
-def _distances(one: Floating, other: Floating) -> Floating:
-    return np.asarray(np.linalg.norm(one[:, None] - other[None], axis=2))
+    return np.asarray((cdist(places, dots) < radius).sum(1), float)
 
 
 def _from_line(places: Floating, a: Floating, b: Floating) -> Floating:
