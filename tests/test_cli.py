@@ -78,6 +78,7 @@ def saved_card(tmp_path: Path, kind: str = "wav", voice: str = "near(p225;0;3)")
     return tmp_path / "speech.json"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", audio.FORMATS)
 def test_a_card_of_a_speech_is_said_again_to_the_same_bytes(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, kind: str
@@ -103,6 +104,7 @@ def test_a_card_in_another_format_and_an_altered_one(
     assert "not the card's file" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("voice", ["gen-0-3", "blend(p225;p226;0.5)"])
 def test_a_text_in_a_saved_voice(
     capsys: pytest.CaptureFixture[str], face: str, tmp_path: Path, voice: str
@@ -119,6 +121,7 @@ def test_a_text_in_a_saved_voice(
     assert by_card.read_bytes() == by_id.read_bytes()
 
 
+@pytest.mark.slow
 def test_cards_that_cannot_be_used(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     path, out = saved_card(tmp_path), tmp_path / "o.wav"
     document = json.loads(path.read_text())
@@ -193,6 +196,7 @@ BAD = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("argv", "message"), BAD, ids=lambda x: x if isinstance(x, str) else "")
 def test_bad_input_is_one_line_and_exit_code_2(
     capsys: pytest.CaptureFixture[str], face: str, tmp_path: Path, argv: list[str], message: str
@@ -211,6 +215,7 @@ def test_bad_input_is_one_line_and_exit_code_2(
     assert not (tmp_path / "o.wav").exists()
 
 
+@pytest.mark.slow
 def test_as_a_program_it_is_quiet(face: str) -> None:
     """Libraries must not chatter: only the answer on stdout, nothing on stderr."""
     command = [sys.executable, "-m", "vclip", "candidates", face, "-k", "1", "--json"]
@@ -219,6 +224,7 @@ def test_as_a_program_it_is_quiet(face: str) -> None:
     assert done.stderr == ""
 
 
+@pytest.mark.slow
 def test_the_bench_is_listed_and_handed_its_options() -> None:
     """It is a recipe: the command line starts it by name, as a program of its own."""
     command = [sys.executable, "-m", "vclip"]

@@ -40,6 +40,7 @@ def small(voice_dimension: int = 6) -> Association:
     return model.eval()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dimension", [2, 7, 256])
 @pytest.mark.parametrize("couplings", [1, 4])
 def test_the_flow_is_inverted_exactly(dimension: int, couplings: int) -> None:

@@ -74,6 +74,7 @@ def test_a_bank_tells_what_it_knows() -> None:
     ]
 
 
+@pytest.mark.slow
 def test_prompts_are_averaged_as_in_clip_s_recipe(encoder: ClipTextEncoder) -> None:
     """Naive: each prompt normalised, their mean normalised again."""
     described = ["a man", "an old woman", "a man"]

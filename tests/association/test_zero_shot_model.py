@@ -45,6 +45,7 @@ def words(directory: Path) -> dict[str, str]:
         return dict(zip(bank["speaker_ids"].tolist(), described, strict=True))
 
 
+@pytest.mark.slow
 def test_it_says_what_it_is(model: FaceToVoice) -> None:
     assert model.zero_shot and model.describe()["zero_shot"] is True
     assert json.loads(json.dumps(model.describe())) == model.describe()

@@ -37,6 +37,7 @@ def test_no_face_offers_the_whole_picture(haar: FaceDetector) -> None:
         find_faces(Photo(gradient), haar)
 
 
+@pytest.mark.slow
 @needs_data
 @pytest.mark.parametrize("name", ["haar", "yunet"])
 def test_real_faces_are_found_once(name: str) -> None:
@@ -52,6 +53,7 @@ def test_real_faces_are_found_once(name: str) -> None:
         assert abs((boxes[0].left + boxes[0].right) / 2 / width - 0.5) < 0.1
 
 
+@pytest.mark.slow
 @needs_data
 def test_both_detectors_give_nearly_the_same_crop(haar: FaceDetector) -> None:
     yunet = FaceDetector(YUNET)

@@ -92,6 +92,7 @@ def judged(
     return scores.means(rows, "abc", two_way), scores.comparisons(rows, "abc", two_way)
 
 
+@pytest.mark.slow
 def test_intervals_of_small_studies_cover_at_the_nominal_rate() -> None:
     """Means and differences of 60 studies of 16 raters × 12 trials.
 
@@ -112,6 +113,7 @@ def test_intervals_of_small_studies_cover_at_the_nominal_rate() -> None:
     assert abs(np.mean(of_pairs) - 0.95) <= 3 * error
 
 
+@pytest.mark.slow
 def test_a_null_effect_stays_null() -> None:
     """Families of three pairs with no effect: at most 5 % say anything, within chance."""
     study, loud, n = small(), 0, 60
@@ -121,6 +123,7 @@ def test_a_null_effect_stays_null() -> None:
     assert loud <= stats.binom.ppf(0.998, n, 0.05)
 
 
+@pytest.mark.slow
 def test_100_raters_and_60_trials_with_2000_draws_take_seconds(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -168,6 +171,7 @@ def test_nothing_to_analyse_is_told() -> None:
         analysis.analyse(study, table.assign(excluded=True, reason="speed: too fast"))
 
 
+@pytest.mark.slow
 def test_figures_are_svg_and_pdf_and_the_same_again(results: analysis.StudyResults) -> None:
     figures, again = charts.figures(results), charts.figures(results)
     assert {"acr_fit_means", "acr_fit_histogram", "ab_preferences", "afc_accuracy"} <= set(figures)
@@ -190,6 +194,7 @@ def boxes(figure: Figure) -> list[Bbox]:
     return [text.get_window_extent() for text in shown if text.get_text()]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("long", ["x" * 60, "the voice that was found for another face " * 3, "Z"])
 def test_texts_of_figures_are_whole_and_apart(results: analysis.StudyResults, long: str) -> None:
     """Within the figure, none over another, however long conditions are called."""
@@ -209,6 +214,7 @@ def test_labels_are_no_formulas(results: analysis.StudyResults) -> None:
     assert b"costs $5 and $6" in charts.saved(figure, "svg")
 
 
+@pytest.mark.slow
 def test_command_line_reads_what_was_exported(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -51,6 +51,7 @@ def test_a_study_file_without_what_was_rated_is_told(tmp_path: Path, column: str
         analyse.read(str(csv), study)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("raw", [[], ["--raw"]])
 def test_a_store_and_its_export_give_the_same(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], url: str, raw: list[str]

@@ -50,6 +50,7 @@ def report(path: Path, capsys: pytest.CaptureFixture[str], *options: str) -> dic
     return found
 
 
+@pytest.mark.slow
 def test_a_panel_over_http_loses_nothing(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """16 raters at once; a third of the answers twice, a third of the trials reloaded.
 
@@ -68,6 +69,7 @@ def test_a_panel_over_http_loses_nothing(path: Path, capsys: pytest.CaptureFixtu
     assert found["intervals"] == 6
 
 
+@pytest.mark.slow
 def test_a_server_that_runs_is_visited(
     path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

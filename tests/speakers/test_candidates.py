@@ -58,6 +58,7 @@ def test_the_same_id_gives_the_same_bytes_in_any_order(directory: Path, model: F
     assert digest(model, IDS) == digest(other, IDS[::-1]) == digest(model, IDS)
 
 
+@pytest.mark.slow
 def test_the_same_id_gives_the_same_bytes_in_another_process(
     directory: Path, model: FaceToVoice
 ) -> None:

@@ -30,6 +30,7 @@ def test_save_and_load(tmp_path: Path) -> None:
         SignatureNet.load(tmp_path / "bad.safetensors")
 
 
+@pytest.mark.slow
 def test_distillation_learns_a_known_map_and_beats_the_mean_voice() -> None:
     generator = torch.Generator().manual_seed(0)
     x, matrix = torch.randn(600, 6, generator=generator), torch.randn(6, 4, generator=generator)

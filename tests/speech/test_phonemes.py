@@ -26,6 +26,7 @@ def test_unknown_symbols_are_dropped() -> None:
     assert phonemes.to_ids("a☃b", ["a", "b"], None) == [0, 1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text",
     ["Dr. Smith paid $5 in 1999.", "3.5 km at 10:30", "Ça va? naïve café 🙂", "e-mail a@b.org"],

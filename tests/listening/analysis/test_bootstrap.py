@@ -68,6 +68,7 @@ def test_rater_bias_cancels_in_differences() -> None:
     assert two_way.mean(values, one).se > 4 * found.se
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sd", [(0.6, 0.4, 0.9), (0.6, 0.0, 0.9), (0.0, 0.0, 1.0)])
 @pytest.mark.parametrize("shape", [(12, 8), (30, 20)])
 def test_intervals_cover_at_the_nominal_rate(

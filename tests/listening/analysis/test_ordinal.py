@@ -70,6 +70,7 @@ def test_simulated_truth_is_found() -> None:
     assert all(contrast.p_holm < 0.001 for contrast in found.contrasts)
 
 
+@pytest.mark.slow
 def test_wald_intervals_cover_the_truth() -> None:
     """Of 40 small studies about 95 %; 34 is what binomial chance allows once in 100 times."""
     rng, hits, n = np.random.default_rng(0), 0, 40

@@ -124,6 +124,7 @@ POOR: dict[str, Callable[[list[Rating]], list[Rating]]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", POOR)
 def test_poor_data_make_words_and_figures_without_nonsense(
     study: Study, ratings: list[Rating], name: str

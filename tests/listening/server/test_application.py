@@ -108,6 +108,7 @@ def test_a_space_needs_a_durable_store(
     assert "no store of the kind 'nowhere'" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_study_alone_loads_no_model() -> None:
     code = "import sys, app; from vclip.listening.server import application; "
     code += "from vclip.ui.server import uvicorn_server; "
@@ -126,6 +127,7 @@ def test_the_demo_has_a_tab_for_the_study() -> None:
     assert "iframe" not in without and "the demo" in without
 
 
+@pytest.mark.slow
 def test_the_app_serves_page_and_study_at_once(store: Store, tmp_path: Path) -> None:
     model = cast(FaceToVoice, FakeModel())
     takes = TakeStore(tmp_path)

@@ -120,6 +120,7 @@ def test_tokens_are_not_tried_by_the_thousand(shelf: Any, monkeypatch: pytest.Mo
     assert slept == [researcher_api.WAIT] * 8 and at_once == [0, 1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", PATHS)
 def test_nothing_is_told_without_the_token(client: TestClient, path: str) -> None:
     for given in ("", f"Bearer {TOKEN}x", "Bearer ü", TOKEN, f"Basic {TOKEN}", "Bearer "):
@@ -148,6 +149,7 @@ def test_every_cell_is_counted(client: TestClient, shelf: Shelf) -> None:
     assert list(out) == [8] and out[8][0].startswith("attention: 0 of 1")
 
 
+@pytest.mark.slow
 def test_raw_and_clean_results(client: TestClient) -> None:
     raw = client.get(f"{API}/results?view=raw", headers=OPEN).json()
     clean = client.get(f"{API}/results", headers=OPEN).json()
@@ -191,6 +193,7 @@ def test_a_study_without_ratings(tmp_path: Path) -> None:
     assert len(rows) == 1  # the header
 
 
+@pytest.mark.slow
 def test_an_analysis_is_kept_until_ratings_come_and_then_rests(
     shelf: Shelf, monkeypatch: pytest.MonkeyPatch
 ) -> None:

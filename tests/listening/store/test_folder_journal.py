@@ -22,6 +22,7 @@ def opened(folder: Path) -> store.Store:
     return store.open_store(f"jsonl:{folder}", toy())
 
 
+@pytest.mark.slow
 def test_a_line_torn_anywhere_costs_itself_alone(tmp_path: Path) -> None:
     kept = opened(tmp_path)
     rater = enrol(kept).rater

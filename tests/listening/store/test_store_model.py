@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from itertools import count
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -105,6 +106,7 @@ class Model(RuleBasedStateMachine):
         assert self.kept.counts().raters == len(self.raters) + len(self.gone)
 
 
+@pytest.mark.slow
 def test_any_order_of_things(url: str) -> None:
     numbers, lines = count(1), url.startswith("jsonl:")
 

@@ -45,6 +45,7 @@ def fitted(config: FitConfig, resume: Path | None, report: object = None) -> tup
     return fitting.fit(PAIRS, config, DEV, labels(), resume=resume, **more)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CONFIGS)
 def test_a_stopped_run_goes_on_to_the_same_bytes(name: str, tmp_path: Path) -> None:
     config, path = CONFIGS[name], tmp_path / "new" / "state.pt"

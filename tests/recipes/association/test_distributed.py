@@ -118,6 +118,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> list[dict]:
     return [torch.load(folder / f"{rank}.pt", weights_only=True) for rank in range(2)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", LOSSES)
 def test_loss_and_gradients_are_those_of_one_process(found: list[dict], name: str) -> None:
     one = loss_and_gradients(LOSSES[name], Group())
@@ -175,6 +176,7 @@ LAUNCHERS = {  # accelerate starts several processes on CPUs only through MPI; o
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("launcher", LAUNCHERS)
 def test_launchers_train_from_shards_and_the_first_process_writes(
     launcher: str, tmp_path: Path

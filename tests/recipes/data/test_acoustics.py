@@ -44,6 +44,7 @@ def test_noise_silence_and_clicks_have_no_pitch() -> None:
     assert not len(acoustics.pitch(np.ones(30), RATE))
 
 
+@pytest.mark.slow
 def test_median_pitch_agrees_with_sex_labels(shared: Path) -> None:
     """165 Hz parts 98 % of VCTK's voices; here every fifth of them."""
     with (shared / "voices/manifest.csv").open() as file:

@@ -170,6 +170,7 @@ class Killed(BaseException):
     """What no handler of the recipes catches."""
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("toy_encoders")
 def test_after_a_kill_at_any_point_the_next_run_completes_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -393,6 +394,7 @@ def test_clips_are_seen_and_heard_by_clip_and_h_asp(world: Path, tmp_path: Path)
     assert [len(views) for views in found.image] == [2] * 6 + [1]
 
 
+@pytest.mark.slow
 def test_two_processes_make_the_same_shards(world: Path, tmp_path: Path) -> None:
     both = [start(world, tmp_path / "out", RANK=str(i), WORLD_SIZE="2") for i in range(2)]
     told = [process.communicate(timeout=300)[0] for process in both]
@@ -403,6 +405,7 @@ def test_two_processes_make_the_same_shards(world: Path, tmp_path: Path) -> None
     assert any("faces: 12 files" in text for text in told)
 
 
+@pytest.mark.slow
 def test_a_killed_process_is_gone_on_with(world: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     process = start(world, out)

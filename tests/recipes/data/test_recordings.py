@@ -75,6 +75,7 @@ def test_bank_of_recordings(
     assert origin["sex"]["agreement_of_probe_and_pitch"] == 1.0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("more", "message"),
     [

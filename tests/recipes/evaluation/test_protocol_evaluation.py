@@ -82,6 +82,7 @@ def naive(
     return found
 
 
+@pytest.mark.slow
 def test_every_figure_of_p1_is_that_of_a_naive_copy(p1: PublishedProtocol, tmp_path: Path) -> None:
     evaluation = evaluated(p1, planted(p1, tmp_path / "features"))
     lines = by_name(evaluation)
@@ -105,6 +106,7 @@ def test_every_figure_of_p1_is_that_of_a_naive_copy(p1: PublishedProtocol, tmp_p
         assert lines[what, "retrieval, 20k", "mAP"].estimate.value == pytest.approx(mean)
 
 
+@pytest.mark.slow
 def test_who_is_who_in_the_features_decides_the_figures(
     p1: PublishedProtocol, tmp_path: Path
 ) -> None:
@@ -280,6 +282,7 @@ def test_features_of_other_media_are_no_evaluation(p1: PublishedProtocol, tmp_pa
         evaluated(p1, folder)
 
 
+@pytest.mark.slow
 def test_sex_alone_reaches_what_the_real_lists_allow_and_nothing_within_sex(
     shared: Path, tmp_path: Path
 ) -> None:

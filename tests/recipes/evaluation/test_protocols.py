@@ -196,6 +196,7 @@ def real(shared: Path) -> PublishedProtocol:
     return protocols.read("p1", shared / "protocols" / "voxceleb1")[0]
 
 
+@pytest.mark.slow
 def test_the_real_lists_have_the_published_sizes(real: PublishedProtocol) -> None:
     """docs/method.md, Protocols, P1."""
     sizes = {trials.name: len(trials.voices) for trials in real.verification}

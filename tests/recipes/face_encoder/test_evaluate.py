@@ -75,6 +75,7 @@ def test_ranks_match_a_plain_loop() -> None:
     assert (evaluate.ranks(gallery, gallery) == 1).all()
 
 
+@pytest.mark.slow
 def test_the_command_prints_json(
     shared: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -76,6 +76,7 @@ class FloatBoxes(FaceDetector):
         return [Box(*map(float, box)) for box in found]
 
 
+@pytest.mark.slow
 def test_float16_is_exact_enough(
     shared: Path, shipped: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,6 +1,7 @@
 """Ways to choose voices, on worlds in which the right choice is known."""
 
 import numpy as np
+import pytest
 import torch
 from planted import plain_heads
 
@@ -64,6 +65,7 @@ def test_direct_mapping_of_faces_without_information_is_the_mean_speaker() -> No
     assert spread.max() < 0.3 * np.linalg.norm(known, axis=1).mean()
 
 
+@pytest.mark.slow
 def test_an_informed_network_expects_what_was_heard() -> None:
     rng = np.random.default_rng(0)
     drift = rng.normal(size=(S, V))

@@ -125,6 +125,7 @@ def options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return text.split()
 
 
+@pytest.mark.slow
 def test_the_command_prints_every_method_and_says_what_is_not_defined(
     options: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -147,6 +148,7 @@ def test_the_command_prints_every_method_and_says_what_is_not_defined(
     assert capsys.readouterr().out == first  # the same from what was kept
 
 
+@pytest.mark.slow
 def test_json_has_the_measures_of_every_method(
     options: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:

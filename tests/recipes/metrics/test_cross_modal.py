@@ -68,6 +68,7 @@ def test_a_drawn_person_weighs_like_copies_that_are_strangers_to_nobody() -> Non
     assert figures[0] == pytest.approx(roc_auc_score(hit[kept], big[kept]))
 
 
+@pytest.mark.slow
 def test_the_interval_covers_a_planted_auc_in_most_worlds() -> None:
     """25 people each, scores of two Gaussians 1.2 apart, whose AUC is known."""
     rng, n, worlds = np.random.default_rng(0), 25, 60

@@ -20,6 +20,7 @@ def test_counts_have_the_shape_of_their_persons() -> None:
     assert counts[0, 0] + counts[0, 1] + counts[1, 0] == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rows_of_each", [1, 5])
 def test_an_interval_covers_the_truth_in_95_of_100_samples(rows_of_each: int) -> None:
     """Means of 60 people; rows of one person are alike, so that rows would be far too sure."""

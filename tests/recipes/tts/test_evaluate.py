@@ -40,6 +40,7 @@ class Playback:
         return Speech(level(audio.load_wav(path), PrepareTtsSettings(path)), 22050)
 
 
+@pytest.mark.slow
 def test_playback_is_its_own_reference(
     shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

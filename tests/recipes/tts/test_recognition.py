@@ -46,6 +46,7 @@ def test_word_error_rate_weighs_rows() -> None:
     assert word_error_rate(counts, [2, 0]) == 0.25
 
 
+@pytest.mark.slow
 def test_spoken_words_are_plain() -> None:
     assert spoken_words("Mr. Fox's crystal-clear pond, in 3 minutes!") == (
         "mister fox's crystal clear pond in three minutes"
@@ -63,6 +64,7 @@ def luna(shared: Path, speaker: str) -> list[tuple[str, Wav, int]]:
     return [(spoken_words(r["text"]), *audio.load_wav(shared / "voices" / r["path"])) for r in rows]
 
 
+@pytest.mark.slow
 def test_full_size_speech_is_recognised_and_noise_is_not(shared: Path) -> None:
     said = luna(shared, "c225") + luna(shared, "c300")
     recogniser = Recogniser(sorted({words for words, _, _ in said}))
@@ -73,6 +75,7 @@ def test_full_size_speech_is_recognised_and_noise_is_not(shared: Path) -> None:
     assert recogniser.recognise(np.zeros(22050, np.float32), 22050) == ""
 
 
+@pytest.mark.slow
 def test_open_vocabulary_hears_some_words_whatever_came_before(shared: Path) -> None:
     said = luna(shared, "c300")[3:5]
     recogniser = Recogniser()

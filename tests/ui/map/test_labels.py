@@ -47,6 +47,7 @@ def test_nothing_collides(places: list[tuple[float, float]], face: bool) -> None
     check(points, labels.place(points, dots, star, SIZE), star)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("k", range(1, 21))
 @pytest.mark.parametrize("spread", [0.0, 8.0, 60.0])
 def test_crowds_and_corners(k: int, spread: float) -> None:

@@ -200,6 +200,7 @@ def test_the_same_map_has_the_same_bytes_and_is_small(voices: VoiceMap, embs: Em
     )  # colours are the style sheet's
 
 
+@pytest.mark.slow
 def test_threads_draw_what_one_alone_draws(voices: VoiceMap, embs: Embs) -> None:
     jobs = [(embs[0][n], best(embs, embs[0][n], 3 + 2 * n)) for n in range(6)]
     barrier = threading.Barrier(6)

@@ -56,6 +56,7 @@ def a_page(dropped: list[str]) -> gr.Blocks:
     return page
 
 
+@pytest.mark.slow
 def test_visits_are_forgotten_with_all_that_gradio_remembers_of_them() -> None:
     async def visited() -> None:
         dropped: list[str] = []
