@@ -251,19 +251,25 @@ def test_recipes_make_features_once_and_anew_for_other_encoders_settings_or_mani
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     media, store = make_media(tmp_path), tmp_path / "store"
+
+    def made(*how: str, **more: int) -> Path:
+        faces, voices = features.FeatureSource(store).open(media, *how, **more)
+        assert faces.folder.parent == voices.folder.parent
+        return faces.folder.parent
+
     read = counted(monkeypatch)
-    first = features.make_features(media, "a", "b", store=store)
+    first = made("a", "b")
     assert len(read) == 6 and first.parent == store
     (first / "voices" / "shard-00000.npz").unlink()  # as after an interruption
-    assert features.make_features(media, "a", "b", store=store) == first and len(read) == 6 + 3
-    assert features.make_features(media, "a", "b", store=store) == first and len(read) == 6 + 3
-    one = features.make_features(media, "a", store=store)
+    assert made("a", "b") == first and len(read) == 6 + 3
+    assert made("a", "b") == first and len(read) == 6 + 3
+    one = made("a")
     assert len(read) == 12 and len(shards.open_features(one)[1]) == 0
-    others = {first, one, features.make_features(media, "a", "b", store=store, views=2)}
+    others = {first, one, made("a", "b", views=2)}
     monkeypatch.setattr(features, "open_voice_encoder", lambda spec: (CountingVoices(), "2" * 64))
-    others.add(features.make_features(media, "a", "b", store=store))
+    others.add(made("a", "b"))
     media.write_text(media.read_text() + "p9,0.png,1.wav,F,train\n")
-    others.add(features.make_features(media, "a", "b", store=store))
+    others.add(made("a", "b"))
     assert len(others) == 5
 
 
@@ -272,8 +278,8 @@ def test_lists_of_pictures_or_of_recordings_have_features_of_one_side(tmp_path: 
     make_media(tmp_path)
     (tmp_path / "faces.csv").write_text("path,age,sex\n1.png,30,F\n2.png,40,M\nnone.png,1,F\n")
     (tmp_path / "voices.csv").write_text("path,source,sex\n1.wav,vctk,F\n2.wav,vctk,\n")
-    made = features.make_features(tmp_path / "faces.csv", "a", store=tmp_path / "store")
-    faces, voices = shards.open_features(made)
+    source = features.FeatureSource(tmp_path / "store")
+    faces, voices = source.open(tmp_path / "faces.csv", "a")
     assert (faces.keys, voices.keys) == (["1.png", "2.png"], [])
     labelled = read_labelled(tmp_path / "faces.csv")
     assert [row.sex for row in labelled if row.key in faces] == ["F", "M"]
@@ -286,11 +292,12 @@ def test_lists_of_pictures_or_of_recordings_have_features_of_one_side(tmp_path: 
 def test_recipes_try_again_what_was_skipped(tmp_path: Path) -> None:
     media = make_media(tmp_path)
     hidden = (tmp_path / "1.png").rename(tmp_path / "elsewhere")
-    made = features.make_features(media, "a", "b", store=tmp_path / "store")
-    assert list(shards.open_features(made)[0].skipped) == ["1.png"]
+    source = features.FeatureSource(tmp_path / "store")
+    first, _ = source.open(media, "a", "b")
+    assert list(first.skipped) == ["1.png"]
     hidden.rename(tmp_path / "1.png")
-    assert features.make_features(media, "a", "b", store=tmp_path / "store") == made
-    assert not shards.open_features(made)[0].skipped
+    again, _ = source.open(media, "a", "b")
+    assert again.folder == first.folder and not again.skipped
 
 
 def test_recordings_need_a_voice_encoder(

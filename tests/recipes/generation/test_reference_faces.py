@@ -21,7 +21,6 @@ from vclip.models.directory import BUNDLED
 from vclip.models.download import sha256
 from vclip.recipes.data import features
 from vclip.recipes.data.manifest import Labelled, read_labelled
-from vclip.recipes.data.shards import open_features
 from vclip.recipes.face_encoder import face_crops, objective
 from vclip.recipes.generation import reference_faces
 from vclip.recipes.generation.assemble import COMPONENTS, describe
@@ -84,8 +83,7 @@ def test_float16_is_exact_enough(
     monkeypatch.setattr(features, "FaceDetector", FloatBoxes)
     taken = reference_faces.unseen(read_labelled(shared / "faces/utk.csv"))[:12]
     few = listed(tmp_path / "few.csv", taken)
-    made = features.make_features(few, "bundled", store=tmp_path / "store")
-    faces, _ = open_features(made)
+    faces, _ = features.FeatureSource(tmp_path / "store").open(few, "bundled")
     exact = faces.matrix([row.path.as_posix() for row in taken if row.path.as_posix() in faces])
     assert not faces.whole
     heads = load_association(BUNDLED / "association.safetensors")
@@ -126,7 +124,9 @@ def test_pictures_without_a_face_are_not_taken(
     assert reference_faces.main([*options, "--store", str(tmp_path / "s.sqlite")]) == 2
     assert "no face of" in capsys.readouterr().err
     with pytest.raises(DataError, match="no face"):
-        reference_faces.build(directory, tmp_path / "few.csv", tmp_path / "other")
+        reference_faces.build(
+            directory, tmp_path / "few.csv", features.FeatureSource(tmp_path / "other")
+        )
 
 
 def test_percentiles_equal_a_loop() -> None:

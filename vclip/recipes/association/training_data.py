@@ -1,9 +1,8 @@
 """Training data of the heads: features of pairs for training and dev, and of labelled media."""
 
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 from tyro.conf import arg
@@ -13,7 +12,7 @@ from vclip.recipes.association.batches import LabelData, PairData, VersionedFeat
 from vclip.recipes.association.settings import FitConfig
 from vclip.recipes.data import shards
 from vclip.recipes.data.encoders import IMAGE_CHOICES, VOICE_CHOICES
-from vclip.recipes.data.features import STORE, make_features
+from vclip.recipes.data.features import FeatureSource
 from vclip.recipes.data.manifest import (
     LABELLED_SOURCES,
     Pair,
@@ -40,10 +39,7 @@ class TrainingDataSettings:
     voice_encoder: Annotated[str, arg(help=VOICE_CHOICES)] = "resemblyzer"
     views: int = 8
     """views of every face"""
-    yunet: Path | None = None
-    """YuNet's ONNX file; Haar cascade without it"""
-    store: Path = STORE
-    """folder of features made here"""
+    source: FeatureSource = field(default_factory=FeatureSource)
 
 
 @dataclass(frozen=True)
@@ -93,9 +89,9 @@ def label_data(settings: TrainingDataSettings) -> LabelData | None:
     if not (settings.utk and settings.voices):
         print("no labelled media (--utk, --voices): training on the pairs only")
         return None
-    make = partial(make_features, store=settings.store, yunet=settings.yunet)
-    seen, _ = open_features(make(settings.utk, settings.image_encoder))
-    _, heard = open_features(make(settings.voices, None, settings.voice_encoder, windows=True))
+    source, voice_encoder = settings.source, settings.voice_encoder
+    seen, _ = source.open(settings.utk, settings.image_encoder)
+    _, heard = source.open(settings.voices, voice_encoder=voice_encoder, windows=True)
     faces = [row for row in read_labelled(settings.utk) if row.key in seen]
     spoken = [row for row in read_labelled(settings.voices, LABELLED_SOURCES) if row.key in heard]
     print(f"labelled: {len(faces)} faces, {len(spoken)} voices")
@@ -113,15 +109,15 @@ def read_training_data(settings: TrainingDataSettings, config: FitConfig) -> Tra
     labelled = bool(config.label_steps or config.label_weight)
     if settings.features and labelled:
         raise DataError("labelled media have no shards; use --label-steps 0 --label-weight 0")
-    how: dict[str, Any] = {"store": settings.store, "yunet": settings.yunet, "windows": True}
-    encoders = settings.image_encoder, settings.voice_encoder
-    folder = settings.features or make_features(
-        settings.pairs, *encoders, views=settings.views, **how
-    )
-    rows, opened = read_pairs(settings.pairs), open_features(folder)
-    known, held = (pair_features(part, *opened) for part in split_pairs(rows, config.seed))
+    if settings.features:
+        sides = open_features(settings.features)
+    else:
+        how = settings.image_encoder, settings.voice_encoder, settings.views
+        sides = settings.source.open(settings.pairs, *how, windows=True)
+    rows = split_pairs(read_pairs(settings.pairs), config.seed)
+    known, held = (pair_features(part, *sides) for part in rows)
     labels = label_data(settings) if labelled else None
-    about = shards.read_description(folder)
+    about = shards.read_description(sides[0].folder.parent)
     faces, voices = about[shards.FACES], about[shards.VOICES]
     told: dict[str, object] = {
         "face_encoder_sha256": faces.get("weights_sha256"),

@@ -41,6 +41,7 @@ from vclip.recipes.data.shards import (
     FACES,
     VERSION,
     VOICES,
+    Shards,
     open_features,
     read_description,
     replaced,
@@ -165,30 +166,37 @@ def run(settings: FeatureSettings, parts: Sequence[MediaShards], about: Mapping[
         part.write(settings.out, worker, settings.retry, settings.workers)
 
 
-def make_features(
-    manifest: Path,
-    image_encoder: str | None = None,
-    voice_encoder: str | None = None,
-    *,
-    store: Path = STORE,
-    yunet: Path | None = None,
-    views: int = 1,
-    windows: bool = False,
-) -> Path:
-    """The folder of a manifest's shards, made below `store` as far as they are not there.
+@dataclass(frozen=True)
+class FeatureSource:
+    """Features of a recipe's own manifests, made as far as they are not there."""
 
-    Its name follows from the manifest's place and content, the encoders and the settings. Media
-    that could not be used are tried again. Raises VclipError.
-    """
-    encoders = (image_encoder, voice_encoder)
-    settings = FeatureSettings(manifest, store, *encoders, views, windows, yunet=yunet, retry=True)
-    settings = replace(settings, shard_size=256)  # what is tried again costs little
-    parts, about = plan(settings)
-    decisive = json.dumps([str(manifest.resolve()), _essence(about)], sort_keys=True)
-    digest = hashlib.sha256(decisive.encode()).hexdigest()
-    settings = replace(settings, out=store / f"{manifest.stem}-{digest[:12]}")
-    run(settings, parts, about)
-    return settings.out
+    store: Path = STORE
+    """folder of features made here"""
+    yunet: Path | None = None
+    """YuNet's ONNX file; Haar cascade without it"""
+
+    def open(
+        self,
+        manifest: Path,
+        image_encoder: str | None = None,
+        voice_encoder: str | None = None,
+        views: int = 1,
+        windows: bool = False,
+    ) -> tuple[Shards, Shards]:
+        """Faces and voices of a manifest; a side without an encoder is empty. Raises VclipError.
+
+        Their folder's name follows from the manifest's place and content, the encoders and the
+        settings. Media that could not be used are tried again.
+        """
+        how = image_encoder, voice_encoder, views, windows
+        settings = FeatureSettings(manifest, self.store, *how, yunet=self.yunet, retry=True)
+        settings = replace(settings, shard_size=256)  # what is tried again costs little
+        parts, about = plan(settings)
+        decisive = json.dumps([str(manifest.resolve()), _essence(about)], sort_keys=True)
+        digest = hashlib.sha256(decisive.encode()).hexdigest()
+        settings = replace(settings, out=self.store / f"{manifest.stem}-{digest[:12]}")
+        run(settings, parts, about)
+        return open_features(settings.out)
 
 
 @command(FeatureSettings)

@@ -100,7 +100,7 @@ class Shards:
     """The features of one side. Values are read when first asked for, then stay in memory."""
 
     def __init__(self, folder: Path, about: Mapping[str, Any]) -> None:
-        self.about = about  # this side's part of features.json
+        self.folder, self.about = folder, about  # this side's, and its part of features.json
         self.dimension = int(about["dimension"])
         self.skipped: dict[str, str] = {}  # key -> reason
         self.whole: set[str] = set()

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,9 +13,8 @@ from vclip.arrays import Float32, Float64
 from vclip.errors import DataError
 from vclip.models import directory
 from vclip.models.directory import DESCRIPTION, ModelDirectory
-from vclip.recipes.data.features import make_features
 from vclip.recipes.data.manifest import LABELLED_SOURCES, Labelled, read_labelled, read_pairs
-from vclip.recipes.data.shards import Shards, open_features, pair_features
+from vclip.recipes.data.shards import Shards, pair_features
 from vclip.recipes.evaluation import zero_shot_baseline
 from vclip.recipes.evaluation.model_features import (
     encode_faces,
@@ -65,17 +63,16 @@ def evaluate(settings: EvaluationSettings) -> dict[str, Any]:
     heads = load_heads(folder)
     pairs = read_pairs(settings.pairs, settings.split)
     encoder = str(folder / "face_encoder.safetensors")
-    make = partial(make_features, store=settings.store, yunet=settings.yunet)
     if settings.features:
         sides = fitting_features(settings.features, settings.model, heads)
     else:
-        sides = open_features(make(settings.pairs, encoder, "resemblyzer"))
+        sides = settings.source.open(settings.pairs, encoder, "resemblyzer")
     features = pair_features(pairs, *sides)
     faces, voices = features.first()
     scores = {"association": encode_faces(heads, faces) @ encode_voices(heads, voices).T}
     if settings.utk and settings.voices and not settings.features:
-        seen, _ = open_features(make(settings.utk, encoder))
-        _, heard = open_features(make(settings.voices, None, "resemblyzer"))
+        seen, _ = settings.source.open(settings.utk, encoder)
+        _, heard = settings.source.open(settings.voices, voice_encoder="resemblyzer")
         scores["sex_only"] = same_sex(
             probability_female(read_labelled(settings.utk), seen, faces),
             probability_female(read_labelled(settings.voices, LABELLED_SOURCES), heard, voices),

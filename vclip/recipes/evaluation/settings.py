@@ -1,10 +1,10 @@
 """Settings of the evaluation of an association."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from vclip.errors import DataError
-from vclip.recipes.data.features import STORE
+from vclip.recipes.data.features import FeatureSource
 from vclip.recipes.evaluation.protocols import ProtocolName
 
 
@@ -38,14 +38,11 @@ class EvaluationSettings:
     """bootstrap draws"""
     seed: int = 0
     """of the bootstrap"""
-    yunet: Path | None = None
-    """YuNet's ONNX file; Haar cascade without it"""
     utk: Path | None = None
     """labelled faces for the sex probe (CSV: path, sex)"""
     voices: Path | None = None
     """labelled voices for the sex probe (CSV: path, sex, source)"""
-    store: Path = STORE
-    """folder of features made here"""
+    source: FeatureSource = field(default_factory=FeatureSource)
 
     def __post_init__(self) -> None:
         """Raises DataError for options that do not fit each other."""

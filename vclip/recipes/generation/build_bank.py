@@ -13,7 +13,7 @@ recordings (VCTK, LibriSpeech) come from.
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -25,10 +25,9 @@ from vclip.association.voice_encoder import VoiceEncoder
 from vclip.errors import DataError
 from vclip.models.directory import BUNDLED
 from vclip.recipes.data.encoders import VOICE_CHOICES, open_voice_encoder
-from vclip.recipes.data.features import STORE, make_features
+from vclip.recipes.data.features import FeatureSource
 from vclip.recipes.data.manifest import file_hash
 from vclip.recipes.data.recordings import SpeakerVoices, mean_voice, median_f0, speaker_voices
-from vclip.recipes.data.shards import open_features
 from vclip.recipes.data.voice_sex import SexProbe
 from vclip.recipes.generation.npz import write_npz
 from vclip.recipes.generation.spoken_features import SENTENCES, speeches
@@ -49,7 +48,7 @@ class BuildBankSettings:
     recordings: str = ""  # source of the manifest that is heard, not the VITS
     rename: tuple[str, str] | None = None  # beginning of names, old and new
     voice_encoder: Annotated[str, arg(help=VOICE_CHOICES)] = "resemblyzer"
-    store: Path = STORE  # folder of features made here
+    source: FeatureSource = field(default_factory=FeatureSource)
 
 
 def spoken_voices(settings: BuildBankSettings, encoder: VoiceEncoder) -> SpeakerVoices:
@@ -78,8 +77,7 @@ def main(settings: BuildBankSettings) -> None:
     """Hear the speakers, classify their sex if there are labels, and write the bank."""
     manifest, spec = settings.manifest, settings.voice_encoder
     encoder, weights_hash = open_voice_encoder(spec)
-    made = make_features(manifest, voice_encoder=spec, store=settings.store) if manifest else None
-    recordings = open_features(made)[1] if made else None
+    recordings = settings.source.open(manifest, voice_encoder=spec)[1] if manifest else None
     origin: dict[str, Any] = {"encoder": f"{spec.partition(':')[0]} {weights_hash[:12]}"}
     if settings.recordings:
         if manifest is None or recordings is None:

@@ -11,7 +11,7 @@ and notes it in the provenance: the app tells it beside every percentile.
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -22,9 +22,9 @@ from vclip.association.explain import percentile
 from vclip.association.model import load_association
 from vclip.errors import DataError
 from vclip.models.directory import BUNDLED, ModelDirectory, find_model
-from vclip.recipes.data.features import STORE, make_features
+from vclip.recipes.data.features import FeatureSource
 from vclip.recipes.data.manifest import Labelled, file_hash, read_labelled, read_pairs
-from vclip.recipes.data.shards import open_features, pair_features
+from vclip.recipes.data.shards import pair_features
 from vclip.recipes.face_encoder import objective
 from vclip.recipes.face_encoder.face_crops import content_fold
 from vclip.recipes.generation.npz import read_npz, write_npz
@@ -45,7 +45,7 @@ class ReferenceFaceSettings:
     split: str | None = None  # only rows of this split
     draws: int = 1000  # of the bootstrap
     seed: int = 0  # of the bootstrap
-    store: Path = STORE  # folder of features made here
+    source: FeatureSource = field(default_factory=FeatureSource)
 
 
 @dataclass(frozen=True)
@@ -75,10 +75,10 @@ def unseen(rows: list[Labelled]) -> list[Labelled]:
     return [row for where, row in reversed(known.items()) if where < held_out]
 
 
-def build(directory: Path, utk: Path, store: Path = STORE) -> tuple[Path, dict[str, object]]:
+def build(directory: Path, utk: Path, source: FeatureSource) -> tuple[Path, dict[str, object]]:
     """Encode the unseen faces as the app would, and write them. Raises DataError."""
     encoder = directory / "face_encoder.safetensors"  # perhaps newer than the description
-    faces, _ = open_features(make_features(utk, str(encoder), store=store))
+    faces, _ = source.open(utk, str(encoder))
     keys = [row.key for row in unseen(read_labelled(utk)) if row.key in faces]
     shown = [key for key in keys if key not in faces.whole]
     if not shown:
@@ -101,8 +101,8 @@ def validate(settings: ReferenceFaceSettings, pairs: Path) -> PercentileValidati
     heads = load_association(directory.file("association"))
     references = read_npz(directory.file("faces"))[0]["image_features"].astype(np.float32)
     encoder = str(directory.file("image_encoder"))
-    made = make_features(pairs, encoder, "resemblyzer", store=settings.store)
-    features = pair_features(read_pairs(pairs, settings.split), *open_features(made))
+    sides = settings.source.open(pairs, encoder, "resemblyzer")
+    features = pair_features(read_pairs(pairs, settings.split), *sides)
     image, voice, others = map(torch.from_numpy, (*features.first(), references))
     image_emb, other_emb = (heads.encode_image(side).numpy() for side in (image, others))
     table = percentiles(image_emb, heads.encode_voice(voice).numpy(), other_emb)
@@ -152,7 +152,7 @@ def main(settings: ReferenceFaceSettings) -> None:
         note(directory, found)
         print(found)
     elif settings.utk:
-        path, origin = build(directory, settings.utk, settings.store)
+        path, origin = build(directory, settings.utk, settings.source)
         print(path, json.dumps(origin))
     else:
         raise DataError("name the manifest of UTKFace (--utk), or pairs to measure on (--pairs)")

@@ -11,7 +11,6 @@ from vclip.models.directory import ModelDirectory
 from vclip.models.download import sha256
 from vclip.recipes.data.clips import read_voice
 from vclip.recipes.data.encoders import open_voice_encoder
-from vclip.recipes.data.features import make_features
 from vclip.recipes.data.manifest import key_of, read_pairs
 from vclip.recipes.data.recordings import mean_voice
 from vclip.recipes.data.shards import PairFeatures, open_features, pair_features
@@ -55,7 +54,7 @@ class Experiment:
         self._encoder, voice_hash = open_voice_encoder(settings.voice_encoder)
         weights = (folder / "vits.safetensors", *sorted(folder.glob("*.pth")))
         hashes = sha256(next(path for path in weights if path.is_file())), voice_hash
-        self.speech = SpokenVoices(synthesizer, self._encoder, hashes, settings.store)
+        self.speech = SpokenVoices(synthesizer, self._encoder, hashes, settings.source.store)
         self.test, self.known = self._people(directory)
         self.faces, self.voices = self.test.first()  # (N, F) and (N, V)
         self.person = [pair.person for pair in self.test.pairs]
@@ -85,16 +84,11 @@ class Experiment:
             what = "rows of" if not test else "other rows than"
             raise DataError(f"{settings.pairs} has no {what} split {settings.split!r}")
         images = directory.clip("image_encoder") or str(directory.file("image_encoder"))
-        folder = settings.features or make_features(
-            settings.pairs,
-            images,
-            settings.voice_encoder,
-            store=settings.store,
-            yunet=settings.yunet,
-            views=VIEWS,
-            windows=True,
-        )
-        sides = open_features(folder)
+        if settings.features:
+            sides = open_features(settings.features)
+        else:
+            encoders = images, settings.voice_encoder
+            sides = settings.source.open(settings.pairs, *encoders, VIEWS, windows=True)
         return pair_features(test, *sides), pair_features(others, *sides)
 
     def choices(self) -> tuple[dict[str, Float32], list[str]]:
@@ -151,8 +145,7 @@ class Experiment:
             manifest, files = data / "voices" / "manifest.csv", dict[str, list[str]]()
             for speaker, _, path in transcribed(data):
                 files.setdefault(speaker, []).append(key_of(path, manifest.parent))
-            encoder, store = settings.voice_encoder, settings.store
-            _, heard = open_features(make_features(manifest, voice_encoder=encoder, store=store))
+            _, heard = settings.source.open(manifest, voice_encoder=settings.voice_encoder)
             keys = [[k for k in files.get(s, []) if k in heard] for s in self.speaker_ids]
             found = {i: mean_voice(list(heard.matrix(own))) for i, own in enumerate(keys) if own}
         if not found:

@@ -1,6 +1,6 @@
 """Settings of the table of generation."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -8,7 +8,7 @@ from tyro.conf import Positional, arg
 
 from vclip.errors import DataError
 from vclip.recipes.data.encoders import VOICE_CHOICES
-from vclip.recipes.data.features import STORE
+from vclip.recipes.data.features import FeatureSource
 from vclip.recipes.generation.spoken_features import SENTENCES
 
 
@@ -45,10 +45,7 @@ class GenerationTableSettings:
     voice_encoder: Annotated[str, arg(help=VOICE_CHOICES)] = "resemblyzer"
     recordings: Path | None = None
     """data folder with recordings of the synthesizer's speakers, voices/manifest.csv in it"""
-    yunet: Path | None = None
-    """YuNet's ONNX file; Haar cascade without it"""
-    store: Path = STORE
-    """folder of features and of what was heard"""
+    source: FeatureSource = field(default_factory=FeatureSource)
     cache: Path = Path("build") / "generation_table"
     """folder of the heads that are trained here"""
     draws: int = 1000
