@@ -11,7 +11,7 @@ import pytest
 import simulated_ratings
 import toy_study
 
-from vclip.listening.analysis import charts, methods, rating_table, report
+from vclip.listening.analysis import charts, rating_table, report
 from vclip.listening.analysis import results as analysis
 from vclip.listening.analysis.bootstrap import Interval
 from vclip.listening.design.study import Study
@@ -50,11 +50,11 @@ def test_methods_name_what_was_rated_and_nothing_else(study: Study) -> None:
     asked = toy_study.study(6, "abc", "acr_fit")
     table = simulated_ratings.table(asked, 6)
     left = analysis.analyse(asked, table[table["condition"] != "b"], 100)
-    text = methods.methods(left, asked)
+    text = report.methods(left, asked)
     assert "compared 2 conditions: System a and System c." in text
     assert "ABX" not in text and "Bradley" not in text and "Holm" in text
     alone = analysis.analyse(asked, table[table["condition"] == "a"], 100)
-    assert "conditions:" not in methods.methods(alone) and "Holm" not in methods.methods(alone)
+    assert "conditions:" not in report.methods(alone) and "Holm" not in report.methods(alone)
 
 
 def test_loudness_is_as_measured() -> None:
@@ -66,11 +66,11 @@ def test_loudness_is_as_measured() -> None:
             for stimulus, one in zip(item["stimuli"].values(), lufs, strict=True):
                 stimulus["lufs"] = one
         asked = Study.model_validate(fields)
-        assert words in methods.methods(
+        assert words in report.methods(
             analysis.analyse(asked, simulated_ratings.table(asked, 4), 100), asked
         )
     bare = toy_study.study()
-    text = methods.methods(analysis.analyse(bare, simulated_ratings.table(bare, 4), 100), bare)
+    text = report.methods(analysis.analyse(bare, simulated_ratings.table(bare, 4), 100), bare)
     assert "loudness of the sounds is not stated" in text
 
 
