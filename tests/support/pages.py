@@ -90,13 +90,32 @@ def file_of(name: str) -> Path:
 
 
 def source_of(name: str) -> str:
-    """A module's text and those of ours that it imports from: where its options are defined."""
-    text = file_of(name).read_text()
-    found = re.findall(r"^from (vclip[\w.]*) import (?:\(([^)]*)|(.*))", text, re.MULTILINE)
-    names = {base for base, _, _ in found}
-    names |= {f"{base}.{one}" for base, *some in found for one in re.findall(r"\w+", str(some))}
-    files = {file_of(one) for one in names if exists(one)}
-    return "\n".join([text, *(file.read_text() for file in files if file.is_file())])
+    """A module's text and those of ours that it imports from: where its options are defined.
+
+    Also of those that these take groups of options from.
+    """
+    files = {file_of(name), *imported(file_of(name), r"\w+")}
+    nested = [imported(file, group) for file in files for group in groups(file)]
+    return "\n".join(file.read_text() for file in files.union(*nested))
+
+
+def groups(file: Path) -> list[str]:
+    """Names of the dataclasses that a module's settings consist of, besides plain options."""
+    return re.findall(
+        r"^    \w+: (\w+) = field\(default_factory=\1\)", file.read_text(), re.MULTILINE
+    )
+
+
+def imported(file: Path, wanted: str) -> set[Path]:
+    """Files of ours from which a file imports names of this pattern, or which these names are."""
+    imports = re.findall(
+        r"^from (vclip[\w.]*) import (?:\(([^)]*)|(.*))", file.read_text(), re.MULTILINE
+    )
+    names = set()
+    for base, *some in imports:
+        found = re.findall(rf"\b{wanted}\b", " ".join(some))
+        names |= {base for _ in found} | {f"{base}.{one}" for one in found}
+    return {path for path in map(file_of, filter(exists, names)) if path.is_file()}
 
 
 def shown(page: Path) -> list[tuple[str, str]]:
