@@ -23,18 +23,29 @@ FORMAT = "vclip-association-1"
 
 
 @dataclass(frozen=True)
-class AssociationConfig:
-    """Sizes of the two heads; what is needed to build them again."""
+class Dimensions:
+    """Sizes of the features that the heads read."""
 
     image_dimension: int  # F
     voice_dimension: int = 256  # V = D
+
+
+@dataclass(frozen=True)
+class HeadSizes:
+    """Architecture of the two heads, whatever the features that they read."""
+
     image_hidden: int = 256
     image_layers: int = 1  # hidden layers of the MLP
     dropout: float = 0.3
     couplings: int = 4
     coupling_hidden: int = 64
     max_log_scale: float = 0.5  # |log s| of one coupling stays below
-    flow: bool = True  # False: an MLP instead, the ablation of Vclip §4.3
+    flow: bool = True  # else an MLP like the image's: the ablation of Vclip §4.3
+
+
+@dataclass(frozen=True)
+class AssociationConfig(HeadSizes, Dimensions):
+    """What is needed to build the heads again."""
 
 
 class Standardise(nn.Module):

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from vclip.arrays import Float64
-from vclip.association.model import Association, AssociationConfig
+from vclip.association.model import Association, AssociationConfig, HeadSizes
 from vclip.recipes.association import checkpoint
 from vclip.recipes.association.batches import Batches, LabelData, PairData, on_device
 from vclip.recipes.association.distributed import ALONE, Group
@@ -22,12 +22,8 @@ from vclip.recipes.metrics.verification import auc, same
 
 def new_association(pairs: PairData, config: FitConfig) -> Association:
     """Untrained heads of the config's sizes, standardised on the plain training features."""
-    named = {item.name for item in fields(AssociationConfig)} & set(vars(config))
-    sizes = AssociationConfig(
-        image_dimension=pairs.image.values.shape[1],
-        voice_dimension=pairs.voice.values.shape[1],
-        **{name: getattr(config, name) for name in named},
-    )
+    dimensions = pairs.image.values.shape[1], pairs.voice.values.shape[1]
+    sizes = AssociationConfig(*dimensions, *(getattr(config, f.name) for f in fields(HeadSizes)))
     with torch.random.fork_rng(devices=[]):  # layers draw their first weights from the global RNG
         torch.manual_seed(config.seed)
         association = Association(sizes)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from vclip.association.model import HeadSizes
 from vclip.errors import DataError
 
 LEAST = {"image_hidden": 1, "image_layers": 0, "couplings": 1, "coupling_hidden": 1, "batch": 2}
@@ -11,16 +12,12 @@ LEAST |= {"hard_negatives": 0, "image_noise": 0, "voice_noise": 0}
 
 
 @dataclass(frozen=True)
-class FitConfig:
+class FitConfig(HeadSizes):
     """Defaults are the paper's (Vclip §4.1); "ours" marks what it leaves open."""
 
     image_hidden: int = 512  # Wav2CLIP's MLP: one hidden layer of 512, dropout .1
-    image_layers: int = 1
     dropout: float = 0.1
-    flow: bool = True  # else an MLP like the image's: the paper's ablation
-    couplings: int = 4  # ours
     coupling_hidden: int = 512  # ours
-    max_log_scale: float = 0.5  # ours; |log s| of one coupling stays below
     loss: Literal["clip", "sge2e"] = "clip"  # the other one is the paper's ablation
     logit_scale: float = 2.659  # ours: CLIP's ln(1 / .07); where the log temperature starts
     learn_temperature: bool = True  # ours; else it stays there
