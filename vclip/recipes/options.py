@@ -4,6 +4,7 @@ import functools
 import shlex
 import sys
 from collections.abc import Callable, Sequence
+from contextvars import ContextVar
 from typing import TypeVar
 
 import tyro
@@ -12,6 +13,7 @@ from vclip.errors import OutputError, reported
 
 Settings = TypeVar("Settings")
 Command = Callable[..., int]  # of the words after its name, sys.argv's by default; to an exit code
+PARSED = ContextVar[str]("PARSED")  # the line that was read last
 
 
 def parse(
@@ -30,11 +32,13 @@ def parse(
     """
     module = sys.modules[command or kind.__module__]
     name = module.__spec__.name if module.__spec__ else module.__name__
+    words = sys.argv[1:] if argv is None else argv
+    PARSED.set(shlex.join(["python", "-m", name, *words]))
     found = tyro.cli(
         kind,
         prog=f"python -m {name}",
         description=module.__doc__,
-        args=argv,
+        args=words,
         default=default,
         config=(tyro.conf.OmitArgPrefixes,),
     )
@@ -43,19 +47,22 @@ def parse(
 
 
 def command(
-    kind: type[Settings], threads: int = 0
+    kind: type[Settings],
+    threads: int = 0,
+    read: Callable[[list[str] | None], Settings] | None = None,
 ) -> Callable[[Callable[[Settings], int | None]], Command]:
     """Make a recipe's main of settings the command `python -m` of its module.
 
     It parses its line, sets torch's threads if a number is given, and exits with what main returns
     (0 for nothing), or with 2 and one line on stderr for input, or a file, that cannot be used.
+    read: makes settings of a line instead of `parse`.
     """
 
     def decorate(main: Callable[[Settings], int | None]) -> Command:
         @reported
         @functools.wraps(main)
         def run(argv: list[str] | None = None) -> int:
-            settings = parse(kind, argv, command=main.__module__)
+            settings = read(argv) if read else parse(kind, argv, command=main.__module__)
             if threads:
                 import torch  # which not every recipe needs
 
@@ -72,6 +79,6 @@ def command(
     return decorate
 
 
-def command_line(module: str, argv: Sequence[str] | None) -> str:
-    """The command that ran a recipe: kept as provenance of what it makes."""
-    return shlex.join(["python", "-m", module, *(sys.argv[1:] if argv is None else argv)])
+def command_line() -> str:
+    """The command that runs this recipe: kept as provenance of what it makes."""
+    return PARSED.get()

@@ -26,7 +26,7 @@ import torch
 import tyro
 
 from vclip.association.model import save_association
-from vclip.errors import DataError, reported
+from vclip.errors import DataError
 from vclip.models.directory import BUNDLED
 from vclip.recipes.association.batches import PairData
 from vclip.recipes.association.distributed import Group, launched
@@ -41,9 +41,8 @@ from vclip.recipes.association.training_data import (
 )
 from vclip.recipes.data.manifest import REPO
 from vclip.recipes.metrics import cross_modal
-from vclip.recipes.options import command_line, parse
+from vclip.recipes.options import command, command_line, parse
 
-MODULE = "vclip.recipes.association.train"
 LICENCE = {
     "paper": "as the terms of the training data and of both encoders",
     "bundled": "research only: trained on AVSpeech clips (and UTKFace crops)",
@@ -141,14 +140,12 @@ def train(settings: TrainSettings, command: str, group: Group) -> None:
     )
 
 
-@reported
-def main(argv: list[str] | None = None) -> int:
-    settings = read_settings(argv)
+@command(TrainSettings, read=read_settings)
+def main(settings: TrainSettings) -> None:
     logging.basicConfig(level=logging.ERROR)
     torch.set_num_threads(settings.threads)
     with launched() as group:
-        train(settings, command_line(MODULE, argv), group)
-    return 0
+        train(settings, command_line(), group)
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ from torch import Tensor
 from tqdm import tqdm
 from tyro.conf import FlagCreatePairsOff, arg
 
-from vclip.errors import DataError, reported
+from vclip.errors import DataError
 from vclip.face.detector import FaceDetector
 from vclip.face.encoder import SmallFaceEncoder, to_input
 from vclip.models.directory import BUNDLED
@@ -48,9 +48,8 @@ from vclip.recipes.face_encoder.objective import (
     total_loss,
 )
 from vclip.recipes.face_encoder.teacher import CROP_SHARE, Teacher, installed, read_teacher
-from vclip.recipes.options import command_line, parse
+from vclip.recipes.options import command, command_line
 
-MODULE = "vclip.recipes.face_encoder.train"
 LICENCE = "research only: UTKFace (Zhang et al. 2017) is for non-commercial research"
 LICENCE_TEACHER = "; started from and taught by dlib's face network (Davis King, CC0)"
 PARTS = ("encoder", "heads", "optimizer", "shipped")  # of a training that a checkpoint holds
@@ -260,13 +259,10 @@ def run(settings: TrainFaceSettings, command: str) -> dict[str, object]:
     return provenance
 
 
-@reported
-def main(argv: list[str] | None = None) -> int:
-    settings = parse(TrainFaceSettings, argv)
+@command(TrainFaceSettings, threads=1)
+def main(settings: TrainFaceSettings) -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    torch.set_num_threads(1)
-    print(json.dumps(run(settings, command_line(MODULE, argv))))
-    return 0
+    print(json.dumps(run(settings, command_line())))
 
 
 if __name__ == "__main__":

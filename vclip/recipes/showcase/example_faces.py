@@ -21,10 +21,10 @@ from tqdm import tqdm
 from tyro.conf import arg
 
 from vclip.arrays import Float32, Float64, Floating, UInt8
-from vclip.errors import DataError, OutputError, reported
+from vclip.errors import DataError, OutputError
 from vclip.face.photo import load_photo
 from vclip.recipes.data.manifest import REPO, read_rows
-from vclip.recipes.options import command_line, parse
+from vclip.recipes.options import command, command_line
 
 REFERENCE = (
     "DeBruine & Jones (2017), Face Research Lab London Set, doi 10.6084/m9.figshare.5047666.v5"
@@ -203,16 +203,13 @@ Made by: `{command}`
 """
 
 
-@reported
-def main(argv: list[str] | None = None) -> int:
-    settings = parse(ExampleFaceSettings, argv)
+@command(ExampleFaceSettings)
+def main(settings: ExampleFaceSettings) -> None:
     output, config = settings.output, settings.composite
     found = groups(read_people(settings.manifest, settings.landmarks), config)
     for i, people in enumerate(tqdm(found, desc="composites"), 1):
         write(output / f"face_{i}.jpg", composite(people, config), config.quality)
-    command = command_line("vclip.recipes.showcase.example_faces", argv)
-    (output / "README.md").write_text(readme([len(group) for group in found], command))
-    return 0
+    (output / "README.md").write_text(readme([len(group) for group in found], command_line()))
 
 
 if __name__ == "__main__":
