@@ -27,6 +27,8 @@ from vclip.recipes.data import prepare as preparation
 from vclip.recipes.evaluation import association
 from vclip.recipes.generation import assemble, build_bank, distill, fit_gmm
 
+pytestmark = pytest.mark.slow
+
 SHARE = 0.9  # of people whose face and voice were made to agree
 FIT = ["--steps", "160", "--batch", "128", "--check-every", "20", "--couplings", "2"]
 FIT += ["--coupling-hidden", "32", "--image-hidden", "32", "--logit-scale", "1.5"]
@@ -130,14 +132,12 @@ def shuffled(pairs: Path, to: Path) -> Path:
     return to
 
 
-@pytest.mark.slow
 def test_what_was_planted_is_found(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
     auc = judged(made, made / "model", capsys)
     assert auc["low"] < toy_world.planted_auc(SHARE) < auc["high"]
     assert auc["high"] - auc["low"] < 0.08
 
 
-@pytest.mark.slow
 def test_shuffled_pairs_teach_nothing(
     made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -159,7 +159,6 @@ def contents(folder: Path) -> dict[str, str]:
     }
 
 
-@pytest.mark.slow
 def test_the_same_seeds_give_the_same_bytes(world: Path, made: Path, tmp_path: Path) -> None:
     again = contents(whole_chain(world, tmp_path) / "model")
     assert again == contents(made / "model") and len(again) >= 8

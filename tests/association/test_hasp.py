@@ -21,6 +21,7 @@ def speechlike(seconds: float = 2.5, rate: int = 16000, seed: int = 0) -> np.nda
     return (0.1 * noise * (1 + np.sin(2 * np.pi * 3 * t))).astype(np.float32)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("save", [save_coqui, save_clovaai])
 def test_both_formats_give_what_coqui_s_own_network_says(save, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     network, wav = coqui_hasp(), speechlike()
@@ -35,6 +36,7 @@ def test_both_formats_give_what_coqui_s_own_network_says(save, tmp_path: Path) -
     assert np.linalg.norm(raw) != pytest.approx(1, abs=0.1)  # it is the encoder that normalises
 
 
+@pytest.mark.slow
 def test_the_full_size_is_the_published_one() -> None:
     """ResNetSE34V2 has 8.0 million weights; coqui's default network is the same."""
     from TTS.encoder.models.resnet import ResNetSpeakerEncoder

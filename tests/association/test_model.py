@@ -52,6 +52,7 @@ def test_the_flow_is_inverted_exactly(dimension: int, couplings: int) -> None:
     torch.testing.assert_close(flow.inverse(z), x, atol=1e-10, rtol=1e-10)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dimension", [2, 5, 6])
 def test_log_determinant_is_that_of_the_jacobian(dimension: int) -> None:
     flow = RealNVP(dimension, 3, 16, 1.0).double()

@@ -87,6 +87,7 @@ def test_prompts_are_averaged_as_in_clip_s_recipe(encoder: ClipTextEncoder) -> N
     assert len(set(TEMPLATES)) == len(TEMPLATES) > 1 and all("{}" in t for t in TEMPLATES)
 
 
+@pytest.mark.slow
 def test_scores_are_clip_s_logits(
     folder: Path, encoder: ClipTextEncoder, monkeypatch: pytest.MonkeyPatch
 ) -> None:

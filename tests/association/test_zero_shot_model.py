@@ -52,6 +52,7 @@ def test_it_says_what_it_is(model: FaceToVoice) -> None:
     assert "association" not in model.weights
 
 
+@pytest.mark.slow
 def test_a_face_is_ranked_as_clip_ranks_descriptions(
     directory: Path, model: FaceToVoice, seen: FaceResult
 ) -> None:

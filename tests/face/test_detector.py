@@ -74,6 +74,7 @@ def test_the_environment_names_yunet(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     assert FaceDetector().name == "haar"
 
 
+@pytest.mark.slow
 @needs_data
 def test_tight_crops_are_found(haar: FaceDetector) -> None:
     paths = sorted((SHARED / "faces" / "utk").glob("*.jpg"))[::300]
@@ -91,6 +92,7 @@ def test_several_faces_come_largest_first(haar: FaceDetector, london: Photo) -> 
     assert boxes[0].area > boxes[1].area and boxes[0].left > 425 > boxes[1].right
 
 
+@pytest.mark.slow
 def test_threads_may_share_a_detector(haar: FaceDetector, london: Photo) -> None:
     expected, wrong = haar.find(london), []
 

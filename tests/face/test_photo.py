@@ -144,6 +144,7 @@ def test_limits_come_before_decoding(monkeypatch: pytest.MonkeyPatch) -> None:
         load_photo(b"\xff\xd8\xff" + bytes(17 * 2**20))
 
 
+@pytest.mark.slow
 def test_a_decompression_bomb_is_an_image_error() -> None:
     with pytest.raises(ImageError, match="pixels"):
         load_photo(encoded(Image.new("1", (20000, 20000))))

@@ -106,6 +106,7 @@ def test_all_arms_are_alike_in_the_files(fields: dict[str, Any], tmp_path: Path)
     assert formats == {("FLAC", "PCM_16", 1, RATE)}  # of the models, not of the recording
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["wav", "mp3"])
 def test_other_formats_are_alike_too(fields: dict[str, Any], tmp_path: Path, kind: str) -> None:
     study = made({**fields, "format": kind, "sample_rate": 16000}, tmp_path)

@@ -20,6 +20,8 @@ from vclip.listening.simulation.stimulus_index import StimulusIndex
 from vclip.listening.stimuli import headphones
 from vclip.listening.store.records import Answer
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -50,7 +52,6 @@ def report(path: Path, capsys: pytest.CaptureFixture[str], *options: str) -> dic
     return found
 
 
-@pytest.mark.slow
 def test_a_panel_over_http_loses_nothing(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """16 raters at once; a third of the answers twice, a third of the trials reloaded.
 
@@ -69,7 +70,6 @@ def test_a_panel_over_http_loses_nothing(path: Path, capsys: pytest.CaptureFixtu
     assert found["intervals"] == 6
 
 
-@pytest.mark.slow
 def test_a_server_that_runs_is_visited(
     path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -203,6 +203,7 @@ def ask_hub(folder: Path, url: str, repository: str) -> str:
     return done.stdout.strip()
 
 
+@pytest.mark.slow
 def test_snapshots_of_a_hub(tmp_path: Path) -> None:
     """Fetched once without pickles, found offline afterwards; what is not there is refused."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), Hub)

@@ -51,6 +51,7 @@ def digest(model: FaceToVoice, ids: list[str]) -> dict[str, str]:
     return {i: hashlib.sha256(vector.tobytes()).hexdigest() for i, vector in made.items()}
 
 
+@pytest.mark.slow
 def test_the_same_id_gives_the_same_bytes_in_any_order(directory: Path, model: FaceToVoice) -> None:
     other = FaceToVoice.from_pretrained(str(directory))
     for seed in range(40):  # nothing that was asked before is still in the caches

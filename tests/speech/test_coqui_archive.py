@@ -127,6 +127,7 @@ def test_rows_of_the_table_go_to_the_bank_by_name(setting: Setting) -> None:
     assert "ED" not in model.bank.speaker_ids
 
 
+@pytest.mark.slow
 def test_recipes_reach_the_fetched_weights_and_then_theirs_are_used(
     setting: Setting, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -83,6 +83,7 @@ def test_the_first_window_is_short_and_later_ones_grow() -> None:
     assert max(sizes) < streaming.LARGEST + 12
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [*SHAPES, "harmonic"])
 @pytest.mark.parametrize("frames", [7, 50, 420])
 @torch.inference_mode()

@@ -71,6 +71,7 @@ def test_an_archive_of_coquis_sounds_as_coqui_lets_it(archive: Archive) -> None:
         np.testing.assert_allclose(ours, wanted, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_an_archive_reads_text_as_its_config_says(archive: Archive) -> None:
     vits, characters = CoquiVits.load(archive.directory), archive.model.tokenizer.characters
     ids = vits.to_ids("Dr. Hill — 5 “birds”…")
@@ -123,6 +124,7 @@ def test_nothing_of_a_request_stays_in_the_model(vits: CoquiVits) -> None:
     assert all(torch.equal(before[key], after[key]) for key in before)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_requests_at_once_equal_requests_in_turn(archive: Archive, precision: Any) -> None:
     """Voices, texts, seeds and rates mixed; stochastic durations; to the bit."""
@@ -220,6 +222,7 @@ def _change(**changes: Any) -> Callable[[Path], object]:
     return spoil
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [

@@ -101,6 +101,7 @@ def thinned(rng: np.random.Generator, kind: str) -> tuple[np.ndarray, ...]:
     return tuple(a[kept] for a in (rater, item, which, values))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["a third", "dropouts", "rare"])
 def test_intervals_of_unbalanced_small_studies_cover(kind: str) -> None:
     """At least nominally, within the binomial error of 400 studies. With clusters counted over the
@@ -200,6 +201,7 @@ def test_holm_of_a_worked_example() -> None:
     assert scores.holm([]) == []
 
 
+@pytest.mark.slow
 def test_holm_of_statsmodels() -> None:
     p = np.random.default_rng(0).random(20) ** 3
     assert scores.holm(p) == pytest.approx(list(multipletests(p, method="holm")[1]))

@@ -110,6 +110,7 @@ def test_raters_who_leave_are_made_up_for() -> None:
     assert spread(study, kept) <= 1
 
 
+@pytest.mark.slow
 def test_a_study_of_200_raters_fills_evenly_in_balanced_order() -> None:
     study = toy_study.study(8, "abcd", "acr_fit ab", trials_per_rater=20, attention=2)
     plans = enrol(study, 200)
@@ -258,6 +259,7 @@ def test_the_same_generator_gives_the_same_session() -> None:
     assert one == same != other
 
 
+@pytest.mark.slow
 @given(
     n_items=st.integers(3, 7),
     conditions=st.sampled_from(["a", "ab", "abcd"]),

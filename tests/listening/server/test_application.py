@@ -116,6 +116,7 @@ def test_a_study_alone_loads_no_model() -> None:
     subprocess.run([sys.executable, "-c", code], check=True, cwd=REPO, timeout=60)
 
 
+@pytest.mark.slow
 def test_the_demo_has_a_tab_for_the_study() -> None:
     async def built(has_study: bool) -> str:
         with gr.Blocks(analytics_enabled=False) as blocks, layout.beside_study(has_study):

@@ -19,6 +19,8 @@ from stores import sql_url, url
 from vclip.listening.design import study_file
 from vclip.listening.store import store
 
+pytestmark = pytest.mark.slow
+
 __all__ = ["sql_url", "url"]  # fixtures
 
 KILLS = 8
@@ -48,7 +50,6 @@ def crowd(port: int, enough: threading.Event) -> tuple[list[Rater], list[threadi
     return raters, [threading.Thread(target=rate) for _ in range(N_RATERS)]
 
 
-@pytest.mark.slow
 def test_kill_9_loses_and_doubles_nothing(tmp_path: Path, url: str) -> None:
     path, enough = written(tmp_path, 12), threading.Event()
     moments = random.Random(0)
@@ -88,7 +89,6 @@ def _compare(kept: store.Store, raters: list[Rater]) -> None:
     kept.close()
 
 
-@pytest.mark.slow
 def test_fifty_raters_at_once(tmp_path: Path, url: str) -> None:
     """No error, nothing lost, nothing doubled, cells filled evenly."""
     path = written(tmp_path, 4)
@@ -107,7 +107,6 @@ def test_fifty_raters_at_once(tmp_path: Path, url: str) -> None:
     _compare(kept, raters)
 
 
-@pytest.mark.slow
 def test_two_server_processes_on_one_database(tmp_path: Path, sql_url: str) -> None:
     """Raters go back and forth between them, and one is killed: as if there were one server."""
     path = written(tmp_path, 8)

@@ -13,6 +13,8 @@ from vclip.recipes.association.batches import LabelData
 from vclip.recipes.association.fitting import DevCheck
 from vclip.recipes.association.settings import PRESETS, FitConfig
 
+pytestmark = pytest.mark.slow
+
 SMALL = {"image_hidden": 16, "coupling_hidden": 8, "batch": 16, "steps": 24, "check_every": 4}
 CONFIGS = {
     "paper": replace(PRESETS["paper"], **SMALL, patience=100),
@@ -45,7 +47,6 @@ def fitted(config: FitConfig, resume: Path | None, report: object = None) -> tup
     return fitting.fit(PAIRS, config, DEV, labels(), resume=resume, **more)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", CONFIGS)
 def test_a_stopped_run_goes_on_to_the_same_bytes(name: str, tmp_path: Path) -> None:
     config, path = CONFIGS[name], tmp_path / "new" / "state.pt"

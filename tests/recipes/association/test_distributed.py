@@ -22,6 +22,8 @@ from vclip.recipes.association.distributed import Group
 from vclip.recipes.association.objective import AssociationLoss, RandomStreams
 from vclip.recipes.association.settings import FitConfig
 
+pytestmark = pytest.mark.slow
+
 PLAIN = FitConfig(
     image_hidden=16,
     dropout=0.0,  # which is drawn per process
@@ -118,7 +120,6 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> list[dict]:
     return [torch.load(folder / f"{rank}.pt", weights_only=True) for rank in range(2)]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", LOSSES)
 def test_loss_and_gradients_are_those_of_one_process(found: list[dict], name: str) -> None:
     one = loss_and_gradients(LOSSES[name], Group())
@@ -176,7 +177,6 @@ LAUNCHERS = {  # accelerate starts several processes on CPUs only through MPI; o
 }
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("launcher", LAUNCHERS)
 def test_launchers_train_from_shards_and_the_first_process_writes(
     launcher: str, tmp_path: Path

@@ -11,6 +11,8 @@ from vclip.recipes.association import fitting
 from vclip.recipes.association.robust_weights import clean_probability, pair_weights
 from vclip.recipes.association.settings import FitConfig
 
+pytestmark = pytest.mark.slow
+
 NOISY = FitConfig(
     image_hidden=32,
     dropout=0.0,

@@ -21,6 +21,8 @@ from vclip.recipes.association.objective import AssociationLoss, RandomStreams
 from vclip.recipes.association.settings import PRESETS, FitConfig
 from vclip.recipes.data.manifest import Pair
 
+pytestmark = pytest.mark.slow
+
 QUICK = FitConfig(
     image_hidden=32,
     dropout=0.2,
@@ -103,7 +105,6 @@ def test_a_fixed_temperature_stays_where_it_starts(learnt: bool) -> None:
     assert (float(model.logit_scale) == config.logit_scale) != learnt
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "change",
     [
@@ -165,7 +166,6 @@ def test_the_recipe_writes_heads_that_say_where_they_come_from(
     assert json.dumps(metadata)
 
 
-@pytest.mark.slow
 def test_labelled_media_are_optional(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

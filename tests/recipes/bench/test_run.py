@@ -56,6 +56,7 @@ def test_targets_are_said_with_the_figures(
     assert set(run.TARGETS) > set(FIGURES) - {"threads"}
 
 
+@pytest.mark.slow
 def test_all_figures_of_speech(monkeypatch: pytest.MonkeyPatch) -> None:
     """With a small stand-in for the full-size model; coqui's inference is the adapter's oracle."""
 

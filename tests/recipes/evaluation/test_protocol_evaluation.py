@@ -24,6 +24,8 @@ from vclip.recipes.evaluation.protocol_evaluation import (
 from vclip.recipes.evaluation.trials import PublishedProtocol
 from vclip.recipes.metrics.intervals import Estimate
 
+pytestmark = pytest.mark.slow
+
 DIMENSION = 16
 
 
@@ -82,7 +84,6 @@ def naive(
     return found
 
 
-@pytest.mark.slow
 def test_every_figure_of_p1_is_that_of_a_naive_copy(p1: PublishedProtocol, tmp_path: Path) -> None:
     evaluation = evaluated(p1, planted(p1, tmp_path / "features"))
     lines = by_name(evaluation)
@@ -106,7 +107,6 @@ def test_every_figure_of_p1_is_that_of_a_naive_copy(p1: PublishedProtocol, tmp_p
         assert lines[what, "retrieval, 20k", "mAP"].estimate.value == pytest.approx(mean)
 
 
-@pytest.mark.slow
 def test_who_is_who_in_the_features_decides_the_figures(
     p1: PublishedProtocol, tmp_path: Path
 ) -> None:
@@ -282,7 +282,6 @@ def test_features_of_other_media_are_no_evaluation(p1: PublishedProtocol, tmp_pa
         evaluated(p1, folder)
 
 
-@pytest.mark.slow
 def test_sex_alone_reaches_what_the_real_lists_allow_and_nothing_within_sex(
     shared: Path, tmp_path: Path
 ) -> None:

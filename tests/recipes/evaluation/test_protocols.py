@@ -63,6 +63,7 @@ def test_p1_is_read_and_its_keys_meet_across_lists(tmp_path: Path) -> None:
     assert set(trials.voices) < set(protocol.media("voice")) == set(gallery.voices)
 
 
+@pytest.mark.slow
 def test_drawn_matching_is_of_distinct_people_with_the_probes_first(tmp_path: Path) -> None:
     protocol, _ = protocols.read("p1", write_p1(tmp_path))
     to_face, to_voice = text_lists.draw_matching(protocol.retrieval[0], 10, 50, seed=1)
@@ -215,6 +216,7 @@ def test_the_real_lists_have_the_published_sizes(real: PublishedProtocol) -> Non
     )
 
 
+@pytest.mark.slow
 def test_negatives_of_the_real_strata_share_what_they_are_named_for(
     real: PublishedProtocol, shared: Path
 ) -> None:

@@ -16,6 +16,8 @@ from vclip.face.photo import Box, Photo, crop_face
 from vclip.recipes.face_encoder import face_crops, objective, train
 from vclip.recipes.face_encoder.teacher import Teacher
 
+pytestmark = pytest.mark.slow
+
 TOY = objective.FaceEncoderConfig(
     image_size=64, width=4, deepest=1, epochs=2, batch=8, held_out=0.3
 )

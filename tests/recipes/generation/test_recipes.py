@@ -14,6 +14,8 @@ from vclip.recipes.generation.spoken_features import SENTENCES, heard
 from vclip.speakers.signature import SignatureNet
 from vclip.speech.vits import CoquiVits
 
+pytestmark = pytest.mark.slow
+
 
 class Bands:
     """A voice encoder that is cheap: energies of 256 frequency bands; counts its calls."""

@@ -48,6 +48,7 @@ def test_the_shipped_faces_are_small_and_finite(shipped: np.ndarray) -> None:
     assert (BUNDLED / "faces.npz").stat().st_size < 300_000
 
 
+@pytest.mark.slow
 def test_only_faces_that_were_held_out_are_taken(shared: Path) -> None:
     rows = read_labelled(shared / "faces/utk.csv")
     taken = reference_faces.unseen(rows)

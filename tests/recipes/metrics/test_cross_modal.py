@@ -87,6 +87,7 @@ def test_the_same_draws_give_the_same_report() -> None:
     assert first == again
 
 
+@pytest.mark.slow
 def test_more_persons_narrow_the_interval() -> None:
     widths = []
     for n in (12, 120):

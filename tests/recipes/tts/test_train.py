@@ -16,6 +16,8 @@ from vclip.recipes.tts.dataset import HOP, TtsDataset, batches
 from vclip.recipes.tts.prepare import find_pause, split_sentences
 from vclip.speech.vits import VOCABULARY, CoquiVits
 
+pytestmark = pytest.mark.slow
+
 SPEAKERS = ["c1", "fslt", "p1"]
 DECODER = {"sample_rate": 22050, "width": 8, "hidden": 16, "blocks": 1}
 
@@ -122,7 +124,6 @@ def test_adversarial_losses_reward_the_right_side() -> None:
     assert discriminators.generator_loss(ones) == 0 and discriminators.generator_loss(zeros) == 1
 
 
-@pytest.mark.slow
 def test_stages_run_save_and_export_a_model_that_speaks(config: train.TrainTtsSettings) -> None:
     export = train.train(config)
     rows = [json.loads(x) for x in (config.out / "log.jsonl").read_text().splitlines()]
@@ -148,7 +149,6 @@ def test_text_stage_leaves_the_waveform_side_alone(config: train.TrainTtsSetting
     assert not moved & {"posterior_encoder", "waveform_decoder"}
 
 
-@pytest.mark.slow
 def test_an_interrupted_run_goes_on_where_it_was(config: train.TrainTtsSettings) -> None:
     corpus = TtsDataset(config.data)
     trainer = train.Trainer(config, corpus)

@@ -76,6 +76,7 @@ def test_visits_are_forgotten_with_all_that_gradio_remembers_of_them() -> None:
     asyncio.run(visited())
 
 
+@pytest.mark.slow
 def test_a_sweep_that_fails_is_not_the_last(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
