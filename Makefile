@@ -26,10 +26,10 @@ bench: .venv/.dev
 screenshots: .venv/.dev
 	$(BIN)/python -m vclip.recipes.showcase.screenshots
 
-# After a new VITS or new heads: everything of the bundled model that follows from them, with
-# voices, faces and pairs of the folder DATA.
-DATA ?= ../shared/data
+# After a new VITS or new heads, everything of the bundled model that follows from them:
+# make models DATA=FOLDER, a folder with voices, faces and pairs as docs/recipes.md lays them out.
 models: .venv/.dev
+	@test -n "$(DATA)" || { echo "make models DATA=FOLDER; docs/recipes.md says what is in it" >&2; exit 2; }
 	$(BIN)/python -m vclip.recipes.generation.build_bank --manifest $(DATA)/voices/manifest.csv
 	$(BIN)/python -m vclip.recipes.generation.describe_bank --manifest $(DATA)/voices/manifest.csv
 	$(BIN)/python -m vclip.recipes.generation.fit_gmm
