@@ -47,41 +47,31 @@ def test_the_flow_is_inverted_exactly(dimension: int, couplings: int) -> None:
     flow = RealNVP(dimension, couplings, 16, 1.0).double()
     randomise(flow)
     x = normal(9, dimension).double()
-    z, _ = flow(x)
+    z = flow(x)
     assert not torch.allclose(z, x, atol=0.1)
     torch.testing.assert_close(flow.inverse(z), x, atol=1e-10, rtol=1e-10)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("dimension", [2, 5, 6])
-def test_log_determinant_is_that_of_the_jacobian(dimension: int) -> None:
-    flow = RealNVP(dimension, 3, 16, 1.0).double()
-    randomise(flow)
-    for x in normal(4, dimension).double():
-        jacobian = torch.autograd.functional.jacobian(lambda row: flow(row[None])[0][0], x)
-        assert isinstance(jacobian, Tensor)
-        expected = torch.linalg.slogdet(jacobian).logabsdet
-        torch.testing.assert_close(flow(x[None])[1][0], expected)
 
 
 def test_every_coordinate_is_moved_by_two_couplings() -> None:
     flow = RealNVP(6, 2, 8, 1.0)
     randomise(flow)
-    moved = flow(normal(3, 6))[0] - normal(3, 6)
+    moved = flow(normal(3, 6)) - normal(3, 6)
     assert (moved.abs() > 1e-4).all()
 
 
 def test_scale_is_bounded_whatever_the_weights() -> None:
     flow = RealNVP(8, 1, 8, 0.5)
     randomise(flow, scale=100.0)
-    assert flow(normal(5, 8))[1].abs().max() <= 4 * 0.5 + 1e-5  # four moved coordinates
+    for x in normal(5, 8):
+        jacobian = torch.autograd.functional.jacobian(lambda row: flow(row[None])[0], x)
+        assert isinstance(jacobian, Tensor)
+        scale = torch.linalg.slogdet(jacobian).logabsdet
+        assert scale.abs() <= 4 * 0.5 + 1e-4  # four moved coordinates
 
 
 def test_an_untrained_flow_is_the_identity() -> None:
     x = normal(4, 256)
-    z, log_det = RealNVP(256, 4, 64, 0.5)(x)
-    torch.testing.assert_close(z, x)
-    torch.testing.assert_close(log_det, torch.zeros(4))
+    torch.testing.assert_close(RealNVP(256, 4, 64, 0.5)(x), x)
 
 
 def test_temperature_is_clamped_after_a_step() -> None:

@@ -16,7 +16,7 @@ from vclip.speakers import bank
 from vclip.speakers.bank import ExactIndex, FaissIndex, SpeakerBank, build_index, top_k
 
 N, D, K = 3000, 16, 10
-RECIPES = ["IVF{lists},Flat", bank.RECIPE, "HNSW32,Flat", "HNSW32,SQ8"]
+RECIPES = ["IVF{lists},Flat", bank.RECIPE]
 
 
 def unit(rows: np.ndarray) -> np.ndarray:

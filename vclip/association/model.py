@@ -97,12 +97,12 @@ class AffineCoupling(nn.Module):
         raw, shift = self.net(x[:, self._kept]).chunk(2, dim=1)
         return self.max_log_scale * torch.tanh(raw / self.max_log_scale), shift
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """x (N, V) -> y (N, V) and log |det dy/dx| (N,)."""
+    def forward(self, x: Tensor) -> Tensor:
+        """x (N, V) -> y (N, V)."""
         log_scale, shift = self._affine(x)
         y = x.clone()
         y[:, self._moved] = x[:, self._moved] * log_scale.exp() + shift
-        return y, log_scale.sum(dim=1)
+        return y
 
     def inverse(self, y: Tensor) -> Tensor:
         """y (N, V) -> the x that forward() maps to it."""
@@ -122,13 +122,11 @@ class RealNVP(nn.Module):
             for i in range(couplings)
         )
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """x (N, V) -> z (N, V) and the summed log-determinants (N,)."""
-        log_det = x.new_zeros(len(x))
+    def forward(self, x: Tensor) -> Tensor:
+        """x (N, V) -> z (N, V)."""
         for coupling in self.couplings:
-            x, step = coupling(x)
-            log_det = log_det + step
-        return x, log_det
+            x = coupling(x)
+        return x
 
     def inverse(self, z: Tensor) -> Tensor:
         """z (N, V) -> the x that forward() maps to it."""
@@ -183,8 +181,7 @@ class Association(nn.Module):
     def encode_voice(self, voice_features: Tensor, normalize: bool = True) -> Tensor:
         """voice_features (N, V), raw -> voice_emb (N, D), unit norm unless normalize is off."""
         _check(voice_features, self.config.voice_dimension, "voice_features")
-        out = self.voice_head(self.voice_standard(voice_features))
-        emb: Tensor = out[0] if self.config.flow else out  # the flow tells its determinants, too
+        emb: Tensor = self.voice_head(self.voice_standard(voice_features))
         return _unit(emb) if normalize else emb
 
     def clamp_scale(self) -> None:

@@ -65,11 +65,7 @@ class FaissIndex:
 
     def __init__(self, table: Float32, inner: Any, breadth: int = BREADTH) -> None:
         self.table, self.inner = table, inner
-        # how far a search looks, in the words of the kind of index; handed over with each search
-        if hasattr(inner, "hnsw"):
-            self._parameters = _faiss().SearchParametersHNSW(efSearch=breadth)
-        else:
-            self._parameters = _faiss().SearchParametersIVF(nprobe=breadth)
+        self._parameters = _faiss().SearchParametersIVF(nprobe=breadth)  # handed over at searches
 
     @classmethod
     def build(cls, table: Float32, recipe: str = RECIPE, breadth: int = BREADTH) -> "FaissIndex":

@@ -31,11 +31,6 @@ class CoquiArchive:
     speakers: list[str]
 
 
-def is_archive(directory: Path) -> bool:
-    """Whether a folder has coqui's format rather than ours."""
-    return (directory / "config.json").is_file() and not (directory / "vits.json").is_file()
-
-
 def read(directory: Path) -> CoquiArchive:
     """Read an archive. Raises ModelError naming the file that is missing, broken or unfit."""
     config = _checked(_read_json(directory / "config.json"), directory)

@@ -109,7 +109,7 @@ class CoquiVits:
     @classmethod
     def load(cls, directory: Path, precision: Precision = "auto") -> "CoquiVits":
         """Read `vits.json` and `vits.safetensors`, or coqui's own archive. Raises ModelError."""
-        if coqui_archive.is_archive(directory):
+        if not (directory / "vits.json").is_file() and (directory / "config.json").is_file():
             return _load_archive(directory, precision)
         return _load_own(directory, precision)
 

@@ -40,14 +40,12 @@ class Journal(Protocol):
 
     def read(self, after: int) -> Sequence[Event]:
         """Events with the numbers after + 1, after + 2 … to the end."""
-        ...
 
     def append(self, events: Sequence[Event], after: int) -> None:
         """Add all or none, durably; a withdrawal erases its rater's other events in the same step.
 
         Raises SequenceTakenError if the journal does not end at this number.
         """
-        ...
 
     def of_rater(self, rater: int) -> Sequence[Event]:
         """All events of one rater."""
@@ -59,7 +57,6 @@ class Journal(Protocol):
 
     def close(self) -> None:
         """Let go of files and connections."""
-        ...
 
 
 def now() -> str:

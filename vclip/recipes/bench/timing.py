@@ -1,7 +1,4 @@
-"""Timing on a shared machine: medians, and comparisons in turns.
-
-By the clock on the wall, since a visitor waits for all that the machine does.
-"""
+"""Timing on a shared machine: medians, and comparisons in turns."""
 
 import statistics
 import time

@@ -55,7 +55,7 @@ def server(app: FastAPI) -> AppServer:
         # what is sent at that moment is lost (5 s, uvicorn's, cost simulated raters their answers)
         timeout_keep_alive=75,
         # a Space is reached through its https proxy only, whose address is not known before
-        forwarded_allow_ips="*" if on_space() else None,
+        forwarded_allow_ips="*" if os.environ.get("SPACE_ID") else None,
     )
     return AppServer(config)
 
@@ -66,8 +66,3 @@ def run(server: AppServer, listener: socket.socket) -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with contextlib.suppress(KeyboardInterrupt):
         server.run(sockets=[listener])
-
-
-def on_space() -> bool:
-    """Whether this is a Hugging Face Space."""
-    return bool(os.environ.get("SPACE_ID"))
