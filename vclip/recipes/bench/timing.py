@@ -8,6 +8,7 @@ from typing import Any
 
 def seconds(action: Callable[[], Any]) -> float:
     """How long an action takes."""
+    # by the clock on the wall: a visitor waits for all that the machine does
     begun = time.perf_counter()
     action()
     return time.perf_counter() - begun
