@@ -21,9 +21,8 @@ from toy_model import make_vits
 
 from vclip.face.encoder import SmallFaceEncoder
 from vclip.pipeline import FaceToVoice
-from vclip.recipes.association import train as training
-from vclip.recipes.data import features
-from vclip.recipes.data import prepare as preparation
+from vclip.recipes.association import train
+from vclip.recipes.data import features, prepare
 from vclip.recipes.evaluation import association
 from vclip.recipes.generation import assemble, build_bank, distill, fit_gmm
 
@@ -62,7 +61,7 @@ def seen_and_heard(world: Path, out: Path, name: str) -> None:
     """prepare → features: NAME.csv and the shards in NAME."""
     manifest = out / f"{name}.csv"
     listed = ["voxceleb2", "--root", str(world / name), "--held-out", "40", "--out", str(manifest)]
-    assert preparation.main(listed) == 0
+    assert prepare.main(listed) == 0
     encoders = ["--image-encoder", str(world / "face_encoder.safetensors"), *voice_encoder(world)]
     options = ["--out", str(out / name), "--crop", "whole", "--shard-size", "100"]
     assert features.main(["--pairs", str(manifest), *options, *encoders]) == 0
@@ -71,7 +70,7 @@ def seen_and_heard(world: Path, out: Path, name: str) -> None:
 def fit(out: Path, pairs: Path, heads: Path) -> None:
     """train."""
     options = ["--pairs", str(pairs), "--features", str(out / "known"), "--out", str(heads)]
-    assert training.main([*options, *FIT]) == 0
+    assert train.main([*options, *FIT]) == 0
 
 
 def speaking(world: Path, model: Path) -> None:

@@ -13,7 +13,7 @@ import pandas as pd
 
 from vclip.errors import InputError, OutputError, StudyError, reported
 from vclip.listening.analysis import charts, exclusion, rating_table, report
-from vclip.listening.analysis import results as analysis
+from vclip.listening.analysis.results import DRAWS, StudyResults, analyse
 from vclip.listening.design.study import Study
 from vclip.listening.design.study_file import load
 from vclip.listening.store.store import load_ratings
@@ -57,7 +57,7 @@ def only(table: pd.DataFrame, study: Study | None) -> pd.DataFrame:
     return mine
 
 
-def write(folder: Path, results: analysis.StudyResults, study: Study | None) -> None:
+def write(folder: Path, results: StudyResults, study: Study | None) -> None:
     """results.json, report.txt and each figure as SVG and PDF. Raises OutputError."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -76,7 +76,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("source", metavar="DB|CSV")
     parser.add_argument("--study", type=Path, metavar="STUDY.json")
     parser.add_argument("--raw", action="store_true", help="exclude nobody")
-    parser.add_argument("--draws", type=int, default=analysis.DRAWS, help="of the bootstrap")
+    parser.add_argument("--draws", type=int, default=DRAWS, help="of the bootstrap")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="for figures and tables")
     parser.add_argument("--json", action="store_true")
@@ -91,7 +91,7 @@ def main(argv: list[str] | None = None) -> int:
         raise InputError(f"--draws is {options.draws}; take 100 to 100000")
     study = load(options.study) if options.study else None
     table = read(options.source, study)
-    results = analysis.analyse(study, table, options.draws, options.seed, options.raw)
+    results = analyse(study, table, options.draws, options.seed, options.raw)
     if options.out:
         write(options.out, results, study)
     print(json.dumps(results.as_dict()) if options.json else report.text(results, study))

@@ -12,8 +12,8 @@ import simulated_ratings
 import toy_study
 
 from vclip.listening.analysis import charts, rating_table, report
-from vclip.listening.analysis import results as analysis
 from vclip.listening.analysis.bootstrap import Interval
+from vclip.listening.analysis.results import StudyResults, analyse
 from vclip.listening.design.study import Study
 from vclip.listening.store.records import Rating
 
@@ -29,11 +29,11 @@ def ratings(study: Study) -> list[Rating]:
 
 
 @pytest.fixture(scope="module")
-def results(study: Study) -> analysis.StudyResults:
-    return analysis.analyse(study, simulated_ratings.table(study, 24, inattentive=0.25), 300)
+def results(study: Study) -> StudyResults:
+    return analyse(study, simulated_ratings.table(study, 24, inattentive=0.25), 300)
 
 
-def test_numbers_are_those_of_the_results(study: Study, results: analysis.StudyResults) -> None:
+def test_numbers_are_those_of_the_results(study: Study, results: StudyResults) -> None:
     text = report.text(results, study)
     assert f"{results.n_raters} raters gave {results.n_ratings} ratings" in text
     assert f"{results.n_excluded} further raters were excluded" in text
@@ -49,11 +49,11 @@ def test_methods_name_what_was_rated_and_nothing_else(study: Study) -> None:
     """A condition of gold trials only is not one that was compared."""
     asked = toy_study.study(6, "abc", "acr_fit")
     table = simulated_ratings.table(asked, 6)
-    left = analysis.analyse(asked, table[table["condition"] != "b"], 100)
+    left = analyse(asked, table[table["condition"] != "b"], 100)
     text = report.methods(left, asked)
     assert "compared 2 conditions: System a and System c." in text
     assert "ABX" not in text and "Bradley" not in text and "Holm" in text
-    alone = analysis.analyse(asked, table[table["condition"] == "a"], 100)
+    alone = analyse(asked, table[table["condition"] == "a"], 100)
     assert "conditions:" not in report.methods(alone) and "Holm" not in report.methods(alone)
 
 
@@ -67,24 +67,24 @@ def test_loudness_is_as_measured() -> None:
                 stimulus["lufs"] = one
         asked = Study.model_validate(fields)
         assert words in report.methods(
-            analysis.analyse(asked, simulated_ratings.table(asked, 4), 100), asked
+            analyse(asked, simulated_ratings.table(asked, 4), 100), asked
         )
     bare = toy_study.study()
-    text = report.methods(analysis.analyse(bare, simulated_ratings.table(bare, 4), 100), bare)
+    text = report.methods(analyse(bare, simulated_ratings.table(bare, 4), 100), bare)
     assert "loudness of the sounds is not stated" in text
 
 
 def test_without_the_study_no_rule_is_said_to_be_kept(study: Study, ratings: list[Rating]) -> None:
-    found = analysis.analyse(None, rating_table.frame(ratings), 100)
+    found = analyse(None, rating_table.frame(ratings), 100)
     assert "no rule was applied" in report.text(found)
     assert "Nobody was excluded" not in report.text(found)
-    found = analysis.analyse(study, rating_table.frame(ratings, study), 100)
+    found = analyse(study, rating_table.frame(ratings, study), 100)
     assert "No rater in these data broke a rule." in report.text(found, study)
 
 
 def test_multi_does_not_weigh_times_by_its_sounds(study: Study, ratings: list[Rating]) -> None:
     slow = [replace(r, seconds=100.0 if r.type == "multi" else 1.0) for r in ratings]
-    found = analysis.analyse(study, rating_table.frame(slow, study), 100)
+    found = analyse(study, rating_table.frame(slow, study), 100)
     assert found.median_seconds == 1.0
     assert found.per_rater == (24, 24)
 
@@ -131,7 +131,7 @@ def test_poor_data_make_words_and_figures_without_nonsense(
 ) -> None:
     """A live page shows results from the first answer on."""
     table = rating_table.frame(POOR[name](ratings), study)
-    found = analysis.analyse(study, table, 100, raw=True)
+    found = analyse(study, table, 100, raw=True)
     text = report.text(found, study)
     assert not re.search(r"\b(nan|None|inf)\b|[ \[]-\d|−0\.00|  ", text), text
     with warnings.catch_warnings():
@@ -144,14 +144,14 @@ def test_what_cannot_be_tested_is_not_said_to_differ_or_not(
     study: Study, ratings: list[Rating]
 ) -> None:
     table = rating_table.frame([apart(r) for r in ratings], study)
-    text = report.text(analysis.analyse(study, table, 100, raw=True), study)
+    text = report.text(analyse(study, table, 100, raw=True), study)
     assert "leave untested: System a and System b; System a and System c" in text
     assert "no finite estimate of: System a and System b" in text
     assert "no finite strengths" in text
     assert "100.0 % (Wilson's" in text  # no two-way interval of width 0
 
 
-def test_power_is_told_once_a_question(study: Study, results: analysis.StudyResults) -> None:
+def test_power_is_told_once_a_question(study: Study, results: StudyResults) -> None:
     question = next(q for q in results.questions if q.id == "acr_fit")
     powers = sorted(f"{c.detectable:.2f}" for c in question.comparisons)
     text = report.findings(question, results.labels)

@@ -16,7 +16,7 @@ from vclip.association.model import (
     save_association,
 )
 from vclip.face.encoder import load_face_encoder
-from vclip.models import directory as weights
+from vclip.models import directory
 from vclip.recipes.data.manifest import Labelled, file_hash
 from vclip.recipes.data.shards import open_features
 from vclip.recipes.evaluation import association, pairs
@@ -98,7 +98,7 @@ def test_user_errors_are_one_line_and_exit_code_two(
 
 
 def test_the_bundled_heads_were_trained_on_the_bundled_encoder() -> None:
-    folder = weights.find_model("bundled")
+    folder = directory.find_model("bundled")
     encoder_path = folder / "face_encoder.safetensors"
     metadata = load_association_metadata(folder / "association.safetensors")
     assert metadata["face_encoder_sha256"] == file_hash(encoder_path)

@@ -11,7 +11,7 @@ from toy_clip import make_clip
 from toy_protocols import write_p1
 from toy_zero_shot import make_zero_shot
 
-from vclip.association import zero_shot as bridge
+from vclip.association import zero_shot
 from vclip.association.model import Association, AssociationConfig, save_association
 from vclip.association.zero_shot import SpeakerProfile, ZeroShotHeads
 from vclip.errors import DataError, ModelError
@@ -40,7 +40,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def plant(folder: Path, out: Path, media: list[tuple[str, str, SpeakerProfile]]) -> Path:
     """Shards of such a CLIP; voices are noise, since nobody listens to them."""
-    rows = bridge.embed_descriptions(
+    rows = zero_shot.embed_descriptions(
         ClipTextEncoder(folder / "clip"), [p.describe() for *_, p in media]
     )
     rng, unit = np.random.default_rng(0), np.linalg.norm(rows - rows.mean(0), axis=1).mean()
@@ -71,7 +71,8 @@ def test_scores_are_those_of_each_pair_alone(folder: Path) -> None:
     )
     for i in (0, 7):
         for j in (3, 7, 15):
-            words = bridge.embed_descriptions(encoder, [PEOPLE[pairs[j].person].describe()])[0]
+            description = PEOPLE[pairs[j].person].describe()
+            words = zero_shot.embed_descriptions(encoder, [description])[0]
             cosine = image[i] @ words / np.linalg.norm(image[i])
             assert found[i, j] == pytest.approx(float(cosine), abs=1e-6)
     assert (found[:, 0] == found[:, 4]).all()  # alike in words, to the last bit
@@ -109,7 +110,9 @@ def test_the_table_recovers_what_was_planted(
 
 def test_shuffled_people_are_chance(folder: Path) -> None:
     encoder, pairs = ClipTextEncoder(folder / "clip"), read_pairs(folder / "pairs.csv")
-    image = bridge.embed_descriptions(encoder, [PEOPLE[pair.person].describe() for pair in pairs])
+    image = zero_shot.embed_descriptions(
+        encoder, [PEOPLE[pair.person].describe() for pair in pairs]
+    )
     features = PairFeatures(pairs, list(image[:, None]), list(image[:, None]), MediaReport())
     names = list(PEOPLE)
     aucs = []

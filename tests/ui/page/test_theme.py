@@ -8,7 +8,7 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from vclip.ui.page import theme as look
+from vclip.ui.page import theme
 
 SVG = "http://www.w3.org/2000/svg"  # a name, not an address
 PAIRS = [  # text and what it stands on
@@ -38,7 +38,7 @@ def client() -> TestClient:
         with gr.Blocks(analytics_enabled=False) as page:
             gr.HTML("")
         return gr.mount_gradio_app(
-            FastAPI(), page, path="/", theme=look.theme(), ssr_mode=False, run_history=False
+            FastAPI(), page, path="/", theme=theme.theme(), ssr_mode=False, run_history=False
         )
 
     return TestClient(asyncio.run(mounted()))
@@ -93,12 +93,12 @@ def test_text_can_be_read(css: str, text: str, ground: str, is_dark: bool) -> No
 def test_nothing_of_the_theme_is_fetched(client: TestClient, css: str) -> None:
     assert client.get("/config").json()["stylesheets"] == []
     assert set(re.findall(r"https?://[\w./]+", css)) == {SVG}
-    assert "<link" not in look.head(stage=True) and "src=" not in look.head(stage=True)
-    assert all(path.is_file() for path in [*look.CSS, look.ICON, look.THUMBNAIL])
+    assert "<link" not in theme.head(stage=True) and "src=" not in theme.head(stage=True)
+    assert all(path.is_file() for path in [*theme.CSS, theme.ICON, theme.THUMBNAIL])
 
 
 def test_stage_marks_the_page_and_brings_its_sheet() -> None:
     for is_stage in (False, True):
-        head = look.head(is_stage)
+        head = theme.head(is_stage)
         assert ("classList.add('stage')" in head) == is_stage
         assert ("html.stage #speak" in head) == is_stage

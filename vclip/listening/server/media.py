@@ -11,7 +11,7 @@ import soundfile
 
 from vclip.errors import BusyError
 from vclip.listening.design.study import Stimulus, Study
-from vclip.listening.stimuli import headphones as huggins
+from vclip.listening.stimuli import headphones
 
 log = logging.getLogger(__name__)
 TYPES = {".flac": "audio/flac", ".wav": "audio/wav", ".mp3": "audio/mpeg", ".ogg": "audio/ogg"}
@@ -75,6 +75,6 @@ class StudyMedia:
         with self._lock:  # one at a time: the others wait for it rather than make it again
             if (target, variant) not in self._made:
                 rng = np.random.default_rng([target + 1, variant])
-                wav = huggins.volume(rng) if target < 0 else huggins.trial(target, rng)
-                self._made[target, variant] = huggins.encode(wav)
+                wav = headphones.volume(rng) if target < 0 else headphones.trial(target, rng)
+                self._made[target, variant] = headphones.encode(wav)
         return MediaFile(self._made[target, variant], TYPES[".flac"])

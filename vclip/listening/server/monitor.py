@@ -16,7 +16,7 @@ import pandas as pd
 
 from vclip.errors import StudyError
 from vclip.listening.analysis import charts, exclusion, rating_table, report
-from vclip.listening.analysis import results as analysis
+from vclip.listening.analysis.results import DRAWS, analyse
 from vclip.listening.design.study import Question, Study
 from vclip.listening.design.trials import Cell, cell_of, cells
 from vclip.listening.store.records import Progress, Rating
@@ -40,7 +40,7 @@ class AnalysisSnapshot:
 class StudyMonitor:
     """One study while it runs; methods may be called from any thread."""
 
-    def __init__(self, store: Store, draws: int = analysis.DRAWS) -> None:
+    def __init__(self, store: Store, draws: int = DRAWS) -> None:
         self.store, self.study, self._draws = store, store.study, draws
         self._working = threading.Lock()
         self._kept: dict[Selection, AnalysisSnapshot] = {}
@@ -102,7 +102,7 @@ class StudyMonitor:
     def _analyse(self, ratings: list[Rating], view: Selection) -> AnalysisSnapshot:
         table, mark = rating_table.frame(ratings, self.study), stamp(ratings)
         try:
-            results = analysis.analyse(self.study, table, self._draws, raw=view == "raw")
+            results = analyse(self.study, table, self._draws, raw=view == "raw")
         except StudyError as error:
             return AnalysisSnapshot(None, "", str(error), {}, mark)
         text = report.text(results, self.study)

@@ -8,7 +8,7 @@ import numpy as np
 
 from vclip.errors import StudyError
 from vclip.listening.analysis import exclusion, rating_table
-from vclip.listening.analysis import results as analysis
+from vclip.listening.analysis.results import QuestionResults, analyse
 from vclip.listening.design.study import ACR
 from vclip.listening.simulation.http_rater import SessionLog
 from vclip.listening.simulation.raters import RaterPanel
@@ -50,7 +50,7 @@ def evaluate(store: Store, logs: Sequence[SessionLog], panel: RaterPanel) -> dic
         "intervals_covering": 0,
     }
     with contextlib.suppress(StudyError):  # nobody is left
-        questions = analysis.analyse(study, table).questions
+        questions = analyse(study, table).questions
         hits = [hit for question in questions for hit in covered(question, panel)]
         pairs = [pair for question in questions for pair in question.comparisons]
         found |= {"intervals": len(hits), "intervals_covering": sum(hits)}
@@ -58,7 +58,7 @@ def evaluate(store: Store, logs: Sequence[SessionLog], panel: RaterPanel) -> dic
     return found
 
 
-def covered(found: analysis.QuestionResults, panel: RaterPanel) -> list[bool]:
+def covered(found: QuestionResults, panel: RaterPanel) -> list[bool]:
     """Whether the interval of each ACR mean holds the true one, by condition."""
     known = StimulusIndex(panel.study).told_apart(found.id)
     return [
