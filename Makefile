@@ -4,20 +4,25 @@
 # make bench: how fast it is here.  make screenshots: every state of the page, into build/screenshots.
 PYTHON ?= python3.11
 BIN := .venv/bin
-LINT = $(BIN)/ruff check && $(BIN)/ruff format --check && $(BIN)/mypy
 PYTEST = $(BIN)/pytest --numprocesses auto --dist loadgroup
 
-.PHONY: demo check test bench screenshots models
+.PHONY: demo check lint fast test bench screenshots models
 
 demo: .venv/.app
 	$(BIN)/python app.py
 
 check: .venv/.dev
-	$(LINT)
+	$(MAKE) --jobs 2 --output-sync lint fast
+
+lint: .venv/.dev
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+fast: .venv/.dev
 	$(PYTEST) -m "not slow"
 
-test: .venv/.dev
-	$(LINT)
+test: lint
 	$(PYTEST)
 
 bench: .venv/.dev

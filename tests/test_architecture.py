@@ -121,6 +121,7 @@ def test_listening_stands_alone() -> None:
             assert others <= known | more.get(module, set()), module
 
 
+@pytest.mark.slow
 def test_listening_loads_neither_torch_nor_gradio() -> None:
     """Not by what it imports, either."""
     names = [m for m in FILES if m.startswith("vclip.listening") and "migrations" not in m]

@@ -100,6 +100,7 @@ def test_commands_that_pages_name_are_commands() -> None:
             assert file.is_file() and "__main__" in file.read_text(), f"{page.name}: {name}"
 
 
+@pytest.mark.slow
 def test_options_that_pages_show_exist() -> None:
     seen = [
         (page.name, command, option)

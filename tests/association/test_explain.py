@@ -84,6 +84,7 @@ def test_a_small_bank_has_few_neighbours() -> None:
     assert [name for name, _ in explain.neighbours(voice(bank.voice_emb[0], "a"), bank)] == ["b"]
 
 
+@pytest.mark.slow
 def test_the_model_explains_with_its_own_faces(model: FaceToVoice, seen: FaceResult) -> None:
     assert model.n_faces == N_FACES
     found = model.candidate("gen-0-5", seen)
@@ -93,6 +94,7 @@ def test_the_model_explains_with_its_own_faces(model: FaceToVoice, seen: FaceRes
     assert [name for name, _ in model.explain(model.candidate("p1"), seen).neighbours] != ["p1"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("around", [None, "p1"])
 def test_another_face_is_offered_what_it_would_be_offered(
     model: FaceToVoice, seen: FaceResult, around: str | None

@@ -51,6 +51,7 @@ def test_the_full_size_is_the_published_one() -> None:
     assert ours.dimension == 512
 
 
+@pytest.mark.slow
 def test_the_front_end_is_that_of_librosa() -> None:
     """Pre-emphasis, STFT and mel bands by another library, frame by frame."""
     wav = speechlike()

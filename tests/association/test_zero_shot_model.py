@@ -22,6 +22,8 @@ from vclip.models.download import sha256
 from vclip.pipeline import FaceResult, FaceToVoice
 from vclip.recipes.generation import assemble
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -45,14 +47,12 @@ def words(directory: Path) -> dict[str, str]:
         return dict(zip(bank["speaker_ids"].tolist(), described, strict=True))
 
 
-@pytest.mark.slow
 def test_it_says_what_it_is(model: FaceToVoice) -> None:
     assert model.zero_shot and model.describe()["zero_shot"] is True
     assert json.loads(json.dumps(model.describe())) == model.describe()
     assert "association" not in model.weights
 
 
-@pytest.mark.slow
 def test_a_face_is_ranked_as_clip_ranks_descriptions(
     directory: Path, model: FaceToVoice, seen: FaceResult
 ) -> None:

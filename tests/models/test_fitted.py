@@ -112,6 +112,7 @@ def test_ridge_tells_unseen_speakers_better_than_the_mean_voice() -> None:
     assert found > np.mean(heard[100:] @ mean)
 
 
+@pytest.mark.slow
 def test_vctk_s_own_speaker_table(tmp_path: Path, shared: Path) -> None:
     """108 rows of 256 columns, fewer speakers than columns: samples keep scale and spread."""
     path = shared / "speaker_tables/vctk_vits_emb_g.csv"

@@ -172,6 +172,7 @@ def test_a_stream_comes_in_pieces_and_stops_when_it_is_closed(vits: CoquiVits) -
     np.testing.assert_allclose(join(whole).wav, vits.synthesize(LONG, row, 3).wav, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rate", [0.5, 0.8, 1.25, 2.0])
 def test_a_rate_divides_the_length(archive: Archive, rate: float) -> None:
     vits = CoquiVits.load(archive.directory)

@@ -188,6 +188,7 @@ def show_every_message(controller: VisitController) -> None:
 PLANTED = {"nobody_shows_this": "A text that was left behind."}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("planted", [{}, PLANTED])
 def test_every_text_is_shown_somewhere(
     planted: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -297,6 +297,7 @@ def test_what_cannot_be_taken_is_refused_in_one_line(browser: Browser, kept: Sto
     assert browser.post("/answer", good).status_code == 200
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("content", "status"),
     [(b"", 422), (b"[", 422), (b"null", 422), (b'{"seconds": NaN}', 422), (b"x" * 70000, 413)],
@@ -395,6 +396,7 @@ def test_a_sound_that_is_not_the_study_s_is_not_given(
     assert browser.get(path).content == sound
 
 
+@pytest.mark.slow
 def test_beginnings_are_bounded_for_everybody_together(
     client: TestClient, kept: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:

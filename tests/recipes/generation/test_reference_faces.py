@@ -95,6 +95,7 @@ def test_float16_is_exact_enough(
     np.testing.assert_allclose(one @ voices.T, two @ voices.T, atol=1e-3)
 
 
+@pytest.mark.slow
 def test_build_writes_features_only(shared: Path, tmp_path: Path) -> None:
     directory = make_model(tmp_path / "m")
     (directory / "faces.npz").unlink()

@@ -54,6 +54,7 @@ def place(element: ET.Element) -> tuple[float, float]:
     return float(element.get("x")), float(element.get("y"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("k", range(1, 21))
 def test_every_voice_is_there_once(voices: VoiceMap, embs: Embs, k: int) -> None:
     found = best(embs, embs[0][k], k)
@@ -157,6 +158,7 @@ def test_positions_do_not_depend_on_face_seed_or_pick(voices: VoiceMap, embs: Em
     assert shapes(figures[0], "density") and "viewBox" in figures[0]
 
 
+@pytest.mark.slow
 def test_density_is_the_clouds(voices: VoiceMap, embs: Embs) -> None:
     """Contours lie within each other, the smallest where most generated voices are."""
     cloud = embs[1]

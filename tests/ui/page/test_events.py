@@ -122,6 +122,7 @@ def test_the_queue_is_bounded_and_the_work_is_shared(
     assert 4 in limits["search"] and 2 in limits["speech"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("zero_shot", [False, True])
 def test_the_page_names_the_fallback_where_it_is_one(zero_shot: bool, tmp_path: Path) -> None:
     model = FakeModel()
