@@ -1,5 +1,5 @@
 # make demo: the app on http://127.0.0.1:7860.  make test: everything that CI runs.
-# make check: the part of it that takes less than a minute: no browser, no database server, no training.
+# make check: the part of it that takes about a minute: no browser, no database server, no training.
 # .ci/with-postgres make test: the same with a PostgreSQL for the tests that need one.
 # make bench: how fast it is here.  make screenshots: every state of the page, into build/screenshots.
 PYTHON ?= python3.11

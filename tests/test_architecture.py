@@ -178,7 +178,6 @@ def test_folders_hold_few_files() -> None:
 def test_files_are_neither_giants_nor_crumbs() -> None:
     lengths = {str(p.relative_to(REPO)): len(p.read_text().splitlines()) for p in rooms()}
     assert {name: n for name, n in lengths.items() if not 30 <= n <= 300} == {}
-    assert sum(lengths.values()) <= 24_000
 
 
 def test_no_name_is_handed_on() -> None:
