@@ -197,14 +197,14 @@ def test_a_study_without_ratings(tmp_path: Path) -> None:
 def test_an_analysis_is_kept_until_ratings_come_and_then_rests(
     shelf: Shelf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    now, lasts, real = [0.0], [0.0], monitor.analysis.analyse
+    now, lasts, real = [0.0], [0.0], monitor.analyse
 
     def analyse(*given: Any, **options: Any) -> Any:
         now[0] += lasts[0]
         return real(*given, **options)
 
     monkeypatch.setattr(monitor.time, "monotonic", lambda: now[0])
-    monkeypatch.setattr(monitor.analysis, "analyse", analyse)
+    monkeypatch.setattr(monitor, "analyse", analyse)
     store: Any = Shelf(shelf.study)
     live = StudyMonitor(store, draws=100)
     first = live.analysed("clean")
